@@ -1,0 +1,243 @@
+// The public door: load a model file, run a session on it, look at files, plans and formats.
+// Nothing else of ingot is public. The library never prints, aborts or exits; failures are `ingot::Error`.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "ingot/error.h"
+
+namespace ingot {
+
+/// Version of the library, "major.minor.patch".
+std::string version();
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Formats: what `formats/` holds, with what the engine derived from each file.
+
+/// One quantization format. All sizes are per block unless said otherwise.
+struct FormatInfo {
+  std::string name;           ///< lower case, as the file is called: "q4_k"
+  std::string space;          ///< who numbered it: "ggml", "ik", …
+  uint32_t id = 0;            ///< the type number in that space's files
+  int block = 0;              ///< weights in a block
+  int block_bytes = 0;        ///< bytes of a block in a file
+  int group = 0;              ///< weights that share one scale
+  int code_bits = 0;          ///< bits of one code (of one vector code: see `value`)
+  double bits_per_weight = 0; ///< 8 · block_bytes / block
+  std::string value;          ///< "affine", "table", "vector" or "float"
+  std::string scale;          ///< "f16", "f16 x 6-bit sub", "e8m0", "none", …
+  bool has_min = false;       ///< w = … + min
+  std::string resident_class; ///< the class whose kernels run it: "u4 affine", …
+  double resident_bits = 0;   ///< bits per weight in the resident layout
+  std::vector<std::string> views;  ///< derived views that exist: "decode", "int8", "resident"
+};
+/// Every format that this build knows, by space and id.
+std::vector<FormatInfo> formats();
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Files
+
+using Scalar = std::variant<bool, int64_t, uint64_t, double, std::string>;
+
+/// One metadata entry of a model file.
+struct MetadataInfo {
+  std::string key;
+  std::string type;            ///< "u32", "f32", "bool", "string", "array[string]", …
+  uint64_t count = 1;          ///< elements of an array, 1 otherwise
+  std::vector<Scalar> values;  ///< the value, or the first elements of an array
+};
+
+/// One tensor of a model file.
+struct TensorInfo {
+  std::string name;
+  std::string format;           ///< name of its format
+  std::vector<uint64_t> shape;  ///< elements, fastest-running dimension first, as the file has it
+  uint64_t bytes = 0;
+  uint64_t offset = 0;          ///< bytes from the start of its file
+  int file = 0;                 ///< which part of a split model
+};
+
+/// What a model file holds; no kernel is chosen and no weight is read.
+struct FileInfo {
+  std::string path;
+  uint32_t version = 0;    ///< container version
+  uint64_t bytes = 0;      ///< all parts together
+  std::vector<MetadataInfo> metadata;
+  std::vector<TensorInfo> tensors;
+};
+/// Reads and checks the metadata of the file at `path` (and of all its parts). Arrays are cut after `max_array` elements.
+FileInfo inspect(const std::string& path, uint64_t max_array = 8);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Models
+
+struct LoadOptions {
+  int threads = 0;              ///< 0: one per core this process may use
+  int context = 0;              ///< tokens a session can hold; 0: the model's own limit, at most 4,096
+  int max_batch = 512;          ///< tokens of a prompt that go through the plan at once
+  bool repack = true;           ///< false: run straight from the mapped file
+  bool strict_kernels = false;  ///< true: refuse a plan that has a slow step
+  std::string device = "auto";  ///< "auto" or a backend's name
+  std::string isa;              ///< instruction set to use, "" = the best of this machine
+  std::function<void(double)> progress;  ///< called with 0…1 while weights are laid out
+};
+
+/// One step of a plan, as `explain` shows it.
+struct StepInfo {
+  std::string name;                  ///< "layer 3 qkv"
+  std::string kind;                  ///< "qkv", "attend", "project_add", …
+  std::string shape;                 ///< "576 -> 576+192+192"
+  std::vector<std::string> formats;  ///< one per matrix
+  std::vector<std::string> classes;  ///< one per matrix
+  std::string strategy;              ///< "rows_interleaved x16", "rows_from_file", "plain"
+  std::string layout;                ///< "resident", "file", "none"
+  uint64_t bytes_per_token = 0;      ///< weight bytes read for one token
+  double share = 0;                  ///< of all weight bytes of a token
+  double seconds_bound = 0;          ///< bytes_per_token over the read bandwidth; 0 when none was given
+  bool slow = false;                 ///< runs without a fast kernel
+};
+struct PlanInfo {
+  std::string architecture, device, isa;
+  int threads = 0, context = 0;
+  uint64_t weight_bytes_per_token = 0, resident_bytes = 0, kv_bytes_per_token = 0, scratch_bytes = 0;
+  std::vector<StepInfo> steps;
+};
+
+struct ModelInfo {
+  std::string architecture, name, chat_template;
+  int layers = 0, hidden = 0, heads = 0, kv_heads = 0, head_size = 0, ffn = 0, vocab = 0, context = 0;
+  uint64_t parameters = 0, file_bytes = 0;
+  double load_seconds = 0;
+};
+
+/// A tokenizer as the model file describes it. Copies are cheap and share one vocabulary.
+class Tokenizer {
+ public:
+  /// Token ids of `text` (UTF-8; invalid bytes are kept as bytes where the vocabulary can). `add_special`: put the
+  /// beginning-of-text token in front when the model asks for it. `parse_special`: spelled control tokens become tokens.
+  std::vector<int32_t> encode(std::string_view text, bool add_special = true, bool parse_special = false) const;
+  /// Bytes of `ids`. `show_special`: control tokens are spelled out instead of left out.
+  std::string decode(std::span<const int32_t> ids, bool show_special = false) const;
+  /// Bytes of one token, as `decode` would append them (no position-dependent space rule).
+  std::string piece(int32_t id, bool show_special = false) const;
+  int vocab() const;
+  int32_t bos() const;                ///< -1 when there is none
+  bool is_end(int32_t id) const;      ///< a token that ends generation
+  struct State;
+  explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+ private:
+  std::shared_ptr<const State> state_;
+};
+
+/// Joins token pieces into text that never ends inside a UTF-8 character.
+class TextStream {
+ public:
+  explicit TextStream(Tokenizer tokenizer) : tokenizer_(std::move(tokenizer)) {}
+  /// Text that became complete with this token; may be empty.
+  std::string push(int32_t id);
+  /// What is still held back, at the end of a stream (incomplete characters as U+FFFD).
+  std::string finish();
+
+ private:
+  Tokenizer tokenizer_;
+  std::string held_;
+  bool first_ = true;
+};
+
+class Session;
+
+/// A loaded model: weights laid out for the device and the plan that runs them. Copies share one model; const and safe to share between threads.
+class Model {
+ public:
+  /// Loads the file at `path`. Errors: anything wrong with the file, its architecture or the options.
+  static Model load(const std::string& path, const LoadOptions& options = {});
+  const ModelInfo& info() const;
+  const Tokenizer& tokenizer() const;
+  /// The plan of one token. `bandwidth`: bytes per second of the device, for the bound of each step; 0: none.
+  PlanInfo explain(double bandwidth = 0) const;
+  struct State;
+  explicit Model(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+ private:
+  friend class Session;
+  std::shared_ptr<State> state_;
+};
+
+/// The plan that `load` would make, without laying out a single weight.
+PlanInfo explain(const std::string& path, const LoadOptions& options = {}, double bandwidth = 0);
+
+/// How the next token is chosen. Applied in this order: top_k, top_p, min_p, temperature, draw.
+struct SamplingOptions {
+  float temperature = 0.8f;  ///< 0: the most probable token
+  int top_k = 40;            ///< 0: off
+  float top_p = 0.95f;       ///< 1: off
+  float min_p = 0.05f;       ///< 0: off
+  uint64_t seed = 0;         ///< same seed, same request: same tokens
+};
+
+struct TokenLogprob {
+  int32_t id;
+  float logprob;  ///< natural logarithm, of the model's distribution before sampling options
+};
+
+/// One conversation's state: the tokens so far and their keys and values. Not safe to share between threads.
+class Session {
+ public:
+  explicit Session(const Model& model);
+  ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  /// Runs `tokens` through the model, `chunk` at a time (0: the model's max_batch; the result does not depend on it).
+  /// After it, `logits()` are those of the last token. Errors: token out of the vocabulary, context full.
+  void append(std::span<const int32_t> tokens, int chunk = 0);
+  /// As `append`, and calls `each(i, logits)` with the logits after token i, for every i in order.
+  void append_all_logits(std::span<const int32_t> tokens, const std::function<void(size_t, std::span<const float>)>& each, int chunk = 0);
+  /// Scores over the vocabulary after the last token. Valid until the next `append`.
+  std::span<const float> logits() const;
+  /// Chooses the next token from `logits()`; does not append it.
+  int32_t sample(const SamplingOptions& options);
+  /// The `k` most probable next tokens with their log-probabilities, best first (ties: lower id first).
+  std::vector<TokenLogprob> top(int k) const;
+  /// Log-probability of `id` as the next token.
+  float logprob(int32_t id) const;
+  /// Tokens held.
+  int size() const;
+  /// Forgets all but the first `n` tokens.
+  void truncate(int n);
+  /// A running append stops at the next chunk and throws Error("engine", "stopped") when `stop` returns true.
+  void set_stop(std::function<bool()> stop);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// log-softmax of one score: logits[id] − log Σ exp(logits).
+float log_softmax(std::span<const float> logits, int32_t id);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Machine
+
+struct DeviceInfo {
+  std::string name;         ///< "cpu", …
+  bool available = false;
+  std::string description;  ///< processor or accelerator, or why it cannot be used
+  std::vector<std::string> isas;  ///< kernels in this build that the machine can run, best first
+  std::vector<std::string> missing_isas;  ///< kernels in this build that it cannot run
+  int cores = 0;            ///< cores this process may use
+  uint64_t memory_bytes = 0;
+};
+std::vector<DeviceInfo> devices();
+
+/// Read bandwidth of `device` in bytes/s with `threads` threads: the best of several streams over huge pages, no software prefetch.
+double read_bandwidth(int threads, const std::string& device = "auto");
+
+}  // namespace ingot

@@ -1,0 +1,38 @@
+// The dialect as C++: the few words that differ between C++, CUDA and Metal. Everything else in formats/ and kernels/ is
+// the same text for all three. This file is included inside a namespace of the including file (one per instruction set),
+// so it includes nothing itself.
+//
+//   fn           a function of the device world, returning by value
+//   MEMBER       the same, for a member that needs its object
+//   TABLE        a constant table at file scope:  TABLE(i8, name, 16) = { … };
+//   BYTES        pointer to bytes of weights
+//   u8 … i64     integers of fixed width
+//   float_of     bits -> float;  half_to_float  bits of an f16 -> float
+#pragma once
+
+#define fn static inline auto
+#define MEMBER inline
+#define TABLE(type, name, count) static constexpr type name[count]
+#define BYTES const u8*
+
+typedef unsigned char u8;
+typedef signed char i8;
+typedef unsigned short u16;
+typedef short i16;
+typedef unsigned int u32;
+typedef int i32;
+typedef unsigned long long u64;
+typedef long long i64;
+
+fn float_of(u32 bits) {
+  float f;
+  __builtin_memcpy(&f, &bits, 4);
+  return f;
+}
+
+// Exact for every bit pattern: exponent and mantissa move up 13 bits, 2^112 corrects the bias (and normalizes subnormals).
+fn half_to_float(u32 bits) {
+  u32 magnitude = (bits & 0x7fffu) << 13;
+  float f = (bits & 0x7c00u) == 0x7c00u ? float_of(magnitude | 0x7f800000u) : float_of(magnitude) * float_of(0x77800000u);
+  return bits & 0x8000u ? -f : f;
+}

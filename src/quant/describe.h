@@ -1,0 +1,57 @@
+// From a format's text to its host descriptor. Included by the generated registry only, which then includes every format.
+#pragma once
+#include "quant/format.h"
+
+namespace ingot::quant {
+namespace {
+
+#include "dialect/cpp.h"
+#include "dialect/contract.h"
+#include "quant/facts.h"
+#include "quant/decode.h"
+
+constexpr const char* number_name(Float32) { return "f32"; }
+constexpr const char* number_name(Float16) { return "f16"; }
+constexpr const char* number_name(BFloat16) { return "bf16"; }
+constexpr const char* number_name(E8M0Half) { return "e8m0"; }
+constexpr const char* number_name(UE4M3Half) { return "e4m3"; }
+constexpr const char* number_name(One) { return "none"; }
+
+template <class F> void decode_blocks(const std::byte* from, float* to, int64_t n) {
+  const u8* bytes = reinterpret_cast<const u8*>(from);
+  for (int64_t b = 0; b < n / F::block; b++)
+    for (int i = 0; i < F::block; i++) to[b * F::block + i] = decode<F>(view{bytes + b * F::block_bytes}, i);
+}
+
+template <class F> void block_integers(const std::byte* from, int16_t* values) {
+  if constexpr (facts<F>::integers)
+    for (int i = 0; i < F::block; i++) values[i] = static_cast<int16_t>(integer_of<F>(view{reinterpret_cast<const u8*>(from)}, i));
+}
+
+template <class F, class = void> struct tensor_scaled { enum { value = 0 }; };
+template <class F> struct tensor_scaled<F, typename exists<decltype(F::tensor_scale)>::type> { enum { value = F::tensor_scale }; };
+
+// What a format file must keep to, checked where it is read.
+template <class F> constexpr void check() {
+  static_assert(F::block > 0 && F::block_bytes > 0 && F::group > 0, "a format states block, group and block_bytes");
+  static_assert(F::block % F::group == 0, "a block is a whole number of groups");
+  static_assert(facts<F>::floating || F::block % 32 == 0, "a block of codes is a multiple of 32 weights");
+  static_assert(facts<F>::floating || F::group % 16 == 0, "a group is a multiple of 16 weights");
+  static_assert(F::code_bits > 0 && F::code_bits <= 32, "a code has 1 to 32 bits");
+  static_assert(!facts<F>::affine || F::code_bits <= 8, "an affine code has at most 8 bits");
+  static_assert(!facts<F>::table || F::code_bits <= 4, "a table has at most 16 values");
+}
+
+template <class F> Format describe(const char* name, const char* space, uint32_t id) {
+  check<F>();
+  ValueKind kind = facts<F>::affine ? ValueKind::affine : facts<F>::table ? ValueKind::table : facts<F>::vector ? ValueKind::vector : ValueKind::floating;
+  const char* min_type = "none";
+  if constexpr (facts<F>::min) min_type = number_name(decltype(min_of<F>(view{}, 0)){});
+  return {name, space, id, F::block, F::group, F::code_bits, F::block_bytes, kind,
+          has_sub<F>::value != 0, facts<F>::min != 0, has_sub_min<F>::value != 0, tensor_scaled<F>::value != 0,
+          facts<F>::scaled ? number_name(decltype(scale_of<F>(view{}, 0)){}) : "none", min_type,
+          decode_blocks<F>, facts<F>::integers ? block_integers<F> : nullptr};
+}
+
+}  // namespace
+}  // namespace ingot::quant

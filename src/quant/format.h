@@ -1,0 +1,41 @@
+// Formats as the host sees them: one descriptor per file in formats/, derived from its facts and accessors. The list is
+// generated at build time from the folder's contents. Nothing here knows a format by name.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ingot::quant {
+
+enum class ValueKind { affine, table, vector, floating };
+
+/// What one format's file says, with what follows from it.
+struct Format {
+  const char* name;   ///< as its file is called: "q4_0"
+  const char* space;  ///< who gave the number: "ggml", …
+  uint32_t id;        ///< the number in files of that space
+  int block, group, code_bits, block_bytes;
+  ValueKind kind;
+  bool has_sub, has_min, has_sub_min, has_tensor_scale;
+  const char* scale_type;  ///< storage type of the float scale: "f16", …, "none"
+  const char* min_type;    ///< likewise
+  /// Decodes `n` weights (a multiple of `block`) starting at block-aligned `from` (n / block · block_bytes bytes) into `to`.
+  void (*decode)(const std::byte* from, float* to, int64_t n);
+  /// Int8 view of one block: `values[block]`; null for floating formats.
+  void (*integers)(const std::byte* from, int16_t* values);
+
+  double bits_per_weight() const { return 8.0 * block_bytes / block; }
+  /// Bytes of a row of `n` weights; `n` is a multiple of `block`.
+  uint64_t row_bytes(uint64_t n) const { return n / block * block_bytes; }
+};
+
+/// All formats, by space and id.
+std::span<const Format> formats();
+/// The format with this number in `space`; null when unknown.
+const Format* find_format(std::string_view space, uint32_t id);
+/// The format called `name` (any case); null when unknown.
+const Format* find_format(std::string_view name);
+
+}  // namespace ingot::quant

@@ -1,0 +1,48 @@
+// Text to token ids and back, exactly as the model's makers meant. Built from a vocabulary as a model file carries it; knows
+// nothing of files. Two algorithms: byte-level BPE with a pre-tokenizer, and SPM (merges by score, byte fallback).
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ingot::text {
+
+enum class TokenType : uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
+
+/// A vocabulary in the field's own terms; ids are positions. -1: no such token.
+struct Vocabulary {
+  std::string model;                   ///< "gpt2" (byte-level BPE) or "llama" (SPM)
+  std::string pre;                     ///< pre-tokenizer of BPE: "smollm", …; "" = default
+  std::vector<std::string> tokens;
+  std::vector<TokenType> types;        ///< one per token, or empty: all normal
+  std::vector<float> scores;           ///< SPM: one per token
+  std::vector<std::string> merges;     ///< BPE: "left right", best first
+  int32_t bos = -1, eos = -1, eot = -1, unknown = -1;
+  std::vector<int32_t> ends;           ///< further tokens that end generation
+  bool add_bos = false, add_eos = false, add_space_prefix = true;
+};
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+  /// Checks the vocabulary and builds the tables. Errors: unknown model or pre-tokenizer (lists the known ones), lengths that
+  /// disagree, special ids out of range, merges that name unknown tokens.
+  static std::unique_ptr<Tokenizer> make(Vocabulary vocabulary);
+  /// Ids of `text`; any bytes are accepted. `parse_special`: spelled control tokens become tokens, otherwise they stay text.
+  virtual std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special) const = 0;
+  /// Bytes of one token. `first`: it is the first of a text (SPM drops the prefix space). `show_special`: spell control tokens.
+  virtual std::string piece(int32_t id, bool first, bool show_special) const = 0;
+  virtual const Vocabulary& vocabulary() const = 0;
+  /// Does this token end generation (eos, eot, or another end token)?
+  virtual bool is_end(int32_t id) const = 0;
+};
+
+/// Longest prefix of `bytes` that does not end inside a UTF-8 character. Bytes that can never become one count as complete.
+size_t complete_utf8(std::string_view bytes);
+/// `bytes` with every malformed sequence replaced by U+FFFD.
+std::string repair_utf8(std::string_view bytes);
+
+}  // namespace ingot::text
