@@ -77,6 +77,98 @@ std::span<const SpecText> name_texts() { return name_list; }
 ")
 configure_file(${INGOT_ARCHITECTURE_REGISTRY}.new ${INGOT_ARCHITECTURE_REGISTRY} COPYONLY)
 
-# ---- CPU kernels: one translation unit per format and instruction set
+# ---- CPU kernels: for each instruction set one translation unit per format and one for the other ops, each with its machine's
+# flags; a table per instruction set and a list of them, best first
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+  set(INGOT_ISAS avx512 avx2 portable)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(INGOT_ISAS neon portable)
+else()
+  set(INGOT_ISAS portable)
+endif()
+set(isa_flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx2 -mfma -mf16c -mprefer-vector-width=512)
+set(isa_flags_avx2 -mavx2 -mfma -mf16c)
+set(isa_flags_neon -march=armv8.2-a+dotprod+fp16)
+set(isa_flags_portable "")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # gcc's own AVX-512 headers trip its warning (gcc bug 105593)
+  list(APPEND isa_flags_avx512 -Wno-maybe-uninitialized -Wno-uninitialized)
+endif()
+
 function(ingot_cpu_instances target)
+  set(tables "")
+  set(list "")
+  foreach(isa ${INGOT_ISAS})
+    set(names "")
+    set(declarations "")
+    foreach(name ${INGOT_FORMAT_NAMES} ops)
+      if(name STREQUAL ops)
+        set(body "#include \"backend/cpu/instance_ops.h\"
+}
+extern const OpKernels op_kernels;
+constexpr OpKernels op_kernels_here = {run_norm, run_quantize, run_rotate, run_attend, run_store_halves, run_gate_silu, run_gate_gelu_tanh};
+const OpKernels op_kernels = op_kernels_here;")
+      else()
+        set(body "#include \"backend/cpu/instance_format.h\"
+#include \"${name}.h\"
+}
+extern const FormatKernels kernels_${name};
+constexpr FormatKernels kernels_here = format_kernels<${name}>(\"${name}\");
+const FormatKernels kernels_${name} = kernels_here;")
+        string(APPEND declarations "extern const FormatKernels kernels_${name};\n")
+        list(APPEND names "&kernels_${name}")
+      endif()
+      set(source ${INGOT_GENERATED}/cpu/${isa}/${name}.cpp)
+      file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
+"// Generated: kernel instance.
+#include \"backend/cpu/kernels.h\"
+namespace ingot::cpu::@isa@ {
+namespace {
+#include \"backend/cpu/lanes/@isa@.h\"
+@body@
+}  // namespace ingot::cpu::@isa@
+")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-O3;${isa_flags_${isa}}")
+      target_sources(${target} PRIVATE ${source})
+    endforeach()
+    list(JOIN names ", " names)
+    string(APPEND tables "namespace ${isa} {\n${declarations}extern const OpKernels op_kernels;\nconst FormatKernels* const formats[] = {${names}};\n}\nbool supports_${isa}();\nconst Isa isa_${isa} = {\"${isa}\", supports_${isa}, ${isa}::formats, &${isa}::op_kernels};\n")
+    string(APPEND list "&isa_${isa}, ")
+  endforeach()
+  set(source ${INGOT_GENERATED}/cpu/isas.cpp)
+  file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
+"// Generated: the instruction sets of this build.
+#include \"backend/cpu/kernels.h\"
+namespace ingot::cpu {
+@tables@const Isa* const isa_list[] = {@list@};
+IsaList isas() { return {isa_list, static_cast<int>(sizeof isa_list / sizeof *isa_list)}; }
+}  // namespace ingot::cpu
+")
+  target_sources(${target} PRIVATE ${source})
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/formats)
 endfunction()
+
+# ---- backends: one folder each
+file(GLOB backend_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${CMAKE_SOURCE_DIR}/src/backend/*)
+set(INGOT_BACKENDS "")
+set(backend_declarations "")
+set(backend_lines "")
+foreach(folder ${backend_folders})
+  if(IS_DIRECTORY ${folder})
+    get_filename_component(name ${folder} NAME)
+    list(APPEND INGOT_BACKENDS ${name})
+    string(APPEND backend_declarations "const Backend& ${name}_backend();\n")
+    string(APPEND backend_lines "&${name}_backend(), ")
+  endif()
+endforeach()
+set(INGOT_BACKEND_REGISTRY ${INGOT_GENERATED}/backend_registry.cpp)
+file(CONFIGURE OUTPUT ${INGOT_BACKEND_REGISTRY} @ONLY CONTENT
+"// Generated from src/backend/.
+#include \"backend/backend.h\"
+namespace ingot::backend {
+@backend_declarations@
+std::span<const Backend* const> backends() {
+  static const Backend* const list[] = {@backend_lines@};
+  return list;
+}
+}  // namespace ingot::backend
+")

@@ -137,6 +137,9 @@ class Tokenizer {
   std::shared_ptr<const State> state_;
 };
 
+/// The tokenizer of the model file at `path`; no weight is read and the architecture need not be known.
+Tokenizer load_tokenizer(const std::string& path);
+
 /// Joins token pieces into text that never ends inside a UTF-8 character.
 class TextStream {
  public:
@@ -149,7 +152,6 @@ class TextStream {
  private:
   Tokenizer tokenizer_;
   std::string held_;
-  bool first_ = true;
 };
 
 class Session;

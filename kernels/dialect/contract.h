@@ -59,11 +59,12 @@ struct E8M0Half {
   u32 bits;
   MEMBER operator float() const { return float_of(bits < 2 ? 0x00200000u << bits : (bits - 1) << 23); }
 };
-// Unsigned e4m3 (4 exponent bits of bias 7, 3 mantissa bits), halved for the same reason. The NaN bytes 127 and 255 are 0.
+// Unsigned e4m3 (4 exponent bits of bias 7, 3 mantissa bits), halved for the same reason. The top bit
+// is ignored. Byte 127 (NaN) is 0 and byte 255 is 480 / 2, as ggml has it.
 struct UE4M3Half {
   enum { storage_bytes = 1 };
   u32 bits;
-  MEMBER operator float() const { return (bits & 127u) == 127u ? 0.0f : float_of((bits & 127u) << 20) * float_of(0x7b000000u); }
+  MEMBER operator float() const { return bits == 127u ? 0.0f : float_of((bits & 127u) << 20) * float_of(0x7b000000u); }
 };
 
 // ---- the bytes of one block; offsets in bytes, little endian, no alignment assumed

@@ -10,8 +10,8 @@
 //   float_of     bits -> float;  half_to_float  bits of an f16 -> float
 #pragma once
 
-#define fn static inline auto
-#define MEMBER inline
+#define fn static inline __attribute__((always_inline)) auto
+#define MEMBER inline __attribute__((always_inline))
 #define TABLE(type, name, count) static constexpr type name[count]
 #define BYTES const u8*
 

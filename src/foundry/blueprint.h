@@ -7,36 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "backend/plan.h"
 #include "container/gguf.h"
 #include "quant/format.h"
 
 namespace ingot::foundry {
 
-/// A weight matrix in the file: y (rows) = W (rows x cols) · x (cols). Rows are stored one after another.
-struct Matrix {
-  std::string name;
-  const quant::Format* format = nullptr;  ///< null: absent
-  int64_t rows = 0, cols = 0;
-  const std::byte* data = nullptr;
-  float scale = 1;                        ///< factor on the whole tensor
-  const container::Tensor* tensor = nullptr;
-  explicit operator bool() const { return format != nullptr; }
-  uint64_t bytes() const { return rows * format->row_bytes(cols); }
-};
-/// A vector of f32, decoded; empty: absent.
-using Vector = std::vector<float>;
-
-enum class Pairing { neighbours, halves };  ///< which elements rope rotates together: (2i, 2i+1) or (i, i + dims/2)
-
-/// One rotary embedding: angle of pair i at position p = p · frequencies[i]; cos and sin are multiplied by `magnitude`.
-struct Rope {
-  Pairing pairing = Pairing::neighbours;
-  int dims = 0;                     ///< elements of a head that are rotated
-  std::vector<double> frequencies;  ///< dims / 2, scaling (linear, llama3, yarn) already applied
-  float magnitude = 1;
-};
-
-enum class Activation { silu, gelu_tanh };
+using backend::Activation;
+using backend::Matrix;
+using backend::Pairing;
+using backend::Rope;
+using backend::Vector;
 
 struct Layer {
   Vector attention_norm;            ///< (hidden)

@@ -1,0 +1,33 @@
+// What one call of a matrix kernel is given. Shared by all strategies.
+//
+//   y[token][row] = scale · Σ_k W[row][k] · x[token][k]
+//
+// The sum runs over K in chunks of 32 in file order. Inside a chunk products of integers are added exactly; each chunk, or
+// each group of 16 where a format scales those by floats, enters the float sum by one fused multiply-add:
+//
+//   acc = fma(float(Σ value · x), unit·scale · x_scale, acc),  then  acc = fma(float(sub_min · Σ x), min · x_scale, acc)
+//
+// so every strategy, batch, thread count and instruction set gives the same bits.
+#pragma once
+
+// Input vectors of a batch, as the norm-in / quantize-in stage leaves them. K: columns of the matrix, a multiple of 32.
+struct Activations {
+  const i8* codes;      // (tokens, K)       x ≈ code · scale, codes in −127…127; null when no integer kernel reads them
+  const float* scales;  // (tokens, K / 32)
+  const i16* sums;      // (tokens, K / 16)  Σ of 16 codes
+  const float* values;  // (tokens, K)       the vectors themselves, for floating formats
+};
+
+struct GemvParams {
+  const u8* weights;    // the matrix in its layout: file rows, or resident row groups
+  i64 cols;             // K
+  i64 row;              // first row to compute; a multiple of 16
+  int rows;             // rows to compute, at most 64
+  Activations x;
+  i64 token;            // first token
+  int tokens;           // tokens to compute, at most 8
+  float scale;          // factor on every output
+  float* y;             // (tokens, 64) outputs, row r of the call at [r]
+};
+
+enum { gemv_max_rows = 64, gemv_max_tokens = 8 };

@@ -1,0 +1,170 @@
+// Strategy: lane = row. One vector holds the same weights of lane_rows rows; activations are broadcast; nothing is ever summed
+// across lanes. Walks a row group's tiles along K, `N` tokens at once, so weights are decoded once for N tokens: N = 1 is the
+// canonical one-token decode, larger N the small batch and the inner tile of prompts. Reads the resident layout.
+#pragma once
+
+// Integer values of kinds affine and table as the machine's dot product wants them: unsigned codes, or bytes with signed_bias
+// taken off. `zero` is what is still to be subtracted from each of them.
+template <class F> struct lane_codes {
+  enum {
+    max_code = facts<F>::table ? 255 : (1 << (int)F::code_bits) - 1,
+    large = max_code > 127,
+    flip = large && !facts<F>::table && (int)signed_bias > 0 ? 0x80 : 0  // xored into the codes when they are packed
+  };
+  static int zero() {
+    if constexpr (facts<F>::affine) return (int)F::zero() - (large ? (int)signed_bias : 0);
+    else return 128 - (int)signed_bias;
+  }
+  // Table entries as bytes: value + 128, less what the machine takes off.
+  static void tabulate(u8* sixteen) {
+    if constexpr (facts<F>::table)
+      for (int c = 0; c < 16; c++) sixteen[c] = (u8)(c < 1 << (int)F::code_bits ? (int)F::value(c) + 128 - (int)signed_bias : 0);
+  }
+};
+template <class F, bool large> struct lane_dot { typedef dot_large type; };
+template <class F> struct lane_dot<F, false> { typedef dot_small<lane_codes<F>::max_code> type; };
+
+// The codes of quad q of a chunk: from each plane the bits of that quad, moved to their place in the code.
+template <int bits, int q> fn quad_codes(const u8* chunk) {
+  constexpr int p = plane_split<bits>::first, at = plane_split<bits>::rest;
+  constexpr int per_byte = 8 / p, from = p * (q % per_byte);
+  bytes codes = take<from - at>(load_bytes(chunk + q / per_byte * 4 * lane_rows), (u32)((1 << p) - 1) << at);
+  if constexpr (at > 0) return merge(codes, quad_codes<at, q>(chunk + 4 * lane_rows * p));
+  else return codes;
+}
+
+// Σ code · x over quads q … end−1 of a chunk, for N tokens; `dots` independent sums a token hide the latency of the multiply-add.
+template <class F, int q, int end, int N, int dots, class Dot> fn add_quads(const u8* chunk, bytes table, const i8* const* x, Dot (&sum)[N][dots], int start) -> void {
+  if constexpr (q < end) {
+    bytes w = quad_codes<F::code_bits, q>(chunk);
+    if constexpr (facts<F>::table) w = look_up(w, table);
+    for (int n = 0; n < N; n++) {
+      sum[n][q % dots].add(w, repeat4(x[n] + 4 * q));
+      if (((q - start) / dots + 1) % Dot::fits == 0) sum[n][q % dots].widen();
+    }
+    add_quads<F, q + 1, end>(chunk, table, x, sum, start);
+  }
+}
+
+// Σ value · x of half `half` of a chunk (the whole chunk when a group has 32 or more weights), for N tokens.
+template <class F, int half, int N> fn sum_group(const u8* chunk, bytes table, const i8* const* x, const i16* const* sums, ints (&v)[N]) -> void {
+  enum { halves = (int)F::group < 32 ? 2 : 1, quads = 8 / halves, dots = N == 1 ? 2 : 1 };
+  typename lane_dot<F, lane_codes<F>::large>::type sum[N][dots];
+  add_quads<F, half * quads, (half + 1) * quads>(chunk, table, x, sum, half * quads);
+  int zero = lane_codes<F>::zero();
+  for (int n = 0; n < N; n++) {
+    v[n] = sum[n][0].total();
+    if constexpr (dots == 2) v[n] = plus(v[n], sum[n][1].total());
+    if (zero != 0) v[n] = minus(v[n], splat((i32)(zero * (halves == 2 ? sums[n][half] : sums[n][0] + sums[n][1]))));
+  }
+}
+
+template <class F, int N> struct rows_interleaved_kernel {
+  typedef resident<F, lane_rows> L;
+  enum { chunk_groups = (int)F::group < 32 ? 2 : 1 };  // groups that share a chunk
+
+  static floats scale_at(const u8* tile, int g) {
+    if constexpr (L::scales == 0) return splat(unit_of<F>());
+    else {
+      floats s = load_numbers(decltype(scale_of<F>(view{}, 0)){}, tile + L::scales_at + (L::scales > 1 ? g : 0) * lane_rows * L::scale_bytes);
+      if constexpr (has_unit<F>::value) s = times(s, splat(unit_of<F>()));
+      return s;
+    }
+  }
+
+  static void run(const u8* tile, i64 blocks, const Activations& x, i64 cols, i64 token, float* const* y, float scale) {
+    u8 entries[16] = {};
+    lane_codes<F>::tabulate(entries);
+    bytes table = load_table(entries);
+    floats acc[N];
+    const i8* xc[N];
+    const float* xs[N];
+    const i16* sums[N];
+    for (int n = 0; n < N; n++) {
+      acc[n] = splat(0.0f);
+      xc[n] = x.codes + (token + n) * cols;
+      xs[n] = x.scales + (token + n) * (cols / 32);
+      sums[n] = x.sums + (token + n) * (cols / 16);
+    }
+    for (i64 b = 0; b < blocks; b++, tile += L::tile_bytes) {
+      for (int c = 0; c < L::chunks; c++) {
+        int g = 32 * c / (int)F::group;  // first group of the chunk
+        if constexpr (prefetch_distance > 0 && N == 1)
+          for (int line = 0; line < L::chunk_bytes; line += 64) prefetch(tile + c * L::chunk_bytes + line + prefetch_distance);
+        ints v[N];
+        const u8* chunk = tile + L::codes_at + c * L::chunk_bytes;
+        sum_group<F, 0>(chunk, table, xc, sums, v);
+        if constexpr (L::subs > 0) {
+          ints sub = load_small_ints(tile + L::subs_at + g * lane_rows);
+          for (int n = 0; n < N; n++) v[n] = times(v[n], sub);
+        }
+        if constexpr (chunk_groups == 2) {
+          ints second[N];
+          sum_group<F, 1>(chunk, table, xc, sums, second);
+          if constexpr (L::subs > 0) {
+            ints sub = load_small_ints(tile + L::subs_at + (g + 1) * lane_rows);
+            for (int n = 0; n < N; n++) second[n] = times(second[n], sub);
+          }
+          if constexpr (L::scales > 1) {  // a float scale for each half: two additions, in order
+            floats s = scale_at(tile, g);
+            for (int n = 0; n < N; n++) acc[n] = fma(to_floats(v[n]), times(s, splat(xs[n][0])), acc[n]);
+            for (int n = 0; n < N; n++) v[n] = second[n];
+          } else {
+            for (int n = 0; n < N; n++) v[n] = plus(v[n], second[n]);
+          }
+        }
+        floats s = scale_at(tile, g + chunk_groups - 1);
+        for (int n = 0; n < N; n++) acc[n] = fma(to_floats(v[n]), times(s, splat(xs[n][0])), acc[n]);
+        if constexpr (L::mins > 0) add_min(tile, g, xs, sums, acc);
+        for (int n = 0; n < N; n++) xc[n] += 32, xs[n] += 1, sums[n] += 2;
+      }
+    }
+    for (int n = 0; n < N; n++) store(y[n], times(acc[n], splat(scale)));
+  }
+
+  static void add_min(const u8* tile, int g, const float* const* xs, const i16* const* sums, floats (&acc)[N]) {
+    typedef decltype(min_of<F>(view{}, 0)) Min;
+    for (int h = 0; h < (L::mins > 1 ? (int)chunk_groups : 1); h++) {
+      floats m = load_numbers(Min{}, tile + L::mins_at + (L::mins > 1 ? g + h : 0) * lane_rows * L::min_bytes);
+      for (int n = 0; n < N; n++) {
+        ints v;
+        if constexpr (chunk_groups == 1) {
+          v = splat((i32)(sums[n][0] + sums[n][1]));
+          if constexpr (L::sub_mins > 0) v = times(v, load_small_ints(tile + L::sub_mins_at + g * lane_rows));
+        } else if constexpr (L::mins > 1) {
+          v = splat((i32)sums[n][h]);
+          if constexpr (L::sub_mins > 0) v = times(v, load_small_ints(tile + L::sub_mins_at + (g + h) * lane_rows));
+        } else {
+          ints a = splat((i32)sums[n][0]), b = splat((i32)sums[n][1]);
+          if constexpr (L::sub_mins > 0) {
+            a = times(a, load_small_ints(tile + L::sub_mins_at + g * lane_rows));
+            b = times(b, load_small_ints(tile + L::sub_mins_at + (g + 1) * lane_rows));
+          }
+          v = plus(a, b);
+        }
+        acc[n] = fma(to_floats(v), times(m, splat(xs[n][0])), acc[n]);
+      }
+    }
+  }
+};
+
+// All row groups of the call, N tokens from `token` on.
+template <class F, int N> fn rows_interleaved_tokens(const GemvParams& p, int done) {
+  typedef resident<F, lane_rows> L;
+  i64 blocks = p.cols / F::block;
+  for (int r = 0; r < p.rows; r += lane_rows) {
+    const u8* tile = p.weights + (p.row + r) / lane_rows * blocks * L::tile_bytes;
+    float* y[N];
+    for (int n = 0; n < N; n++) y[n] = p.y + (done + n) * gemv_max_rows + r;
+    rows_interleaved_kernel<F, N>::run(tile, blocks, p.x, p.cols, p.token + done, y, p.scale);
+  }
+}
+
+template <class F> void rows_interleaved(const GemvParams& p) {
+  int done = 0;
+  if constexpr (token_block >= 8)
+    for (; p.tokens - done >= 8; done += 8) rows_interleaved_tokens<F, 8>(p, done);
+  for (; p.tokens - done >= 4; done += 4) rows_interleaved_tokens<F, 4>(p, done);
+  for (; p.tokens - done >= 2; done += 2) rows_interleaved_tokens<F, 2>(p, done);
+  for (; p.tokens - done >= 1; done += 1) rows_interleaved_tokens<F, 1>(p, done);
+}

@@ -1,0 +1,84 @@
+// The resident layout, derived from a format's facts: the same codes and scales in an order that kernels read straight
+// through. Lossless; no code takes more bits than in the file (packed 4- to 7-bit sub-scales grow to a byte).
+//
+// A matrix is cut into groups of R rows (R: the machine's lane_rows). A row group is a run of tiles along K, one per block:
+//
+//   scales     [scales a block] × R numbers of the format's scale type
+//   mins       the same for the minimum
+//   subs       [groups] × R signed bytes                         where the format has sub-scales
+//   sub_mins   [groups] × R signed bytes
+//   codes      [block / 32] chunks; a chunk holds, for each plane of the code bits, 4-byte words interleaved by row
+//
+// Code bits are cut into planes of 8, 4, 2 and 1 bits (5 = 4 + 1, 6 = 4 + 2, 3 = 2 + 1, …). A quad is 4 consecutive weights,
+// a chunk 8 quads. In a plane of p bits the quads q, q+1, … of one row share a 4-byte word, quad q at bit p · (q mod 8/p):
+//
+//   byte [q / (8/p)][row][k mod 4]  bits  p · (q mod 8/p) …     of the plane,   q = k / 4
+//
+// so one vector load brings the same 4 weights of R rows, and a shift and a mask bring the next 4.
+#pragma once
+
+// Planes of a code: the largest power of two first. `at` is the position of the plane's lowest bit in the code.
+template <int bits> struct plane_split {
+  enum { first = bits >= 8 ? 8 : bits >= 4 ? 4 : bits >= 2 ? 2 : 1, rest = bits - first };
+};
+
+template <class F, int R> struct resident {
+  enum {
+    exists = facts<F>::affine || facts<F>::table,
+    chunks = (int)F::block / 32,
+    scales = has_group_scale<F>::value ? (int)facts<F>::groups : has_block_scale<F>::value ? 1 : 0,
+    mins = has_group_min<F>::value ? (int)facts<F>::groups : has_block_min<F>::value ? 1 : 0,
+    subs = has_sub<F>::value ? (int)facts<F>::groups : 0,
+    sub_mins = has_sub_min<F>::value ? (int)facts<F>::groups : 0,
+    scale_bytes = decltype(scale_of<F>(view{}, 0))::storage_bytes,
+    min_bytes = decltype(min_of<F>(view{}, 0))::storage_bytes,
+    // offsets in a tile
+    scales_at = 0,
+    mins_at = scales_at + scales * scale_bytes * R,
+    subs_at = mins_at + mins * min_bytes * R,
+    sub_mins_at = subs_at + subs * R,
+    codes_at = sub_mins_at + sub_mins * R,
+    chunk_bytes = 4 * R * (int)F::code_bits,
+    tile_bytes = codes_at + chunks * chunk_bytes
+  };
+};
+
+// Writes the planes of one row's 32 codes into a chunk. `row`: row in its group; `bias`: what is xored into 8-bit codes.
+template <int bits, int R> fn pack_codes(const u8* codes, int row, u8* chunk) {
+  int done = 0;
+  for (int left = bits; left > 0;) {
+    int p = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    left -= p;
+    int at = left;  // the plane holds bits at … at+p−1 of the code
+    int per_byte = 8 / p;
+    for (int k = 0; k < 32; k++) {
+      int q = k / 4;
+      u8* to = chunk + done + (q / per_byte * R + row) * 4 + k % 4;
+      u32 part = (u32)codes[k] >> at & ((1u << p) - 1);
+      u32 put = part << p * (q % per_byte);
+      *to = (u8)(q % per_byte == 0 ? put : *to | put);
+    }
+    done += 4 * R * p;
+  }
+}
+
+// Packs one row of a file block into its tile. `flip`: xored into 8-bit codes, so that a machine that multiplies signed bytes
+// needs no correction. A row of a group that the matrix does not have is packed from zero bytes with zero scales.
+template <class F, int R> fn pack_block(view b, int row, u8* tile, u32 flip) {
+  typedef resident<F, R> L;
+  if constexpr (L::scales > 0)
+    for (int g = 0; g < L::scales; g++) {
+      u32 bits = scale_of<F>(b, g).bits;
+      __builtin_memcpy(tile + L::scales_at + (g * R + row) * L::scale_bytes, &bits, L::scale_bytes);
+    }
+  if constexpr (L::mins > 0)
+    for (int g = 0; g < L::mins; g++) {
+      u32 bits = min_of<F>(b, g).bits;
+      __builtin_memcpy(tile + L::mins_at + (g * R + row) * L::min_bytes, &bits, L::min_bytes);
+    }
+  for (int g = 0; g < L::subs; g++) tile[L::subs_at + g * R + row] = (u8)sub_of<F>(b, g);
+  for (int g = 0; g < L::sub_mins; g++) tile[L::sub_mins_at + g * R + row] = (u8)sub_min_of<F>(b, g);
+  u8 codes[F::block];
+  for (int i = 0; i < F::block; i++) codes[i] = (u8)(F::code(b, i) ^ flip);
+  for (int c = 0; c < L::chunks; c++) pack_codes<F::code_bits, R>(codes + 32 * c, row, tile + L::codes_at + c * L::chunk_bytes);
+}

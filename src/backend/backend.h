@@ -1,0 +1,88 @@
+// The one interface between the engine and a device. A backend casts a plan into a program: weights laid out for the device,
+// kernels chosen, scratch allocated. Running a program looks nothing up and allocates nothing.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/plan.h"
+
+namespace ingot::backend {
+
+struct Options {
+  int threads = 0;              ///< 0: one per core this process may use
+  bool repack = true;           ///< false: weights stay in the mapped file
+  bool strict_kernels = false;  ///< true: a step without a fast kernel is an error
+  std::string isa;              ///< instruction set, "" = best
+  std::function<void(double)> progress;  ///< 0…1 while weights are laid out
+};
+
+/// How a backend would run one step.
+struct StepChoice {
+  std::vector<std::string> classes;  ///< one per matrix
+  std::string strategy, layout;
+  uint64_t weight_bytes = 0;         ///< read for one token
+  bool slow = false;
+};
+struct Choices {
+  std::string isa;
+  int threads = 0;
+  uint64_t resident_bytes = 0, scratch_bytes = 0, kv_bytes_per_token = 0;
+  std::vector<StepChoice> steps;
+};
+
+/// Keys and values of one session.
+class Cache {
+ public:
+  virtual ~Cache() = default;
+};
+
+class Program {
+ public:
+  virtual ~Program() = default;
+  /// Empty cache for `Plan::context` positions.
+  virtual std::unique_ptr<Cache> make_cache() = 0;
+  /// Runs `tokens` (1…max_batch) at positions `position`… and writes the logits of the last `logits.size() / vocab` of them
+  /// (0 … max_head_batch). Calls from several threads are run one after another.
+  virtual void run(Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits) = 0;
+};
+
+/// What is known of a device.
+struct Device {
+  std::string name, description;
+  bool available = false;
+  std::vector<std::string> isas, missing_isas;
+  int cores = 0;
+  uint64_t memory_bytes = 0;
+};
+
+/// How a format would be kept and run by default.
+struct FormatChoice {
+  std::string resident_class;   ///< "u4 affine", …; "" when it runs from the file
+  double resident_bits = 0;     ///< bits per weight in that layout
+  bool slow = false;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual const char* name() const = 0;
+  virtual Device device() const = 0;
+  virtual FormatChoice choose(const quant::Format& format) const = 0;
+  /// Decides layouts, strategies and sizes without touching a weight. Errors: unknown instruction set.
+  virtual Choices choose(const Plan& plan, const Options& options) const = 0;
+  /// As `choose`, and lays out the weights. The plan's mapped file must outlive the program. Errors: not enough memory, a slow
+  /// step under strict_kernels.
+  virtual std::unique_ptr<Program> cast(Plan plan, const Options& options) const = 0;
+  /// Bytes per second that `threads` threads read.
+  virtual double read_bandwidth(int threads) const = 0;
+};
+
+/// The backends of this build; "auto" is the first available one. `find_backend` throws for an unknown or unusable name.
+std::span<const Backend* const> backends();
+const Backend& find_backend(const std::string& name);
+
+}  // namespace ingot::backend

@@ -1,0 +1,10 @@
+// How fast threads can read memory: the floor under every one-token step.
+#pragma once
+
+namespace ingot::cpu {
+
+/// Bytes per second that `threads` threads read from memory together: the best over 1, 2 and 4 streams a thread, several
+/// passes over 256 MiB in huge pages, no software prefetch (on Zen 3 a prefetching or single-stream probe reads half).
+double read_bandwidth(int threads);
+
+}  // namespace ingot::cpu

@@ -1,0 +1,107 @@
+// The CPU as a backend: what it offers, and how it would run a plan.
+#include <fmt/format.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include "backend/backend.h"
+#include "backend/cpu/bandwidth.h"
+#include "backend/cpu/layout.h"
+#include "backend/cpu/program.h"
+
+namespace ingot::cpu {
+
+namespace {
+
+std::string processor_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  return "processor";
+}
+
+// Strategy and layout of a step in words.
+void describe_projection(const backend::Step& step, const Isa& isa, const backend::Options& options, backend::StepChoice& choice) {
+  std::set<std::string> strategies, layouts;
+  for (const backend::Segment& s : step.segments) {
+    Placement p = place(s.matrix, isa, options.repack);
+    choice.classes.push_back(class_name(*p.kernels));
+    choice.weight_bytes += p.resident ? p.resident_bytes(s.matrix) : s.matrix.bytes();
+    strategies.insert(p.resident ? fmt::format("rows_interleaved x{}", p.kernels->lane_rows) : "rows_from_file");
+    layouts.insert(p.resident ? "resident" : "file");
+    choice.slow |= p.slow();
+  }
+  auto join = [](const std::set<std::string>& set) {
+    std::string s;
+    for (const std::string& e : set) s += (s.empty() ? "" : " + ") + e;
+    return s;
+  };
+  choice.strategy = join(strategies);
+  choice.layout = join(layouts);
+}
+
+class CpuBackend : public backend::Backend {
+ public:
+  const char* name() const override { return "cpu"; }
+
+  backend::Device device() const override {
+    backend::Device d{name(), processor_name(), true, {}, {}, usable_cores(), 0};
+    IsaList list = isas();
+    for (int i = 0; i < list.count; i++) (list.begin[i]->supported() ? d.isas : d.missing_isas).push_back(list.begin[i]->name);
+    struct sysinfo info;
+    if (sysinfo(&info) == 0) d.memory_bytes = uint64_t(info.totalram) * info.mem_unit;
+    return d;
+  }
+
+  backend::FormatChoice choose(const quant::Format& format) const override {
+    const FormatKernels& k = *find_isa("").formats[&format - quant::formats().data()];
+    backend::FormatChoice choice{class_name(k), format.bits_per_weight(), k.slow && !k.lane_rows};
+    if (k.lane_rows) choice.resident_bits = 8.0 * k.tile_bytes / k.lane_rows / format.block;
+    return choice;
+  }
+
+  backend::Choices choose(const backend::Plan& plan, const backend::Options& options) const override {
+    const Isa& isa = find_isa(options.isa);
+    backend::Choices choices{isa.name, options.threads > 0 ? options.threads : usable_cores(), 0, 0, 0, {}};
+    std::set<const void*> counted;
+    for (const backend::Step& step : plan.steps) {
+      backend::StepChoice choice{{}, "", "none", 0, false};
+      if (step.kind == backend::StepKind::embed) {
+        const backend::Matrix& table = step.segments.front().matrix;
+        choice = {{class_name(*place(table, isa, false).kernels)}, "decode_row", "file", table.format->row_bytes(table.cols), false};
+      } else if (!step.segments.empty()) {
+        describe_projection(step, isa, options, choice);
+        for (const backend::Segment& s : step.segments)
+          if (counted.insert(s.matrix.data).second) choices.resident_bytes += place(s.matrix, isa, options.repack).resident_bytes(s.matrix);
+      } else {
+        choice.strategy = step.kind == backend::StepKind::attend ? "streaming" : "rows";
+      }
+      choices.steps.push_back(std::move(choice));
+    }
+    uint64_t width = uint64_t(2) * plan.hidden + plan.ffn + uint64_t(2) * plan.heads * plan.head_size + uint64_t(2) * plan.kv_heads * plan.head_size;
+    choices.scratch_bytes = plan.max_batch * width * sizeof(float);
+    choices.kv_bytes_per_token = uint64_t(2) * plan.layers * plan.kv_heads * plan.head_size * sizeof(u16);
+    return choices;
+  }
+
+  std::unique_ptr<backend::Program> cast(backend::Plan plan, const backend::Options& options) const override {
+    return std::make_unique<CpuProgram>(std::move(plan), options);
+  }
+
+  double read_bandwidth(int threads) const override { return cpu::read_bandwidth(threads); }
+};
+
+}  // namespace
+
+}  // namespace ingot::cpu
+
+namespace ingot::backend {
+
+const Backend& cpu_backend() {
+  static const cpu::CpuBackend backend;
+  return backend;
+}
+
+}  // namespace ingot::backend

@@ -1,0 +1,27 @@
+// Which instruction sets this machine can run. The compiler's built-in detection also asks the operating system whether it
+// saves the wide registers.
+#include "backend/cpu/detect.h"
+
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+namespace ingot::cpu {
+
+bool supports_portable() { return true; }
+
+#if defined(__x86_64__)
+bool supports_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"); }
+bool supports_avx512() {
+  return supports_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+}
+#elif defined(__aarch64__)
+bool supports_neon() {
+  unsigned long caps = getauxval(AT_HWCAP);
+  return (caps & HWCAP_ASIMDDP) && (caps & HWCAP_ASIMDHP);
+}
+#endif
+
+}  // namespace ingot::cpu

@@ -1,0 +1,39 @@
+// Body of a generated kernel instance: the strategies of gemv with one format in the lane vocabulary that was included before.
+#pragma once
+#include "gemv/rows_interleaved.h"
+#include "gemv/rows_from_file.h"
+#include "gemv/plain.h"
+
+template <class F> void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
+  typedef resident<F, lane_rows> L;
+  for (i64 b = 0; b < cols / F::block; b++, to += L::tile_bytes) {
+    if (rows < lane_rows) __builtin_memset(to, 0, L::tile_bytes);
+    for (int r = 0; r < rows; r++) pack_block<F, lane_rows>(view{from + r * row_bytes + b * F::block_bytes}, r, to, lane_codes<F>::flip);
+  }
+}
+
+template <class F> void decode_row(const u8* row, i64 cols, float* to) {
+  for (i64 b = 0; b < cols / F::block; b++)
+    for (int i = 0; i < F::block; i++) to[b * F::block + i] = decode<F>(view{row + b * F::block_bytes}, i);
+}
+
+template <class F> float plain(const u8* row, i64 cols, const i8* x, const float* scales) { return gemv_plain<F>(row, cols, x, scales); }
+
+template <class F> constexpr FormatKernels format_kernels(const char* name) {
+  FormatKernels k = {};
+  k.format = name;
+  k.class_bits = F::code_bits;
+  k.class_kind = facts<F>::affine ? "affine" : facts<F>::table ? "table" : facts<F>::vector ? "vector" : "float";
+  k.reads_codes = facts<F>::integers;
+  k.slow = facts<F>::floating && !((int)F::block == 1 && !facts<F>::scaled);
+  if constexpr (resident<F, lane_rows>::exists) {
+    k.lane_rows = lane_rows;
+    k.tile_bytes = resident<F, lane_rows>::tile_bytes;
+    k.pack = pack_row_group<F>;
+    k.resident = rows_interleaved<F>;
+  }
+  k.from_file = rows_from_file<F>;
+  k.decode_row = decode_row<F>;
+  if constexpr (facts<F>::integers) k.plain = plain<F>;
+  return k;
+}

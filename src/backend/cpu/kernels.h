@@ -1,0 +1,70 @@
+// The table of kernels that one instruction set offers, and what every kernel instance includes first. The instances themselves
+// are generated: for each instruction set one translation unit per format (instance_format.h) and one for the rest
+// (instance_ops.h), each compiled with its machine's flags, so nothing here may emit code that another unit could share.
+#pragma once
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace ingot::cpu {
+
+#include "dialect/cpp.h"
+#include "dialect/contract.h"
+#include "quant/facts.h"
+#include "quant/decode.h"
+#include "quant/resident.h"
+#include "gemv/params.h"
+#include "norm/params.h"
+#include "rope/params.h"
+#include "attend/params.h"
+
+/// Kernels of one format on one instruction set.
+struct FormatKernels {
+  const char* format;
+  int lane_rows;      ///< rows of a resident row group; 0: no resident layout
+  int tile_bytes;     ///< bytes of a row group's tile, one file block long
+  int class_bits;     ///< code bits of its class
+  const char* class_kind;  ///< "affine", "table", "vector", "float"
+  bool reads_codes;   ///< wants int8 activations; otherwise floats
+  bool slow;          ///< from the file it decodes weight by weight
+  /// One row group: `rows` file rows of `row_bytes` at `from`, `cols` weights each, into cols / block tiles at `to`.
+  void (*pack)(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to);
+  void (*resident)(const GemvParams&);
+  void (*from_file)(const GemvParams&);
+  /// Decodes one row of `cols` weights.
+  void (*decode_row)(const u8* row, i64 cols, float* to);
+  /// The plain twin: one output from a file row and one token's codes (cols) and scales (cols / 32); null for floats.
+  float (*plain)(const u8* row, i64 cols, const i8* x, const float* scales);
+};
+
+/// Kernels that know no format.
+struct OpKernels {
+  void (*norm)(const NormParams&);
+  /// x (n) into codes (n), scales (n / 32) and sums (n / 16); n is a multiple of 32.
+  void (*quantize)(const float* x, int n, i8* codes, float* scales, i16* sums);
+  void (*rotate)(const RopeParams&);
+  void (*attend)(const AttendParams&);
+  /// f32 (n) to f16 (n); n is a multiple of 16.
+  void (*store_halves)(const float* x, int n, u16* to);
+  /// to[i] = silu(gate[i]) · up[i];  n is a multiple of 16.
+  void (*gate_silu)(const float* gate, const float* up, int n, float* to);
+  void (*gate_gelu_tanh)(const float* gate, const float* up, int n, float* to);
+};
+
+struct Isa {
+  const char* name;
+  bool (*supported)();
+  const FormatKernels* const* formats;  ///< as quant::formats() lists them
+  const OpKernels* ops;
+};
+
+/// Instruction sets of this build, best first. The last one runs anywhere.
+struct IsaList {
+  const Isa* const* begin;
+  int count;
+};
+IsaList isas();
+
+}  // namespace ingot::cpu

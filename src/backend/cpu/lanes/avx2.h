@@ -1,0 +1,142 @@
+// The lane vocabulary on AVX2 + FMA + F16C: 8 rows. The words are defined in portable.h.
+#pragma once
+
+enum { lane_rows = 8, token_block = 4, prefetch_distance = 2048, signed_bias = 128 };
+
+struct bytes { __m256i v; };
+struct ints { __m256i v; };
+struct floats { __m256 v; };
+
+fn load_bytes(const u8* p) { return bytes{_mm256_loadu_si256((const __m256i*)p)}; }
+// 16-bit shifts carry bits into the neighbouring byte; the mask takes them off again.
+template <int S> fn take(bytes a, u32 mask) {
+  __m256i m = _mm256_set1_epi8((char)mask);
+  if constexpr (S > 0) return bytes{_mm256_and_si256(_mm256_srli_epi16(a.v, S), m)};
+  else if constexpr (S < 0) return bytes{_mm256_and_si256(_mm256_slli_epi16(a.v, -S), m)};
+  else return bytes{_mm256_and_si256(a.v, m)};
+}
+fn merge(bytes a, bytes b) { return bytes{_mm256_or_si256(a.v, b.v)}; }
+fn load_table(const u8* sixteen) { return bytes{_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i*)sixteen))}; }
+fn look_up(bytes codes, bytes table) { return bytes{_mm256_shuffle_epi8(table.v, codes.v)}; }
+fn repeat4(const i8* x) {
+  i32 four;
+  __builtin_memcpy(&four, x, 4);
+  return bytes{_mm256_set1_epi32(four)};
+}
+fn splat(i32 x) { return ints{_mm256_set1_epi32(x)}; }
+fn plus(ints a, ints b) { return ints{_mm256_add_epi32(a.v, b.v)}; }
+fn minus(ints a, ints b) { return ints{_mm256_sub_epi32(a.v, b.v)}; }
+fn times(ints a, ints b) { return ints{_mm256_mullo_epi32(a.v, b.v)}; }
+fn load_small_ints(const u8* p) { return ints{_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p))}; }
+fn splat(float x) { return floats{_mm256_set1_ps(x)}; }
+fn to_floats(ints a) { return floats{_mm256_cvtepi32_ps(a.v)}; }
+fn times(floats a, floats b) { return floats{_mm256_mul_ps(a.v, b.v)}; }
+fn fma(floats a, floats b, floats c) { return floats{_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+fn load_numbers(Float32, const u8* p) { return floats{_mm256_loadu_ps((const float*)p)}; }
+fn load_numbers(Float16, const u8* p) { return floats{_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p))}; }
+fn load_numbers(BFloat16, const u8* p) {
+  return floats{_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p)), 16))};
+}
+fn load_numbers(E8M0Half, const u8* p) {
+  __m256i e = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)p));
+  __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(1)), 23);
+  __m256i tiny = _mm256_sllv_epi32(_mm256_set1_epi32(0x00200000), e);
+  return floats{_mm256_castsi256_ps(_mm256_blendv_epi8(normal, tiny, _mm256_cmpgt_epi32(_mm256_set1_epi32(2), e)))};
+}
+fn load_numbers(UE4M3Half, const u8* p) {
+  __m256i e = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)p));
+  __m256i bits = _mm256_slli_epi32(_mm256_and_si256(e, _mm256_set1_epi32(127)), 20);
+  __m256 f = _mm256_mul_ps(_mm256_castsi256_ps(bits), _mm256_castsi256_ps(_mm256_set1_epi32(0x7b000000)));
+  return floats{_mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(e, _mm256_set1_epi32(127))), f)};
+}
+fn store(float* p, floats a) { _mm256_storeu_ps(p, a.v); }
+// Asked for ahead, the one-token kernel streams 16–18 GB/s a core, without 13.5 (Zen 3, 2026-11).
+fn prefetch(const u8* p) { _mm_prefetch((const char*)p, _MM_HINT_NTA); }
+
+// vpmaddubsw adds two products in 16 bits; `fits` such sums surely fit before they must be widened to 32.
+template <int max_code> struct dot_small {
+  static_assert(max_code <= 127, "two products must fit 16 bits");
+  enum { fits = 32767 / (max_code * 127 * 2) };
+  __m256i narrow = _mm256_setzero_si256(), sum = _mm256_setzero_si256();
+  void add(bytes w, bytes x) { narrow = _mm256_add_epi16(narrow, _mm256_maddubs_epi16(w.v, x.v)); }
+  void widen() {
+    sum = total().v;
+    narrow = _mm256_setzero_si256();
+  }
+  ints total() const { return ints{_mm256_add_epi32(sum, _mm256_madd_epi16(narrow, _mm256_set1_epi16(1)))}; }
+};
+// Signed bytes: |w| times x with w's sign. |w| ≤ 128 and |x| ≤ 127, so two products fit 16 bits.
+struct dot_large {
+  enum { fits = 1 << 30 };
+  __m256i sum = _mm256_setzero_si256();
+  void add(bytes w, bytes x) {
+    __m256i p = _mm256_maddubs_epi16(_mm256_abs_epi8(w.v), _mm256_sign_epi8(x.v, w.v));
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(p, _mm256_set1_epi16(1)));
+  }
+  void widen() {}
+  ints total() const { return ints{sum}; }
+};
+
+fn dot16(const i8* w, const i8* x) {
+  __m256i p = _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)w)), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)x)));
+  __m128i s = _mm_add_epi32(_mm256_castsi256_si128(p), _mm256_extracti128_si256(p, 1));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+  return _mm_cvtsi128_si32(s);
+}
+
+// ---- wide
+
+struct wide { __m256 lo, hi; };
+
+fn wide_splat(float x) { return wide{_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+fn load_wide(Float32, const u8* p) { return wide{_mm256_loadu_ps((const float*)p), _mm256_loadu_ps((const float*)p + 8)}; }
+fn load_wide(Float16, const u8* p) {
+  return wide{_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p + 1))};
+}
+fn load_wide(BFloat16, const u8* p) { return wide{load_numbers(BFloat16{}, p).v, load_numbers(BFloat16{}, p + 16).v}; }
+fn store_wide(float* p, wide a) {
+  _mm256_storeu_ps(p, a.lo);
+  _mm256_storeu_ps(p + 8, a.hi);
+}
+fn store_halves(u16* p, wide a) {
+  _mm_storeu_si128((__m128i*)p, _mm256_cvtps_ph(a.lo, _MM_FROUND_TO_NEAREST_INT));
+  _mm_storeu_si128((__m128i*)p + 1, _mm256_cvtps_ph(a.hi, _MM_FROUND_TO_NEAREST_INT));
+}
+fn plus(wide a, wide b) { return wide{_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
+fn minus(wide a, wide b) { return wide{_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
+fn times(wide a, wide b) { return wide{_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
+fn over(wide a, wide b) { return wide{_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)}; }
+fn fma(wide a, wide b, wide c) { return wide{_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)}; }
+fn larger(wide a, wide b) { return wide{_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+fn magnitude(wide a) {
+  __m256 sign = _mm256_set1_ps(-0.0f);
+  return wide{_mm256_andnot_ps(sign, a.lo), _mm256_andnot_ps(sign, a.hi)};
+}
+fn sum(wide a) {
+  __m256 eight = _mm256_add_ps(a.lo, a.hi);
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+fn largest(wide a) {
+  __m256 eight = _mm256_max_ps(a.lo, a.hi);
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+fn power_of_two(wide shifted) {
+  __m256i bias = _mm256_set1_epi32(127);
+  return wide{_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_castps_si256(shifted.lo), bias), 23)),
+              _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_castps_si256(shifted.hi), bias), 23))};
+}
+fn store_codes(i8* p, wide a) {
+  __m256i lo = _mm256_cvtps_epi32(a.lo), hi = _mm256_cvtps_epi32(a.hi);
+  __m256i s = _mm256_add_epi32(lo, hi);
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));
+  __m256i pairs = _mm256_permute4x64_epi64(_mm256_packs_epi32(lo, hi), 0xd8);
+  _mm_storeu_si128((__m128i*)p, _mm_packs_epi16(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)));
+  return _mm_cvtsi128_si32(four);
+}

@@ -1,0 +1,70 @@
+#include "backend/cpu/layout.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include "ingot/error.h"
+
+namespace ingot::cpu {
+
+const Isa& find_isa(const std::string& name) {
+  IsaList list = isas();
+  std::string known;
+  for (int i = 0; i < list.count; i++) {
+    const Isa& isa = *list.begin[i];
+    known += (known.empty() ? "" : ", ") + std::string(isa.name);
+    if (name.empty() ? isa.supported() : name == isa.name) {
+      if (!isa.supported()) throw Error("cpu", "this machine cannot run the instruction set", name, "", "leave it out to use the best one");
+      return isa;
+    }
+  }
+  throw Error("cpu", "unknown instruction set", name, known);
+}
+
+Placement place(const backend::Matrix& matrix, const Isa& isa, bool repack) {
+  const FormatKernels* kernels = isa.formats[matrix.format - quant::formats().data()];
+  return {kernels, repack && kernels->lane_rows > 0};
+}
+
+std::string class_name(const FormatKernels& k) {
+  std::string kind = k.class_kind;
+  if (kind == "float") return fmt::format("f{}", k.class_bits);
+  if (kind == "vector") return fmt::format("vector {}-bit", k.class_bits);
+  return fmt::format("u{} {}", k.class_bits, kind);
+}
+
+uint64_t Placement::resident_bytes(const backend::Matrix& m) const {
+  if (!resident) return 0;
+  uint64_t groups = (m.rows + kernels->lane_rows - 1) / kernels->lane_rows;
+  return groups * (m.cols / m.format->block) * kernels->tile_bytes;
+}
+
+namespace {
+constexpr uint64_t huge_page = 2 << 20;
+}
+
+Region::Region(uint64_t bytes) : bytes_(bytes + 2 * huge_page) {
+  mapped_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped_ == MAP_FAILED) {
+    mapped_ = nullptr;
+    throw Error("cpu", "no memory for the weights", "", fmt::format("{} MiB free", bytes >> 20), "close other programs or use a smaller model");
+  }
+  data_ = reinterpret_cast<u8*>((reinterpret_cast<uintptr_t>(mapped_) + huge_page - 1) & ~(huge_page - 1));
+  madvise(data_, bytes, MADV_HUGEPAGE);  // advice: refusal only costs speed
+}
+
+Region::~Region() {
+  if (mapped_) munmap(mapped_, bytes_);
+}
+
+void pack(const backend::Matrix& m, const FormatKernels& kernels, u8* to, Worker& worker) {
+  int64_t rows = kernels.lane_rows, groups = (m.rows + rows - 1) / rows;
+  int64_t row_bytes = static_cast<int64_t>(m.format->row_bytes(m.cols));
+  uint64_t group_bytes = static_cast<uint64_t>(m.cols / m.format->block) * kernels.tile_bytes;
+  for (int64_t g = worker.begin(groups); g < worker.end(groups); g++) {
+    int present = static_cast<int>(std::min(rows, m.rows - g * rows));
+    kernels.pack(reinterpret_cast<const u8*>(m.data) + g * rows * row_bytes, row_bytes, present, m.cols, to + g * group_bytes);
+  }
+}
+
+}  // namespace ingot::cpu

@@ -1,0 +1,45 @@
+// Where a program's weights are: which kernels read each matrix, and the one region of memory that holds all resident copies.
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/pool.h"
+
+namespace ingot::cpu {
+
+/// How one matrix is kept and read.
+struct Placement {
+  const FormatKernels* kernels = nullptr;
+  bool resident = false;  ///< packed into row groups; otherwise read from the file
+  bool slow() const { return !resident && kernels->slow; }
+  uint64_t resident_bytes(const backend::Matrix& m) const;
+  auto run() const { return resident ? kernels->resident : kernels->from_file; }
+};
+
+/// The instruction set called `name`, or the best of this machine for "". Errors: unknown, or not of this machine.
+const Isa& find_isa(const std::string& name);
+Placement place(const backend::Matrix& matrix, const Isa& isa, bool repack);
+/// The class whose kernels run a format, in words: "u4 affine".
+std::string class_name(const FormatKernels& kernels);
+
+/// Anonymous memory in huge pages where the system has them, zero at first.
+class Region {
+ public:
+  explicit Region(uint64_t bytes);
+  ~Region();
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
+  u8* data() const { return data_; }
+
+ private:
+  void* mapped_ = nullptr;
+  u8* data_ = nullptr;
+  uint64_t bytes_;
+};
+
+/// Packs `matrix` into `to` (resident_bytes of it); called by all workers of a run, each packs its part.
+void pack(const backend::Matrix& matrix, const FormatKernels& kernels, u8* to, Worker& worker);
+
+}  // namespace ingot::cpu

@@ -1,0 +1,85 @@
+#include "backend/cpu/pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+namespace ingot::cpu {
+
+namespace {
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// About 20 µs: longer than the difference between workers within a token, shorter than anybody notices as load.
+constexpr int spins = 1000;
+
+}  // namespace
+
+int usable_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+Pool::Pool(int threads) : count_(std::max(1, threads)) {
+  for (int i = 1; i < count_; i++) threads_.emplace_back([this, i] { serve(i); });
+}
+
+Pool::~Pool() {
+  stop_ = true;
+  start_.fetch_add(1, std::memory_order_release);
+  start_.notify_all();
+  for (std::thread& t : threads_) t.join();
+}
+
+void Pool::wait(const std::atomic<uint32_t>& word, uint32_t old) {
+  for (int i = 0; i < spins; i++) {
+    if (word.load(std::memory_order_acquire) != old) return;
+    relax();
+  }
+  word.wait(old, std::memory_order_acquire);
+}
+
+void Worker::barrier() {
+  if (count == 1) return;
+  uint32_t phase = pool->phase_.load(std::memory_order_acquire);
+  if (pool->arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) {
+    pool->arrived_.store(0, std::memory_order_relaxed);
+    pool->phase_.fetch_add(1, std::memory_order_release);
+    pool->phase_.notify_all();
+  } else {
+    Pool::wait(pool->phase_, phase);
+  }
+}
+
+void Pool::run_erased(Call call, void* object) {
+  Worker me{0, count_, this};
+  if (count_ > 1) {
+    call_ = call;
+    object_ = object;
+    start_.fetch_add(1, std::memory_order_release);
+    start_.notify_all();
+  }
+  call(object, me);
+  me.barrier();  // nobody is still inside `object` when this returns
+}
+
+void Pool::serve(int index) {
+  uint32_t seen = 0;
+  for (;;) {
+    wait(start_, seen);
+    seen++;
+    if (stop_) return;
+    Worker me{index, count_, this};
+    call_(object_, me);
+    me.barrier();
+  }
+}
+
+}  // namespace ingot::cpu

@@ -1,0 +1,277 @@
+#include "backend/cpu/program.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ingot/error.h"
+
+namespace ingot::cpu {
+
+using backend::Buffer;
+using backend::Step;
+using backend::StepKind;
+
+namespace {
+
+// Rows are dealt out in units that every machine's row group divides.
+constexpr int64_t unit_rows = 16;
+static_assert(gemv_max_rows % unit_rows == 0);
+
+}  // namespace
+
+CpuCache::CpuCache(const backend::Plan& plan)
+    : kv_heads_(plan.kv_heads),
+      head_elems_(int64_t(plan.context) * plan.head_size),
+      region_(uint64_t(2) * plan.layers * plan.kv_heads * head_elems_ * sizeof(u16)) {}
+
+void ActivationRoom::size(int64_t tokens, int64_t cols) {
+  codes.resize(tokens * cols);
+  scales.resize(tokens * cols / 32);
+  sums.resize(tokens * cols / 16);
+  values.resize(tokens * cols);
+}
+
+int64_t CpuProgram::width(Buffer buffer) const {
+  switch (buffer) {
+    case Buffer::residual: return plan_.hidden;
+    case Buffer::query: return int64_t(plan_.heads) * plan_.head_size;
+    case Buffer::key: return int64_t(plan_.kv_heads) * plan_.head_size;
+    case Buffer::value: return int64_t(plan_.kv_heads) * plan_.head_size;
+    case Buffer::attended: return int64_t(plan_.heads) * plan_.head_size;
+    case Buffer::ffn: return plan_.ffn;
+    case Buffer::block: return plan_.hidden;
+    case Buffer::logits: return plan_.vocab;
+  }
+  return 0;
+}
+
+float* CpuProgram::at(Buffer buffer, int64_t token) const { return buffers_[static_cast<size_t>(buffer)].data() + token * width(buffer); }
+
+CpuProgram::CpuProgram(backend::Plan plan, const backend::Options& options)
+    : plan_(std::move(plan)), isa_(find_isa(options.isa)), pool_(options.threads > 0 ? options.threads : usable_cores()) {
+  for (const Step& step : plan_.steps) {
+    Cast cast{&step, {}};
+    for (const backend::Segment& s : step.segments) {
+      Placement p = place(s.matrix, isa_, options.repack && step.kind != StepKind::embed);
+      if (p.slow() && options.strict_kernels && step.kind != StepKind::embed)
+        throw Error("cpu", fmt::format("{} would run without a fast kernel", s.matrix.name), s.matrix.format->name, "a format with a fast kernel", "leave out strict kernels or requantize the tensor");
+      cast.parts.push_back({p.run(), reinterpret_cast<const u8*>(s.matrix.data), s.matrix.rows, s.matrix.cols, s.matrix.scale, s.bias.empty() ? nullptr : s.bias.data(), s.to});
+      (p.kernels->reads_codes ? cast.codes : cast.values) = true;
+    }
+    steps_.push_back(std::move(cast));
+  }
+  buffers_.resize(static_cast<size_t>(Buffer::logits));
+  for (size_t b = 0; b < buffers_.size(); b++) buffers_[b].resize(plan_.max_batch * width(static_cast<Buffer>(b)));
+  for (const backend::Rope& rope : plan_.ropes) {
+    cosines_.emplace_back(plan_.max_batch * rope.dims / 2);
+    sines_.emplace_back(plan_.max_batch * rope.dims / 2);
+  }
+  int64_t cols = 0;
+  for (const Cast& cast : steps_)
+    for (const Part& part : cast.parts) cols = std::max(cols, part.cols);
+  shared_.size(plan_.max_batch, cols);
+  own_.resize(pool_.threads());
+  for (ActivationRoom& room : own_) room.size(1, cols);
+  lay_out(options);
+}
+
+// Packs every matrix that has a resident layout; a matrix that two steps use is packed once.
+void CpuProgram::lay_out(const backend::Options& options) {
+  struct Job {
+    const backend::Matrix* matrix;
+    const FormatKernels* kernels;
+    uint64_t at, bytes;
+  };
+  std::vector<Job> jobs;
+  uint64_t total = 0;
+  for (const Cast& cast : steps_)
+    for (const backend::Segment& s : cast.step->segments) {
+      Placement p = place(s.matrix, isa_, options.repack && cast.step->kind != StepKind::embed);
+      bool known = std::ranges::any_of(jobs, [&](const Job& j) { return j.matrix->data == s.matrix.data; });
+      if (!p.resident || known) continue;
+      jobs.push_back({&s.matrix, p.kernels, total, p.resident_bytes(s.matrix)});
+      total += (jobs.back().bytes + 63) / 64 * 64;
+    }
+  resident_ = std::make_unique<Region>(total);
+  uint64_t done = 0;
+  for (const Job& job : jobs) {
+    pool_.run([&](Worker& worker) { pack(*job.matrix, *job.kernels, resident_->data() + job.at, worker); });
+    done += job.bytes;
+    if (options.progress) options.progress(double(done) / double(total));
+  }
+  for (Cast& cast : steps_)
+    for (size_t i = 0; i < cast.parts.size(); i++)
+      for (const Job& job : jobs)
+        if (cast.step->kind != StepKind::embed && cast.step->segments[i].matrix.data == job.matrix->data) cast.parts[i].weights = resident_->data() + job.at;
+}
+
+std::unique_ptr<backend::Cache> CpuProgram::make_cache() { return std::make_unique<CpuCache>(plan_); }
+
+void CpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits) {
+  std::lock_guard lock(mutex_);
+  int wanted = static_cast<int>(logits.size() / plan_.vocab);
+  Batch batch{static_cast<CpuCache*>(&cache), tokens, position, static_cast<int>(tokens.size()) - wanted, logits.data()};
+  pool_.run([&](Worker& worker) {
+    for (const Cast& cast : steps_) {
+      if (cast.step->kind == StepKind::head && wanted == 0) continue;
+      run_step(cast, batch, worker);
+      worker.barrier();
+    }
+  });
+}
+
+void CpuProgram::run_step(const Cast& cast, const Batch& batch, Worker& worker) {
+  switch (cast.step->kind) {
+    case StepKind::embed: return embed(batch, worker);
+    case StepKind::rope_store: return rope_store(cast, batch, worker);
+    case StepKind::attend: return attend(cast, batch, worker);
+    case StepKind::norm_add: return norm_add(cast, batch, worker);
+    case StepKind::qkv:
+    case StepKind::project_add:
+    case StepKind::gate_up:
+    case StepKind::project:
+    case StepKind::head: return project(cast, batch, worker);
+  }
+}
+
+// Rows of the embedding, and the angles that every layer's rope will use.
+void CpuProgram::embed(const Batch& batch, Worker& worker) {
+  const backend::Matrix& table = plan_.steps.front().segments.front().matrix;
+  const FormatKernels& kernels = *isa_.formats[table.format - quant::formats().data()];
+  int64_t row_bytes = static_cast<int64_t>(table.format->row_bytes(table.cols)), n = static_cast<int64_t>(batch.tokens.size());
+  float scale = plan_.embedding_scale * table.scale;
+  for (int64_t t = worker.begin(n); t < worker.end(n); t++) {
+    float* x = at(Buffer::residual, t);
+    kernels.decode_row(reinterpret_cast<const u8*>(table.data) + batch.tokens[t] * row_bytes, table.cols, x);
+    if (scale != 1)
+      for (int64_t i = 0; i < table.cols; i++) x[i] *= scale;
+    for (size_t r = 0; r < plan_.ropes.size(); r++) {
+      const backend::Rope& rope = plan_.ropes[r];
+      int half = rope.dims / 2;
+      for (int i = 0; i < half; i++) {
+        double angle = double(batch.position + t) * rope.frequencies[i];
+        cosines_[r][t * half + i] = static_cast<float>(std::cos(angle) * rope.magnitude);
+        sines_[r][t * half + i] = static_cast<float>(std::sin(angle) * rope.magnitude);
+      }
+    }
+  }
+}
+
+// Prologue of a projection: norm-in and quantize-in of one vector.
+void CpuProgram::prepare_input(const Cast& cast, const float* x, int64_t cols, ActivationRoom& room, int64_t slot, bool codes, bool values) const {
+  float* normed = room.values.data() + slot * cols;
+  const backend::Vector& norm = cast.step->norm;
+  if (!norm.empty()) {
+    isa_.ops->norm({x, norm.data(), static_cast<int>(cols), plan_.norm_epsilon, normed});
+    x = normed;
+  } else if (values) {
+    std::copy_n(x, cols, normed);
+  }
+  if (codes) isa_.ops->quantize(x, static_cast<int>(cols), room.codes.data() + slot * cols, room.scales.data() + slot * cols / 32, room.sums.data() + slot * cols / 16);
+}
+
+// One token: every worker prepares the input for itself (less work than a barrier). Several: the workers share that work.
+void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
+  bool head = cast.step->kind == StepKind::head, gate = cast.step->kind == StepKind::gate_up;
+  int64_t first = head ? batch.first_logits : 0, tokens = static_cast<int64_t>(batch.tokens.size()) - first, cols = cast.parts.front().cols;
+  ActivationRoom& room = tokens == 1 ? own_[worker.index] : shared_;
+  if (tokens == 1) {
+    prepare_input(cast, at(cast.step->from, first), cols, room, 0, cast.codes, cast.values);
+  } else {
+    for (int64_t t = worker.begin(tokens); t < worker.end(tokens); t++) prepare_input(cast, at(cast.step->from, first + t), cols, room, t, cast.codes, cast.values);
+    worker.barrier();
+  }
+  Activations x{room.codes.data(), room.scales.data(), room.sums.data(), room.values.data()};
+
+  int64_t units = 0;
+  size_t walked = gate ? 1 : cast.parts.size();
+  for (size_t i = 0; i < walked; i++) units += (cast.parts[i].rows + unit_rows - 1) / unit_rows;
+  int64_t begin = worker.begin(units), end = worker.end(units), base = 0;
+  alignas(64) float y[2][gemv_max_tokens * gemv_max_rows] = {};
+  for (size_t i = 0; i < walked; i++) {
+    const Part& part = cast.parts[i];
+    int64_t part_units = (part.rows + unit_rows - 1) / unit_rows;
+    int64_t from = std::max(begin - base, int64_t(0)) * unit_rows, to = std::min(std::min(end - base, part_units) * unit_rows, part.rows);
+    base += part_units;
+    for (int64_t row = from; row < to; row += gemv_max_rows) {
+      int rows = static_cast<int>(std::min<int64_t>(gemv_max_rows, to - row));
+      for (int64_t t = 0; t < tokens; t += gemv_max_tokens) {
+        int n = static_cast<int>(std::min<int64_t>(gemv_max_tokens, tokens - t));
+        project_rows(cast, part, row, rows, x, t, n, y[0]);
+        if (gate) {
+          project_rows(cast, cast.parts[1], row, rows, x, t, n, y[1]);
+          auto act = plan_.activation == backend::Activation::silu ? isa_.ops->gate_silu : isa_.ops->gate_gelu_tanh;
+          int padded = (rows + 15) / 16 * 16;
+          for (int k = 0; k < n; k++) act(y[0] + k * gemv_max_rows, y[1] + k * gemv_max_rows, padded, y[0] + k * gemv_max_rows);
+        }
+        write_rows(cast, part, row, rows, t, n, y[0], batch.logits);
+      }
+    }
+  }
+}
+
+// y (tokens, 64) = rows of the matrix · x + bias
+void CpuProgram::project_rows(const Cast&, const Part& part, int64_t row, int rows, const Activations& x, int64_t token, int tokens, float* y) const {
+  part.gemv({part.weights, part.cols, row, rows, x, token, tokens, part.scale, y});
+  if (part.bias)
+    for (int k = 0; k < tokens; k++)
+      for (int r = 0; r < rows; r++) y[k * gemv_max_rows + r] += part.bias[row + r];
+}
+
+// Epilogue: into the step's buffer, added to it, or out as logits.
+void CpuProgram::write_rows(const Cast& cast, const Part& part, int64_t row, int rows, int64_t token, int tokens, const float* y, float* logits) const {
+  for (int k = 0; k < tokens; k++) {
+    const float* from = y + k * gemv_max_rows;
+    float* to = part.to == Buffer::logits ? logits + (token + k) * plan_.vocab + row : at(part.to, token + k) + row;
+    if (cast.step->kind == StepKind::project_add)
+      for (int r = 0; r < rows; r++) to[r] += from[r];
+    else std::copy_n(from, rows, to);
+  }
+}
+
+// Norms and turns queries and keys, stores keys and values as f16.
+void CpuProgram::rope_store(const Cast& cast, const Batch& batch, Worker& worker) {
+  const Step& step = *cast.step;
+  const backend::Rope& rope = plan_.ropes[step.rope];
+  int64_t tokens = static_cast<int64_t>(batch.tokens.size()), size = plan_.head_size, heads = plan_.heads, kv_heads = plan_.kv_heads;
+  int half = rope.dims / 2;
+  for (int64_t item = worker.index; item < tokens * (heads + kv_heads); item += worker.count) {
+    int64_t t = item / (heads + kv_heads), h = item % (heads + kv_heads);
+    bool query = h < heads;
+    float* x = query ? at(Buffer::query, t) + h * size : at(Buffer::key, t) + (h - heads) * size;
+    const backend::Vector& norm = query ? step.q_norm : step.k_norm;
+    if (!norm.empty()) isa_.ops->norm({x, norm.data(), static_cast<int>(size), plan_.norm_epsilon, x});
+    isa_.ops->rotate({x, cosines_[step.rope].data() + t * half, sines_[step.rope].data() + t * half, rope.dims, rope.pairing == backend::Pairing::halves});
+    if (query) continue;
+    int64_t kv_head = h - heads, position = batch.position + t;
+    isa_.ops->store_halves(x, static_cast<int>(size), batch.cache->keys(step.layer, static_cast<int>(kv_head)) + position * size);
+    isa_.ops->store_halves(at(Buffer::value, t) + kv_head * size, static_cast<int>(size), batch.cache->values(step.layer, static_cast<int>(kv_head)) + position * size);
+  }
+}
+
+void CpuProgram::attend(const Cast& cast, const Batch& batch, Worker& worker) {
+  const Step& step = *cast.step;
+  int64_t tokens = static_cast<int64_t>(batch.tokens.size()), size = plan_.head_size, heads = plan_.heads;
+  int shared_by = plan_.heads / plan_.kv_heads;
+  for (int64_t item = worker.index; item < tokens * heads; item += worker.count) {
+    int64_t t = item / heads, h = item % heads;
+    int kv_head = static_cast<int>(h) / shared_by, last = batch.position + static_cast<int>(t);
+    int first = step.window > 0 ? std::max(0, last - step.window + 1) : 0;
+    isa_.ops->attend({at(Buffer::query, t) + h * size, batch.cache->keys(step.layer, kv_head), batch.cache->values(step.layer, kv_head), plan_.head_size, first,
+                      last, plan_.attention_scale, at(Buffer::attended, t) + h * size});
+  }
+}
+
+// residual += norm(block)
+void CpuProgram::norm_add(const Cast& cast, const Batch& batch, Worker& worker) {
+  int64_t tokens = static_cast<int64_t>(batch.tokens.size());
+  for (int64_t t = worker.index; t < tokens; t += worker.count) {
+    float *block = at(Buffer::block, t), *residual = at(Buffer::residual, t);
+    isa_.ops->norm({block, cast.step->norm.data(), plan_.hidden, plan_.norm_epsilon, block});
+    for (int i = 0; i < plan_.hidden; i++) residual[i] += block[i];
+  }
+}
+
+}  // namespace ingot::cpu

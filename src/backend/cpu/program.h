@@ -1,0 +1,88 @@
+// A plan cast for the CPU: its steps with kernels, weights and buffers resolved. A batch runs all steps in one run of the pool,
+// with a barrier between steps; a step is cut so that every output is computed by one worker in one order.
+#pragma once
+#include <mutex>
+#include <vector>
+
+#include "backend/backend.h"
+#include "backend/cpu/layout.h"
+#include "backend/cpu/pool.h"
+
+namespace ingot::cpu {
+
+/// Keys and values: per layer and kv_head one (context, head_size) f16 block each.
+class CpuCache : public backend::Cache {
+ public:
+  CpuCache(const backend::Plan& plan);
+  u16* keys(int layer, int kv_head) const { return at(2 * layer, kv_head); }
+  u16* values(int layer, int kv_head) const { return at(2 * layer + 1, kv_head); }
+
+ private:
+  u16* at(int plane, int kv_head) const { return reinterpret_cast<u16*>(region_.data()) + (int64_t(plane) * kv_heads_ + kv_head) * head_elems_; }
+  int64_t kv_heads_, head_elems_;
+  Region region_;
+};
+
+/// Input of a projection, quantized or normed: room for `tokens` vectors of up to `cols` elements.
+struct ActivationRoom {
+  std::vector<i8> codes;
+  std::vector<float> scales, values;
+  std::vector<i16> sums;
+  void size(int64_t tokens, int64_t cols);
+  Activations view(bool integers) { return {codes.data(), scales.data(), sums.data(), integers ? nullptr : values.data()}; }
+};
+
+class CpuProgram : public backend::Program {
+ public:
+  CpuProgram(backend::Plan plan, const backend::Options& options);
+  std::unique_ptr<backend::Cache> make_cache() override;
+  void run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits) override;
+
+ private:
+  struct Part {  // one matrix of a projection
+    void (*gemv)(const GemvParams&);
+    const u8* weights;
+    int64_t rows, cols;
+    float scale;
+    const float* bias;  // (rows) or null
+    backend::Buffer to;
+  };
+  struct Cast {  // one step
+    const backend::Step* step;
+    std::vector<Part> parts;
+    bool codes = false, values = false;  // what its kernels read
+  };
+  struct Batch {  // one call of run
+    CpuCache* cache;
+    std::span<const int32_t> tokens;
+    int position;
+    int first_logits;  // first token whose logits are wanted
+    float* logits;
+  };
+
+  void lay_out(const backend::Options& options);
+  void run_step(const Cast& cast, const Batch& batch, Worker& worker);
+  void embed(const Batch& batch, Worker& worker);
+  void project(const Cast& cast, const Batch& batch, Worker& worker);
+  void prepare_input(const Cast& cast, const float* x, int64_t cols, ActivationRoom& room, int64_t slot, bool codes, bool values) const;
+  void project_rows(const Cast& cast, const Part& part, int64_t row, int rows, const Activations& x, int64_t token, int tokens, float* y) const;
+  void write_rows(const Cast& cast, const Part& part, int64_t row, int rows, int64_t token, int tokens, const float* y, float* logits) const;
+  void rope_store(const Cast& cast, const Batch& batch, Worker& worker);
+  void attend(const Cast& cast, const Batch& batch, Worker& worker);
+  void norm_add(const Cast& cast, const Batch& batch, Worker& worker);
+  int64_t width(backend::Buffer buffer) const;
+  float* at(backend::Buffer buffer, int64_t token) const;
+
+  backend::Plan plan_;
+  const Isa& isa_;
+  Pool pool_;
+  std::mutex mutex_;
+  std::unique_ptr<Region> resident_;
+  std::vector<Cast> steps_;
+  mutable std::vector<std::vector<float>> buffers_;     // by Buffer, (max_batch, width)
+  std::vector<std::vector<float>> cosines_, sines_;     // by rope, (max_batch, dims / 2)
+  ActivationRoom shared_;                               // of a batch, filled by all workers
+  std::vector<ActivationRoom> own_;                     // of one token, one for each worker
+};
+
+}  // namespace ingot::cpu

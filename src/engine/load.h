@@ -1,0 +1,35 @@
+// From a path to something that runs: file, blueprint, plan and program of one model, kept together.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "backend/backend.h"
+#include "container/gguf.h"
+#include "foundry/blueprint.h"
+#include "ingot/ingot.h"
+#include "text/tokenizer.h"
+
+namespace ingot {
+
+struct Tokenizer::State {
+  std::unique_ptr<text::Tokenizer> tokenizer;
+};
+
+struct Model::State {
+  explicit State(container::Gguf f) : file(std::move(f)) {}
+  container::Gguf file;
+  backend::Plan plan;
+  PlanInfo explained;
+  ModelInfo info;
+  std::shared_ptr<const Tokenizer::State> tokenizer_state;
+  Tokenizer tokenizer{nullptr};
+  std::unique_ptr<backend::Program> program;  // last: it reads the file and the plan's vectors
+};
+
+namespace engine {
+
+/// Geometry of a tensor type as the registry of formats has it.
+std::optional<container::Geometry> geometry_of(uint32_t type);
+
+}  // namespace engine
+}  // namespace ingot

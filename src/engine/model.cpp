@@ -1,0 +1,122 @@
+// Loading a model and telling about it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/load.h"
+#include "engine/vocabulary.h"
+#include "foundry/cast.h"
+
+namespace ingot {
+
+namespace engine {
+
+std::optional<container::Geometry> geometry_of(uint32_t type) {
+  const quant::Format* f = quant::find_format("ggml", type);
+  if (!f) return std::nullopt;
+  return container::Geometry{static_cast<uint64_t>(f->block), static_cast<uint64_t>(f->block_bytes), f->name};
+}
+
+namespace {
+
+constexpr int default_context = 4096;
+
+backend::Options backend_options(const LoadOptions& options) {
+  return {options.threads, options.repack, options.strict_kernels, options.isa, options.progress};
+}
+
+backend::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& options) {
+  if (options.context < 0) throw Error("engine", "context is negative", std::to_string(options.context), "0 or more tokens");
+  if (options.max_batch < 1) throw Error("engine", "batch is too small", std::to_string(options.max_batch), "1 or more tokens");
+  int context = options.context ? options.context : std::min(blueprint.context, default_context);
+  if (context > blueprint.context)
+    throw Error("engine", "context is longer than the model was made for", std::to_string(context), fmt::format("at most {} tokens", blueprint.context));
+  return foundry::cast(blueprint, context, std::min(options.max_batch, context));
+}
+
+PlanInfo describe(const backend::Plan& plan, const backend::Choices& choices, const std::string& device) {
+  PlanInfo info{plan.architecture, device, choices.isa, choices.threads, plan.context, 0, choices.resident_bytes, choices.kv_bytes_per_token, choices.scratch_bytes, {}};
+  for (size_t i = 0; i < plan.steps.size(); i++) {
+    const backend::Step& step = plan.steps[i];
+    const backend::StepChoice& choice = choices.steps[i];
+    StepInfo s;
+    s.kind = backend::step_kind_name(step.kind);
+    s.name = step.layer < 0 ? s.kind : fmt::format("layer {} {}", step.layer, s.kind);
+    s.shape = foundry::shape_text(plan, step);
+    for (const backend::Segment& segment : step.segments) s.formats.push_back(segment.matrix.format->name);
+    s.classes = choice.classes;
+    s.strategy = choice.strategy;
+    s.layout = choice.layout;
+    s.bytes_per_token = choice.weight_bytes;
+    s.slow = choice.slow;
+    info.weight_bytes_per_token += choice.weight_bytes;
+    info.steps.push_back(std::move(s));
+  }
+  for (StepInfo& s : info.steps) s.share = info.weight_bytes_per_token ? double(s.bytes_per_token) / double(info.weight_bytes_per_token) : 0;
+  return info;
+}
+
+PlanInfo with_bandwidth(PlanInfo info, double bandwidth) {
+  if (bandwidth > 0)
+    for (StepInfo& s : info.steps) s.seconds_bound = double(s.bytes_per_token) / bandwidth;
+  return info;
+}
+
+ModelInfo model_info(const container::Gguf& file, const foundry::Blueprint& b) {
+  ModelInfo info;
+  info.architecture = b.architecture;
+  info.name = file.find_string("general.name").value_or("");
+  info.chat_template = file.find_string("tokenizer.chat_template").value_or("");
+  info.layers = b.layers, info.hidden = b.hidden, info.heads = b.heads, info.kv_heads = b.kv_heads;
+  info.head_size = b.head_size, info.ffn = b.ffn, info.vocab = b.vocab, info.context = b.context;
+  for (const container::Tensor& t : file.tensors()) info.parameters += t.elements;
+  info.file_bytes = file.bytes();
+  return info;
+}
+
+}  // namespace
+}  // namespace engine
+
+Model Model::load(const std::string& path, const LoadOptions& options) {
+  auto start = std::chrono::steady_clock::now();
+  auto state = std::make_shared<State>(container::Gguf::open(path, engine::geometry_of));
+  foundry::Blueprint blueprint = foundry::resolve(state->file);
+  auto tokenizer = std::make_shared<Tokenizer::State>();
+  tokenizer->tokenizer = text::Tokenizer::make(engine::vocabulary_from(state->file));
+  state->tokenizer_state = tokenizer;
+  state->tokenizer = Tokenizer(tokenizer);
+  const backend::Backend& backend = backend::find_backend(options.device);
+  backend::Options backend_options = engine::backend_options(options);
+  state->plan = engine::make_plan(blueprint, options);
+  state->explained = engine::describe(state->plan, backend.choose(state->plan, backend_options), backend.name());
+  state->info = engine::model_info(state->file, blueprint);
+  state->program = backend.cast(state->plan, backend_options);
+  state->info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return Model(std::move(state));
+}
+
+const ModelInfo& Model::info() const { return state_->info; }
+const Tokenizer& Model::tokenizer() const { return state_->tokenizer; }
+PlanInfo Model::explain(double bandwidth) const { return engine::with_bandwidth(state_->explained, bandwidth); }
+
+PlanInfo explain(const std::string& path, const LoadOptions& options, double bandwidth) {
+  container::Gguf file = container::Gguf::open(path, engine::geometry_of);
+  foundry::Blueprint blueprint = foundry::resolve(file);
+  const backend::Backend& backend = backend::find_backend(options.device);
+  backend::Plan plan = engine::make_plan(blueprint, options);
+  PlanInfo info = engine::describe(plan, backend.choose(plan, engine::backend_options(options)), backend.name());
+  if (options.strict_kernels)
+    for (const StepInfo& s : info.steps)
+      if (s.slow) throw Error("engine", s.name + " would run without a fast kernel", s.formats.front(), "a format with a fast kernel", "leave out strict kernels or requantize the tensor");
+  return engine::with_bandwidth(std::move(info), bandwidth);
+}
+
+Tokenizer load_tokenizer(const std::string& path) {
+  container::Gguf file = container::Gguf::open(path, engine::geometry_of);
+  auto state = std::make_shared<Tokenizer::State>();
+  state->tokenizer = text::Tokenizer::make(engine::vocabulary_from(file));
+  return Tokenizer(state);
+}
+
+}  // namespace ingot

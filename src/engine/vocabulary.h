@@ -1,0 +1,12 @@
+// From the metadata of a model file to a vocabulary: the keys tokenizer.ggml.*, and end tokens known by their spelling.
+#pragma once
+#include "container/gguf.h"
+#include "text/tokenizer.h"
+
+namespace ingot::engine {
+
+/// The vocabulary that `file` carries. Errors: a key is missing, has another type, or holds an id or token type that cannot be.
+/// Whether the parts fit together is checked by text::Tokenizer::make.
+text::Vocabulary vocabulary_from(const container::Gguf& file);
+
+}  // namespace ingot::engine

@@ -1,0 +1,141 @@
+// Every strategy of the matrix kernel on every format and every instruction set that this machine has, against the plain twin
+// (bit for bit) and against float64 (error bound stated). What the machine cannot run is said.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "backend/cpu/kernels.h"
+#include "kernels/random_blocks.h"
+#include "quant/format.h"
+
+namespace ingot::cpu {
+namespace {
+
+struct Case {
+  const Isa* isa;
+  const FormatKernels* kernels;
+  const quant::Format* format;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> list;
+  for (int i = 0; i < isas().count; i++)
+    for (size_t f = 0; f < quant::formats().size(); f++) list.push_back({isas().begin[i], isas().begin[i]->formats[f], &quant::formats()[f]});
+  return list;
+}
+
+struct Input {
+  std::vector<float> values, scales;
+  std::vector<i8> codes;
+  std::vector<i16> sums;
+  Activations view() const { return {codes.data(), scales.data(), sums.data(), values.data()}; }
+};
+
+Input make_input(const OpKernels& ops, int64_t tokens, int64_t cols, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal;
+  Input in;
+  in.values.resize(tokens * cols);
+  for (float& v : in.values) v = normal(random);
+  in.codes.resize(tokens * cols), in.scales.resize(tokens * cols / 32), in.sums.resize(tokens * cols / 16);
+  for (int64_t t = 0; t < tokens; t++)
+    ops.quantize(in.values.data() + t * cols, static_cast<int>(cols), in.codes.data() + t * cols, in.scales.data() + t * cols / 32, in.sums.data() + t * cols / 16);
+  return in;
+}
+
+class Gemv : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    if (!GetParam().isa->supported()) GTEST_SKIP() << "this machine cannot run " << GetParam().isa->name << ": not tested here";
+  }
+
+  // Runs rows × tokens through `gemv` in calls of at most 64 rows and 8 tokens.
+  static std::vector<float> run(void (*gemv)(const GemvParams&), const u8* weights, int64_t rows, int64_t cols, const Input& in, int64_t tokens) {
+    std::vector<float> out(tokens * rows);
+    for (int64_t row = 0; row < rows; row += gemv_max_rows)
+      for (int64_t t = 0; t < tokens; t += gemv_max_tokens) {
+        int n = static_cast<int>(std::min<int64_t>(gemv_max_rows, rows - row)), k = static_cast<int>(std::min<int64_t>(gemv_max_tokens, tokens - t));
+        float y[gemv_max_tokens * gemv_max_rows];
+        gemv({weights, cols, row, n, in.view(), t, k, 1.0f, y});
+        for (int j = 0; j < k; j++) std::copy_n(y + j * gemv_max_rows, n, out.data() + (t + j) * rows + row);
+      }
+    return out;
+  }
+
+  static void compare(int64_t rows, int64_t cols, int64_t tokens) {
+    const auto& [isa, kernels, format] = GetParam();
+    if (cols % format->block) cols = (cols / format->block + 1) * format->block;
+    SCOPED_TRACE(testing::Message() << rows << " x " << cols << ", " << tokens << " tokens");
+    int64_t row_bytes = static_cast<int64_t>(format->row_bytes(cols));
+    std::vector<u8> file = random_rows(*format, rows, cols, 7 + static_cast<uint32_t>(rows));
+    Input in = make_input(*isa->ops, tokens, cols, 3);
+    std::vector<float> from_file = run(kernels->from_file, file.data(), rows, cols, in, tokens), resident;
+    if (kernels->lane_rows) {
+      int64_t groups = (rows + kernels->lane_rows - 1) / kernels->lane_rows, group_bytes = cols / format->block * kernels->tile_bytes;
+      std::vector<u8> packed(groups * group_bytes + 64);
+      for (int64_t g = 0; g < groups; g++)
+        kernels->pack(file.data() + g * kernels->lane_rows * row_bytes, row_bytes, static_cast<int>(std::min<int64_t>(kernels->lane_rows, rows - g * kernels->lane_rows)), cols, packed.data() + g * group_bytes);
+      resident = run(kernels->resident, packed.data(), rows, cols, in, tokens);
+    }
+    std::vector<float> weights(cols);
+    for (int64_t r = 0; r < rows; r += std::max<int64_t>(1, rows / 67)) {
+      format->decode(reinterpret_cast<const std::byte*>(file.data() + r * row_bytes), weights.data(), cols);
+      for (int64_t t = 0; t < tokens; t++) {
+        double exact = 0, size = 0;
+        for (int64_t k = 0; k < cols; k++) {
+          double x = kernels->reads_codes ? double(in.codes[t * cols + k]) * in.scales[(t * cols + k) / 32] : in.values[t * cols + k];
+          exact += weights[k] * x;
+          size += std::fabs(weights[k] * x);
+        }
+        float got = from_file[t * rows + r];
+        // one rounding per chunk and term: cols / 32 chunks (cols / 16 running sums for floats), each within 2^-23 of the sum of magnitudes
+        ASSERT_NEAR(got, exact, size * double(cols) / 8 * 0x1p-24 + 1e-30) << "row " << r << " token " << t;
+        if (kernels->reads_codes) {
+          float plain = kernels->plain(file.data() + r * row_bytes, cols, in.codes.data() + t * cols, in.scales.data() + t * cols / 32);
+          ASSERT_EQ(got, plain) << "from file, row " << r << " token " << t;
+        }
+        if (kernels->lane_rows) { ASSERT_EQ(resident[t * rows + r], got) << "resident, row " << r << " token " << t; }
+      }
+    }
+  }
+};
+
+TEST_P(Gemv, AllStrategiesGiveTheBitsOfThePlainTwin) {
+  for (int64_t cols : {32, 576, 896, 2560})
+    for (int64_t rows : {1, 3, 17, 70})
+      for (int64_t tokens : {1, 2, 3}) compare(rows, cols, tokens);
+}
+
+TEST_P(Gemv, EveryBatchSize) {
+  for (int64_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 63, 64, 65}) compare(19, 256, tokens);
+}
+
+TEST_P(Gemv, ManyRows) { compare(4097, 256, 1); }
+
+INSTANTIATE_TEST_SUITE_P(All, Gemv, testing::ValuesIn(cases()),
+                         [](const auto& info) { return std::string(info.param.isa->name) + "_" + info.param.kernels->format; });
+
+// All instruction sets that this machine has give the same bits.
+TEST(GemvAcrossMachines, SameBits) {
+  constexpr int64_t rows = 33, cols = 512, tokens = 3;
+  for (size_t f = 0; f < quant::formats().size(); f++) {
+    const quant::Format& format = quant::formats()[f];
+    std::vector<u8> file = random_rows(format, rows, cols, 11);
+    std::vector<float> first;
+    for (int i = 0; i < isas().count; i++) {
+      const Isa& isa = *isas().begin[i];
+      if (!isa.supported()) continue;
+      Input in = make_input(*isa.ops, tokens, cols, 5);
+      std::vector<float> y(tokens * gemv_max_rows);
+      isa.formats[f]->from_file({file.data(), cols, 0, rows, in.view(), 0, tokens, 1.0f, y.data()});
+      if (first.empty()) first = y;
+      for (int64_t t = 0; t < tokens; t++)
+        for (int64_t r = 0; r < rows; r++) ASSERT_EQ(y[t * gemv_max_rows + r], first[t * gemv_max_rows + r]) << format.name << " on " << isa.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ingot::cpu

@@ -1,0 +1,150 @@
+// Norm, quantize, rope, attention and gate on every instruction set that this machine has, against their plain twins, and
+// against each other bit for bit.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "backend/cpu/kernels.h"
+
+namespace ingot::cpu {
+#include "attend/plain.h"
+#include "norm/plain.h"
+#include "rope/plain.h"
+namespace {
+
+std::vector<float> normal(size_t n, uint32_t seed, float size = 1) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> d(0, size);
+  std::vector<float> v(n);
+  for (float& x : v) x = d(random);
+  return v;
+}
+
+std::vector<const Isa*> here() {
+  std::vector<const Isa*> list;
+  for (int i = 0; i < isas().count; i++) {
+    if (isas().begin[i]->supported()) list.push_back(isas().begin[i]);
+    else std::printf("this machine cannot run %s: not tested here\n", isas().begin[i]->name);
+  }
+  return list;
+}
+
+// Results of `f` on every instruction set; they must be equal bit for bit. Returns the first.
+template <class F> auto same_everywhere(F f) {
+  auto first = f(*here().front());
+  for (const Isa* isa : here()) EXPECT_EQ(f(*isa), first) << isa->name;
+  return first;
+}
+
+TEST(Norm, NearThePlainTwin) {
+  for (int n : {16, 64, 576, 640, 2560}) {
+    auto x = normal(n, n), w = normal(n, 1);
+    auto y = same_everywhere([&](const Isa& isa) {
+      std::vector<float> y(n);
+      isa.ops->norm({x.data(), w.data(), n, 1e-5f, y.data()});
+      return y;
+    });
+    std::vector<float> plain(n);
+    norm_plain({x.data(), w.data(), n, 1e-5f, plain.data()});
+    for (int i = 0; i < n; i++) ASSERT_NEAR(y[i], plain[i], 4e-7 * std::fabs(plain[i])) << i;
+  }
+}
+
+TEST(Quantize, CodesScalesAndSums) {
+  for (int n : {32, 96, 576}) {
+    auto x = normal(n, n);
+    for (int i = 0; i < 32; i++) x[n - 32 + i] = 0;  // a chunk of zeros
+    auto codes = same_everywhere([&](const Isa& isa) {
+      std::vector<i8> codes(n);
+      std::vector<float> scales(n / 32);
+      std::vector<i16> sums(n / 16);
+      isa.ops->quantize(x.data(), n, codes.data(), scales.data(), sums.data());
+      for (int i = 0; i < n; i += 16) {
+        int total = 0;
+        for (int k = 0; k < 16; k++) total += codes[i + k];
+        EXPECT_EQ(sums[i / 16], total);
+      }
+      for (int i = 0; i < n; i++) EXPECT_NEAR(codes[i] * scales[i / 32], x[i], scales[i / 32] * 0.501f);
+      return codes;
+    });
+    int most = 0;
+    for (i8 c : codes) most = std::max(most, std::abs(int(c)));
+    if (n > 32) { EXPECT_EQ(most, 127); }
+  }
+}
+
+TEST(Rope, NearThePlainTwinInBothPairings) {
+  for (int halves : {0, 1})
+    for (int dims : {32, 64, 80}) {
+      auto x = normal(128, dims), c = normal(dims / 2, 1), s = normal(dims / 2, 2), plain = x;
+      auto y = same_everywhere([&](const Isa& isa) {
+        auto y = x;
+        isa.ops->rotate({y.data(), c.data(), s.data(), dims, halves});
+        return y;
+      });
+      rope_plain({plain.data(), c.data(), s.data(), dims, halves});
+      for (int i = 0; i < 128; i++) ASSERT_NEAR(y[i], plain[i], 1e-6) << i;
+      for (int i = dims; i < 128; i++) ASSERT_EQ(y[i], x[i]) << "beyond the rotated elements";
+    }
+}
+
+TEST(Attend, NearThePlainTwin) {
+  for (int size : {16, 64, 80, 128, 256})
+    for (auto [first, last] : {std::pair{0, 0}, {0, 5}, {0, 31}, {0, 32}, {0, 200}, {17, 100}, {64, 64}, {95, 130}}) {
+      auto query = normal(size, 1), k = normal((last + 1) * size, 2), v = normal((last + 1) * size, 3);
+      std::vector<u16> keys(k.size()), values(v.size());
+      here().front()->ops->store_halves(k.data(), static_cast<int>(k.size()), keys.data());
+      here().front()->ops->store_halves(v.data(), static_cast<int>(v.size()), values.data());
+      float scale = 1 / std::sqrt(float(size));
+      auto out = same_everywhere([&](const Isa& isa) {
+        std::vector<float> out(size);
+        isa.ops->attend({query.data(), keys.data(), values.data(), size, first, last, scale, out.data()});
+        return out;
+      });
+      std::vector<float> plain(size);
+      std::vector<double> weights(last + 1);
+      attend_plain({query.data(), keys.data(), values.data(), size, first, last, scale, plain.data()}, weights.data());
+      for (int i = 0; i < size; i++) ASSERT_NEAR(out[i], plain[i], 2e-6) << size << " " << first << "…" << last << " at " << i;
+    }
+}
+
+TEST(StoreHalves, RoundsAsIeee) {
+  std::vector<float> x = {0, -0.0f, 1, -1, 65504, 65519, 65520, 1e30f, -1e30f, 6.1e-5f, 5.96e-8f, 2.98e-8f, 2.99e-8f, 1e-10f, 1.00048828125f, 1.0014648f};
+  std::vector<u16> expected = {0, 0x8000, 0x3c00, 0xbc00, 0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00, 0x03ff, 1, 0, 1, 0, 0x3c00, 0x3c02};
+  auto halves = same_everywhere([&](const Isa& isa) {
+    std::vector<u16> h(16);
+    isa.ops->store_halves(x.data(), 16, h.data());
+    return h;
+  });
+  EXPECT_EQ(halves, expected);
+  auto many = normal(4096, 9, 1e-5f);
+  same_everywhere([&](const Isa& isa) {
+    std::vector<u16> h(4096);
+    isa.ops->store_halves(many.data(), 4096, h.data());
+    return h;
+  });
+}
+
+TEST(Gate, NearFloat64) {
+  auto gate = normal(4096, 1, 4), up = normal(4096, 2);
+  gate[0] = 0, gate[1] = 100, gate[2] = -100, gate[3] = -1e6f, gate[4] = 1e6f;
+  auto run = [&](bool silu) {
+    return same_everywhere([&](const Isa& isa) {
+      std::vector<float> y(4096);
+      (silu ? isa.ops->gate_silu : isa.ops->gate_gelu_tanh)(gate.data(), up.data(), 4096, y.data());
+      return y;
+    });
+  };
+  auto silu = run(true), gelu = run(false);
+  for (int i = 0; i < 4096; i++) {
+    double g = gate[i], s = g / (1 + std::exp(-g)) * up[i], u = std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g);
+    ASSERT_NEAR(silu[i], s, 1e-6 * std::fabs(s) + 1e-30) << gate[i];
+    double e = 0.5 * g * (1 + std::tanh(u)) * up[i];
+    ASSERT_NEAR(gelu[i], e, 4e-6 * std::fabs(e) + 1e-6) << gate[i];
+  }
+}
+
+}  // namespace
+}  // namespace ingot::cpu
