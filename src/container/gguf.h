@@ -11,6 +11,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "ingot/error.h"
@@ -30,6 +32,8 @@ struct Value {
   uint64_t bytes;               ///< bytes from `data` to the end of the value
   uint64_t offset;              ///< of `data` in its file, for messages
 };
+/// A value, or one element of an array. Integers are int64_t when negative, else uint64_t.
+using Scalar = std::variant<bool, int64_t, uint64_t, double, std::string_view>;
 
 /// Weights in a block and bytes of a block, of a tensor type.
 struct Geometry {
@@ -54,6 +58,8 @@ class Gguf {
   /// Opens `path`, and every other part when it is one part of a split model. Errors name the part, the key or tensor and
   /// the file offset.
   static Gguf open(const std::string& path, const GeometryOf& geometry);
+  /// The same for a whole model in memory, which must outlive the result. `name` stands for the path in messages.
+  static Gguf parse(std::span<const std::byte> bytes, const GeometryOf& geometry, const std::string& name = "memory");
   Gguf(Gguf&&) noexcept;
   Gguf& operator=(Gguf&&) noexcept;
   ~Gguf();
@@ -61,15 +67,17 @@ class Gguf {
   uint32_t version() const;
   uint64_t bytes() const;  ///< all parts together
   const std::string& path() const;
-  /// Metadata of the first part in file order, keys unique.
-  const std::vector<std::pair<std::string, Value>>& metadata() const;
+  /// Metadata of the first part in file order, keys unique. Keys, like all string views here, point into the mapped file.
+  const std::vector<std::pair<std::string_view, Value>>& metadata() const;
   const std::vector<Tensor>& tensors() const;  ///< in file order, names unique over all parts
 
   const Value* find(std::string_view key) const;
   const Tensor* find_tensor(std::string_view name) const;
+  /// The value, or the first `max` elements of an array, whatever their type; floats may be NaN or infinite.
+  static std::vector<Scalar> elements(const Value& value, uint64_t max = UINT64_MAX);
 
   // Typed access. The first form throws when the key is missing; all throw when the value has another type or is out of range.
-  // Integers of any width are accepted where they fit.
+  // Integers of any width are accepted where they fit; arrays of up to 2,097,152 elements.
   uint64_t unsigned_at(std::string_view key, uint64_t max = UINT64_MAX) const;
   std::optional<uint64_t> find_unsigned(std::string_view key, uint64_t max = UINT64_MAX) const;
   double number_at(std::string_view key) const;  ///< f32, f64 or an integer; finite
@@ -88,6 +96,7 @@ class Gguf {
  private:
   struct State;
   explicit Gguf(std::unique_ptr<State> state);
+  const Value& value_at(std::string_view key) const;
   std::unique_ptr<State> state_;
 };
 

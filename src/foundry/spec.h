@@ -1,6 +1,15 @@
-// Texts of the specs in architectures/, as the build put them into the library.
+// An architecture as its spec states it, before any file is seen: typed, checked for fields that do not exist and for
+// parameters that are not there. Texts come from architectures/, put into the library by the build. It says what a model is;
+// numbers stay names of parameters until resolve.h reads them from a file.
 #pragma once
+#include <map>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backend/plan.h"
 
 namespace ingot::foundry {
 
@@ -10,5 +19,68 @@ struct SpecText {
 };
 std::span<const SpecText> spec_texts();  ///< architectures/*.json
 std::span<const SpecText> name_texts();  ///< architectures/names/*.json
+
+/// A number as a spec writes it: a constant (10000), a parameter ("heads") or the whole quotient of two ("hidden / heads").
+struct Expression {
+  double constant = 0;
+  std::string name, divisor;  ///< parameters; empty name: the constant; empty divisor: no division
+  std::string text() const;
+};
+
+/// A number of the model. The file's value wins; then `then` when parameter `when` has the value `is`; then `fallback`.
+struct Parameter {
+  std::vector<std::string> keys;       ///< metadata keys without the architecture's prefix; the first that the file has counts
+  std::optional<Expression> fallback;  ///< nothing: the file must state it
+  std::string when;                    ///< empty: no such case
+  double is = 0;
+  Expression then;
+};
+
+/// Whether a model of this architecture has a tensor.
+enum class Presence { none, required, if_present };
+
+/// How rope is stretched beyond the context of training. Which kind it is, the file says.
+struct ScalingSpec {
+  std::string kind_key, default_kind;  ///< "none", "linear" or "yarn"
+  Expression factor, original_context, magnitude, extrapolation, beta_fast, beta_slow;
+};
+struct RopeSpec {
+  backend::Pairing pairing = backend::Pairing::neighbours;
+  Expression dims, base;
+  Presence factors = Presence::none;   ///< tensor of dims / 2 numbers that divide the frequencies
+  std::optional<ScalingSpec> scaling;  ///< nothing: never scaled
+};
+
+struct Spec {
+  std::string name;
+  std::string source;                          ///< for messages: "architectures/qwen2.json (extends llama)"
+  std::map<std::string, Parameter> parameters;
+  std::vector<std::string> unsupported;        ///< metadata keys (without prefix) that must be absent or 0
+  Expression epsilon;
+  bool scale_embedding = false;                ///< looked-up rows are multiplied by sqrt(hidden)
+  Presence attention_bias = Presence::none;    ///< on q, k and v
+  bool qk_norm = false, attention_post_norm = false, mlp_post_norm = false;
+  Expression query_size;                       ///< q·k is multiplied by 1 / sqrt(query_size)
+  Expression window;                           ///< of local layers; 0: every layer is global
+  Expression global_every;                     ///< with a window: layers n, 2n, … counted from 1 are global; 0: none is
+  RopeSpec rope;                               ///< of global layers
+  std::optional<RopeSpec> local_rope;          ///< of layers with a window; nothing: as `rope`
+  backend::Activation activation = backend::Activation::silu;
+  Presence head = Presence::if_present;        ///< absent: tied to the embedding
+};
+
+/// Tensor and metadata names of one container.
+struct Names {
+  std::string architecture_key, tokens_key;
+  std::string format_space;                              ///< whose numbers the tensor types are
+  std::string weight_ending, bias_ending, scale_ending;  ///< of names that belong together
+  std::map<std::string, std::string> tensors;            ///< role → name with {layer}
+  /// Name of the tensor in `role`; `layer` −1: outside the layers.
+  std::string tensor(const std::string& role, int layer) const;
+};
+
+/// Reads the spec called `name` from `texts`, with what it extends. Errors say file and field.
+Spec read_spec(std::string_view name, std::span<const SpecText> texts);
+Names read_names(std::string_view name, std::span<const SpecText> texts);
 
 }  // namespace ingot::foundry

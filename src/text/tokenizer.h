@@ -12,7 +12,8 @@ namespace ingot::text {
 
 enum class TokenType : uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
 
-/// A vocabulary in the field's own terms; ids are positions. -1: no such token.
+/// A vocabulary in the field's own terms; ids are positions. -1: no such token. No two tokens read the same, but several may be
+/// empty (holes in the numbering); these are never found in a text.
 struct Vocabulary {
   std::string model;                   ///< "gpt2" (byte-level BPE) or "llama" (SPM)
   std::string pre;                     ///< pre-tokenizer of BPE: "smollm", …; "" = default
@@ -25,11 +26,15 @@ struct Vocabulary {
   bool add_bos = false, add_eos = false, add_space_prefix = true;
 };
 
+/// A vocabulary of this model and pre-tokenizer, still without tokens, set up as readers of GGUF take what a file leaves unsaid:
+/// SPM has unknown 0, bos 1, eos 2 and texts begin with bos and a space; BPE has none of these.
+Vocabulary empty_vocabulary(std::string model, std::string pre);
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
-  /// Checks the vocabulary and builds the tables. Errors: unknown model or pre-tokenizer (lists the known ones), lengths that
-  /// disagree, special ids out of range, merges that name unknown tokens.
+  /// Checks the vocabulary and builds the tables. Errors: unknown model or pre-tokenizer (lists the known ones), no tokens or two
+  /// that read the same, lengths that disagree, special ids out of range, merges that name unknown tokens.
   static std::unique_ptr<Tokenizer> make(Vocabulary vocabulary);
   /// Ids of `text`; any bytes are accepted. `parse_special`: spelled control tokens become tokens, otherwise they stay text.
   virtual std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special) const = 0;
@@ -42,7 +47,8 @@ class Tokenizer {
 
 /// Longest prefix of `bytes` that does not end inside a UTF-8 character. Bytes that can never become one count as complete.
 size_t complete_utf8(std::string_view bytes);
-/// `bytes` with every malformed sequence replaced by U+FFFD.
+/// `bytes` with every malformed sequence replaced by U+FFFD (one for each maximal part, as the Unicode Standard recommends in
+/// section 3.9).
 std::string repair_utf8(std::string_view bytes);
 
 }  // namespace ingot::text

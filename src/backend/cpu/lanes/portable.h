@@ -104,7 +104,10 @@ template <int max_code> struct dot_small {
   enum { fits = 1 << 30 };  // products added before they must be widened
   void widen() {}
   ints sum = splat(0);
-  void add(bytes w, bytes x) { for (int i = 0; i < 4 * lane_rows; i++) sum.v[i / 4] += w.v[i] * i8(x.v[i]); }
+  void add(bytes w, bytes x) {
+    for (int i = 0; i < lane_rows; i++)
+      sum.v[i] += w.v[4 * i] * i8(x.v[4 * i]) + w.v[4 * i + 1] * i8(x.v[4 * i + 1]) + w.v[4 * i + 2] * i8(x.v[4 * i + 2]) + w.v[4 * i + 3] * i8(x.v[4 * i + 3]);
+  }
   ints total() const { return sum; }
 };
 // The same for 8-bit codes, after signed_bias has been taken off them.

@@ -1,0 +1,181 @@
+// ingot bench: how fast a model reads a prompt and writes, next to what the machine's memory can deliver. Tokens are pseudo-random
+// and the same every time; the probe of the memory runs beside each measurement, with the same threads.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "commands.h"
+#include "flags.h"
+#include "json_output.h"
+#include "output.h"
+#include "table.h"
+
+namespace ingot::apps {
+namespace {
+
+constexpr int max_repetitions = 1000;
+constexpr double giga = 1e9;
+
+struct Bench {
+  std::string model;
+  std::string prompt_sizes = "512", answer_sizes = "64", threads = "1";
+  int repetitions = 3;
+  LoadOptions load;
+  bool json = false, csv = false;
+};
+
+struct Row {
+  std::string test;
+  int threads = 0;
+  double median = 0, min = 0, max = 0;   // tokens/s
+  uint64_t weight_bytes_per_token = 0;
+  double read_bandwidth = 0;             // bytes/s
+  std::optional<double> weight_rate;     // bytes/s of weights; only where each token reads all of them
+  std::optional<double> share() const { return weight_rate && read_bandwidth > 0 ? std::optional(*weight_rate / read_bandwidth) : std::nullopt; }
+};
+
+/// The same ids every time, over the whole vocabulary.
+std::vector<int32_t> random_tokens(int n, int vocab) {
+  std::vector<int32_t> ids(n);
+  uint64_t state = 42;
+  for (int32_t& id : ids) {
+    state = state * 6364136223846793005u + 1442695040888963407u;  // Knuth's MMIX generator
+    id = static_cast<int32_t>((state >> 33) % vocab);
+  }
+  return ids;
+}
+
+/// Tokens per second of `work(tokens)` on an empty session: one run to warm up, then `repetitions`, sorted.
+template <typename Prepare, typename Work>
+std::vector<double> rates(Session& session, int n_tokens, int repetitions, Prepare&& prepare, Work&& work) {
+  std::vector<double> rates;
+  for (int i = 0; i <= repetitions; i++) {
+    session.truncate(0);
+    prepare();
+    auto start = std::chrono::steady_clock::now();
+    work();
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (i > 0) rates.push_back(n_tokens / seconds);
+  }
+  std::sort(rates.begin(), rates.end());
+  return rates;
+}
+
+Row make_row(const std::string& test, const PlanInfo& plan, double bandwidth, const std::vector<double>& sorted) {
+  size_t n = sorted.size();
+  double median = n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+  return {test, plan.threads, median, sorted.front(), sorted.back(), plan.weight_bytes_per_token, bandwidth, std::nullopt};
+}
+
+void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
+  std::vector<int> prompts = split_whole_numbers(bench.prompt_sizes), answers = split_whole_numbers(bench.answer_sizes);
+  LoadOptions load = bench.load;
+  load.threads = threads;
+  // one more than an answer: its first token stands on another one
+  load.context = std::max(std::ranges::max(prompts), std::ranges::max(answers) + 1);
+  Model model = load_model(bench.model, load);
+  PlanInfo plan = model.explain();
+  double bandwidth = read_bandwidth(plan.threads, plan.device);
+  Session session(model);
+  std::vector<int32_t> ids = random_tokens(load.context, model.info().vocab);
+  std::span<const int32_t> tokens(ids);
+  for (int n : prompts) {
+    if (n == 0) continue;
+    auto measured = rates(session, n, bench.repetitions, [] {}, [&] { session.append(tokens.first(n)); });
+    rows.push_back(make_row(fmt::format("pp{}", n), plan, bandwidth, measured));
+  }
+  for (int n : answers) {
+    if (n == 0) continue;
+    auto first = [&] { session.append(tokens.first(1)); };
+    auto measured = rates(session, n, bench.repetitions, first, [&] { for (int i = 1; i <= n; i++) session.append(tokens.subspan(i, 1)); });
+    Row row = make_row(fmt::format("tg{}", n), plan, bandwidth, measured);
+    row.weight_rate = row.median * double(row.weight_bytes_per_token);
+    rows.push_back(row);
+  }
+}
+
+Json to_json(const Row& r) {
+  auto or_null = [](std::optional<double> x) { return x ? Json(*x) : Json(); };
+  return {{"test", r.test},
+          {"threads", r.threads},
+          {"tokens_per_s", {{"median", r.median}, {"min", r.min}, {"max", r.max}}},
+          {"weight_bytes_per_token", r.weight_bytes_per_token},
+          {"gb_per_s", r.weight_rate ? Json(*r.weight_rate / giga) : Json()},
+          {"read_bandwidth_gb_per_s", r.read_bandwidth / giga},
+          {"share_of_bandwidth", or_null(r.share())}};
+}
+
+/// For programs: the names of the JSON, plain numbers, empty where JSON has null.
+std::string csv(const std::vector<Row>& rows) {
+  Table table({{"test"}, {"threads"}, {"tokens_per_s_median"}, {"tokens_per_s_min"}, {"tokens_per_s_max"}, {"weight_bytes_per_token"}, {"gb_per_s"},
+               {"read_bandwidth_gb_per_s"}, {"share_of_bandwidth"}});
+  auto or_empty = [](std::optional<double> x, double unit) { return x ? fmt::format("{}", *x / unit) : std::string(); };
+  for (const Row& r : rows)
+    table.add({r.test, fmt::format("{}", r.threads), fmt::format("{}", r.median), fmt::format("{}", r.min), fmt::format("{}", r.max),
+               fmt::format("{}", r.weight_bytes_per_token), or_empty(r.weight_rate, giga), fmt::format("{}", r.read_bandwidth / giga), or_empty(r.share(), 1)});
+  return table.csv();
+}
+
+std::string markdown(const std::vector<Row>& rows) {
+  Table table({{"test"}, {"threads", true}, {"tokens/s", true}, {"min", true}, {"max", true}, {"weights per token", true}, {"GB/s", true},
+               {"memory GB/s", true}, {"share", true}});
+  for (const Row& r : rows)
+    table.add({r.test, fmt::format("{}", r.threads), fmt::format("{:.1f}", r.median), fmt::format("{:.1f}", r.min), fmt::format("{:.1f}", r.max),
+               bytes_text(r.weight_bytes_per_token), r.weight_rate ? fmt::format("{:.2f}", *r.weight_rate / giga) : "",
+               fmt::format("{:.2f}", r.read_bandwidth / giga), r.share() ? fmt::format("{:.0f}%", 100 * *r.share()) : ""});
+  return table.markdown();
+}
+
+int perform_bench(const Bench& bench) {
+  std::vector<Row> rows;
+  for (int threads : split_whole_numbers(bench.threads)) measure(bench, threads, rows);
+  if (bench.json) {
+    Json list = Json::array();
+    for (const Row& r : rows) list.push_back(to_json(r));
+    answer_json(list);
+  } else {
+    answer(bench.csv ? csv(rows) : markdown(rows));
+  }
+  return success;
+}
+
+bool nothing_to_measure(const Bench& bench) {
+  auto all_zero = [](const std::string& list) { return std::ranges::max(split_whole_numbers(list)) == 0; };
+  return all_zero(bench.prompt_sizes) && all_zero(bench.answer_sizes);
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Action& chosen) {
+  auto bench = std::make_shared<Bench>();
+  CLI::App* command = app.add_subcommand("bench", "Measure a model's speed on this machine");
+  add_model(*command, bench->model);
+  command->add_option("-p,--n-prompt", bench->prompt_sizes, "Prompt sizes in tokens; 0: leave prompts out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->capture_default_str();
+  command->add_option("-n,--n-gen", bench->answer_sizes, "Answer sizes in tokens; 0: leave answers out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->capture_default_str();
+  command->add_option("-t,--threads", bench->threads, "Thread counts; 0 is one for each core")->check(whole_numbers(0, max_threads))->type_name("N,N")->capture_default_str();
+  command->add_option("-r,--repetitions", bench->repetitions, "Measurements of each, after one to warm up")->check(whole_number(1, max_repetitions))->type_name("N")->capture_default_str();
+  CLI::Option* json = command->add_flag("--json", bench->json, "A JSON array of rows");
+  command->add_flag("--csv", bench->csv, "CSV")->excludes(json);
+  add_machine(*command, bench->load);
+  add_strict(*command, bench->load);
+  command->footer(R"(A row for each test and thread count, as a Markdown table unless --json or --csv is given. ppN: N tokens of prompt at once.
+tgN: N tokens one after another. GB/s: weights read a second while writing; memory GB/s: what a plain read reaches with the same
+threads, measured in the same run; share: the first over the second.
+
+--json: [{test, threads, tokens_per_s: {median, min, max}, weight_bytes_per_token, gb_per_s, read_bandwidth_gb_per_s,
+share_of_bandwidth}]; gb_per_s and share_of_bandwidth are null for prompts, where many tokens share one read. 1 GB is 10^9 bytes.
+
+Examples:
+  ingot bench model.gguf
+  ingot bench model.gguf -p 128,512 -n 64 -t 1,2,4 -r 5
+  ingot bench model.gguf -p 0 -n 32 --json)");
+  command->callback([bench, &chosen] {
+    if (nothing_to_measure(*bench)) throw CLI::ValidationError("-p and -n", "got 0 for both; expected something to measure");
+    chosen = [bench] { return perform_bench(*bench); };
+  });
+}
+
+}  // namespace ingot::apps

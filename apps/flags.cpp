@@ -1,0 +1,140 @@
+// Values are parsed strictly: the whole word, decimal, within its limits.
+#include "flags.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "terminal.h"
+
+namespace ingot::apps {
+namespace {
+
+std::optional<int64_t> parse_whole(std::string_view text) {
+  int64_t value;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<double> parse_real(std::string_view text) {
+  double value;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+std::string whole_range(int64_t low, int64_t high) {
+  if (high >= max_int) return fmt::format("a whole number from {}", low);
+  return fmt::format("a whole number from {} to {}", low, high);
+}
+
+std::vector<std::string_view> split_commas(std::string_view list) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    size_t comma = list.find(',');
+    parts.push_back(list.substr(0, comma));
+    if (comma == std::string_view::npos) return parts;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+/// A check without an entry of its own in the help.
+CLI::Validator quiet(std::function<std::string(std::string&)> check) { return CLI::Validator(std::move(check), ""); }
+
+}  // namespace
+
+CLI::Validator whole_number(int64_t low, int64_t high) {
+  return quiet([=](std::string& text) -> std::string {
+    auto value = parse_whole(text);
+    if (value && *value >= low && *value <= high) return "";
+    return fmt::format("got '{}'; expected {}", text, whole_range(low, high));
+  });
+}
+
+CLI::Validator real_number(double low, double high, bool above_low) {
+  return quiet([=](std::string& text) -> std::string {
+    auto value = parse_real(text);
+    if (value && (above_low ? *value > low : *value >= low) && *value <= high) return "";
+    std::string range = above_low ? fmt::format("above {}", low) : fmt::format("from {}", low);
+    if (high < std::numeric_limits<float>::max()) range += above_low ? fmt::format(" and at most {}", high) : fmt::format(" to {}", high);
+    return fmt::format("got '{}'; expected a number {}", text, range);
+  });
+}
+
+CLI::Validator whole_numbers(int64_t low, int64_t high) {
+  return quiet([=](std::string& list) -> std::string {
+    for (std::string_view part : split_commas(list)) {
+      auto value = parse_whole(part);
+      if (!value || *value < low || *value > high) return fmt::format("got '{}'; expected {}, or several with commas", list, whole_range(low, high));
+    }
+    return "";
+  });
+}
+
+std::vector<int> split_whole_numbers(const std::string& list) {
+  std::vector<int> values;
+  for (std::string_view part : split_commas(list)) values.push_back(static_cast<int>(parse_whole(part).value()));
+  return values;
+}
+
+void add_model(CLI::App& command, std::string& path) {
+  command.add_option("MODEL,-m,--model", path, "Model file, GGUF; of a split model, the first part")->type_name("FILE");
+  command.parse_complete_callback([&path] {
+    if (path.empty()) throw CLI::RequiredError("a model (MODEL or -m FILE)");
+  });
+}
+
+void add_prompt(CLI::App& command, Prompt& prompt, const std::string& what) {
+  prompt.from_text = command.add_option("-p,--prompt", prompt.text, what)->type_name("TEXT");
+  prompt.from_file = command.add_option("-f,--file", prompt.file, "Read it from a file, byte for byte; - is stdin")->type_name("FILE")->excludes(prompt.from_text);
+}
+
+std::string Prompt::read() const {
+  if (from_text->count()) return text;
+  if (!from_file->count()) throw UsageError("there is no text; expected -p TEXT or -f FILE (- is stdin)");
+  auto cannot = [&] { return Error("input", "cannot read " + (file == "-" ? "stdin" : file), std::strerror(errno), "a readable file"); };
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(nullptr, std::fclose);
+  if (file != "-") opened.reset(std::fopen(file.c_str(), "rb"));
+  std::FILE* source = file == "-" ? stdin : opened.get();
+  if (!source) throw cannot();
+  std::string bytes;
+  char buffer[1 << 16];
+  while (size_t n = std::fread(buffer, 1, sizeof buffer, source)) bytes.append(buffer, n);
+  if (std::ferror(source)) throw cannot();
+  return bytes;
+}
+
+void add_machine(CLI::App& command, LoadOptions& options) {
+  command.add_option("--device", options.device, "Device to run on (see ingot doctor)")->type_name("NAME")->capture_default_str();
+  command.add_option("--isa", options.isa, "Instruction set to use instead of the best one (see ingot doctor)")->type_name("NAME");
+  command.add_flag_callback("--no-repack", [&options] { options.repack = false; }, "Run straight from the mapped file: loads at once, runs slower");
+}
+
+void add_threads(CLI::App& command, LoadOptions& options) {
+  command.add_option("-t,--threads", options.threads, "Threads; 0 is one for each core (default 0)")->check(whole_number(0, max_threads))->type_name("N");
+}
+
+void add_context(CLI::App& command, LoadOptions& options) {
+  command.add_option("-c,--ctx-size", options.context, "Tokens that prompt and answer may take; 0 is the model's own limit, at most 4096 (default 0)")
+      ->check(whole_number(0, max_int))
+      ->type_name("N");
+}
+
+void add_strict(CLI::App& command, LoadOptions& options) {
+  command.add_flag("--strict-kernels", options.strict_kernels, "Refuse a plan with a step that has no fast kernel");
+}
+
+Model load_model(const std::string& path, LoadOptions options) {
+  LoadBar bar;
+  options.progress = [&bar](double done) { bar.show(done); };
+  return Model::load(path, options);
+}
+
+}  // namespace ingot::apps

@@ -1,0 +1,51 @@
+// Flags that several commands share, with the checks of their values; a wrong value is found before anything is loaded.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ingot/ingot.h"
+
+namespace ingot::apps {
+
+/// Arguments that make no sense together; exit status 2.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+constexpr int max_threads = 1024;
+constexpr int max_int = std::numeric_limits<int>::max();
+
+/// Checks for CLI options: "got 2000; expected a whole number from 0 to 1024".
+CLI::Validator whole_number(int64_t low, int64_t high);
+/// `above_low`: `low` itself is refused.
+CLI::Validator real_number(double low, double high, bool above_low = false);
+/// "1,2,4": one or more whole numbers with commas between them.
+CLI::Validator whole_numbers(int64_t low, int64_t high);
+std::vector<int> split_whole_numbers(const std::string& list);
+
+/// -m FILE, or the file as it is.
+void add_model(CLI::App& command, std::string& path);
+
+/// -p TEXT or -f FILE.
+struct Prompt {
+  std::string text, file;
+  CLI::Option *from_text = nullptr, *from_file = nullptr;
+  /// The text, byte for byte. Errors: UsageError when none was given; Error when the file cannot be read.
+  std::string read() const;
+};
+void add_prompt(CLI::App& command, Prompt& prompt, const std::string& what);
+
+/// --device --isa --no-repack, and -t and -c where the command takes one of each.
+void add_machine(CLI::App& command, LoadOptions& options);
+void add_threads(CLI::App& command, LoadOptions& options);
+void add_context(CLI::App& command, LoadOptions& options);
+void add_strict(CLI::App& command, LoadOptions& options);
+
+/// Loads the model, with a bar when it takes long.
+Model load_model(const std::string& path, LoadOptions options);
+
+}  // namespace ingot::apps

@@ -1,0 +1,40 @@
+// SIGINT handler; touches nothing but two lock-free flags.
+#include "interrupt.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+
+#include "commands.h"
+
+namespace ingot::apps {
+namespace {
+
+std::atomic<bool> watched = false, seen = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may take no lock");
+
+void on_interrupt(int) {
+  if (!watched || seen.exchange(true)) _exit(interrupted);
+}
+
+}  // namespace
+
+void end_on_interrupt() {
+  struct sigaction action = {};
+  sigaction(SIGINT, nullptr, &action);
+  if (action.sa_handler == SIG_IGN) return;
+  action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+InterruptWatch::InterruptWatch() {
+  seen = false;
+  watched = true;
+}
+InterruptWatch::~InterruptWatch() { watched = false; }
+bool InterruptWatch::noted() const { return seen; }
+
+}  // namespace ingot::apps

@@ -1,0 +1,36 @@
+// A table of words, written as aligned text, Markdown or CSV.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace ingot::apps {
+
+struct Column {
+  std::string title;
+  bool is_number = false;  ///< stands at the right edge
+};
+
+class Table {
+ public:
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  /// One cell a column.
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  bool empty() const { return rows_.empty(); }
+  /// Two spaces between columns, the heading bold on a terminal.
+  std::string text() const;
+  std::string markdown() const;
+  /// As RFC 4180, with bare line feeds.
+  std::string csv() const;
+
+ private:
+  std::vector<size_t> widths() const;
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// "93.8 MiB"
+std::string bytes_text(uint64_t bytes);
+/// "1.24 ms", with the unit that suits
+std::string seconds_text(double seconds);
+
+}  // namespace ingot::apps

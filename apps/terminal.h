@@ -1,0 +1,42 @@
+// What is known of the terminal: is there one, does it want colour, how wide is it; and the bar that a long load shows.
+#pragma once
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace ingot::apps {
+
+enum class Stream { answers, notes };  // stdout, stderr
+enum class Color { bold, dim, red, yellow };
+
+bool is_terminal(Stream stream);
+/// Width of the terminal behind stderr in columns; 80 when it does not say.
+int terminal_columns();
+
+/// From now on `colored` adds nothing.
+void refuse_color();
+/// Does `stream` take colour? Only a terminal does, and only without --no-color, NO_COLOR and TERM=dumb.
+bool takes_color(Stream stream);
+/// `text` in `color` where the stream takes it, `text` elsewhere.
+std::string colored(Stream stream, Color color, std::string_view text);
+
+/// A bar on stderr for a load that has taken longer than two seconds. Shows nothing where stderr is no terminal, and leaves
+/// nothing behind.
+class LoadBar {
+ public:
+  LoadBar();
+  ~LoadBar();
+  LoadBar(const LoadBar&) = delete;
+  LoadBar& operator=(const LoadBar&) = delete;
+  /// `done`: 0…1. May be called from any thread.
+  void show(double done);
+
+ private:
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point start_;
+  bool wanted_, drawn_ = false;
+  int percent_ = -1;
+};
+
+}  // namespace ingot::apps

@@ -1,0 +1,44 @@
+// A file mapped into memory, read-only.
+//
+// A file that shrinks while it is mapped makes later reads of the lost pages fail with SIGBUS. The size is therefore checked
+// again after mapping and after parsing, which covers a download still in progress. Past that the library does nothing: a signal
+// handler is the host program's to install, and reading whole models into memory instead would cost every user their size in RAM.
+#pragma once
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace ingot::container {
+
+class Mapping {
+ public:
+  Mapping() = default;  ///< holds nothing
+  /// Maps the regular file at `path`. Throws when it cannot be opened or is no regular file.
+  explicit Mapping(const std::string& path);
+  Mapping(Mapping&& other) noexcept { swap(other); }
+  Mapping& operator=(Mapping&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Mapping();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  /// Throws when the file's size is no longer what it was; then closes the file. The mapping stays.
+  void settle();
+  /// The pages that lie entirely inside `bytes`, a part of this mapping, may leave this process's memory.
+  static void release(std::span<const std::byte> bytes);
+
+ private:
+  void swap(Mapping& other) noexcept;
+  void check_size() const;
+
+  std::string path_;
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+  int file_ = -1;
+};
+
+/// `path` with its links resolved. Throws when nothing is there.
+std::string resolved(const std::string& path);
+
+}  // namespace ingot::container

@@ -1,0 +1,36 @@
+// How byte-level BPE cuts text into words before it merges inside each of them: named rules, and the machine that applies one.
+// A rule is a list of PCRE2 patterns; the first cuts the text, each further one cuts the pieces that those before it left.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ingot::text {
+
+struct PreTokenizer {
+  std::vector<std::string_view> names;     ///< as GGUF's tokenizer.ggml.pre spells them
+  std::vector<std::string_view> patterns;  ///< in Unicode mode: \p{…}, \s and \S know all of Unicode
+  bool whole_words = false;                ///< a word that is a token is taken as it stands, whatever the merges say
+  bool adds_bos = false;                   ///< when the file says nothing about it
+};
+
+/// The rule of that name; "" is "default". Null when unknown.
+const PreTokenizer* find_pre_tokenizer(std::string_view name);
+/// All names, sorted.
+std::vector<std::string_view> pre_tokenizer_names();
+
+/// Applies one rule. Usable from several threads at once.
+class WordSplitter {
+ public:
+  explicit WordSplitter(const PreTokenizer& rule);
+  ~WordSplitter();
+  /// The words of `text`, in order and without gaps; each is a view into it. `text` is what `lenient_utf8` gives.
+  std::vector<std::string_view> split(std::string_view text) const;
+
+ private:
+  struct Pattern;
+  std::vector<std::unique_ptr<Pattern>> patterns_;
+};
+
+}  // namespace ingot::text

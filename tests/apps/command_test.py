@@ -1,0 +1,390 @@
+#!/usr/bin/env python3
+"""The command `ingot` from outside: exit statuses, what goes to stdout and to stderr, JSON shapes, Ctrl-C, closed pipes, colour.
+
+    command_test.py BINARY [WithoutModel|WithModel|…]    unittest's options work too
+
+WithModel needs SmolLM2-135M-Instruct in $INGOT_CACHE/models, or in .cache/models of the tree; without it, it exits with 77.
+"""
+
+import csv
+import io
+import json
+import math
+import os
+import pathlib
+import pty
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODEL = pathlib.Path(os.environ.get("INGOT_CACHE") or ROOT / ".cache") / "models" / "smollm2-135m-instruct-q4_1.gguf"
+COMMANDS = ["run", "bench", "inspect", "explain", "formats", "tokenize", "doctor"]
+SKIPPED = 77
+BINARY = ""
+
+
+def ingot(*args, **kwargs):
+    """Runs the command; returns (status, stdout, stderr) as text."""
+    kwargs.setdefault("stdin", subprocess.DEVNULL)
+    if "input" in kwargs:
+        del kwargs["stdin"]
+    done = subprocess.run([BINARY, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def on_terminal(*args, **environment):
+    """Runs the command with stdout and stderr on a terminal; returns (status, all that it wrote)."""
+    main, side = pty.openpty()
+    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TERM")} | {"TERM": "xterm"} | environment
+    process = subprocess.Popen([BINARY, *map(str, args)], stdin=side, stdout=side, stderr=side, env=env)
+    os.close(side)
+    seen = b""
+    while True:
+        try:
+            piece = os.read(main, 4096)
+        except OSError:  # how Linux tells that the other side is closed
+            piece = b""
+        if not piece:
+            break
+        seen += piece
+    os.close(main)
+    return process.wait(), seen.decode()
+
+
+class Command(unittest.TestCase):
+    def succeeds(self, *args, quiet=True, **kwargs):
+        status, out, err = ingot(*args, **kwargs)
+        self.assertEqual(status, 0, err)
+        if quiet:
+            self.assertEqual(err, "")
+        return out
+
+    def json(self, *args, **kwargs):
+        return json.loads(self.succeeds(*args, **kwargs), parse_constant=lambda word: self.fail(f"{word} is no JSON"))
+
+    def fails(self, status, said, *args, **kwargs):
+        got, out, err = ingot(*args, **kwargs)
+        self.assertEqual((got, out), (status, ""), err)
+        self.assertIn(said, err)
+        return err
+
+    def assert_keys(self, value, keys):
+        self.assertEqual(list(value), keys.split())
+
+
+class WithoutModel(Command):
+    def test_help_and_version(self):
+        self.assertRegex(self.succeeds("--version"), r"^ingot \d+\.\d+\.\d+\n$")
+        overview = self.succeeds("--help")
+        for command in COMMANDS:
+            self.assertIn(f"\n  {command} ", overview)
+            text = self.succeeds(command, "--help")
+            self.assertIn(f"Usage: ingot {command}", text)
+            self.assertIn(f"Examples:\n  ingot {command}", text)
+
+    def test_examples_name_flags_that_exist(self):
+        for command in COMMANDS:
+            flags, examples = self.succeeds(command, "--help").split("Examples:")
+            for word in examples.replace(",", " ").split():
+                if word.startswith("-") and word not in ("-", "-n"):  # echo has -n too
+                    self.assertRegex(flags, rf"(^|[ ,]){word}[ ,]", command)
+
+    def test_wrong_usage(self):
+        self.fails(2, "Usage: ingot")
+        self.fails(2, "there is no command 'cook'; expected one of run, bench", "cook")
+        self.fails(2, "there is no flag '--fast'", "--fast")
+        self.fails(2, "ingot run --help", "run", "model.gguf", "--fast")
+        self.fails(2, "not expected: another.gguf", "run", "model.gguf", "another.gguf", "-p", "x")
+        for command in ("run", "bench", "inspect", "explain", "tokenize"):
+            self.fails(2, "a model (MODEL or -m FILE) is required", command)
+        self.fails(2, "there is no text", "run", "model.gguf")
+        self.fails(2, "--prompt excludes --file", "tokenize", "model.gguf", "-p", "x", "-f", "y")
+        self.fails(2, "needs --json", "run", "model.gguf", "-p", "x", "--logprobs", "3")
+        self.fails(2, "something to measure", "bench", "model.gguf", "-p", "0", "-n", "0")
+
+    def test_wrong_numbers(self):
+        wrong = {
+            "-t": ["-1", "1025", "x", "1.5", "", "1 "],
+            "-c": ["-1", "99999999999", "x"],
+            "-n": ["-2", "3000000000", "x"],
+            "--temp": ["-0.1", "nan", "inf", "1e39", "warm"],
+            "--top-k": ["-1", "0.5"],
+            "--top-p": ["0", "1.01", "nan"],
+            "--min-p": ["-0.1", "1.1"],
+            "--seed": ["-1", "99999999999999999999"],
+            "--logprobs": ["-1", "101"],
+        }
+        for flag, values in wrong.items():
+            for value in values:
+                self.fails(2, f"got '{value}'; expected", "run", "none.gguf", "-p", "x", "--json", flag, value)
+        for flag, value in (("-p", "1,x"), ("-n", "1,,2"), ("-t", "0,1025"), ("-r", "0")):
+            self.fails(2, f"got '{value}'; expected", "bench", "none.gguf", flag, value)
+        self.fails(2, "got 'fast'; expected", "explain", "none.gguf", "--bandwidth", "fast")
+
+    def test_right_numbers_pass_the_check(self):
+        right = {"-t": "1024", "-c": "0", "-n": "-1", "--temp": "0", "--top-k": "0", "--top-p": "1", "--min-p": "0", "--seed": "18446744073709551"}
+        for flag, value in right.items():
+            self.fails(1, "none.gguf", "run", "none.gguf", "-p", "x", flag, value)
+
+    def test_missing_and_wrong_files(self):
+        for command in (["run", "-p", "x"], ["bench"], ["inspect"], ["explain"], ["tokenize", "-p", "x"]):
+            self.assertRegex(self.fails(1, "none.gguf", *command, "-m", "none.gguf"), r"^\[\w+\] .*\n$")
+            self.assertRegex(self.fails(1, "", *command, __file__), r"^\[\w+\] .*\n$")
+        self.fails(1, "cannot read none.txt", "run", "none.gguf", "-f", "none.txt")
+
+    def test_formats(self):
+        rows = self.json("formats", "--json")
+        self.assertGreater(len(rows), 10)
+        for row in rows:
+            self.assert_keys(row, "name space id bits_per_weight block block_bytes group code_bits value scale has_min class resident_bits views")
+            self.assertEqual(row["bits_per_weight"], 8 * row["block_bytes"] / row["block"])
+            self.assertIn("decode", row["views"])
+        names = [row["name"] for row in rows]
+        self.assertEqual(sorted(names), sorted(f.stem for f in (ROOT / "formats").glob("*.h")))
+        table = self.succeeds("formats").splitlines()
+        self.assertEqual([line.split()[0] for line in table], ["format", *names])
+        one = names[len(names) // 2]
+        self.assertEqual(self.json("formats", one.upper(), "--json"), rows[len(names) // 2])
+        self.assertTrue(self.succeeds("formats", one).startswith(one + "\n"))
+        self.fails(1, "got q9_z; expected one of " + names[0], "formats", "q9_z")
+
+    def test_formats_page_is_up_to_date(self):
+        page = ROOT / "docs" / "formats.md"
+        there = page.read_text() if page.is_file() else ""
+        self.assertEqual(there, self.succeeds("formats", "--markdown"), "docs/formats.md is stale; build/release/ingot formats --markdown > docs/formats.md")
+
+    def test_doctor(self):
+        report = self.json("doctor", "--json")
+        self.assert_keys(report, "version compiler formats devices cache terminal")
+        self.assertEqual(report["terminal"] | {"columns": 0}, {"stdout": False, "stderr": False, "color": False, "columns": 0})
+        device = report["devices"][0]
+        self.assert_keys(device, "name available description isas missing_isas cores memory_bytes read_bandwidth_gb_per_s")
+        self.assertTrue(device["available"])
+        self.assertEqual(device["cores"], len(os.sched_getaffinity(0)))
+        self.assertGreater(device["read_bandwidth_gb_per_s"]["one_thread"], 0.1)
+        with tempfile.TemporaryDirectory() as folder:
+            report = self.json("doctor", "--json", env=os.environ | {"INGOT_CACHE": folder})
+            self.assertEqual(report["cache"], {"path": folder, "exists": True, "writable": True})
+        self.assertIn(device["description"], self.succeeds("doctor"))
+
+    def test_closed_pipe_ends_quietly(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([BINARY, "formats"], stdout=writer, stderr=subprocess.PIPE)
+        os.close(writer)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_full_disk_is_an_error(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([BINARY, "formats"], stdout=full, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"[output] cannot write", done.stderr)
+
+    def test_color_only_on_a_terminal_that_wants_it(self):
+        escape = "\033["
+        status, seen = on_terminal("cook")
+        self.assertEqual(status, 2)
+        self.assertIn(escape + "31m[usage]", seen)
+        self.assertIn(escape, on_terminal("formats")[1])
+        for args, environment in ((["formats"], {"NO_COLOR": "1"}), (["formats"], {"TERM": "dumb"}), (["formats", "--no-color"], {}), (["--no-color", "formats"], {})):
+            status, seen = on_terminal(*args, **environment)
+            self.assertEqual(status, 0)
+            self.assertNotIn(escape, seen)
+        self.assertIn(escape, on_terminal("formats", NO_COLOR="")[1])  # no-color.org: an empty one does not count
+        self.assertNotIn(escape, self.succeeds("formats"))
+
+    def test_interrupt_while_waiting_for_input(self):
+        process = subprocess.Popen([BINARY, "run", "none.gguf", "-f", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # The handler stands once the process sleeps in its read; the kernel shows that as state S.
+        while pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "S":
+            pass
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+        self.assertEqual((process.returncode, out, err), (130, b"", b""))
+
+
+@unittest.skipUnless(MODEL.is_file(), f"no model at {MODEL}: tools/fetch_model.sh smollm2")
+class WithModel(Command):
+    PROMPT = "Once upon a time"
+
+    def run_json(self, *args, **kwargs):
+        return self.json("run", MODEL, "-p", self.PROMPT, "--raw", "--temp", "0", "--json", *args, **kwargs)
+
+    def test_run_json(self):
+        made = self.run_json("-n", "8", "--logprobs", "3")
+        self.assert_keys(made, "prompt_tokens tokens text stop_reason timings")
+        self.assert_keys(made["timings"], "load_s prompt_tokens_per_s decode_tokens_per_s")
+        self.assertTrue(all(rate > 0 for rate in made["timings"].values()))
+        self.assertEqual(made["prompt_tokens"], self.json("tokenize", MODEL, "-p", self.PROMPT, "--json"))
+        self.assertEqual((len(made["tokens"]), made["stop_reason"]), (8, "length"))
+        self.assertEqual("".join(token["text"] for token in made["tokens"]), made["text"])  # ASCII: no token is half a character
+        for token in made["tokens"]:
+            self.assert_keys(token, "id text logprob top")
+            self.assertEqual(len(token["top"]), 3)
+            # temperature 0 takes the best
+            self.assertEqual(token["top"][0], {"id": token["id"], "text": token["text"], "logprob": token["logprob"]})
+            logprobs = [t["logprob"] for t in token["top"]]
+            self.assertEqual(logprobs, sorted(logprobs, reverse=True))
+            self.assertLess(sum(map(math.exp, logprobs)), 1.0001)
+
+    def test_run_without_logprobs_has_no_top(self):
+        made = self.run_json("-n", "2")
+        for token in made["tokens"]:
+            self.assert_keys(token, "id text logprob")
+
+    def test_run_streams_the_same_text(self):
+        made = self.run_json("-n", "12")
+        status, out, err = ingot("run", "-m", MODEL, "-p", self.PROMPT, "-n", "12", "--temp", "0", "--raw")
+        self.assertEqual((status, out), (0, made["text"] + "\n"))
+        self.assertRegex(err, r"^loaded in .*; prompt: \d+ tokens at .* tokens/s; answer: 12 tokens at .* tokens/s; .*\n$")
+
+    def test_text_is_whole_where_tokens_are_not(self):
+        made = self.json("run", MODEL, "-p", "😀😃😄😁😆😅😂🤣😊😇🙂🙃😉😌😍🥰😘😗", "-n", "24", "--raw", "--temp", "0", "--json")
+        ids = " ".join(str(token["id"]) for token in made["tokens"])
+        raw = subprocess.run([BINARY, "tokenize", MODEL, "--detokenize", "-p", ids], stdout=subprocess.PIPE, check=True).stdout
+        self.assertEqual(made["text"], raw.decode(errors="replace"))
+
+    def test_run_says_that_the_template_is_not_used(self):
+        for raw, said in (([], True), (["--raw"], False)):
+            _, _, err = ingot("run", MODEL, "-p", "x", "-n", "1", *raw)
+            self.assertEqual("chat template" in err, said)
+
+    def test_stop_reasons(self):
+        self.assertEqual(self.run_json("-n", "0")["tokens"], [])
+        self.assertIsNone(self.run_json("-n", "1")["timings"]["decode_tokens_per_s"])
+        made = self.run_json("-c", "10")
+        self.assertEqual(made["stop_reason"], "context")
+        self.assertEqual(len(made["prompt_tokens"]) + len(made["tokens"]), 11)  # the last one need not be held
+        self.fails(1, "context is full", "run", MODEL, "-p", self.PROMPT, "-c", "2", "--raw")
+
+    def test_same_seed_same_text(self):
+        args = ["run", MODEL, "-p", self.PROMPT, "-n", "16", "--temp", "1.5", "--raw", "--json", "--seed"]
+        texts = [self.json(*args, seed)["text"] for seed in (1, 1, 2)]
+        self.assertEqual(texts[0], texts[1])
+        self.assertNotEqual(texts[0], texts[2])
+
+    def test_prompt_from_file_and_stdin_byte_for_byte(self):
+        text = " two\nlines \n"
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(text)
+            file.flush()
+            ids = self.json("tokenize", MODEL, "-f", file.name, "--json")
+        self.assertEqual(ids, self.json("tokenize", MODEL, "-f", "-", "--json", input=text.encode()))
+        self.assertEqual(ids, self.json("tokenize", MODEL, "-p", text, "--json"))
+        self.assertEqual(text, self.succeeds("tokenize", MODEL, "--detokenize", "-f", "-", input=json.dumps(ids).encode()))
+        self.assertEqual(text, self.json("tokenize", MODEL, "--detokenize", "-p", " ".join(map(str, ids)), "--json"))
+
+    def test_tokenize(self):
+        lines = self.succeeds("tokenize", MODEL, "-p", "The sea\n'é'").splitlines()
+        ids = self.json("tokenize", MODEL, "-p", "The sea\n'é'", "--json")
+        self.assertEqual([int(line.split()[0]) for line in lines], ids)
+        self.assertTrue(lines[0].endswith(" 'The'"), lines[0])
+        plain, special = (self.json("tokenize", MODEL, "-p", "<|im_end|>", "--json", *flag) for flag in ([], ["--special"]))
+        self.assertEqual(len(special), 1)
+        self.assertGreater(len(plain), 1)
+        self.assertEqual(self.succeeds("tokenize", MODEL, "--detokenize", "-p", special[0]), "")
+        self.assertEqual(self.succeeds("tokenize", MODEL, "--detokenize", "--special", "-p", special[0]), "<|im_end|>")
+        self.fails(2, "got 'two'", "tokenize", MODEL, "--detokenize", "-p", "1 two")
+        self.fails(1, "not in the vocabulary; got 999999", "tokenize", MODEL, "--detokenize", "-p", "999999")
+
+    def test_bench(self):
+        rows = self.json("bench", MODEL, "-p", "8,16", "-n", "4", "-t", "1,2", "-r", "2", "--json")
+        self.assertEqual([(r["test"], r["threads"]) for r in rows], [(test, t) for t in (1, 2) for test in ("pp8", "pp16", "tg4")])
+        for row in rows:
+            self.assert_keys(row, "test threads tokens_per_s weight_bytes_per_token gb_per_s read_bandwidth_gb_per_s share_of_bandwidth")
+            speed = row["tokens_per_s"]
+            self.assertTrue(0 < speed["min"] <= speed["median"] <= speed["max"])
+            if row["test"].startswith("pp"):
+                self.assertEqual((row["gb_per_s"], row["share_of_bandwidth"]), (None, None))
+            else:
+                self.assertAlmostEqual(row["gb_per_s"], speed["median"] * row["weight_bytes_per_token"] / 1e9, 9)
+                self.assertAlmostEqual(row["share_of_bandwidth"], row["gb_per_s"] / row["read_bandwidth_gb_per_s"], 9)
+        small = ["bench", MODEL, "-p", "4", "-n", "2", "-r", "1"]
+        table = list(csv.DictReader(io.StringIO(self.succeeds(*small, "--csv"))))
+        self.assertEqual([(r["test"], r["gb_per_s"] == "") for r in table], [("pp4", True), ("tg2", False)])
+        self.assertTrue(self.succeeds(*small).startswith("| test | threads |"))
+
+    def test_inspect(self):
+        found = self.json("inspect", MODEL, "--json")
+        self.assert_keys(found, "path version bytes tensor_bytes parameters metadata formats tensors")
+        self.assertEqual(found["bytes"], MODEL.stat().st_size)
+        metadata = {m["key"]: m for m in found["metadata"]}
+        self.assertEqual(metadata["tokenizer.ggml.tokens"]["count"], 49152)
+        self.assertEqual(len(metadata["tokenizer.ggml.tokens"]["value"]), 8)
+        self.assertEqual(sum(f["tensors"] for f in found["formats"]), len(found["tensors"]))
+        self.assertEqual(sum(f["bytes"] for f in found["formats"]), sum(t["bytes"] for t in found["tensors"]))
+        self.assertEqual({f["format"] for f in found["formats"]}, {t["format"] for t in found["tensors"]})
+        self.assertNotIn("blk.0.attn_q.weight", self.succeeds("inspect", MODEL))
+        self.assertIn("blk.0.attn_q.weight", self.succeeds("inspect", MODEL, "--tensors"))
+
+    def test_explain(self):
+        plan = self.json("explain", MODEL, "--json", "-t", "1", "-c", "64", "--bandwidth", "10")
+        self.assertEqual((plan["threads"], plan["context"], plan["read_bandwidth_gb_per_s"]), (1, 64, 10))
+        self.assertEqual(sum(s["bytes_per_token"] for s in plan["steps"]), plan["weight_bytes_per_token"])
+        self.assertAlmostEqual(sum(s["share"] for s in plan["steps"]), 1)
+        self.assertAlmostEqual(sum(s["seconds_bound"] for s in plan["steps"]), plan["seconds_bound"])
+        for step in plan["steps"]:
+            self.assert_keys(step, "name kind shape formats classes strategy layout bytes_per_token share seconds_bound slow")
+            self.assertEqual(len(step["formats"]), len(step["classes"]), step)
+        self.assertIsNone(self.json("explain", MODEL, "--json", "--bandwidth", "0")["seconds_bound"])
+        self.assertGreater(self.json("explain", MODEL, "--json")["read_bandwidth_gb_per_s"], 0.1)
+        whole, folded = (self.succeeds("explain", MODEL, "--bandwidth", "10", *flag) for flag in ([], ["--fold"]))
+        self.assertGreater(len(whole.splitlines()), len(plan["steps"]))
+        self.assertLess(len(folded.splitlines()), 40)
+
+    def test_slow_steps_are_marked_and_refused(self):
+        slow = self.json("explain", MODEL, "--json", "--no-repack")["slow_steps"]
+        marked = [line for line in self.succeeds("explain", MODEL, "--no-repack", "--bandwidth", "0").splitlines() if line.startswith("* ")]
+        self.assertEqual(len(marked), slow + bool(slow))  # and the legend
+        if slow:
+            for command in ("explain", "run"):
+                self.fails(1, "fast kernel", command, MODEL, "--no-repack", "--strict-kernels", *(["-p", "x"] if command == "run" else []))
+        else:
+            self.succeeds("explain", MODEL, "--no-repack", "--strict-kernels")
+
+    def test_unknown_machine(self):
+        for flag in ("--isa", "--device"):
+            self.fails(1, "abacus", "explain", MODEL, flag, "abacus")
+
+    def test_interrupt_keeps_what_is_there(self):
+        process = subprocess.Popen([BINARY, "run", MODEL, "-p", self.PROMPT, "--temp", "0", "--raw"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        first = os.read(process.stdout.fileno(), 1)  # it writes
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+        self.assertEqual(process.returncode, 130)
+        self.assertTrue(err.endswith(b"interrupted\n"), err)
+        text = self.run_json("-n", "64")["text"].encode()
+        shorter, longer = sorted((text, first + out.rstrip(b"\n")), key=len)
+        self.assertTrue(longer.startswith(shorter))
+
+    def test_interrupt_leaves_whole_json(self):
+        process = subprocess.Popen([BINARY, "run", MODEL, "-p", self.PROMPT, "--temp", "0", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        select.select([process.stderr], [], [])  # the word about the template: loaded, and about to write
+        process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate()
+        self.assertIn(process.returncode, (130,))
+        self.assertEqual(json.loads(out)["stop_reason"], "interrupted")
+
+    def test_reader_that_leaves_stops_the_run(self):
+        process = subprocess.Popen([BINARY, "run", MODEL, "-p", self.PROMPT, "--raw"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        os.read(process.stdout.fileno(), 1)
+        process.stdout.close()
+        err = process.stderr.read()
+        self.assertEqual((process.wait(), err), (0, b""))
+        process.stderr.close()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    BINARY = str(pathlib.Path(sys.argv.pop(1)).resolve())
+    result = unittest.main(exit=False, verbosity=2).result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    sys.exit(SKIPPED if result.testsRun == len(result.skipped) else 0)

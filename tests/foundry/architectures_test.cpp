@@ -1,0 +1,214 @@
+// Each architecture of this build, from a small file to its blueprint: numbers, tensors, ropes and windows.
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+#include "small_model.h"
+
+namespace ingot {
+namespace {
+
+using tests::element;
+using tests::SmallModel;
+
+TEST(Architectures, AreThoseOfTheFolder) {
+  std::set<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(INGOT_SOURCE_DIR "/architectures"))
+    if (entry.path().extension() == ".json") files.insert(entry.path().stem());
+  std::vector<std::string> known = foundry::architectures();
+  EXPECT_EQ(std::set<std::string>(known.begin(), known.end()), files);
+  EXPECT_GE(files.size(), 3u);
+}
+
+TEST(Architectures, Llama) {
+  SmallModel m("llama");
+  m.set("rope.freq_base", 100000.0f);
+  m.metadata["tokenizer.ggml.tokens"] = std::vector<std::string>(SmallModel::vocab, "x");
+  foundry::Blueprint b = m.resolve();
+  EXPECT_EQ(b.architecture, "llama");
+  EXPECT_EQ(b.layers, 2);
+  EXPECT_EQ(b.hidden, 64);
+  EXPECT_EQ(b.heads, 4);
+  EXPECT_EQ(b.kv_heads, 2);
+  EXPECT_EQ(b.head_size, 16);
+  EXPECT_EQ(b.ffn, 96);
+  EXPECT_EQ(b.vocab, 40);
+  EXPECT_EQ(b.context, 2048);
+  EXPECT_EQ(b.norm_epsilon, 1e-5f);
+  EXPECT_EQ(b.attention_scale, 0.25f);
+  EXPECT_EQ(b.embedding_scale, 1);
+  EXPECT_EQ(b.activation, foundry::Activation::silu);
+  ASSERT_EQ(b.ropes.size(), 1u);
+  EXPECT_EQ(b.ropes[0].pairing, foundry::Pairing::neighbours);
+  EXPECT_EQ(b.ropes[0].dims, 16);
+  EXPECT_EQ(b.ropes[0].magnitude, 1);
+  ASSERT_EQ(b.layer.size(), 2u);
+  const foundry::Layer& l = b.layer[1];
+  EXPECT_EQ(l.window, 0);
+  EXPECT_EQ(l.rope, 0);
+  EXPECT_EQ(l.attention_norm.size(), 64u);
+  EXPECT_EQ(l.attention_norm[20], element(20));
+  EXPECT_EQ(l.q.name, "blk.1.attn_q.weight");
+  EXPECT_EQ(l.q.rows, 64);
+  EXPECT_EQ(l.q.cols, 64);
+  EXPECT_EQ(l.k.rows, 32);
+  EXPECT_EQ(l.v.rows, 32);
+  EXPECT_EQ(l.output.rows, 64);
+  EXPECT_EQ(l.gate.rows, 96);
+  EXPECT_EQ(l.up.name, "blk.1.ffn_up.weight");
+  EXPECT_EQ(l.down.rows, 64);
+  EXPECT_EQ(l.down.cols, 96);
+  EXPECT_TRUE(l.q_bias.empty() && l.k_bias.empty() && l.v_bias.empty());
+  EXPECT_TRUE(l.q_norm.empty() && l.k_norm.empty() && l.attention_post_norm.empty() && l.mlp_post_norm.empty());
+  EXPECT_EQ(b.head_norm.size(), 64u);
+}
+
+TEST(Architectures, MatricesPointIntoTheFile) {
+  SmallModel m("llama");
+  container::Gguf file = m.open();
+  foundry::Blueprint b = foundry::resolve(file);
+  EXPECT_EQ(b.layer[0].down.data, file.find_tensor("blk.0.ffn_down.weight")->data);
+  EXPECT_STREQ(b.layer[0].down.format->name, "f32");
+  EXPECT_EQ(b.layer[0].down.bytes(), 64u * 96 * 4);
+  EXPECT_EQ(b.layer[0].down.scale, 1);
+}
+
+TEST(Architectures, HeadIsTiedWhenAbsentAndItsOwnWhenThere) {
+  SmallModel m("llama");
+  foundry::Blueprint tied = m.resolve();
+  EXPECT_EQ(tied.head.name, "token_embd.weight");
+  EXPECT_EQ(tied.head.rows, 40);
+  m.add("output.weight", {64, 40});
+  foundry::Blueprint own = m.resolve();
+  EXPECT_EQ(own.head.name, "output.weight");
+  EXPECT_EQ(own.embedding.name, "token_embd.weight");
+}
+
+TEST(Architectures, LlamaWithBiasesAndHeadsOfTheirOwnSize) {
+  SmallModel m("llama", 2, 32);
+  m.set("attention.key_length", 32u);
+  m.add("blk.1.attn_q.bias", {128});
+  foundry::Blueprint b = m.resolve();
+  EXPECT_EQ(b.head_size, 32);
+  EXPECT_EQ(b.layer[0].q.rows, 128);
+  EXPECT_EQ(b.layer[0].output.cols, 128);
+  EXPECT_TRUE(b.layer[0].q_bias.empty());
+  EXPECT_EQ(b.layer[1].q_bias.size(), 128u);
+}
+
+TEST(Architectures, DefaultsStandWhereTheFileIsSilent) {
+  SmallModel m("llama");
+  m.unset("attention.head_count_kv");
+  for (const char* name : {"attn_k.weight", "attn_v.weight"})
+    for (uint32_t l = 0; l < 2; l++) m.add(SmallModel::in(l, name), {64, 64});
+  foundry::Blueprint b = m.resolve();
+  EXPECT_EQ(b.kv_heads, 4);
+  EXPECT_EQ(b.head_size, 16);
+  EXPECT_EQ(b.ropes[0].dims, 16);
+  EXPECT_DOUBLE_EQ(b.ropes[0].frequencies[1], std::pow(10000.0, -1 / 8.0));
+}
+
+TEST(Architectures, Qwen2) {
+  SmallModel m("qwen2");
+  m.set("rope.freq_base", 1000000.0f);
+  m.add_biases(2);
+  foundry::Blueprint b = m.resolve();
+  EXPECT_EQ(b.ropes[0].pairing, foundry::Pairing::halves);
+  EXPECT_EQ(b.layer[1].q_bias.size(), 64u);
+  EXPECT_EQ(b.layer[1].k_bias.size(), 32u);
+  EXPECT_EQ(b.layer[1].v_bias[3], element(3));
+  EXPECT_EQ(b.activation, foundry::Activation::silu);
+  m.tensors.erase("blk.1.attn_k.bias");
+  tests::expect_refused(m, {"blk.1.attn_k.bias is missing", "architectures/qwen2.json (extends llama)"});
+}
+
+TEST(Architectures, Gemma3) {
+  SmallModel m("gemma3", 13, 32);
+  m.add_gemma3(13, 32);
+  m.set("rope.freq_base", 1000000.0f);
+  // Each norm of a layer in values of its own, so that none can stand in for another.
+  m.add("blk.3.attn_q_norm.weight", {32}, std::vector<float>(32, 1));
+  m.add("blk.3.attn_k_norm.weight", {32}, std::vector<float>(32, 2));
+  m.add("blk.3.post_attention_norm.weight", {64}, std::vector<float>(64, 3));
+  m.add("blk.3.ffn_norm.weight", {64}, std::vector<float>(64, 4));
+  m.add("blk.3.post_ffw_norm.weight", {64}, std::vector<float>(64, 5));
+  foundry::Blueprint b = m.resolve();
+  EXPECT_EQ(b.layer[3].q_norm, std::vector<float>(32, 1));
+  EXPECT_EQ(b.layer[3].k_norm, std::vector<float>(32, 2));
+  EXPECT_EQ(b.layer[3].attention_post_norm, std::vector<float>(64, 3));
+  EXPECT_EQ(b.layer[3].mlp_norm, std::vector<float>(64, 4));
+  EXPECT_EQ(b.layer[3].mlp_post_norm, std::vector<float>(64, 5));
+  EXPECT_EQ(b.embedding_scale, 8.0f);
+  EXPECT_EQ(b.attention_scale, 1 / std::sqrt(32.0f));
+  EXPECT_EQ(b.activation, foundry::Activation::gelu_tanh);
+  EXPECT_EQ(b.head_size, 32);
+  ASSERT_EQ(b.ropes.size(), 2u);
+  for (const foundry::Rope& rope : b.ropes) EXPECT_EQ(rope.pairing, foundry::Pairing::halves);
+  EXPECT_DOUBLE_EQ(b.ropes[0].frequencies[8], std::pow(1e6, -0.5));
+  EXPECT_DOUBLE_EQ(b.ropes[1].frequencies[8], std::pow(1e4, -0.5));
+  for (int l = 0; l < 13; l++) {
+    bool global = l == 5 || l == 11;
+    EXPECT_EQ(b.layer[l].window, global ? 0 : 512) << l;
+    EXPECT_EQ(b.layer[l].rope, global ? 0 : 1) << l;
+  }
+  EXPECT_EQ(b.head.name, "token_embd.weight");
+}
+
+TEST(Architectures, Gemma3GlobalLayersAreScaledLocalOnesAreNot) {
+  SmallModel m("gemma3", 6, 32);
+  m.add_gemma3(6, 32);
+  m.set("rope.scaling.type", "linear");
+  m.set("rope.scaling.factor", 8.0f);
+  foundry::Blueprint b = m.resolve();
+  EXPECT_DOUBLE_EQ(b.ropes[0].frequencies[8], std::pow(1e6, -0.5) / 8);
+  EXPECT_DOUBLE_EQ(b.ropes[1].frequencies[8], std::pow(1e4, -0.5));
+}
+
+TEST(Architectures, Gemma3WithoutAWindowIsGlobalThroughout) {
+  SmallModel m("gemma3", 6, 32);
+  m.add_gemma3(6, 32);
+  m.set("attention.sliding_window", 0u);
+  foundry::Blueprint b = m.resolve();
+  EXPECT_EQ(b.ropes.size(), 1u);
+  for (const foundry::Layer& l : b.layer) EXPECT_EQ(l.window + l.rope, 0);
+}
+
+TEST(Architectures, Gemma3PatternOfTheFileWins) {
+  SmallModel m("gemma3", 4, 32);
+  m.add_gemma3(4, 32);
+  m.set("attention.sliding_window_pattern", 2u);
+  foundry::Blueprint b = m.resolve();
+  for (int l = 0; l < 4; l++) EXPECT_EQ(b.layer[l].window, l % 2 ? 0 : 512) << l;
+}
+
+TEST(Architectures, Gemma3With62LayersScalesBySizeOfHiddenOverHeads) {
+  SmallModel m("gemma3", 62, 32);
+  m.add_gemma3(62, 32);
+  EXPECT_EQ(m.resolve().attention_scale, 0.25f);  // 64 / 4 = 16, not the head size 32
+}
+
+TEST(Architectures, EqualNumbersPerLayerAreOneNumber) {
+  SmallModel m("llama");
+  m.set("attention.head_count_kv", std::vector<uint32_t>{2, 2});
+  EXPECT_EQ(m.resolve().kv_heads, 2);
+}
+
+TEST(Architectures, ScaleOfAWholeTensorIsRead) {
+  SmallModel m("llama");
+  m.tensors["blk.0.attn_q.weight"] = {{64, 64}, 40, std::string(64 * 36, '\0')};  // nvfp4: one block of 64 a row
+  m.add("blk.0.attn_q.scale", {1}, {0.125f});
+  foundry::Blueprint b = m.resolve();
+  EXPECT_EQ(b.layer[0].q.scale, 0.125f);
+  EXPECT_EQ(b.layer[1].q.scale, 1);
+  m.add("blk.0.attn_k.scale", {1}, {0.125f});  // f32 has no such scale
+  tests::expect_refused(m, {"blk.0.attn_k.scale", "f32"});
+}
+
+TEST(Architectures, TensorsThatNoRoleAsksForAreLeftAlone) {
+  SmallModel m("llama");
+  m.add("blk.0.something.weight", {7});
+  EXPECT_EQ(m.resolve().layers, 2);
+}
+
+}  // namespace
+}  // namespace ingot

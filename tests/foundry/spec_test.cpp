@@ -1,0 +1,175 @@
+// The texts in architectures/ and what is refused in a spec: each error names file and field.
+#include "foundry/spec.h"
+
+#include <nlohmann/json.hpp>
+
+#include "foundry/resolve.h"
+#include "small_model.h"
+
+namespace ingot {
+namespace {
+
+using nlohmann::json;
+using tests::expect_refused;
+
+json llama() {
+  for (const foundry::SpecText& spec : foundry::spec_texts())
+    if (std::string(spec.name) == "llama") return json::parse(spec.text);
+  return {};
+}
+
+/// Reads `text` as architectures/mine.json next to those of the build.
+foundry::Spec read(const std::string& text) {
+  std::vector<foundry::SpecText> texts(foundry::spec_texts().begin(), foundry::spec_texts().end());
+  texts.push_back({"mine", text.c_str()});
+  return foundry::read_spec("mine", texts);
+}
+
+void refused(const std::string& text, const std::vector<std::string>& parts) {
+  expect_refused([&] { read(text); }, parts);
+}
+/// llama with one change, an RFC 6901 path set to `value`, is refused.
+void refused_with(const std::string& path, const json& value, const std::vector<std::string>& parts) {
+  json spec = llama();
+  spec[json::json_pointer(path)] = value;
+  std::vector<std::string> all = parts;
+  all.push_back("architectures/mine.json: ");
+  refused(spec.dump(), all);
+}
+void refused_without(const std::string& object, const std::string& field, const std::string& text) {
+  json spec = llama();
+  spec[json::json_pointer(object)].erase(field);
+  refused(spec.dump(), {"architectures/mine.json: " + text});
+}
+
+TEST(Spec, EveryTextOfTheBuildReads) {
+  for (const foundry::SpecText& spec : foundry::spec_texts()) EXPECT_EQ(foundry::read_spec(spec.name, foundry::spec_texts()).name, spec.name);
+  for (const foundry::SpecText& names : foundry::name_texts()) EXPECT_NO_THROW(foundry::read_names(names.name, foundry::name_texts()));
+}
+
+TEST(Spec, ExtendsLaysOneOverTheOther) {
+  foundry::Spec spec = read(R"({"about": "mine", "extends": "qwen2", "mlp": {"activation": "gelu_tanh"}, "parameters": {"rope_base": {"default": 7}}})");
+  EXPECT_EQ(spec.source, "architectures/mine.json (extends qwen2, llama)");
+  EXPECT_EQ(spec.attention_bias, foundry::Presence::required);            // qwen2
+  EXPECT_EQ(spec.rope.pairing, backend::Pairing::halves);                 // qwen2
+  EXPECT_EQ(spec.activation, backend::Activation::gelu_tanh);             // mine
+  EXPECT_EQ(spec.parameters.at("rope_base").fallback->constant, 7);       // mine
+  EXPECT_EQ(spec.parameters.at("rope_base").keys[0], "rope.freq_base");   // llama
+  EXPECT_FALSE(spec.qk_norm);
+}
+
+TEST(Spec, ExpressionsAreNumbersNamesOrQuotients) {
+  json spec = llama();
+  spec["parameters"]["rope_base"]["default"] = "hidden / heads";
+  foundry::Spec read_spec = read(spec.dump());
+  EXPECT_EQ(read_spec.parameters.at("rope_base").fallback->text(), "hidden / heads");
+  EXPECT_EQ(read_spec.parameters.at("kv_heads").fallback->text(), "heads");
+  EXPECT_EQ(read_spec.window.text(), "0.0");
+}
+
+TEST(Spec, UnknownFields) {
+  refused_with("/kernel", "fast", {"kernel is not a field of a spec", "embedding"});
+  refused_with("/attention/biass", "none", {"attention.biass is not a field", "bias, qk_norm"});
+  refused_with("/parameters/hidden/keys", "x", {"parameters.hidden.keys is not a field"});
+  refused_with("/rope/scaling/alpha", 1, {"rope.scaling.alpha is not a field"});
+  refused_with("/local_rope", {{"bass", 1}}, {"local_rope.bass is not a field"});
+}
+
+TEST(Spec, MissingFields) {
+  refused_without("", "attention", "attention is missing");
+  refused_without("/attention", "bias", "attention.bias is missing");
+  refused_without("/rope/scaling", "kind", "rope.scaling.kind is missing");
+  refused_without("/parameters", "heads", "parameters.heads is missing");
+}
+
+TEST(Spec, WrongTypes) {
+  refused("[1]", {"architectures/mine.json: the file", "got [1]", "an object"});
+  refused_with("/attention", 3, {"attention;", "got 3", "an object"});
+  refused_with("/attention/qk_norm", "yes", {"attention.qk_norm", "got \"yes\"", "true or false"});
+  refused_with("/attention/bias", true, {"attention.bias", "\"none\", \"required\" or \"if_present\""});
+  refused_with("/attention/window", nullptr, {"attention.window", "got null", "a number, a parameter"});
+  refused_with("/attention/window", "a / b / c", {"attention.window", "a / b / c"});
+  refused_with("/rope/pairing", "thirds", {"rope.pairing", "\"thirds\"", "\"neighbours\" or \"halves\""});
+  refused_with("/rope/scaling", "yarn", {"rope.scaling", "\"none\""});
+  refused_with("/mlp/activation", "relu", {"mlp.activation", "\"silu\" or \"gelu_tanh\""});
+  refused_with("/mlp/gate", false, {"mlp.gate", "gated"});
+  refused_with("/norm/kind", "layer", {"norm.kind", "\"rms\""});
+  refused_with("/embedding/scale", 2, {"embedding.scale", "sqrt_hidden"});
+  refused_with("/head/tied", "maybe", {"head.tied"});
+  refused_with("/parameters/hidden/key", 7, {"parameters.hidden.key", "a string or a list of strings"});
+  refused_with("/parameters/hidden", json::object(), {"parameters.hidden", "\"key\", \"default\" or both"});
+  refused_with("/parameters/hidden/when", {{"value", 3}}, {"parameters.hidden.when", "one parameter"});
+  refused_with("/unsupported", {1}, {"unsupported", "a string"});
+}
+
+TEST(Spec, BrokenJson) { refused("{\"about\": ", {"architectures/mine.json is not JSON", "line 1"}); }
+
+TEST(Spec, UnknownParameter) {
+  refused_with("/attention/window", "windows", {"attention.window speaks of \"windows\"", "a name in parameters"});
+  refused_with("/parameters/head_size/default", "hidden / head", {"parameters.head_size.default speaks of \"head\""});
+}
+
+TEST(Spec, ParametersInACircle) {
+  refused_with("/parameters/hidden/default", "head_size", {"is defined by itself"});
+  refused_with("/parameters/ffn/default", "ffn", {"parameters.ffn is defined by itself"});
+}
+
+TEST(Spec, ExtendsInACircle) {
+  std::vector<foundry::SpecText> texts = {{"a", R"({"extends": "b"})"}, {"b", R"({"extends": "c"})"}, {"c", R"({"extends": "a"})"}, {"self", R"({"extends": "self"})"}};
+  expect_refused([&] { foundry::read_spec("a", texts); }, {"architectures/a.json: extends runs in a circle", "a → b → c → a"});
+  expect_refused([&] { foundry::read_spec("self", texts); }, {"self → self"});
+}
+
+TEST(Spec, ExtendsSomethingUnknown) {
+  refused(R"({"extends": "lama"})", {"architectures/mine.json: extends", "\"lama\"", "gemma3", "llama"});
+}
+
+TEST(Spec, QuotientByAZeroOfTheFile) {
+  tests::SmallModel m("llama");
+  m.set("rope.dimension_count", 0u);
+  json changed = llama();
+  changed["parameters"]["head_size"]["default"] = "hidden / rope_dims";
+  changed["parameters"]["rope_dims"]["default"] = 4;
+  foundry::Spec spec = read(changed.dump());
+  spec.name = "llama";
+  container::Gguf file = m.open();
+  expect_refused([&] { foundry::resolve(file, spec, foundry::read_names("gguf", foundry::name_texts())); }, {"llama.rope.dimension_count; got 0; expected more than 0"});
+}
+
+TEST(Spec, HeadsThatAreNeverOrAlwaysTied) {
+  tests::SmallModel m("llama");
+  m.add("output.weight", {64, 40});
+  container::Gguf both = m.open();
+  m.tensors.erase("output.weight");
+  container::Gguf one = m.open();
+  auto resolved = [](const container::Gguf& file, const char* tied) {
+    json json_spec = llama();
+    json_spec["head"]["tied"] = tied;
+    foundry::Spec spec = read(json_spec.dump());
+    spec.name = "llama";
+    return foundry::resolve(file, spec, foundry::read_names("gguf", foundry::name_texts()));
+  };
+  EXPECT_EQ(resolved(both, "always").head.name, "token_embd.weight");
+  EXPECT_EQ(resolved(both, "never").head.name, "output.weight");
+  expect_refused([&] { resolved(one, "never"); }, {"tensor output.weight is missing"});
+}
+
+TEST(Names, ErrorsNameFileAndField) {
+  json names = json::parse(foundry::name_texts()[0].text);
+  auto refused_names = [](const json& changed, const std::vector<std::string>& parts) {
+    std::string text = changed.dump();
+    std::vector<foundry::SpecText> texts = {{"mine", text.c_str()}};
+    expect_refused([&] { foundry::read_names("mine", texts); }, parts);
+  };
+  json missing = names, unknown = names, wrong = names;
+  missing["tensors"].erase("q");
+  refused_names(missing, {"architectures/names/mine.json: tensors.q is missing"});
+  unknown["tensors"]["qq"] = "x";
+  refused_names(unknown, {"tensors.qq is not a field"});
+  wrong["tensors"]["q"] = 5;
+  refused_names(wrong, {"tensors.q", "got 5", "a string"});
+  EXPECT_EQ(foundry::read_names("gguf", foundry::name_texts()).tensor("q", 17), "blk.17.attn_q.weight");
+}
+
+}  // namespace
+}  // namespace ingot

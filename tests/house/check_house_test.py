@@ -1,0 +1,150 @@
+"""tools/check_house.py against small trees: a right one passes; each wrong one is refused by the rule that it breaks.
+
+A tree is a dictionary of path -> text. Every case starts from RIGHT and changes or adds a few files.
+"""
+
+import importlib.util
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools" / "check_house.py"
+spec = importlib.util.spec_from_file_location("check_house", SCRIPT)
+check_house = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(check_house)
+
+ROOMS = """`formats` `formats/tables` `kernels/dialect` `kernels/quant` `kernels/gemv` `kernels/gemm` `include/ingot` `src/base`
+`src/container` `src/text` `src/backend` `src/backend/cpu` `src/backend/cuda` `src/foundry` `src/engine` `apps`"""
+RIGHT = {
+    "HOUSE.md": ROOMS,
+    "CMakeLists.txt": "project(ingot)\n",
+    "include/ingot/error.h": "#pragma once\n#include <string>\n",
+    "include/ingot/ingot.h": '#pragma once\n#include "ingot/error.h"\n',
+    "formats/q9_z.h": '#include "tables/z_grid.h"\nstruct q9_z : affine { };\n',
+    "formats/f16.h": "struct f16 : floating { };\n",
+    "formats/tables/z_grid.h": "#pragma once\nTABLE(i8, z_grid, 4) = {1, 2, 3, 4};\n",
+    "architectures/camel.json": "{}\n",
+    "kernels/dialect/cpp.h": "#pragma once\n#define fn static inline auto\n",
+    "kernels/dialect/cuda.h": "#pragma once\n#define fn static __device__ auto\n",
+    "kernels/quant/facts.h": '#pragma once\n#include "dialect/cpp.h"\n',
+    "kernels/gemv/params.h": "#pragma once\nstruct GemvParams { const float* f16; };\n",
+    "kernels/gemm/tiles.h": '#pragma once\n#include "gemv/params.h"\n#include "quant/facts.h"\n',
+    "src/base/checked.h": '#pragma once\n#include <cstdint>\n#include "ingot/error.h"\n',
+    "src/container/file.h": '#pragma once\n#include "base/checked.h"\n',
+    "src/text/vocabulary.cpp": "// camel.cpp reads it the same way\nint n = 1'000'000;  // exit( and printf( in a comment\n",
+    "src/backend/backend.h": "#pragma once\n",
+    "src/backend/cpu/lanes.h": '#pragma once\n#include <immintrin.h>\n#include "backend/backend.h"\n#include "gemv/params.h"\n',
+    "src/backend/cuda/device.cpp": '#include "backend/backend.h"\nconst char* library = "libcuda.so";\n',
+    "src/foundry/plan.cpp": '#include "backend/backend.h"\n#include "container/file.h"\nvoid f() { throw "abort( printf("; }\n',
+    "src/engine/session.cpp": '#include "ingot/ingot.h"\n#include "backend/backend.h"\nvoid g(C& c) { c.exit(); c.print(1); }\n',
+    "apps/main.cpp": '#include "ingot/ingot.h"\n#include <cstdlib>\nint main() { getenv("NO_COLOR"); std::exit(1); }\n',
+    "tests/formats/q9_z_test.cpp": '#include "q9_z.h"\n#include "backend/cpu/lanes.h"\nconst char* camel = "Q9_Z";\n',
+}
+
+
+def build(folder, changes):
+    for path, text in {**RIGHT, **changes}.items():
+        if text is not None:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+
+
+def offences(changes):
+    """What the script says of RIGHT with `changes`."""
+    with tempfile.TemporaryDirectory() as folder:
+        build(pathlib.Path(folder), changes)
+        return check_house.House(pathlib.Path(folder)).check()
+
+
+def status(changes):
+    """Exit status of the script for RIGHT with `changes`, run as a program."""
+    with tempfile.TemporaryDirectory() as folder:
+        build(pathlib.Path(folder), changes)
+        return subprocess.run([sys.executable, SCRIPT, "--root", folder], stdout=subprocess.DEVNULL, check=False).returncode
+
+
+# (what is wrong, changed files, where it is reported, words of the rule)
+WRONG = [
+    ("dialect includes kernels", {"kernels/dialect/cpp.h": '\n#include "gemv/params.h"\n'}, "kernels/dialect/cpp.h:2", "includes kernels/gemv"),
+    ("format includes dialect", {"formats/q9_z.h": '#include "dialect/cpp.h"\n'}, "formats/q9_z.h:1", "includes kernels/dialect"),
+    ("format includes format", {"formats/f16.h": '#include "q9_z.h"\n#include "../src/base/checked.h"\n'}, "formats/f16.h:2", "includes src/base"),
+    ("kernel includes format", {"kernels/gemv/a.h": '#include "q9_z.h"\n'}, "kernels/gemv/a.h:1", "includes formats/q9_z.h"),
+    ("kernel includes another op", {"kernels/gemv/a.h": '#include "gemm/tiles.h"\n'}, "kernels/gemv/a.h:1", "includes kernels/gemm"),
+    ("kernel includes std", {"kernels/gemv/a.h": "#include <vector>\n"}, "kernels/gemv/a.h:1", "device world includes <vector>"),
+    ("base includes container", {"src/base/a.h": '#include "container/file.h"\n'}, "src/base/a.h:1", "includes src/container"),
+    ("base includes the door", {"src/base/a.h": '#include "ingot/ingot.h"\n'}, "src/base/a.h:1", "includes include/ingot/ingot.h"),
+    ("container includes backend", {"src/container/a.h": '#include "backend/backend.h"\n'}, "src/container/a.h:1", "includes src/backend"),
+    ("backend includes another", {"src/backend/cpu/a.h": '#include "../cuda/b.h"\n', "src/backend/cuda/b.h": ""}, "src/backend/cpu/a.h:1", "src/backend/cuda"),
+    ("interface includes a backend", {"src/backend/a.h": '#include "backend/cpu/lanes.h"\n'}, "src/backend/a.h:1", "includes src/backend/cpu"),
+    ("foundry includes a backend", {"src/foundry/a.h": '#include "backend/cpu/lanes.h"\n'}, "src/foundry/a.h:1", "includes src/backend/cpu"),
+    ("engine includes a backend", {"src/engine/a.h": '#include "backend/cpu/lanes.h"\n'}, "src/engine/a.h:1", "includes src/backend/cpu"),
+    ("foundry includes engine", {"src/foundry/a.h": '#include "engine/b.h"\n', "src/engine/b.h": ""}, "src/foundry/a.h:1", "includes src/engine"),
+    ("app goes round the door", {"apps/a.cpp": '#include "engine/b.h"\n', "src/engine/b.h": ""}, "apps/a.cpp:1", "apps includes src/engine"),
+    ("library includes tests", {"src/base/a.h": '#include "b.h"\n', "tests/b.h": ""}, "src/base/a.h:1", "included by nobody"),
+    ("include of nothing", {"src/base/a.h": '#include "gone.h"\n'}, "src/base/a.h:1", "not in the tree"),
+    ("circle", {"src/base/a.h": '#include "b.h"\n', "src/base/b.h": '#include "a.h"\n'}, "src/base/b.h:1", "in a circle"),
+    ("format named in the engine", {"src/engine/a.cpp": "int x;\nint block_q9_z;\n"}, "src/engine/a.cpp:2", "names the format q9_z"),
+    ("format named in a comment", {"kernels/gemv/a.h": "// as Q9_Z\n"}, "kernels/gemv/a.h:1", "names the format Q9_Z"),
+    ("format named in a spec", {"architectures/camel.json": '{"type": "q9_z"}\n'}, "architectures/camel.json:1", "names the format"),
+    ("architecture named", {"src/foundry/a.cpp": 'if (name == "camel") {}\n'}, "src/foundry/a.cpp:1", "names the architecture camel"),
+    ("architecture named in an app", {"apps/a.cpp": "// Camel\n"}, "apps/a.cpp:1", "names the architecture Camel"),
+    ("cpu word in a kernel", {"kernels/gemv/a.h": "auto a = _mm256_add_ps(b, c);\n"}, "kernels/gemv/a.h:1", "_mm256_add_ps is a word of the cpu backend"),
+    ("cpu word in foundry", {"src/foundry/a.h": "// AVX2 only\n"}, "src/foundry/a.h:1", "word of the cpu backend"),
+    ("cuda word in the engine", {"src/engine/a.h": "int use_it; // cudaMalloc\n"}, "src/engine/a.h:1", "word of the cuda backend"),
+    ("cuda word in another backend", {"src/backend/cpu/a.h": "__shared__ int x;\n"}, "src/backend/cpu/a.h:1", "word of the cuda backend"),
+    ("metal word in an app", {"apps/a.cpp": "\n// threadgroup\n"}, "apps/a.cpp:2", "word of the metal backend"),
+    ("getenv", {"src/base/a.h": '\n\nauto e = std::getenv("X");\n'}, "src/base/a.h:3", "reads the environment"),
+    ("cout", {"src/base/a.h": 'void f() { std::cout << "x"; }\n'}, "src/base/a.h:1", "prints (std::cout)"),
+    ("printf", {"kernels/gemv/a.h": 'fn f() { printf("x"); }\n'}, "kernels/gemv/a.h:1", "prints (printf()"),
+    ("abort", {"src/base/a.h": "void f() { std::abort(); }\n"}, "src/base/a.h:1", "ends the process (abort()"),
+    ("exit", {"src/engine/a.cpp": "void f() { exit(1); }\n"}, "src/engine/a.cpp:1", "ends the process (exit()"),
+    ("exit behind a digit separator", {"src/engine/a.cpp": "int n = 1'000; void f() { exit(n); } char c = 'x';\n"}, "src/engine/a.cpp:1", "exit()"),
+    ("assert", {"src/engine/a.cpp": "void f() { assert(1); }\n"}, "src/engine/a.cpp:1", "ends the process (assert()"),
+    ("macro", {"src/base/a.h": "#define SIZE 3\n"}, "src/base/a.h:1", "defines a macro"),
+    ("include guard", {"formats/tables/a.h": "#ifndef A_H\n#define A_H\n#endif\n"}, "formats/tables/a.h:2", "defines a macro"),
+    ("if 0", {"tests/a.cpp": "\n#if 0\n#endif\n"}, "tests/a.cpp:2", "keeps dead code"),
+    ("utils", {"src/base/utils.h": ""}, "src/base/utils.h:1", "the name utils says nothing"),
+    ("helpers folder", {"tests/helpers/a.h": ""}, "tests/helpers/a.h:1", "the name helpers says nothing"),
+    ("V2", {"src/text/VocabularyV2.h": ""}, "src/text/VocabularyV2.h:1", "says nothing"),
+    ("long file", {"src/base/a.h": "int x;\n" * 601}, "src/base/a.h:601", "601 lines, at most 600"),
+    ("long format", {"formats/f16.h": "\n" * 121}, "formats/f16.h:121", "at most 120"),
+    ("long spec", {"architectures/camel.json": "\n" * 81}, "architectures/camel.json:81", "at most 80"),
+    ("machine's path", {"tools/a.py": 'open("/work/main/x")\n'}, "tools/a.py:1", "one machine's path"),
+    ("home folder", {"README.md": "cd /root/ingot\n"}, "README.md:1", "one machine's path"),
+    ("shared", {"docs/a.md": "see shared/DESIGN.md\n"}, "docs/a.md:1", "one machine's path"),
+    ("host", {"tools/a.sh": "curl https://pypi.org/x\n"}, "tools/a.sh:1", "path or host (pypi.org)"),
+    ("room not in HOUSE.md", {"kernels/knead/plain.h": ""}, "HOUSE.md:1", "does not list the room `kernels/knead`"),
+    ("no HOUSE.md", {"HOUSE.md": None}, "HOUSE.md:1", "does not list the room `apps`"),
+    ("room that is gone", {"HOUSE.md": ROOMS + "\n| `src/attic` | old things |\n"}, "HOUSE.md:3", "lists the room `src/attic`"),
+    ("file in no room", {"src/lost.h": ""}, "src/lost.h:1", "stands in no room"),
+]
+# Long tables and long tests are no offence.
+FINE = {"formats/tables/big.h": "\n" * 2000, "tests/big_test.cpp": "\n" * 2000}
+
+
+# Cases where a second rule fires as well: an include that also names what may not be named.
+TWICE = {"kernel includes format", "backend includes another", "no HOUSE.md"}
+
+
+class CheckHouse(unittest.TestCase):
+    def test_right_tree_passes(self):
+        self.assertEqual(offences({}), [])
+        self.assertEqual(offences(FINE), [])
+
+    def test_each_rule_fires_and_no_other(self):
+        for name, changes, where, words in WRONG:
+            with self.subTest(name):
+                lines = offences(changes)
+                self.assertTrue(any(line.startswith(where + ": ") and words in line and "; " in line for line in lines), lines)
+                if name not in TWICE:
+                    self.assertEqual(len(lines), 1, lines)
+
+    def test_exit_status(self):
+        self.assertEqual(status({}), 0)
+        self.assertEqual(status({"src/base/utils.h": ""}), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
