@@ -3,10 +3,11 @@
 #   INGOT_FORMAT_REGISTRY         source file that lists them for the host
 #   INGOT_ARCHITECTURE_REGISTRY   source file that holds the text of every spec
 
+get_filename_component(INGOT_ROOT ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
 set(INGOT_GENERATED ${CMAKE_BINARY_DIR}/generated)
 
 # ---- formats: the number that a format states as `<space>_id = <number>` is its identity; two with the same one cannot be built
-file(GLOB format_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/formats/*.h)
+file(GLOB format_files CONFIGURE_DEPENDS ${INGOT_ROOT}/formats/*.h)
 set(INGOT_FORMAT_NAMES "")
 set(format_includes "")
 set(format_lines "")
@@ -45,8 +46,8 @@ std::span<const Format> formats() { return format_list; }
 ")
 
 # ---- architectures: specs and tensor-name lists travel inside the library
-file(GLOB spec_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/architectures/*.json)
-file(GLOB name_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/architectures/names/*.json)
+file(GLOB spec_files CONFIGURE_DEPENDS ${INGOT_ROOT}/architectures/*.json)
+file(GLOB name_files CONFIGURE_DEPENDS ${INGOT_ROOT}/architectures/names/*.json)
 set(spec_lines "")
 set(name_lines "")
 foreach(file ${spec_files} ${name_files})
@@ -144,11 +145,11 @@ IsaList isas() { return {isa_list, static_cast<int>(sizeof isa_list / sizeof *is
 }  // namespace ingot::cpu
 ")
   target_sources(${target} PRIVATE ${source})
-  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/formats)
+  target_include_directories(${target} PRIVATE ${INGOT_ROOT}/formats)
 endfunction()
 
 # ---- backends: one folder each
-file(GLOB backend_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${CMAKE_SOURCE_DIR}/src/backend/*)
+file(GLOB backend_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${INGOT_ROOT}/src/backend/*)
 set(INGOT_BACKENDS "")
 set(backend_declarations "")
 set(backend_lines "")

@@ -27,12 +27,10 @@ std::optional<Geometry> geometry(uint32_t type) {
 }
 
 /// Runs `get`; a refusal is an answer like any other.
-template <class Get>
-void attempt(Get get) {
+template <class Get> void attempt(Get get) {
   try {
     get();
-  } catch (const ingot::Error&) {
-  }
+  } catch (const ingot::Error&) {}
 }
 
 /// Reads everything that `model` promises to be readable.

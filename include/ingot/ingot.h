@@ -23,7 +23,7 @@ std::string version();
 
 /// One quantization format. All sizes are per block unless said otherwise.
 struct FormatInfo {
-  std::string name;           ///< lower case, as the file is called: "q4_k"
+  std::string name;           ///< lower case, as the file is called, without its ending
   std::string space;          ///< who numbered it: "ggml", "ik", …
   uint32_t id = 0;            ///< the type number in that space's files
   int block = 0;              ///< weights in a block

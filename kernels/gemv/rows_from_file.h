@@ -3,66 +3,73 @@
 // without a resident layout and of models that are not repacked. Sums in the order of params.h, so with the same bits.
 #pragma once
 
-// The int8 values of 32 weights from weight `first` of the block on. Every index is a constant, so compilers make straight-line
-// vector code of most accessors (a loop over the same accessor runs 20 to 40 times slower).
-template <int... I> struct index_list {};
-template <int n, int... I> struct indices : indices<n - 1, n - 1, I...> {};
-template <int... I> struct indices<0, I...> { typedef index_list<I...> type; };
-
-template <class F, int... I> fn expand_codes(view b, int first, i8* to, index_list<I...>) {
-  ((to[I] = (i8)integer_of<F>(b, first + I)), ...);
+// The int8 values of 16 weights from weight `first` of the block on. The base of every index is a constant, so compilers make
+// vector code of most accessors (a loop over a running index is 20 to 40 times slower).
+template <class F, int first> fn expand_run(view b, i8* to) {
+  for (int i = 0; i < 16; i++) to[i] = (i8)integer_of<F>(b, first + i);
 }
-template <class F> fn expand_chunk(view b, int first, i8* to) {
+template <class F, int first> fn expand_chunk(view b, i8* to) {
   if constexpr (facts<F>::vector) {
     for (int j = 0; j < 4; j++) {
       u64 run = F::expand(F::code(b, first / 8 + j));
       __builtin_memcpy(to + 8 * j, &run, 8);
     }
   } else {
-    expand_codes<F>(b, first, to, typename indices<32>::type{});
+    expand_run<F, first>(b, to);
+    expand_run<F, first + 16>(b, to + 16);
   }
 }
-// The chunk's index as a constant, for blocks of several chunks.
-template <class F, int c = 0> fn expand_chunk_at(view b, int chunk, i8* to) -> void {
-  if constexpr (c + 1 < (int)F::block / 32) {
-    if (chunk != c) return expand_chunk_at<F, c + 1>(b, chunk, to);
+// Chunk by chunk, so that the index of each is a constant; `use(first, values)` is called after each.
+template <class F, int chunk, class Use> fn each_chunk(view b, Use& use) -> void {
+  if constexpr (chunk < (int)F::block / 32) {
+    alignas(32) i8 values[32];
+    expand_chunk<F, 32 * chunk>(b, values);
+    use(32 * chunk, values);
+    each_chunk<F, chunk + 1>(b, use);
   }
-  expand_chunk<F>(b, 32 * c, to);
 }
 
-template <class F> fn row_from_file(const u8* row, const GemvParams& p, int r) {
+// One chunk of one row against every token of the call.
+template <class F> struct chunk_sums {
   enum { group = (int)F::group < 32 ? 16 : 32, halves = 32 / group };
-  float acc[gemv_max_tokens] = {};
-  for (i64 k = 0; k < p.cols; k += 32) {
-    view b{row + k / F::block * F::block_bytes};
-    int first = int(k % F::block), g = first / (int)F::group;
-    alignas(32) i8 w[32];
-    expand_chunk_at<F>(b, first / 32, w);
+  const GemvParams& p;
+  float* acc;  // [tokens]
+  view b;
+  i64 k;       // first weight of the block in the row
+
+  MEMBER void operator()(int first, const i8* w) {
+    int g = first / (int)F::group;
     for (int n = 0; n < p.tokens; n++) {
-      const i8* x = p.x.codes + (p.token + n) * p.cols + k;
-      const i16* sums = p.x.sums + ((p.token + n) * p.cols + k) / 16;
-      float x_scale = p.x.scales[((p.token + n) * p.cols + k) / 32];
-      i32 v[2] = {dot16(w, x), dot16(w + 16, x + 16)};
-      i32 s[2] = {sums[0], sums[1]};
-      if (halves == 1) v[0] += v[1], s[0] += s[1];
-      i32 total = 0, total_min = 0;
-      for (int h = 0; h < halves; h++) {
-        i32 part = v[h] * sub_of<F>(b, g + h);
-        if constexpr (has_group_scale<F>::value) {
-          acc[n] = __builtin_fmaf((float)part, unit_of<F>() * (float)scale_of<F>(b, g + h) * x_scale, acc[n]);
-        } else {
-          total += part;
-        }
-        if constexpr (facts<F>::min && !has_group_min<F>::value) total_min += s[h] * sub_min_of<F>(b, g + h);
+      i64 at = (p.token + n) * p.cols + k + first;
+      const i8* x = p.x.codes + at;
+      float x_scale = p.x.scales[at / 32];
+      i32 v[2], s[2] = {p.x.sums[at / 16], p.x.sums[at / 16 + 1]};
+      if constexpr (halves == 1) v[0] = dot32(w, x), s[0] += s[1];
+      else v[0] = dot16(w, x), v[1] = dot16(w + 16, x + 16);
+      if constexpr (has_group_scale<F>::value) {
+        for (int h = 0; h < halves; h++) add((float)(v[h] * sub_of<F>(b, g + h)), unit_of<F>() * (float)scale_of<F>(b, g + h), x_scale, n);
+      } else {
+        i32 total = 0;
+        for (int h = 0; h < halves; h++) total += v[h] * sub_of<F>(b, g + h);
+        add((float)total, unit_of<F>() * (float)scale_of<F>(b, g), x_scale, n);
       }
-      if constexpr (!has_group_scale<F>::value) acc[n] = __builtin_fmaf((float)total, unit_of<F>() * (float)scale_of<F>(b, g) * x_scale, acc[n]);
       if constexpr (has_group_min<F>::value) {
-        for (int h = 0; h < halves; h++)
-          acc[n] = __builtin_fmaf((float)(s[h] * sub_min_of<F>(b, g + h)), (float)min_of<F>(b, g + h) * x_scale, acc[n]);
+        for (int h = 0; h < halves; h++) add((float)(s[h] * sub_min_of<F>(b, g + h)), (float)min_of<F>(b, g + h), x_scale, n);
       } else if constexpr (facts<F>::min) {
-        acc[n] = __builtin_fmaf((float)total_min, (float)min_of<F>(b, g) * x_scale, acc[n]);
+        i32 total = 0;
+        for (int h = 0; h < halves; h++) total += s[h] * sub_min_of<F>(b, g + h);
+        add((float)total, (float)min_of<F>(b, g), x_scale, n);
       }
     }
+  }
+  MEMBER void add(float sum, float scale, float x_scale, int n) { acc[n] = __builtin_fmaf(sum, scale * x_scale, acc[n]); }
+};
+
+template <class F> fn row_from_file(const u8* row, const GemvParams& p, int r) {
+  float acc[gemv_max_tokens] = {};
+  for (i64 k = 0; k < p.cols; k += F::block, row += F::block_bytes) {
+    chunk_sums<F> sums{p, acc, view{row}, k};
+    each_chunk<F, 0>(view{row}, sums);
   }
   for (int n = 0; n < p.tokens; n++) p.y[n * gemv_max_rows + r] = acc[n] * p.scale;
 }

@@ -15,7 +15,8 @@ void fail(const Subject& subject, uint64_t offset, const std::string& what, cons
           const std::string& advice) {
   std::string about = subject.kind;
   if (!subject.name.empty()) about += ' ' + quoted(subject.name);
-  throw Error("container", fmt::format("{}: {}: {} (byte {})", printable(subject.file, SIZE_MAX), about, what, offset), got, expected, advice);
+  throw Error("container", fmt::format("{}: {}: {} (byte {})", printable(subject.file, SIZE_MAX), about, what, offset), got, expected,
+              advice);
 }
 
 void Cursor::past_end(uint64_t bytes, const char* what) const {

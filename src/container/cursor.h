@@ -18,8 +18,7 @@ static_assert(std::endian::native == std::endian::little, "files are little endi
 static_assert(sizeof(size_t) == 8, "offsets are 64 bits wide");
 
 /// A number at `data`, which need not be aligned.
-template <class T>
-T load(const std::byte* data) {
+template <class T> T load(const std::byte* data) {
   T value;
   std::memcpy(&value, data, sizeof(T));
   return value;
@@ -27,9 +26,9 @@ T load(const std::byte* data) {
 
 /// What a message is about.
 struct Subject {
-  std::string_view file;            ///< path
-  const char* kind = "header";      ///< "header", "key", "tensor"
-  std::string_view name = {};       ///< of the key or tensor; empty while unknown
+  std::string_view file;        ///< path
+  const char* kind = "header";  ///< "header", "key", "tensor"
+  std::string_view name = {};   ///< of the key or tensor; empty while unknown
 };
 /// Throws the Error `FILE: KIND "NAME": what (byte OFFSET); got …; expected …; advice`.
 [[noreturn]] void fail(const Subject& subject, uint64_t offset, const std::string& what, const std::string& got = "",
@@ -37,7 +36,8 @@ struct Subject {
 
 class Cursor {
  public:
-  Cursor(std::span<const std::byte> file, std::string_view path) : file_(file), end_(std::min<uint64_t>(file.size(), max_metadata_bytes)), subject_{path} {}
+  Cursor(std::span<const std::byte> file, std::string_view path)
+      : file_(file), end_(std::min<uint64_t>(file.size(), max_metadata_bytes)), subject_{path} {}
 
   uint64_t offset() const { return at_; }
   /// Bytes that the metadata may still have.
@@ -53,10 +53,7 @@ class Cursor {
     at_ += bytes;
     return first;
   }
-  template <class T>
-  T read(const char* what) {
-    return load<T>(take(sizeof(T), what));
-  }
+  template <class T> T read(const char* what) { return load<T>(take(sizeof(T), what)); }
   /// A string: length as u64, then the bytes.
   std::string_view text(const char* what) {
     const uint64_t bytes = read<uint64_t>(what);

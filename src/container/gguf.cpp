@@ -12,11 +12,11 @@ namespace ingot::container {
 
 struct Gguf::State {
   std::string path;
-  std::vector<Mapping> files;           ///< one a part; empty when parsed from memory
+  std::vector<Mapping> files;  ///< one a part; empty when parsed from memory
   uint64_t bytes = 0;
-  Part first;                           ///< its tensors have moved to `tensors`
-  std::vector<Tensor> tensors;          ///< of all parts
-  std::vector<uint32_t> tensor_order;   ///< by name
+  Part first;                          ///< its tensors have moved to `tensors`
+  std::vector<Tensor> tensors;         ///< of all parts
+  std::vector<uint32_t> tensor_order;  ///< by name
 
   ValueAt at(std::string_view key, const Value& value) const { return {first.path, key, value}; }
 
@@ -71,7 +71,8 @@ Gguf Gguf::open(const std::string& path, const GeometryOf& geometry) try {
       check_part(opened.part, i, model);
       if (state->tensors.size() + opened.part.tensors.size() > model.tensors)
         throw Error("container", fmt::format("{}: more tensors than the split model has", printable(paths[i], SIZE_MAX)),
-                    fmt::format("{} tensors", state->tensors.size() + opened.part.tensors.size()), fmt::format("{} tensors", model.tensors));
+                    fmt::format("{} tensors", state->tensors.size() + opened.part.tensors.size()),
+                    fmt::format("{} tensors", model.tensors));
       state->add(std::move(opened.part), opened.file.bytes().size(), static_cast<int>(i));
       state->files.push_back(std::move(opened.file));
     }
@@ -80,22 +81,18 @@ Gguf Gguf::open(const std::string& path, const GeometryOf& geometry) try {
                   fmt::format("{} tensors in {} parts", state->tensors.size(), model.count), fmt::format("{} tensors", model.tensors));
   }
   return Gguf(std::move(state));
-} catch (const std::bad_alloc&) {
-  throw Error("container", printable(path, SIZE_MAX) + ": out of memory while the file was opened");
-}
+} catch (const std::bad_alloc&) { throw Error("container", printable(path, SIZE_MAX) + ": out of memory while the file was opened"); }
 
 Gguf Gguf::parse(std::span<const std::byte> bytes, const GeometryOf& geometry, const std::string& name) try {
   auto state = std::make_unique<State>();
   state->path = name;
   Part part = parse_part(bytes, name, geometry);
   if (const Cut cut = cut_of(part); cut.count > 1)
-    throw Error("container", printable(name, SIZE_MAX) + ": one part of a split model", fmt::format("part {} of {}", cut.index + 1, cut.count), "a whole model",
-                "open the part as a file");
+    throw Error("container", printable(name, SIZE_MAX) + ": one part of a split model",
+                fmt::format("part {} of {}", cut.index + 1, cut.count), "a whole model", "open the part as a file");
   state->add(std::move(part), bytes.size(), 0);
   return Gguf(std::move(state));
-} catch (const std::bad_alloc&) {
-  throw Error("container", printable(name, SIZE_MAX) + ": out of memory while the file was parsed");
-}
+} catch (const std::bad_alloc&) { throw Error("container", printable(name, SIZE_MAX) + ": out of memory while the file was parsed"); }
 
 Gguf::Gguf(std::unique_ptr<State> state) : state_(std::move(state)) {
   State& s = *state_;

@@ -25,12 +25,12 @@ const char* type_name(Type type);
 
 /// One metadata value, still in the mapped file. Numbers are read on demand; strings and arrays are views.
 struct Value {
-  Type type;                    ///< of the value; for arrays Type::array
-  Type element;                 ///< of the elements of an array; otherwise equal to `type`
-  uint64_t count;               ///< elements of an array, 1 otherwise
-  const std::byte* data;        ///< first byte of the value (of the first element); unaligned, little endian
-  uint64_t bytes;               ///< bytes from `data` to the end of the value
-  uint64_t offset;              ///< of `data` in its file, for messages
+  Type type;              ///< of the value; for arrays Type::array
+  Type element;           ///< of the elements of an array; otherwise equal to `type`
+  uint64_t count;         ///< elements of an array, 1 otherwise
+  const std::byte* data;  ///< first byte of the value (of the first element); unaligned, little endian
+  uint64_t bytes;         ///< bytes from `data` to the end of the value
+  uint64_t offset;        ///< of `data` in its file, for messages
 };
 /// A value, or one element of an array. Integers are int64_t when negative, else uint64_t.
 using Scalar = std::variant<bool, int64_t, uint64_t, double, std::string_view>;
@@ -48,9 +48,9 @@ struct Tensor {
   uint32_t type;                ///< number in the file
   std::vector<uint64_t> shape;  ///< 1–4 dimensions, all > 0, fastest-running first; shape[0] is a multiple of the block
   uint64_t elements, bytes;
-  const std::byte* data;        ///< in the mapped file
-  uint64_t offset;              ///< of `data` in its file
-  int file;                     ///< part of a split model, from 0
+  const std::byte* data;  ///< in the mapped file
+  uint64_t offset;        ///< of `data` in its file
+  int file;               ///< part of a split model, from 0
 };
 
 class Gguf {
@@ -86,9 +86,9 @@ class Gguf {
   std::string_view string_at(std::string_view key) const;
   std::optional<std::string_view> find_string(std::string_view key) const;
   std::vector<std::string_view> strings_at(std::string_view key) const;
-  std::vector<float> floats_at(std::string_view key) const;       ///< array of f32, all finite
-  std::vector<int32_t> integers_at(std::string_view key) const;   ///< array of any integer type whose values fit
-  std::vector<uint64_t> unsigneds_at(std::string_view key) const; ///< array of integers, or one integer, none negative
+  std::vector<float> floats_at(std::string_view key) const;        ///< array of f32, all finite
+  std::vector<int32_t> integers_at(std::string_view key) const;    ///< array of any integer type whose values fit
+  std::vector<uint64_t> unsigneds_at(std::string_view key) const;  ///< array of integers, or one integer, none negative
 
   /// Tells the system that the bytes of this tensor will not be read soon (their pages may go).
   void release(const Tensor& tensor) const;

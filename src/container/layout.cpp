@@ -42,7 +42,8 @@ class Placing {
   }
 
  private:
-  [[noreturn]] void refuse(size_t i, const std::string& what, const std::string& got, const std::string& expected, const std::string& advice = "") const {
+  [[noreturn]] void refuse(size_t i, const std::string& what, const std::string& got, const std::string& expected,
+                           const std::string& advice = "") const {
     fail({part_.path, "tensor", part_.tensors[i].name}, rows_[i].table_offset, what, got, expected, advice);
   }
   static constexpr const char* clash_ = "the tensor's type number may mean another format in the program that wrote the file";
@@ -62,12 +63,14 @@ class Placing {
   void size(size_t i) {
     Tensor& tensor = part_.tensors[i];
     if (rows_[i].data_offset % part_.alignment != 0)
-      refuse(i, "the tensor's offset is not aligned", std::to_string(rows_[i].data_offset), fmt::format("a multiple of {}", part_.alignment));
+      refuse(i, "the tensor's offset is not aligned", std::to_string(rows_[i].data_offset),
+             fmt::format("a multiple of {}", part_.alignment));
     tensor.elements = 1;
     for (uint64_t n : tensor.shape) {
       auto product = checked_mul(tensor.elements, n);
       if (!product || *product >> 63)
-        refuse(i, "the tensor has more elements than can be counted", fmt::format("shape {}", fmt::join(tensor.shape, " x ")), "fewer than 2^63 elements");
+        refuse(i, "the tensor has more elements than can be counted", fmt::format("shape {}", fmt::join(tensor.shape, " x ")),
+               "fewer than 2^63 elements");
       tensor.elements = *product;
     }
     const Geometry& g = geometry(i);
@@ -76,7 +79,8 @@ class Placing {
              fmt::format("a multiple of {}", g.block));
     auto bytes = checked_mul(tensor.elements / g.block, g.block_bytes);
     if (!bytes || !checked_align(*bytes, part_.alignment))
-      refuse(i, "the tensor has more bytes than can be counted", fmt::format("shape {} of {}", fmt::join(tensor.shape, " x "), g.name), "fewer than 2^64 bytes");
+      refuse(i, "the tensor has more bytes than can be counted", fmt::format("shape {} of {}", fmt::join(tensor.shape, " x "), g.name),
+             "fewer than 2^64 bytes");
     tensor.bytes = *bytes;
   }
 
@@ -101,9 +105,10 @@ class Placing {
     const uint64_t padded = *checked_align(tensor.bytes, part_.alignment);
     if (distance == padded) return;
     const std::string follower = fmt::format("tensor {}", quoted(part_.tensors[next].name));
-    refuse(i, fmt::format("the tensor {} {}", distance < padded ? "overlaps" : "leaves a gap before", follower), fmt::format("{} bytes up to it", distance),
-           fmt::format("{} bytes, {} blocks of {} ({} elements in {} bytes) aligned to {}", padded, tensor.elements / geometry(i).block, geometry(i).name,
-                       geometry(i).block, geometry(i).block_bytes, part_.alignment),
+    refuse(i, fmt::format("the tensor {} {}", distance < padded ? "overlaps" : "leaves a gap before", follower),
+           fmt::format("{} bytes up to it", distance),
+           fmt::format("{} bytes, {} blocks of {} ({} elements in {} bytes) aligned to {}", padded, tensor.elements / geometry(i).block,
+                       geometry(i).name, geometry(i).block, geometry(i).block_bytes, part_.alignment),
            clash_);
   }
 
@@ -113,14 +118,15 @@ class Placing {
     const uint64_t padded = *checked_align(tensor.bytes, part_.alignment);
     if (space > padded)
       refuse(i, "bytes follow the last tensor", fmt::format("{} bytes up to the end of the file", space),
-             fmt::format("{} to {} bytes, {} blocks of {} ({} elements in {} bytes)", tensor.bytes, padded, tensor.elements / geometry(i).block,
-                         geometry(i).name, geometry(i).block, geometry(i).block_bytes),
+             fmt::format("{} to {} bytes, {} blocks of {} ({} elements in {} bytes)", tensor.bytes, padded,
+                         tensor.elements / geometry(i).block, geometry(i).name, geometry(i).block, geometry(i).block_bytes),
              clash_);
   }
 
   void check_end() {
     if (file_.size() > data_start_)
-      fail({part_.path}, data_start_, "bytes follow the metadata of a file without tensors", fmt::format("{} bytes", file_.size() - data_start_), "none");
+      fail({part_.path}, data_start_, "bytes follow the metadata of a file without tensors",
+           fmt::format("{} bytes", file_.size() - data_start_), "none");
   }
 
   Part& part_;
@@ -133,7 +139,8 @@ class Placing {
 
 }  // namespace
 
-void place_tensors(Part& part, const std::vector<TensorRow>& rows, uint64_t table_end, std::span<const std::byte> file, const GeometryOf& geometry) {
+void place_tensors(Part& part, const std::vector<TensorRow>& rows, uint64_t table_end, std::span<const std::byte> file,
+                   const GeometryOf& geometry) {
   Placing(part, rows, file, geometry).run(table_end);
 }
 

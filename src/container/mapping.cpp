@@ -20,7 +20,8 @@
 namespace ingot::container {
 namespace {
 
-[[noreturn]] void fail(const std::string& path, const char* what, const std::string& got, const char* expected = "", const char* advice = "") {
+[[noreturn]] void fail(const std::string& path, const char* what, const std::string& got, const char* expected = "",
+                       const char* advice = "") {
   throw Error("container", fmt::format("{}: {}", printable(path, SIZE_MAX), what), got, expected, advice);
 }
 
@@ -43,7 +44,8 @@ Mapping::Mapping(const std::string& path) : path_(path) {
   opened.path_ = path;
   opened.file_ = file;
   const struct stat s = status(file, path);
-  if (!S_ISREG(s.st_mode)) fail(path, "not a regular file", S_ISDIR(s.st_mode) ? "a directory" : "a device, pipe or socket", "a model file");
+  if (!S_ISREG(s.st_mode))
+    fail(path, "not a regular file", S_ISDIR(s.st_mode) ? "a directory" : "a device, pipe or socket", "a model file");
   if (s.st_size > 0) {
     void* data = mmap(nullptr, static_cast<size_t>(s.st_size), PROT_READ, MAP_SHARED, file, 0);
     if (data == MAP_FAILED) fail(path, "the file cannot be mapped", reason(errno));

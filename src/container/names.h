@@ -23,8 +23,7 @@ std::string quoted(std::string_view text);
 const char* name_fault(std::string_view name, uint64_t max_bytes);
 
 /// Positions of `entries` in the order of their names; `name_of(entry)` gives a name.
-template <class Entries, class NameOf>
-std::vector<uint32_t> name_order(const Entries& entries, NameOf name_of) {
+template <class Entries, class NameOf> std::vector<uint32_t> name_order(const Entries& entries, NameOf name_of) {
   std::vector<uint32_t> order(entries.size());
   std::iota(order.begin(), order.end(), 0u);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {

@@ -26,7 +26,8 @@ struct Header {
   if (starts("FUGG")) fail(subject, 0, "a big-endian file", "magic \"FUGG\"", "little endian", "convert the model for this machine");
   if (starts("tjgg") || starts("lmgg") || starts("algg") || starts("fmgg"))
     fail(subject, 0, "a model file from before GGUF", quoted(head), "magic \"GGUF\"", "convert the model to GGUF");
-  if (starts("vers")) fail(subject, 0, "a Git LFS pointer instead of the file", "", "magic \"GGUF\"", "fetch the file itself, as with git lfs pull");
+  if (starts("vers"))
+    fail(subject, 0, "a Git LFS pointer instead of the file", "", "magic \"GGUF\"", "fetch the file itself, as with git lfs pull");
   if (head.empty()) fail(subject, 0, "the file is empty", "0 bytes", "a model file");
   fail(subject, 0, "not a GGUF file", fmt::format("{} and {} more bytes", quoted(head), cursor.remaining() - head.size()), "magic \"GGUF\"",
        "check that this is the model file");
@@ -55,7 +56,8 @@ Header parse_header(Cursor& cursor, std::string_view path) {
   cursor.expect_room(keys, least_key_bytes, "keys");
   cursor.expect_room(tensors, least_tensor_bytes, "tensors");
   if (keys > max_keys) fail(cursor.subject(), keys_at, "too many keys", std::to_string(keys), fmt::format("at most {}", max_keys));
-  if (tensors > max_tensors) fail(cursor.subject(), tensors_at, "too many tensors", std::to_string(tensors), fmt::format("at most {}", max_tensors));
+  if (tensors > max_tensors)
+    fail(cursor.subject(), tensors_at, "too many tensors", std::to_string(tensors), fmt::format("at most {}", max_tensors));
   return {version, tensors, keys};
 }
 
@@ -69,7 +71,8 @@ Type parse_type(Cursor& cursor, const char* what) {
 void check_booleans(const Cursor& cursor, const std::byte* first, uint64_t count) {
   for (uint64_t i = 0; i < count; ++i)
     if (first[i] > std::byte{1})
-      fail(cursor.subject(), cursor.offset() - count + i, "a boolean is neither 0 nor 1", std::to_string(static_cast<int>(first[i])), "0 or 1");
+      fail(cursor.subject(), cursor.offset() - count + i, "a boolean is neither 0 nor 1", std::to_string(static_cast<int>(first[i])),
+           "0 or 1");
 }
 
 Value parse_value(Cursor& cursor) {
@@ -104,7 +107,8 @@ std::string_view parse_name(Cursor& cursor, const char* kind, uint64_t max_bytes
   const std::string_view name = cursor.text("name");
   cursor.subject().name = name;
   if (const char* fault = name_fault(name, max_bytes))
-    fail(cursor.subject(), at, fault, fmt::format("{} bytes", name.size()), fmt::format("1 to {} bytes of UTF-8 without control characters", max_bytes));
+    fail(cursor.subject(), at, fault, fmt::format("{} bytes", name.size()),
+         fmt::format("1 to {} bytes of UTF-8 without control characters", max_bytes));
   return name;
 }
 
@@ -128,18 +132,21 @@ void parse_alignment(Part& part) {
   if (value->type != Type::u32) fail(subject, value->offset, "the alignment has the wrong type", type_name(value->type), "u32");
   part.alignment = load<uint32_t>(value->data);
   if (!std::has_single_bit(part.alignment) || part.alignment > max_alignment)
-    fail(subject, value->offset, "impossible alignment", std::to_string(part.alignment), fmt::format("a power of two from 1 to {}", max_alignment));
+    fail(subject, value->offset, "impossible alignment", std::to_string(part.alignment),
+         fmt::format("a power of two from 1 to {}", max_alignment));
 }
 
 std::vector<uint64_t> parse_shape(Cursor& cursor) {
   const uint64_t at = cursor.offset();
   const auto dimensions = cursor.read<uint32_t>("number of dimensions");
-  if (dimensions < 1 || dimensions > max_dimensions) fail(cursor.subject(), at, "impossible number of dimensions", std::to_string(dimensions), "1 to 4");
+  if (dimensions < 1 || dimensions > max_dimensions)
+    fail(cursor.subject(), at, "impossible number of dimensions", std::to_string(dimensions), "1 to 4");
   std::vector<uint64_t> shape(dimensions);
   for (uint64_t& size : shape) {
     const uint64_t size_at = cursor.offset();
     size = cursor.read<uint64_t>("dimension");
-    if (size == 0 || size >> 63) fail(cursor.subject(), size_at, "impossible dimension", fmt::format("{}", static_cast<int64_t>(size)), "more than 0");
+    if (size == 0 || size >> 63)
+      fail(cursor.subject(), size_at, "impossible dimension", fmt::format("{}", static_cast<int64_t>(size)), "more than 0");
   }
   return shape;
 }

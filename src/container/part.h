@@ -15,11 +15,11 @@ inline std::string_view entry_name(const Entry& entry) { return entry.first; }
 inline std::string_view tensor_name(const Tensor& tensor) { return tensor.name; }
 
 struct Part {
-  std::string path;                     ///< for messages
+  std::string path;  ///< for messages
   uint32_t version = 0;
-  std::vector<Entry> metadata;          ///< file order
-  std::vector<uint32_t> metadata_order; ///< by name
-  std::vector<Tensor> tensors;          ///< file order; `file` not yet set
+  std::vector<Entry> metadata;           ///< file order
+  std::vector<uint32_t> metadata_order;  ///< by name
+  std::vector<Tensor> tensors;           ///< file order; `file` not yet set
   uint64_t alignment = default_alignment;
 
   const Value* find(std::string_view key) const {

@@ -50,7 +50,8 @@ Cut cut_of(const Part& part) {
   const auto tensors = split_number(part, "split.tensors.count", max_tensors);
   if (!count || *count <= 1) {
     if (count && tensors && *tensors != part.tensors.size())
-      throw Error("container", fmt::format("{}: a whole model by its split.count, but tensors are missing or too many", printable(part.path, SIZE_MAX)),
+      throw Error("container",
+                  fmt::format("{}: a whole model by its split.count, but tensors are missing or too many", printable(part.path, SIZE_MAX)),
                   fmt::format("{} tensors", part.tensors.size()), fmt::format("{} tensors, as split.tensors.count says", *tensors));
     return {0, 1, part.tensors.size()};
   }
@@ -70,8 +71,8 @@ std::vector<std::string> part_paths(const std::string& path, const Cut& cut) {
                 "give the parts the names that they were made with");
   if (name->number != cut.index + 1 || name->count != cut.count)
     throw Error("container", fmt::format("{}: name and content of the part disagree", shown),
-                fmt::format("a file that says it is part {} of {}", cut.index + 1, cut.count), fmt::format("part {} of {}, as named", name->number, name->count),
-                "give the parts the names that they were made with");
+                fmt::format("a file that says it is part {} of {}", cut.index + 1, cut.count),
+                fmt::format("part {} of {}, as named", name->number, name->count), "give the parts the names that they were made with");
   std::vector<std::string> paths;
   for (uint64_t i = 1; i <= cut.count; ++i) paths.push_back(fmt::format("{}-{:05}-of-{:05}.gguf", name->prefix, i, cut.count));
   return paths;
@@ -80,8 +81,9 @@ std::vector<std::string> part_paths(const std::string& path, const Cut& cut) {
 void check_same_directory(const std::string& path, const std::string& first) {
   const std::string here = directory(resolved(path)), there = directory(resolved(first));
   if (here != there)
-    throw Error("container", fmt::format("{}: a link that leads out of the model's directory", printable(path, SIZE_MAX)), printable(here, SIZE_MAX),
-                fmt::format("{}, where the part that was named lies", printable(there, SIZE_MAX)), "put all parts into one directory");
+    throw Error("container", fmt::format("{}: a link that leads out of the model's directory", printable(path, SIZE_MAX)),
+                printable(here, SIZE_MAX), fmt::format("{}, where the part that was named lies", printable(there, SIZE_MAX)),
+                "put all parts into one directory");
 }
 
 }  // namespace ingot::container

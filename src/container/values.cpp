@@ -16,7 +16,9 @@ std::string type_text(const Value& value) {
   return value.type == Type::array ? fmt::format("array of {} {}", value.count, type_name(value.element)) : type_name(value.type);
 }
 
-[[noreturn]] void wrong_type(const ValueAt& at, const char* expected) { refuse(at, "the value has the wrong type", type_text(at.value), expected); }
+[[noreturn]] void wrong_type(const ValueAt& at, const char* expected) {
+  refuse(at, "the value has the wrong type", type_text(at.value), expected);
+}
 
 /// Sign and magnitude of any integer of the file: -2^63 to 2^64 - 1.
 struct Integer {
@@ -42,18 +44,19 @@ Integer integer_at(Type type, const std::byte* data) {
 /// An array that will be read out whole.
 void expect_array(const ValueAt& at, bool right_element, const char* expected) {
   if (at.value.type != Type::array || !right_element) wrong_type(at, expected);
-  if (at.value.count > max_elements) refuse(at, "the array is too long", fmt::format("{} elements", at.value.count), fmt::format("at most {}", max_elements));
+  if (at.value.count > max_elements)
+    refuse(at, "the array is too long", fmt::format("{} elements", at.value.count), fmt::format("at most {}", max_elements));
 }
 
 /// Calls `visit(string)` for up to `count` strings. The lengths were checked when the file was parsed; they are checked again because
 /// the mapped file may have been written to since.
-template <class Visit>
-void each_string(const ValueAt& at, uint64_t count, Visit visit) {
+template <class Visit> void each_string(const ValueAt& at, uint64_t count, Visit visit) {
   const std::byte* data = at.value.data;
   uint64_t left = at.value.bytes;
   for (uint64_t i = 0; i < count; ++i) {
     const uint64_t length = left >= 8 ? load<uint64_t>(data) : UINT64_MAX;
-    if (left < 8 || length > left - 8) refuse(at, "the file was changed while in use", "", "the strings that were there when it was opened");
+    if (left < 8 || length > left - 8)
+      refuse(at, "the file was changed while in use", "", "the strings that were there when it was opened");
     visit(std::string_view{reinterpret_cast<const char*>(data + 8), length});
     data += 8 + length;
     left -= 8 + length;
@@ -68,15 +71,25 @@ uint64_t fitting_unsigned(const ValueAt& at, const std::byte* data, uint64_t max
 
 }  // namespace
 
-bool is_integer(Type type) { return type != Type::f32 && type != Type::f64 && type != Type::boolean && type != Type::string && type != Type::array; }
+bool is_integer(Type type) {
+  return type != Type::f32 && type != Type::f64 && type != Type::boolean && type != Type::string && type != Type::array;
+}
 
 uint64_t type_bytes(Type type) {
   switch (type) {
-    case Type::u8: case Type::i8: case Type::boolean: return 1;
-    case Type::u16: case Type::i16: return 2;
-    case Type::u32: case Type::i32: case Type::f32: return 4;
-    case Type::u64: case Type::i64: case Type::f64: return 8;
-    case Type::string: case Type::array: break;
+    case Type::u8:
+    case Type::i8:
+    case Type::boolean: return 1;
+    case Type::u16:
+    case Type::i16: return 2;
+    case Type::u32:
+    case Type::i32:
+    case Type::f32: return 4;
+    case Type::u64:
+    case Type::i64:
+    case Type::f64: return 8;
+    case Type::string:
+    case Type::array: break;
   }
   return 0;
 }
@@ -166,11 +179,16 @@ std::vector<Scalar> Gguf::elements(const Value& value, uint64_t max) {
   }
   for (uint64_t i = 0; i < count; ++i) {
     const std::byte* data = value.data + each * i;
-    if (value.element == Type::boolean) out.emplace_back(load<uint8_t>(data) != 0);
-    else if (value.element == Type::f32) out.emplace_back(static_cast<double>(load<float>(data)));
-    else if (value.element == Type::f64) out.emplace_back(load<double>(data));
-    else if (const Integer x = integer_at(value.element, data); x.negative) out.emplace_back(static_cast<int64_t>(x.bits));
-    else out.emplace_back(x.bits);
+    if (value.element == Type::boolean)
+      out.emplace_back(load<uint8_t>(data) != 0);
+    else if (value.element == Type::f32)
+      out.emplace_back(static_cast<double>(load<float>(data)));
+    else if (value.element == Type::f64)
+      out.emplace_back(load<double>(data));
+    else if (const Integer x = integer_at(value.element, data); x.negative)
+      out.emplace_back(static_cast<int64_t>(x.bits));
+    else
+      out.emplace_back(x.bits);
   }
   return out;
 }

@@ -2,7 +2,6 @@
 #include "engine/vocabulary.h"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
@@ -11,16 +10,35 @@ namespace {
 
 // Files seldom name every token that ends an answer, so readers of GGUF go by the spelling. Some files also type these tokens as
 // text; they count as control tokens nevertheless. (Facts found by asking llama.cpp, release of October 2026.)
-constexpr std::array<std::string_view, 33> end_spellings{
-    "<|eot_id|>",       "<|im_end|>",        "<|end|>",      "<|return|>",   "<|call|>",    "<|flush|>", "<|calls|>", "<end_of_turn>", "<|endoftext|>",
-    "<|end_of_text|>",  "<end_of_utterance>", "</s>",        "<eos>",        "[EOS]",       "<EOT>",     "_<EOT>",    "[EOT]",         "<|eom_id|>",
-    "<｜end▁of▁sentence｜>", "<turn|>",      "<|tool_response>", "[e~[",
-    // Ends of code that fills a gap: padding, next repository, next file.
-    "<|fim_pad|>",      "<fim-pad>",         "<fim_pad>",    "<PAD>",        "[PAD]",       "<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>",
-    "<reponame>",       "<|file_sep|>"};
+constexpr std::string_view answer_ends[] = {"<|eot_id|>",
+                                            "<|im_end|>",
+                                            "<|end|>",
+                                            "<|return|>",
+                                            "<|call|>",
+                                            "<|flush|>",
+                                            "<|calls|>",
+                                            "<end_of_turn>",
+                                            "<|endoftext|>",
+                                            "<|end_of_text|>",
+                                            "<end_of_utterance>",
+                                            "</s>",
+                                            "<eos>",
+                                            "[EOS]",
+                                            "<EOT>",
+                                            "_<EOT>",
+                                            "[EOT]",
+                                            "<|eom_id|>",
+                                            "<｜end▁of▁sentence｜>",
+                                            "<turn|>",
+                                            "<|tool_response>",
+                                            "[e~["};
+
+// Ends of code that fills a gap: padding, next repository, next file.
+constexpr std::string_view gap_ends[] = {"<|fim_pad|>",   "<fim-pad>",  "<fim_pad>", "<PAD>",      "[PAD]",       "<|fim_repo|>",
+                                         "<|repo_name|>", "<fim-repo>", "<REPO>",    "<reponame>", "<|file_sep|>"};
 
 // Where the gap is: control tokens, whatever the file says, but no ends.
-constexpr std::array<std::string_view, 24> gap_spellings{
+constexpr std::string_view gap_marks[] = {
     "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>",
     "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>",  "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>",
     "<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>",   "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>"};
@@ -32,7 +50,8 @@ std::vector<text::TokenType> types_from(const std::vector<int32_t>& numbers) {
   types.reserve(numbers.size());
   for (const int32_t number : numbers) {
     if (number < 0 || number > static_cast<int32_t>(text::TokenType::byte)) {
-      throw Error("engine", fmt::format("token {} has an unknown type", types.size()), fmt::format("{}", number), "0 to 6", "check tokenizer.ggml.token_type");
+      throw Error("engine", fmt::format("token {} has an unknown type", types.size()), fmt::format("{}", number), "0 to 6",
+                  "check tokenizer.ggml.token_type");
     }
     // 0 is "undefined" in the specification; nobody gives it a meaning of its own.
     types.push_back(number == 0 ? text::TokenType::normal : static_cast<text::TokenType>(number));
@@ -41,15 +60,16 @@ std::vector<text::TokenType> types_from(const std::vector<int32_t>& numbers) {
 }
 
 void mark_known_spellings(text::Vocabulary& vocabulary) {
-  const auto among = [](const auto& spellings, const std::string& token) { return std::find(spellings.begin(), spellings.end(), token) != spellings.end(); };
   for (size_t id = 0; id < vocabulary.tokens.size(); id++) {
     const std::string& token = vocabulary.tokens[id];
     // All spellings begin with one of these; most tokens do not.
     if (token.empty() || !(token[0] == '<' || token[0] == '[' || token[0] == '_' || token[0] == '\xE2')) continue;
-    const bool ends = among(end_spellings, token);
-    if (!ends && !among(gap_spellings, token)) continue;
+    const auto in = [&](const auto& spellings) {
+      return std::find(std::begin(spellings), std::end(spellings), token) != std::end(spellings);
+    };
+    const bool ends = in(answer_ends) || in(gap_ends);
     if (ends) vocabulary.ends.push_back(static_cast<int32_t>(id));
-    if (id < vocabulary.types.size()) vocabulary.types[id] = text::TokenType::control;
+    if ((ends || in(gap_marks)) && id < vocabulary.types.size()) vocabulary.types[id] = text::TokenType::control;
   }
 }
 
@@ -57,7 +77,8 @@ void mark_known_spellings(text::Vocabulary& vocabulary) {
 
 text::Vocabulary vocabulary_from(const container::Gguf& file) {
   const auto key = [](std::string_view name) { return std::string(prefix).append(name); };
-  text::Vocabulary vocabulary = text::empty_vocabulary(std::string(file.string_at(key("model"))), std::string(file.find_string(key("pre")).value_or("")));
+  text::Vocabulary vocabulary =
+      text::empty_vocabulary(std::string(file.string_at(key("model"))), std::string(file.find_string(key("pre")).value_or("")));
 
   const auto strings = [&](std::string_view name) {
     const auto views = file.strings_at(key(name));

@@ -36,7 +36,8 @@ const container::Tensor& Binder::find(const std::string& name) const {
 
 const quant::Format& Binder::format(const container::Tensor& tensor) const {
   if (const quant::Format* f = quant::find_format(names_.format_space, tensor.type)) return *f;
-  throw Error("foundry", tensor.name + " has tensor type " + std::to_string(tensor.type), "", "a format that this build knows", "see `ingot formats`");
+  throw Error("foundry", tensor.name + " has tensor type " + std::to_string(tensor.type), "", "a format that this build knows",
+              "see `ingot formats`");
 }
 
 std::string Binder::advice(const std::vector<const Extent*>& wrong) const {
@@ -61,8 +62,8 @@ Matrix Binder::matrix(const std::string& role, int layer, const Extent& rows, co
   }
   const quant::Format& f = format(tensor);
   if (cols.size % column_group != 0)
-    throw Error("foundry", tensor.name + " has " + std::to_string(cols.size) + " columns", "", "a multiple of " + std::to_string(column_group),
-                "kernels read a row in groups of that many weights");
+    throw Error("foundry", tensor.name + " has " + std::to_string(cols.size) + " columns", "",
+                "a multiple of " + std::to_string(column_group), "kernels read a row in groups of that many weights");
   if (cols.size % f.block != 0)
     throw Error("foundry", tensor.name + " has " + std::to_string(cols.size) + " columns", "",
                 "a multiple of " + std::to_string(f.block) + ", the block of " + f.name);
@@ -74,8 +75,10 @@ Matrix Binder::matrix(const std::string& role, int layer, const Extent& rows, co
   m.cols = cols.size;
   m.data = tensor.data;
   std::string stem = tensor.name.substr(0, tensor.name.size() - names_.weight_ending.size());
-  if (const container::Tensor* scale = tensor.name.ends_with(names_.weight_ending) ? file_.find_tensor(stem + names_.scale_ending) : nullptr) {
-    if (!f.has_tensor_scale) throw Error("foundry", scale->name + " is there", "", std::string("none, as ") + f.name + " has no scale of the whole tensor");
+  if (const container::Tensor* scale =
+          tensor.name.ends_with(names_.weight_ending) ? file_.find_tensor(stem + names_.scale_ending) : nullptr) {
+    if (!f.has_tensor_scale)
+      throw Error("foundry", scale->name + " is there", "", std::string("none, as ") + f.name + " has no scale of the whole tensor");
     if (scale->elements != 1) throw Error("foundry", scale->name + " is " + shape_text(scale->shape), "", "1");
     m.scale = decode(*scale)[0];
   }
@@ -95,7 +98,8 @@ Vector Binder::decode(const container::Tensor& tensor) const {
   Vector v(tensor.elements);
   f.decode(tensor.data, v.data(), static_cast<int64_t>(v.size()));
   for (size_t i = 0; i < v.size(); i++)
-    if (!std::isfinite(v[i])) throw Error("foundry", tensor.name + " element " + std::to_string(i), number_text(v[i]), "a finite number", "the file is damaged");
+    if (!std::isfinite(v[i]))
+      throw Error("foundry", tensor.name + " element " + std::to_string(i), number_text(v[i]), "a finite number", "the file is damaged");
   return v;
 }
 
@@ -103,20 +107,23 @@ void Binder::refuse_bias(const std::string& role, int layer) const {
   std::string name = names_.tensor(role, layer);
   if (!name.ends_with(names_.weight_ending)) return;
   name = name.substr(0, name.size() - names_.weight_ending.size()) + names_.bias_ending;
-  if (file_.find_tensor(name)) throw Error("foundry", "tensor " + name + " is there", "", "none, as " + numbers_.spec().source + " has no such bias");
+  if (file_.find_tensor(name))
+    throw Error("foundry", "tensor " + name + " is there", "", "none, as " + numbers_.spec().source + " has no such bias");
 }
 
 void bind(Blueprint& b, Numbers& numbers, const Names& names) {
   const Spec& spec = numbers.spec();
   const Binder binder(numbers, names);
   const Binder::Extent hidden{b.hidden, {"hidden"}}, head{b.head_size, {"head_size"}}, ffn{b.ffn, {"ffn"}}, any{0, {}};
-  const Binder::Extent q_rows{int64_t{b.heads} * b.head_size, {"heads", "head_size"}}, kv_rows{int64_t{b.kv_heads} * b.head_size, {"kv_heads", "head_size"}};
+  const Binder::Extent q_rows{int64_t{b.heads} * b.head_size, {"heads", "head_size"}},
+      kv_rows{int64_t{b.kv_heads} * b.head_size, {"kv_heads", "head_size"}};
   auto present = [](bool is) { return is ? Presence::required : Presence::none; };
 
   b.embedding = binder.matrix("embedding", -1, any, hidden);
   b.vocab = static_cast<int>(b.embedding.rows);
   if (const container::Value* tokens = numbers.file().find(names.tokens_key); tokens && tokens->count != static_cast<uint64_t>(b.vocab))
-    throw Error("foundry", b.embedding.name + " has " + std::to_string(b.vocab) + " rows", "", std::to_string(tokens->count) + ", one a token", "check " + names.tokens_key);
+    throw Error("foundry", b.embedding.name + " has " + std::to_string(b.vocab) + " rows", "",
+                std::to_string(tokens->count) + ", one a token", "check " + names.tokens_key);
 
   for (int l = 0; l < b.layers; l++) {
     Layer& layer = b.layer[l];

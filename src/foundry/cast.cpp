@@ -69,9 +69,9 @@ std::string shape_text(const backend::Plan& plan, const Step& step) {
     case StepKind::norm_add: return fmt::format("{}", plan.hidden);
     default: break;
   }
-  std::string rows;
-  for (const backend::Segment& s : step.segments) rows += (rows.empty() ? "" : "+") + std::to_string(s.matrix.rows);
-  return fmt::format("{} -> {}", step.segments.front().matrix.cols, rows);
+  std::vector<int64_t> rows;
+  for (const backend::Segment& s : step.segments) rows.push_back(s.matrix.rows);
+  return fmt::format("{} -> {}", step.segments.front().matrix.cols, fmt::join(rows, "+"));
 }
 
 }  // namespace ingot::foundry

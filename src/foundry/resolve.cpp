@@ -37,11 +37,12 @@ Numbers::Value Numbers::metadata(const std::string& key, const std::string& name
   // One number a layer: taken when all are the same, as they are in most files that spell them out.
   std::vector<uint64_t> each = file_.unsigneds_at(key);
   if (name == "layers" || each.size() != static_cast<uint64_t>(integer("layers", 1, max_layers)))
-    throw Error("foundry", key + " is a list of " + std::to_string(each.size()) + " numbers", "", name == "layers" ? "one number" : "one a layer");
+    throw Error("foundry", key + " is a list of " + std::to_string(each.size()) + " numbers", "",
+                name == "layers" ? "one number" : "one a layer");
   for (uint64_t one : each)
     if (one != each[0])
-      throw Error("foundry", key + " differs from layer to layer", fmt::format("{} and {}", each[0], one), "the same number for every layer",
-                  "models whose layers differ in size are not supported");
+      throw Error("foundry", key + " differs from layer to layer", fmt::format("{} and {}", each[0], one),
+                  "the same number for every layer", "models whose layers differ in size are not supported");
   return {static_cast<double>(each[0]), true, key};
 }
 
@@ -53,7 +54,9 @@ const Numbers::Value& Numbers::parameter(const std::string& name) {
     if (file_.find(prefixed(key))) return values_[name] = metadata(prefixed(key), name);
   const Expression* rule = p.fallback ? &*p.fallback : nullptr;
   if (!p.when.empty() && parameter(p.when).value == p.is) rule = &p.then;
-  if (!rule) throw Error("foundry", "metadata key " + prefixed(p.keys[0]) + " is missing", "", "the model's " + name, "the file is incomplete or of another architecture");
+  if (!rule)
+    throw Error("foundry", "metadata key " + prefixed(p.keys[0]) + " is missing", "", "the model's " + name,
+                "the file is incomplete or of another architecture");
   Value value = evaluate(*rule);
   value.origin = name + " (" + (rule->name.empty() ? rule->text() : rule->divisor.empty() ? value.origin : rule->text()) + ")";
   return values_[name] = value;
@@ -72,9 +75,11 @@ Numbers::Value Numbers::evaluate(const Expression& e) {
 
 int64_t Numbers::integer(const Expression& e, int64_t low, int64_t high) {
   const Value v = evaluate(e);
-  if (!v.whole) throw Error("foundry", v.origin, number_text(v.value) + ", not an integer", fmt::format("a whole number, {} to {}", low, high));
+  if (!v.whole)
+    throw Error("foundry", v.origin, number_text(v.value) + ", not an integer", fmt::format("a whole number, {} to {}", low, high));
   if (v.value < static_cast<double>(low) || v.value > static_cast<double>(high))
-    throw Error("foundry", v.origin, fmt::format("{:.0f}", v.value), fmt::format("{} to {}", low, high), "the file is damaged or no model of this kind");
+    throw Error("foundry", v.origin, fmt::format("{:.0f}", v.value), fmt::format("{} to {}", low, high),
+                "the file is damaged or no model of this kind");
   return static_cast<int64_t>(v.value);
 }
 
@@ -99,12 +104,13 @@ void read_sizes(Blueprint& b, Numbers& numbers) {
   b.heads = read("heads", max_heads);
   b.kv_heads = read("kv_heads", max_heads);
   if (b.heads % b.kv_heads != 0)
-    throw Error("foundry", numbers.key_of("heads"), std::to_string(b.heads), fmt::format("a multiple of {} ({})", numbers.key_of("kv_heads"), b.kv_heads));
+    throw Error("foundry", numbers.key_of("heads"), std::to_string(b.heads),
+                fmt::format("a multiple of {} ({})", numbers.key_of("kv_heads"), b.kv_heads));
   b.head_size = read("head_size", max_head_size);
   if (b.head_size % 2 != 0) throw Error("foundry", numbers.key_of("head_size"), std::to_string(b.head_size), "an even number");
   if (read("value_size", max_head_size) != b.head_size)
-    throw Error("foundry", numbers.key_of("value_size"), std::to_string(read("value_size", max_head_size)), std::to_string(b.head_size) + ", the size of a key",
-                "heads whose keys and values differ in size are not supported");
+    throw Error("foundry", numbers.key_of("value_size"), std::to_string(read("value_size", max_head_size)),
+                std::to_string(b.head_size) + ", the size of a key", "heads whose keys and values differ in size are not supported");
 }
 
 int rope_dims(const RopeSpec& rope, Numbers& numbers, int head_size) {
@@ -117,7 +123,8 @@ int rope_dims(const RopeSpec& rope, Numbers& numbers, int head_size) {
 void add_rope(Blueprint& b, const RopeSpec& rope, Numbers& numbers, const Names& names) {
   int dims = rope_dims(rope, numbers, b.head_size);
   Binder binder(numbers, names);
-  Vector factors = binder.vector("rope_factors", -1, {dims / 2, rope.dims.name.empty() ? std::vector<std::string>{} : std::vector{rope.dims.name}}, rope.factors);
+  Vector factors = binder.vector(
+      "rope_factors", -1, {dims / 2, rope.dims.name.empty() ? std::vector<std::string>{} : std::vector{rope.dims.name}}, rope.factors);
   for (float f : factors)
     if (!(f > 0)) throw Error("foundry", names.tensor("rope_factors", -1), number_text(f), "numbers above 0: they divide frequencies");
   b.ropes.push_back(make_rope(rope, numbers, dims, factors));

@@ -37,7 +37,7 @@ class Numbers {
   struct Value {
     double value;
     bool whole;          ///< of an integer type, or a spec's whole number
-    std::string origin;  ///< "llama.block_count", "head_size (hidden / heads)"
+    std::string origin;  ///< "<architecture>.block_count", "head_size (hidden / heads)"
   };
   Value evaluate(const Expression& e);
   const Value& parameter(const std::string& name);

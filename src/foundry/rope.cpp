@@ -1,5 +1,5 @@
-// Frequencies of rotary positions (Su et al. 2021) and what stretches them: linear scaling (Chen et al. 2023), factors per pair
-// (Llama 3.1), YaRN (Peng et al. 2023). All three depend on the pair alone, so they are folded into a table once.
+// Frequencies of rotary positions (Su et al. 2021) and what stretches them: linear scaling (Chen et al. 2023), a factor for
+// each pair, YaRN (Peng et al. 2023). All three depend on the pair alone, so they are folded into a table once.
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -27,9 +27,7 @@ const SpecText& find_text(std::string_view name, std::span<const SpecText> texts
 json parse(const SpecText& text, const std::string& source) {
   try {
     return json::parse(text.text);
-  } catch (const json::parse_error& e) {
-    throw Error("foundry", source + " is not JSON", e.what(), "", "mend the file");
-  }
+  } catch (const json::parse_error& e) { throw Error("foundry", source + " is not JSON", e.what(), "", "mend the file"); }
 }
 
 /// The spec's JSON laid over that of the one it extends, field by field. `chain`: names from the leaf up.
@@ -94,7 +92,8 @@ ScalingSpec scaling(const Node& node) {
 RopeSpec rope(const Node& node) {
   node.fields({"pairing", "dims", "base", "factors", "scaling"});
   RopeSpec r;
-  r.pairing = node.at("pairing").choice<backend::Pairing>({{"neighbours", backend::Pairing::neighbours}, {"halves", backend::Pairing::halves}});
+  r.pairing =
+      node.at("pairing").choice<backend::Pairing>({{"neighbours", backend::Pairing::neighbours}, {"halves", backend::Pairing::halves}});
   r.dims = node.at("dims").expression();
   r.base = node.at("base").expression();
   r.factors = presence(node.at("factors"));
@@ -148,7 +147,8 @@ void check_parameters(const Spec& spec) {
     if (name.empty() || done.contains(name)) return;
     if (!open.insert(name).second) refuse("parameters." + name + " is defined by itself");
     const Parameter& p = spec.parameters.at(name);
-    for (const std::string& next : {p.fallback ? p.fallback->name : "", p.fallback ? p.fallback->divisor : "", p.when, p.then.name, p.then.divisor})
+    for (const std::string& next :
+         {p.fallback ? p.fallback->name : "", p.fallback ? p.fallback->divisor : "", p.when, p.then.name, p.then.divisor})
       visit(next);
     done.insert(name);
   };
@@ -212,12 +212,14 @@ Spec read_spec(std::string_view name, std::span<const SpecText> texts) {
   Node mlp = node.at("mlp");
   mlp.fields({"gate", "activation", "post_norm"});
   if (!mlp.at("gate").flag()) mlp.at("gate").refuse("true: only gated MLPs are known");
-  spec.activation = mlp.at("activation").choice<backend::Activation>({{"silu", backend::Activation::silu}, {"gelu_tanh", backend::Activation::gelu_tanh}});
+  spec.activation = mlp.at("activation")
+                        .choice<backend::Activation>({{"silu", backend::Activation::silu}, {"gelu_tanh", backend::Activation::gelu_tanh}});
   spec.mlp_post_norm = mlp.at("post_norm").flag();
 
   Node head = node.at("head");
   head.fields({"tied"});
-  spec.head = head.at("tied").choice<Presence>({{"always", Presence::none}, {"never", Presence::required}, {"if_absent", Presence::if_present}});
+  spec.head =
+      head.at("tied").choice<Presence>({{"always", Presence::none}, {"never", Presence::required}, {"if_absent", Presence::if_present}});
 
   check_parameters(spec);
   return spec;
@@ -225,7 +227,7 @@ Spec read_spec(std::string_view name, std::span<const SpecText> texts) {
 
 Names read_names(std::string_view name, std::span<const SpecText> texts) {
   static const std::vector<std::string> roles = {
-      "embedding", "rope_factors", "attention_norm", "q",        "k",    "v",  "q_bias", "k_bias",        "v_bias",    "q_norm",
+      "embedding", "rope_factors", "attention_norm",      "q",        "k",    "v",  "q_bias", "k_bias",        "v_bias",    "q_norm",
       "k_norm",    "output",       "attention_post_norm", "mlp_norm", "gate", "up", "down",   "mlp_post_norm", "head_norm", "head"};
   std::string source = "architectures/names/" + std::string(name) + ".json";
   const json all = parse(find_text(name, texts, "tensor names"), source);

@@ -53,20 +53,20 @@ struct RopeSpec {
 
 struct Spec {
   std::string name;
-  std::string source;                          ///< for messages: "architectures/qwen2.json (extends llama)"
+  std::string source;  ///< for messages: "architectures/child.json (extends parent)"
   std::map<std::string, Parameter> parameters;
-  std::vector<std::string> unsupported;        ///< metadata keys (without prefix) that must be absent or 0
+  std::vector<std::string> unsupported;  ///< metadata keys (without prefix) that must be absent or 0
   Expression epsilon;
-  bool scale_embedding = false;                ///< looked-up rows are multiplied by sqrt(hidden)
-  Presence attention_bias = Presence::none;    ///< on q, k and v
+  bool scale_embedding = false;              ///< looked-up rows are multiplied by sqrt(hidden)
+  Presence attention_bias = Presence::none;  ///< on q, k and v
   bool qk_norm = false, attention_post_norm = false, mlp_post_norm = false;
-  Expression query_size;                       ///< q·k is multiplied by 1 / sqrt(query_size)
-  Expression window;                           ///< of local layers; 0: every layer is global
-  Expression global_every;                     ///< with a window: layers n, 2n, … counted from 1 are global; 0: none is
-  RopeSpec rope;                               ///< of global layers
-  std::optional<RopeSpec> local_rope;          ///< of layers with a window; nothing: as `rope`
+  Expression query_size;               ///< q·k is multiplied by 1 / sqrt(query_size)
+  Expression window;                   ///< of local layers; 0: every layer is global
+  Expression global_every;             ///< with a window: layers n, 2n, … counted from 1 are global; 0: none is
+  RopeSpec rope;                       ///< of global layers
+  std::optional<RopeSpec> local_rope;  ///< of layers with a window; nothing: as `rope`
   backend::Activation activation = backend::Activation::silu;
-  Presence head = Presence::if_present;        ///< absent: tied to the embedding
+  Presence head = Presence::if_present;  ///< absent: tied to the embedding
 };
 
 /// Tensor and metadata names of one container.

@@ -13,7 +13,7 @@ enum class ValueKind { affine, table, vector, floating };
 
 /// What one format's file says, with what follows from it.
 struct Format {
-  const char* name;   ///< as its file is called: "q4_0"
+  const char* name;   ///< as its file is called, without the ending
   const char* space;  ///< who gave the number: "ggml", …
   uint32_t id;        ///< the number in files of that space
   int block, group, code_bits, block_bytes;

@@ -64,14 +64,17 @@ struct Workplace {
 class BpeTokenizer final : public VocabularyTokenizer {
  public:
   BpeTokenizer(Vocabulary vocabulary, const PreTokenizer& rule)
-      : VocabularyTokenizer(std::move(vocabulary)), splitter_(rule), whole_words_(rule.whole_words), merges_(this->vocabulary().merges.size()) {
+      : VocabularyTokenizer(std::move(vocabulary)),
+        splitter_(rule),
+        whole_words_(rule.whole_words),
+        merges_(this->vocabulary().merges.size()) {
     for (unsigned byte = 0; byte < 256; byte++) byte_ids_[byte] = find(spelled(std::string(1, static_cast<char>(byte))));
     const auto& merges = this->vocabulary().merges;
     for (size_t rank = 0; rank < merges.size(); rank++) add_merge(merges[rank], rank);
   }
 
  private:
-  void append(std::string_view text, bool begins, std::vector<int32_t>& ids) const override;
+  void append(std::string_view text, std::vector<int32_t>& ids) const override;
   std::string bytes_of(int32_t id) const override;
   bool has_prefix_space() const override { return false; }
 
@@ -152,7 +155,7 @@ void BpeTokenizer::append_word(std::string_view word, Workplace& work, std::vect
   }
 }
 
-void BpeTokenizer::append(std::string_view text, bool, std::vector<int32_t>& ids) const {
+void BpeTokenizer::append(std::string_view text, std::vector<int32_t>& ids) const {
   const std::string readable = lenient_utf8(text);
   Workplace work;
   for (const std::string_view word : splitter_.split(readable)) append_word(word, work, ids);
@@ -182,8 +185,8 @@ std::string BpeTokenizer::bytes_of(int32_t id) const {
 std::unique_ptr<Tokenizer> make_bpe(Vocabulary vocabulary) {
   const PreTokenizer* rule = find_pre_tokenizer(vocabulary.pre);
   if (!rule) {
-    throw Error("text", "unknown pre-tokenizer", fmt::format("\"{}\"", vocabulary.pre), fmt::format("one of {}", fmt::join(pre_tokenizer_names(), ", ")),
-                "name the one that cuts text like this model's");
+    throw Error("text", "unknown pre-tokenizer", fmt::format("\"{}\"", vocabulary.pre),
+                fmt::format("one of {}", fmt::join(pre_tokenizer_names(), ", ")), "name the one that cuts text like this model's");
   }
   return std::make_unique<BpeTokenizer>(std::move(vocabulary), *rule);
 }

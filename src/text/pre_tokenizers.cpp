@@ -93,7 +93,8 @@ struct WordSplitter::Pattern {
   // Appends the words of `piece`; `readable` is its text for the matcher.
   void split(std::string_view piece, std::string_view readable, pcre2_match_data* match, std::vector<std::string_view>& words) const {
     const auto find_from = [&](size_t at, uint32_t options) {
-      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(readable.data()), readable.size(), at, PCRE2_NO_UTF_CHECK | options, match, nullptr);
+      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(readable.data()), readable.size(), at, PCRE2_NO_UTF_CHECK | options, match,
+                         nullptr);
     };
     size_t from = 0;
     const auto cut = [&](size_t to) {

@@ -42,7 +42,9 @@ std::string with(std::string_view text, std::string_view from, std::string_view 
 
 // The byte that a byte token spells, or -1.
 int spelled_byte(std::string_view token) {
-  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
   const int high = digit(token[3]), low = digit(token[4]);
   return high < 0 || low < 0 ? -1 : high * 16 + low;
@@ -50,15 +52,17 @@ int spelled_byte(std::string_view token) {
 
 class SpmTokenizer final : public VocabularyTokenizer {
  public:
-  explicit SpmTokenizer(Vocabulary vocabulary_in) : VocabularyTokenizer(std::move(vocabulary_in)) {
+  explicit SpmTokenizer(Vocabulary given) : VocabularyTokenizer(std::move(given)) {
     const Vocabulary& v = vocabulary();
     if (v.scores.size() != v.tokens.size()) {
-      throw Error("text", "scores do not match the tokens", fmt::format("{} scores", v.scores.size()), fmt::format("{}, one per token", v.tokens.size()));
+      throw Error("text", "scores do not match the tokens", fmt::format("{} scores", v.scores.size()),
+                  fmt::format("{}, one per token", v.tokens.size()));
     }
     for (size_t id = 0; id < v.scores.size(); id++) {
       if (std::isnan(v.scores[id])) throw Error("text", fmt::format("the score of token {} is no number", id), "NaN", "a number");
       if (v.types[id] == TokenType::byte && spelled_byte(v.tokens[id]) < 0) {
-        throw Error("text", fmt::format("token {} is a byte token but does not spell a byte", id), fmt::format("\"{}\"", v.tokens[id]), "<0x00> to <0xFF>");
+        throw Error("text", fmt::format("token {} is a byte token but does not spell a byte", id), fmt::format("\"{}\"", v.tokens[id]),
+                    "<0x00> to <0xFF>");
       }
     }
     for (unsigned byte = 0; byte < 256; byte++) {
@@ -67,23 +71,26 @@ class SpmTokenizer final : public VocabularyTokenizer {
       if (id < 0) id = find(std::string(1, static_cast<char>(byte)));
       if (id < 0) id = v.unknown;
       if (id < 0) {
-        throw Error("text", "the vocabulary cannot spell every text", fmt::format("no token for byte 0x{:02X}", byte), "tokens <0x00> to <0xFF>, or an unknown token");
+        throw Error("text", "the vocabulary cannot spell every text", fmt::format("no token for byte 0x{:02X}", byte),
+                    "tokens <0x00> to <0xFF>, or an unknown token");
       }
     }
   }
 
  private:
-  void append(std::string_view text, bool begins, std::vector<int32_t>& ids) const override;
+  void append(std::string_view text, std::vector<int32_t>& ids) const override;
   std::string bytes_of(int32_t id) const override;
   bool has_prefix_space() const override { return vocabulary().add_space_prefix; }
 
   std::array<int32_t, 256> byte_ids_{};
 };
 
-void SpmTokenizer::append(std::string_view plain, bool begins, std::vector<int32_t>& ids) const {
-  std::string text = begins && vocabulary().add_space_prefix ? std::string(space_mark) : "";
+void SpmTokenizer::append(std::string_view plain, std::vector<int32_t>& ids) const {
+  std::string text = vocabulary().add_space_prefix ? std::string(space_mark) : "";
   text += with(plain, " ", space_mark);
-  if (text.size() > INT32_MAX) throw Error("text", "the text is too long", fmt::format("{} bytes", text.size()), fmt::format("at most {}", INT32_MAX), "cut it into parts");
+  if (text.size() > INT32_MAX)
+    throw Error("text", "the text is too long", fmt::format("{} bytes", text.size()), fmt::format("at most {}", INT32_MAX),
+                "cut it into parts");
   const std::string_view view = text;
   const auto size = static_cast<int32_t>(text.size());
 

@@ -15,14 +15,14 @@ enum class TokenType : uint8_t { normal = 1, unknown = 2, control = 3, user_defi
 /// A vocabulary in the field's own terms; ids are positions. -1: no such token. No two tokens read the same, but several may be
 /// empty (holes in the numbering); these are never found in a text.
 struct Vocabulary {
-  std::string model;                   ///< "gpt2" (byte-level BPE) or "llama" (SPM)
-  std::string pre;                     ///< pre-tokenizer of BPE: "smollm", …; "" = default
+  std::string model;  ///< "gpt2" (byte-level BPE) or "llama" (SPM)
+  std::string pre;    ///< pre-tokenizer of BPE: "smollm", …; "" = default
   std::vector<std::string> tokens;
-  std::vector<TokenType> types;        ///< one per token, or empty: all normal
-  std::vector<float> scores;           ///< SPM: one per token
-  std::vector<std::string> merges;     ///< BPE: "left right", best first
+  std::vector<TokenType> types;     ///< one per token, or empty: all normal
+  std::vector<float> scores;        ///< SPM: one per token
+  std::vector<std::string> merges;  ///< BPE: "left right", best first
   int32_t bos = -1, eos = -1, eot = -1, unknown = -1;
-  std::vector<int32_t> ends;           ///< further tokens that end generation
+  std::vector<int32_t> ends;  ///< further tokens that end generation
   bool add_bos = false, add_eos = false, add_space_prefix = true;
 };
 

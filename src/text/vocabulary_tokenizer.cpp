@@ -10,7 +10,7 @@ namespace ingot::text {
 namespace {
 
 constexpr std::string_view bpe = "gpt2", spm = "llama";  // as GGUF's tokenizer.ggml.model names them
-constexpr size_t max_text_bytes = INT32_MAX;  // positions in a text are kept in 32 bits
+constexpr size_t max_text_bytes = INT32_MAX;             // positions in a text are kept in 32 bits
 
 Vocabulary checked(Vocabulary vocabulary) {
   const size_t n = vocabulary.tokens.size();
@@ -18,11 +18,13 @@ Vocabulary checked(Vocabulary vocabulary) {
   if (n > INT32_MAX) throw Error("text", "the vocabulary is too large", fmt::format("{} tokens", n), fmt::format("at most {}", INT32_MAX));
   if (vocabulary.types.empty()) vocabulary.types.assign(n, TokenType::normal);
   if (vocabulary.types.size() != n) {
-    throw Error("text", "token types do not match the tokens", fmt::format("{} types", vocabulary.types.size()), fmt::format("{}, one per token", n));
+    throw Error("text", "token types do not match the tokens", fmt::format("{} types", vocabulary.types.size()),
+                fmt::format("{}, one per token", n));
   }
   const auto check = [&](const char* what, int32_t id) {
     if (id < -1 || id >= static_cast<int64_t>(n)) {
-      throw Error("text", fmt::format("the {} token is outside the vocabulary", what), fmt::format("id {}", id), fmt::format("0 to {}", n - 1));
+      throw Error("text", fmt::format("the {} token is outside the vocabulary", what), fmt::format("id {}", id),
+                  fmt::format("0 to {}", n - 1));
     }
   };
   check("bos", vocabulary.bos);
@@ -31,7 +33,8 @@ Vocabulary checked(Vocabulary vocabulary) {
   check("unknown", vocabulary.unknown);
   for (const int32_t id : vocabulary.ends) check("end", id);
   const auto need = [](bool wanted, const char* what, int32_t id) {
-    if (wanted && id < 0) throw Error("text", fmt::format("texts are to carry the {} token, but there is none", what), "", fmt::format("an id for {}", what));
+    if (wanted && id < 0)
+      throw Error("text", fmt::format("texts are to carry the {} token, but there is none", what), "", fmt::format("an id for {}", what));
   };
   need(vocabulary.add_bos, "bos", vocabulary.bos);
   need(vocabulary.add_eos, "eos", vocabulary.eos);
@@ -74,18 +77,17 @@ VocabularyTokenizer::VocabularyTokenizer(Vocabulary vocabulary)
 
 std::vector<int32_t> VocabularyTokenizer::encode(std::string_view text, bool add_special, bool parse_special) const {
   if (text.size() > max_text_bytes) {
-    throw Error("text", "the text is too long", fmt::format("{} bytes", text.size()), fmt::format("at most {}", max_text_bytes), "cut it into parts");
+    throw Error("text", "the text is too long", fmt::format("{} bytes", text.size()), fmt::format("at most {}", max_text_bytes),
+                "cut it into parts");
   }
   std::vector<int32_t> ids;
   if (add_special && vocabulary_.add_bos) ids.push_back(vocabulary_.bos);
-  bool begins = true;
   for (const Fragment& fragment : specials_.split(text, parse_special)) {
     if (fragment.id >= 0) {
       ids.push_back(fragment.id);
     } else {
-      append(fragment.text, begins, ids);
+      append(fragment.text, ids);
     }
-    begins = fragment.id >= 0;
   }
   if (add_special && vocabulary_.add_eos) ids.push_back(vocabulary_.eos);
   return ids;
@@ -101,20 +103,17 @@ std::string VocabularyTokenizer::piece(int32_t id, bool first, bool show_special
     case TokenType::control:
       if (show_special) bytes = text_of(id);
       break;
-    case TokenType::user_defined:
-      bytes = text_of(id);
-      break;
+    case TokenType::user_defined: bytes = text_of(id); break;
     case TokenType::normal:
-    case TokenType::byte:
-      bytes = bytes_of(id);
-      break;
-    case TokenType::unused:
-      break;
+    case TokenType::byte: bytes = bytes_of(id); break;
+    case TokenType::unused: break;
   }
   if (first && has_prefix_space() && bytes.starts_with(' ')) bytes.erase(0, 1);
   return bytes;
 }
 
-bool VocabularyTokenizer::is_end(int32_t id) const { return id >= 0 && static_cast<size_t>(id) < ends_.size() && ends_[static_cast<size_t>(id)]; }
+bool VocabularyTokenizer::is_end(int32_t id) const {
+  return id >= 0 && static_cast<size_t>(id) < ends_.size() && ends_[static_cast<size_t>(id)];
+}
 
 }  // namespace ingot::text

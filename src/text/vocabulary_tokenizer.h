@@ -23,8 +23,8 @@ class VocabularyTokenizer : public Tokenizer {
  protected:
   /// Checks what both kinds need; `types` is filled when it is empty.
   explicit VocabularyTokenizer(Vocabulary vocabulary);
-  /// Appends the ids of plain text (not empty). `begins`: it is the first, or it follows a special token.
-  virtual void append(std::string_view text, bool begins, std::vector<int32_t>& ids) const = 0;
+  /// Appends the ids of plain text: not empty, and between special tokens or the ends of the text.
+  virtual void append(std::string_view text, std::vector<int32_t>& ids) const = 0;
   /// Bytes of a normal or byte token.
   virtual std::string bytes_of(int32_t id) const = 0;
   /// Does the first piece of a text begin with a space that the text does not have?

@@ -36,7 +36,8 @@ TEST(Files, SameAsFromMemory) {
     builder.write(folder / "m");
     const Gguf a = Gguf::open(folder / "m", geometry), b = parse(bytes);
     ASSERT_EQ(a.metadata().size(), b.metadata().size());
-    for (size_t i = 0; i < a.metadata().size(); ++i) EXPECT_EQ(Gguf::elements(a.metadata()[i].second), Gguf::elements(b.metadata()[i].second));
+    for (size_t i = 0; i < a.metadata().size(); ++i)
+      EXPECT_EQ(Gguf::elements(a.metadata()[i].second), Gguf::elements(b.metadata()[i].second));
     ASSERT_EQ(a.tensors().size(), b.tensors().size());
     for (size_t i = 0; i < a.tensors().size(); ++i) EXPECT_EQ(a.tensors()[i].offset, b.tensors()[i].offset);
   }
@@ -153,7 +154,8 @@ TEST_F(Splits, RefusalsNameThePart) {
 TEST_F(Splits, NamesFollowTheRule) {
   part(0, 3, 6).write(folder / "m.gguf");
   EXPECT_NE(refusal_at(folder / "m.gguf").find("expected a name that ends in -00001-of-00003.gguf"), std::string::npos);
-  for (const char* name : {"-00001-of-00003.gguf", "m-0001-of-00003.gguf", "m-00001-of-00003.GGUF", "m_00001-of-00003.gguf", "m-0000x-of-00003.gguf"}) {
+  for (const char* name :
+       {"-00001-of-00003.gguf", "m-0001-of-00003.gguf", "m-00001-of-00003.GGUF", "m_00001-of-00003.gguf", "m-0000x-of-00003.gguf"}) {
     part(0, 3, 6).write(folder / name);
     EXPECT_NE(refusal_at(folder / name).find("not named so"), std::string::npos) << name;
   }

@@ -39,14 +39,14 @@ void read_all(const Gguf& file) {
   for (const auto& [key, value] : file.metadata()) {
     if (++keys > 1000) break;  // thrown refusals are slow
     sum += static_cast<unsigned>(Gguf::elements(value, 1000).size());
-    for (auto get : {+[](const Gguf& f, std::string_view k) { f.unsigned_at(k); }, +[](const Gguf& f, std::string_view k) { f.number_at(k); },
-                     +[](const Gguf& f, std::string_view k) { f.find_bool(k); }, +[](const Gguf& f, std::string_view k) { f.string_at(k); },
-                     +[](const Gguf& f, std::string_view k) { f.strings_at(k); }, +[](const Gguf& f, std::string_view k) { f.floats_at(k); },
-                     +[](const Gguf& f, std::string_view k) { f.integers_at(k); }, +[](const Gguf& f, std::string_view k) { f.unsigneds_at(k); }}) {
+    for (auto get :
+         {+[](const Gguf&f, std::string_view k) { f.unsigned_at(k); }, +[](const Gguf&f, std::string_view k) { f.number_at(k); },
+          +[](const Gguf&f, std::string_view k) { f.find_bool(k); }, +[](const Gguf&f, std::string_view k) { f.string_at(k); },
+          +[](const Gguf&f, std::string_view k) { f.strings_at(k); }, +[](const Gguf&f, std::string_view k) { f.floats_at(k); },
+          +[](const Gguf&f, std::string_view k) { f.integers_at(k); }, +[](const Gguf&f, std::string_view k) { f.unsigneds_at(k); }}) {
       try {
         get(file, key);
-      } catch (const Error&) {
-      }
+      } catch (const Error&) {}
     }
   }
   for (const auto& tensor : file.tensors())
@@ -56,10 +56,10 @@ void read_all(const Gguf& file) {
 }
 
 struct Outcome {
-  std::string message;     ///< of the Error; "" when the file was opened
-  uint64_t peak_kib = 0;   ///< by which the child's memory grew at most
-  bool sound_after = true; ///< a sound file could be opened afterwards
-  std::string death;       ///< how the child died, if it did
+  std::string message;      ///< of the Error; "" when the file was opened
+  uint64_t peak_kib = 0;    ///< by which the child's memory grew at most
+  bool sound_after = true;  ///< a sound file could be opened afterwards
+  std::string death;        ///< how the child died, if it did
   double seconds = 0;
 };
 
@@ -75,15 +75,12 @@ Outcome open_in_child(const std::string& path, const std::string& sound) {
     std::string message;
     try {
       read_all(Gguf::open(path, geometry));
-    } catch (const Error& error) {
-      message = error.what();
-    }
+    } catch (const Error& error) { message = error.what(); }
     const uint64_t grown = peak_kib() - before;
     bool sound_after = false;
     try {
       sound_after = Gguf::open(sound, geometry).tensors().size() == 3;
-    } catch (const Error&) {
-    }
+    } catch (const Error&) {}
     std::string text = std::to_string(grown) + ' ' + (sound_after ? '1' : '0') + ' ' + message;
     text.resize(std::min<size_t>(text.size(), 4000));  // fits a pipe
     _exit(write(channel[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1);
@@ -97,8 +94,10 @@ Outcome open_in_child(const std::string& path, const std::string& sound) {
   waitpid(child, &status, 0);
   Outcome outcome;
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (WIFSIGNALED(status)) outcome.death = "signal " + std::to_string(WTERMSIG(status));
-  else if (WEXITSTATUS(status) != 0) outcome.death = "exit code " + std::to_string(WEXITSTATUS(status)) + " (an exception other than Error?)";
+  if (WIFSIGNALED(status))
+    outcome.death = "signal " + std::to_string(WTERMSIG(status));
+  else if (WEXITSTATUS(status) != 0)
+    outcome.death = "exit code " + std::to_string(WEXITSTATUS(status)) + " (an exception other than Error?)";
   std::istringstream in(text);
   in >> outcome.peak_kib >> outcome.sound_after;
   in.get();
@@ -112,7 +111,8 @@ struct Case {
 };
 
 std::vector<Case> generate(const Folder& folder, const char* options) {
-  const std::string command = std::string("python3 '") + INGOT_SOURCE_DIR + "/tools/make_malformed.py' " + options + " --out '" + folder / "" + "' > /dev/null";
+  const std::string command =
+      std::string("python3 '") + INGOT_SOURCE_DIR + "/tools/make_malformed.py' " + options + " --out '" + folder / "" + "' > /dev/null";
   if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);
   std::vector<Case> cases;
   std::ifstream manifest(folder / "manifest.tsv");
@@ -150,9 +150,7 @@ TEST(Malformed, EveryFileOfTheGenerator) {
       EXPECT_EQ(outcome.message, "");
     }
     const uint64_t file_kib = std::filesystem::file_size(folder / c.path) >> 10;
-    if (measures_memory) {
-      EXPECT_LT(outcome.peak_kib, file_kib + spare_kib);
-    }
+    if (measures_memory) { EXPECT_LT(outcome.peak_kib, file_kib + spare_kib); }
     slowest = std::max(slowest, outcome.seconds);
     most_kib = std::max(most_kib, outcome.peak_kib - std::min(outcome.peak_kib, file_kib));
   }
@@ -237,24 +235,27 @@ TEST(Malformed, RefusalsSayFileSubjectAndOffset) {
   GgufBuilder builder;
   builder.kv("fine", true).raw_kv("long", 8, raw<uint64_t>(UINT64_MAX) + "text");
   const size_t at = builder.table().size() - 4;
-  EXPECT_EQ(refusal_of(builder), "[container] memory: key \"long\": the file ends inside the string (byte " + std::to_string(at) +
-                                     "); got 18446744073709551615 bytes; expected at most the 4 bytes that are left; the file is damaged or its "
-                                     "download was cut short: fetch it again");
+  EXPECT_EQ(refusal_of(builder),
+            "[container] memory: key \"long\": the file ends inside the string (byte " + std::to_string(at) +
+                "); got 18446744073709551615 bytes; expected at most the 4 bytes that are left; the file is damaged or its "
+                "download was cut short: fetch it again");
 }
 
 TEST(Malformed, UnknownTypeSaysItsNumberAndTheWayOut) {
   GgufBuilder builder;
   const size_t at = builder.tensor("w", {8}, 139, std::string(32, '\0')).table().size() - 8 - 4 - 8 - 4 - 1 - 8;
-  EXPECT_EQ(refusal_of(builder), "[container] memory: tensor \"w\": unknown tensor type (byte " + std::to_string(at) +
-                                     "); got type 139; expected the number of a known format; a format file states the number that it has in files; the "
-                                     "tensor needs one that states this number");
+  EXPECT_EQ(refusal_of(builder),
+            "[container] memory: tensor \"w\": unknown tensor type (byte " + std::to_string(at) +
+                "); got type 139; expected the number of a known format; a format file states the number that it has in files; the "
+                "tensor needs one that states this number");
 }
 
 TEST(Malformed, AnotherFormatUnderTheSameNumber) {
   GgufBuilder builder;
   builder.tensor("w", {256}, 2, std::string(8 * 24, '\0')).tensor("x", {8}, 0, std::string(32, '\0'));
-  EXPECT_NE(refusal_of(builder).find("leaves a gap before tensor \"x\" (byte 24); got 192 bytes up to it; expected 160 bytes, 8 blocks of format2 (32 "
-                                     "elements in 18 bytes) aligned to 32; the tensor's type number may mean another format"),
+  EXPECT_NE(refusal_of(builder).find(
+                "leaves a gap before tensor \"x\" (byte 24); got 192 bytes up to it; expected 160 bytes, 8 blocks of format2 (32 "
+                "elements in 18 bytes) aligned to 32; the tensor's type number may mean another format"),
             std::string::npos)
       << refusal_of(builder);
 }
@@ -271,7 +272,10 @@ TEST(Malformed, NamesAreEscaped) {
 TEST(Malformed, GeometryWithoutSize) {
   const std::string bytes = GgufBuilder().tensor("w", {8}, 0, std::string(32, '\0')).bytes();
   for (auto g : {container::Geometry{0, 4, "no block"}, container::Geometry{1, 0, "no bytes"}})
-    EXPECT_NE(refusal([&] { Gguf::parse({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}, [&](uint32_t) { return std::optional(g); }); }), "");
+    EXPECT_NE(refusal([&] {
+                Gguf::parse({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}, [&](uint32_t) { return std::optional(g); });
+              }),
+              "");
 }
 
 }  // namespace

@@ -15,9 +15,9 @@ namespace ingot::test {
 /// Elements and bytes of a block, by type number: the types that tools/make_malformed.py uses.
 inline std::optional<container::Geometry> geometry(uint32_t type) {
   static const std::map<uint32_t, std::pair<uint64_t, uint64_t>> blocks = {
-      {0, {1, 4}},      {1, {1, 2}},      {2, {32, 18}},    {3, {32, 20}},    {6, {32, 22}},    {7, {32, 24}},
-      {8, {32, 34}},    {10, {256, 84}},  {11, {256, 110}}, {12, {256, 144}}, {13, {256, 176}}, {14, {256, 210}},
-      {16, {256, 66}},  {20, {32, 18}},   {23, {256, 136}}, {30, {1, 2}},     {35, {256, 66}},  {39, {32, 17}}};
+      {0, {1, 4}},     {1, {1, 2}},     {2, {32, 18}},    {3, {32, 20}},    {6, {32, 22}},    {7, {32, 24}},
+      {8, {32, 34}},   {10, {256, 84}}, {11, {256, 110}}, {12, {256, 144}}, {13, {256, 176}}, {14, {256, 210}},
+      {16, {256, 66}}, {20, {32, 18}},  {23, {256, 136}}, {30, {1, 2}},     {35, {256, 66}},  {39, {32, 17}}};
   auto found = blocks.find(type);
   if (found == blocks.end()) return std::nullopt;
   return container::Geometry{found->second.first, found->second.second, "format" + std::to_string(type)};
@@ -54,7 +54,9 @@ inline std::string refusal(const std::function<void()>& action) {
   return "";
 }
 
-inline container::Gguf parse(const std::string& bytes) { return container::Gguf::parse({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}, geometry); }
+inline container::Gguf parse(const std::string& bytes) {
+  return container::Gguf::parse({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}, geometry);
+}
 inline std::string refusal_of(const GgufBuilder& file) {
   return refusal([&] { parse(file.bytes()); });
 }
@@ -65,7 +67,10 @@ inline GgufBuilder every_type() {
   file.kv<uint8_t>("u8", 200).kv<int8_t>("i8", -100).kv<uint16_t>("u16", 60000).kv<int16_t>("i16", -30000);
   file.kv<uint32_t>("u32", 4000000000u).kv<int32_t>("i32", -2000000000).kv<uint64_t>("u64", UINT64_MAX).kv<int64_t>("i64", INT64_MIN);
   file.kv("f32", 0.5f).kv("f64", -0.25).kv("true", true).kv("false", false).kv("string", "text").kv("empty", "");
-  file.array<uint8_t>("u8s", {1, 255}).array<int8_t>("i8s", {-1, 127}).array<uint16_t>("u16s", {1, 65535}).array<int16_t>("i16s", {-1, 32767});
+  file.array<uint8_t>("u8s", {1, 255})
+      .array<int8_t>("i8s", {-1, 127})
+      .array<uint16_t>("u16s", {1, 65535})
+      .array<int16_t>("i16s", {-1, 32767});
   file.array<uint32_t>("u32s", {1, 7}).array<int32_t>("i32s", {INT32_MIN, INT32_MAX}).array<uint64_t>("u64s", {1, UINT64_MAX});
   file.array<int64_t>("i64s", {-1, INT64_MAX}).array<float>("f32s", {1.5f, -2.5f}).array<double>("f64s", {1.5, -2.5});
   file.array<bool>("bools", {true, false, true}).array<std::string>("strings", {"one", "", "three"}).array<std::string>("none", {});

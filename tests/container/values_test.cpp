@@ -117,7 +117,8 @@ TEST_F(Values, ElementsOfAnyType) {
   EXPECT_EQ(Gguf::elements(*file.find("u64s"), 1), (std::vector<Scalar>{uint64_t{1}}));
   EXPECT_EQ(Gguf::elements(*file.find("f64s")), (std::vector<Scalar>{1.5, -2.5}));
   EXPECT_EQ(Gguf::elements(*file.find("bools"), 2), (std::vector<Scalar>{true, false}));
-  EXPECT_EQ(Gguf::elements(*file.find("strings")), (std::vector<Scalar>{std::string_view("one"), std::string_view(""), std::string_view("three")}));
+  EXPECT_EQ(Gguf::elements(*file.find("strings")),
+            (std::vector<Scalar>{std::string_view("one"), std::string_view(""), std::string_view("three")}));
   EXPECT_EQ(Gguf::elements(*file.find("string")), (std::vector<Scalar>{std::string_view("text")}));
   EXPECT_TRUE(Gguf::elements(*file.find("none")).empty());
 }

@@ -85,7 +85,8 @@ TEST(Refused, KindsOfModelThatTheSpecDoesNotDescribe) {
 }
 
 TEST(Refused, MissingTensor) {
-  for (const char* name : {"token_embd.weight", "output_norm.weight", "blk.1.attn_v.weight", "blk.0.ffn_norm.weight", "blk.1.ffn_down.weight"}) {
+  for (const char* name :
+       {"token_embd.weight", "output_norm.weight", "blk.1.attn_v.weight", "blk.0.ffn_norm.weight", "blk.1.ffn_down.weight"}) {
     SmallModel m("llama");
     m.tensors.erase(name);
     expect_refused(m, {std::string("tensor ") + name + " is missing", "architectures/llama.json"});
@@ -102,8 +103,10 @@ TEST(Refused, WrongShape) {
     m.add(name, std::move(shape));
     expect_refused(m, parts);
   };
-  shaped("blk.0.attn_q.weight", {64, 32}, {"[foundry] blk.0.attn_q.weight is 32x64; expected 64x64; check llama.attention.head_count, llama.attention.key_length"});
-  shaped("blk.1.ffn_down.weight", {64, 96}, {"blk.1.ffn_down.weight is 96x64; expected 64x96; check llama.embedding_length, llama.feed_forward_length"});
+  shaped("blk.0.attn_q.weight", {64, 32},
+         {"[foundry] blk.0.attn_q.weight is 32x64; expected 64x64; check llama.attention.head_count, llama.attention.key_length"});
+  shaped("blk.1.ffn_down.weight", {64, 96},
+         {"blk.1.ffn_down.weight is 96x64; expected 64x96; check llama.embedding_length, llama.feed_forward_length"});
   shaped("blk.0.attn_k.weight", {64}, {"blk.0.attn_k.weight is 64; expected 32x64"});
   shaped("blk.0.attn_k.weight", {64, 32, 2}, {"is 32x64x2"});
   shaped("blk.0.attn_norm.weight", {63}, {"blk.0.attn_norm.weight is 63; expected 64; check llama.embedding_length"});

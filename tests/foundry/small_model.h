@@ -135,7 +135,8 @@ template <class F> void expect_refused(F f, const std::vector<std::string>& part
     f();
     ADD_FAILURE() << "nothing was refused; expected an error with: " << parts.front();
   } catch (const Error& e) {
-    for (const std::string& part : parts) EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what() << "\n  lacks: " << part;
+    for (const std::string& part : parts)
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what() << "\n  lacks: " << part;
   }
 }
 inline void expect_refused(const SmallModel& model, const std::vector<std::string>& parts) {

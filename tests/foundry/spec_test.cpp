@@ -43,18 +43,20 @@ void refused_without(const std::string& object, const std::string& field, const 
 }
 
 TEST(Spec, EveryTextOfTheBuildReads) {
-  for (const foundry::SpecText& spec : foundry::spec_texts()) EXPECT_EQ(foundry::read_spec(spec.name, foundry::spec_texts()).name, spec.name);
+  for (const foundry::SpecText& spec : foundry::spec_texts())
+    EXPECT_EQ(foundry::read_spec(spec.name, foundry::spec_texts()).name, spec.name);
   for (const foundry::SpecText& names : foundry::name_texts()) EXPECT_NO_THROW(foundry::read_names(names.name, foundry::name_texts()));
 }
 
 TEST(Spec, ExtendsLaysOneOverTheOther) {
-  foundry::Spec spec = read(R"({"about": "mine", "extends": "qwen2", "mlp": {"activation": "gelu_tanh"}, "parameters": {"rope_base": {"default": 7}}})");
+  foundry::Spec spec =
+      read(R"({"about": "mine", "extends": "qwen2", "mlp": {"activation": "gelu_tanh"}, "parameters": {"rope_base": {"default": 7}}})");
   EXPECT_EQ(spec.source, "architectures/mine.json (extends qwen2, llama)");
-  EXPECT_EQ(spec.attention_bias, foundry::Presence::required);            // qwen2
-  EXPECT_EQ(spec.rope.pairing, backend::Pairing::halves);                 // qwen2
-  EXPECT_EQ(spec.activation, backend::Activation::gelu_tanh);             // mine
-  EXPECT_EQ(spec.parameters.at("rope_base").fallback->constant, 7);       // mine
-  EXPECT_EQ(spec.parameters.at("rope_base").keys[0], "rope.freq_base");   // llama
+  EXPECT_EQ(spec.attention_bias, foundry::Presence::required);           // qwen2
+  EXPECT_EQ(spec.rope.pairing, backend::Pairing::halves);                // qwen2
+  EXPECT_EQ(spec.activation, backend::Activation::gelu_tanh);            // mine
+  EXPECT_EQ(spec.parameters.at("rope_base").fallback->constant, 7);      // mine
+  EXPECT_EQ(spec.parameters.at("rope_base").keys[0], "rope.freq_base");  // llama
   EXPECT_FALSE(spec.qk_norm);
 }
 
@@ -115,7 +117,8 @@ TEST(Spec, ParametersInACircle) {
 }
 
 TEST(Spec, ExtendsInACircle) {
-  std::vector<foundry::SpecText> texts = {{"a", R"({"extends": "b"})"}, {"b", R"({"extends": "c"})"}, {"c", R"({"extends": "a"})"}, {"self", R"({"extends": "self"})"}};
+  std::vector<foundry::SpecText> texts = {
+      {"a", R"({"extends": "b"})"}, {"b", R"({"extends": "c"})"}, {"c", R"({"extends": "a"})"}, {"self", R"({"extends": "self"})"}};
   expect_refused([&] { foundry::read_spec("a", texts); }, {"architectures/a.json: extends runs in a circle", "a → b → c → a"});
   expect_refused([&] { foundry::read_spec("self", texts); }, {"self → self"});
 }
@@ -133,7 +136,8 @@ TEST(Spec, QuotientByAZeroOfTheFile) {
   foundry::Spec spec = read(changed.dump());
   spec.name = "llama";
   container::Gguf file = m.open();
-  expect_refused([&] { foundry::resolve(file, spec, foundry::read_names("gguf", foundry::name_texts())); }, {"llama.rope.dimension_count; got 0; expected more than 0"});
+  expect_refused([&] { foundry::resolve(file, spec, foundry::read_names("gguf", foundry::name_texts())); },
+                 {"llama.rope.dimension_count; got 0; expected more than 0"});
 }
 
 TEST(Spec, HeadsThatAreNeverOrAlwaysTied) {

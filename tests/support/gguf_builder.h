@@ -22,46 +22,55 @@
 namespace ingot::test {
 
 /// `value` as the file has it: little endian, no padding.
-template <class T>
-std::string raw(T value) {
+template <class T> std::string raw(T value) {
   static_assert(std::is_arithmetic_v<T>);
   std::string out(sizeof(T), '\0');
   std::memcpy(out.data(), &value, sizeof(T));
   return out;
 }
-template <class T>
-std::string bytes_of(const std::vector<T>& values) {
+template <class T> std::string bytes_of(const std::vector<T>& values) {
   return std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
 }
 /// A string as the file has it: length, then the bytes.
 inline std::string raw_string(std::string_view text) { return raw<uint64_t>(text.size()) + std::string(text); }
 
 /// The type number of metadata for a C++ type.
-template <class T>
-constexpr uint32_t gguf_type() {
-  if constexpr (std::is_same_v<T, uint8_t>) return 0;
-  else if constexpr (std::is_same_v<T, int8_t>) return 1;
-  else if constexpr (std::is_same_v<T, uint16_t>) return 2;
-  else if constexpr (std::is_same_v<T, int16_t>) return 3;
-  else if constexpr (std::is_same_v<T, uint32_t>) return 4;
-  else if constexpr (std::is_same_v<T, int32_t>) return 5;
-  else if constexpr (std::is_same_v<T, float>) return 6;
-  else if constexpr (std::is_same_v<T, bool>) return 7;
-  else if constexpr (std::is_same_v<T, uint64_t>) return 10;
-  else if constexpr (std::is_same_v<T, int64_t>) return 11;
-  else if constexpr (std::is_same_v<T, double>) return 12;
-  else static_assert(!sizeof(T), "no metadata type for this C++ type");
+template <class T> constexpr uint32_t gguf_type() {
+  if constexpr (std::is_same_v<T, uint8_t>)
+    return 0;
+  else if constexpr (std::is_same_v<T, int8_t>)
+    return 1;
+  else if constexpr (std::is_same_v<T, uint16_t>)
+    return 2;
+  else if constexpr (std::is_same_v<T, int16_t>)
+    return 3;
+  else if constexpr (std::is_same_v<T, uint32_t>)
+    return 4;
+  else if constexpr (std::is_same_v<T, int32_t>)
+    return 5;
+  else if constexpr (std::is_same_v<T, float>)
+    return 6;
+  else if constexpr (std::is_same_v<T, bool>)
+    return 7;
+  else if constexpr (std::is_same_v<T, uint64_t>)
+    return 10;
+  else if constexpr (std::is_same_v<T, int64_t>)
+    return 11;
+  else if constexpr (std::is_same_v<T, double>)
+    return 12;
+  else
+    static_assert(!sizeof(T), "no metadata type for this C++ type");
 }
 
 class GgufBuilder {
  public:
   struct Tensor {
     std::string name;
-    std::vector<uint64_t> shape;  ///< fastest-running dimension first
-    uint32_t type;                ///< number in the file
-    std::string data;             ///< its bytes; padded to the alignment when written
-    std::optional<uint32_t> n_dims = std::nullopt;   ///< stated instead of shape.size()
-    std::optional<uint64_t> offset = std::nullopt;   ///< stated instead of the true one
+    std::vector<uint64_t> shape;                    ///< fastest-running dimension first
+    uint32_t type;                                  ///< number in the file
+    std::string data;                               ///< its bytes; padded to the alignment when written
+    std::optional<uint32_t> n_dims = std::nullopt;  ///< stated instead of shape.size()
+    std::optional<uint64_t> offset = std::nullopt;  ///< stated instead of the true one
   };
 
   std::string magic = "GGUF";
@@ -71,13 +80,13 @@ class GgufBuilder {
   bool pad_end = true;                        ///< pad after the last tensor, as ggml does
   std::vector<Tensor> tensors;
 
-  template <class T>
-  GgufBuilder& kv(std::string_view key, T value) {
-    if constexpr (std::is_convertible_v<T, std::string_view>) return raw_kv(key, 8, raw_string(value));
-    else return raw_kv(key, gguf_type<T>(), raw(value));
+  template <class T> GgufBuilder& kv(std::string_view key, T value) {
+    if constexpr (std::is_convertible_v<T, std::string_view>)
+      return raw_kv(key, 8, raw_string(value));
+    else
+      return raw_kv(key, gguf_type<T>(), raw(value));
   }
-  template <class T>
-  GgufBuilder& array(std::string_view key, const std::vector<T>& values) {
+  template <class T> GgufBuilder& array(std::string_view key, const std::vector<T>& values) {
     std::string elements;
     if constexpr (std::is_convertible_v<T, std::string_view>) {
       for (const auto& v : values) elements += raw_string(v);

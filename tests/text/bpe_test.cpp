@@ -30,6 +30,18 @@ TEST(Bpe, ALaterMergeNeedsItsParts) {
   EXPECT_EQ(encode(v, "bcd"), (Ids{id_of(v, "b"), id_of(v, "cd")}));
 }
 
+// After "bc" the pair of "a" and "b" is gone; its place in the queue must not stand for "a" and "bc", whose turn comes later.
+TEST(Bpe, AMergeWhosePartsChangedIsForgotten) {
+  const Vocabulary v = bpe_vocabulary({"b c", "a b", "bc d", "a bc"});
+  EXPECT_EQ(encode(v, "abcd"), (Ids{id_of(v, "a"), id_of(v, "bcd")}));
+}
+
+TEST(Bpe, OfEqualMergesTheFirstCounts) {
+  Vocabulary v = bpe_vocabulary({"a b", "b c"});
+  v.merges.push_back("a b");
+  EXPECT_EQ(encode(v, "abc"), (Ids{id_of(v, "ab"), id_of(v, "c")}));
+}
+
 TEST(Bpe, SpacesAndBytesAreSpelledAsGpt2Does) {
   const Vocabulary v = bpe_vocabulary({"\u0120 t"});  // U+0120 spells the space
   const auto tokenizer = Tokenizer::make(v);

@@ -70,7 +70,8 @@ TEST(PreTokenizers, NamesAreSortedAndFound) {
   const auto names = pre_tokenizer_names();
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
   EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end());
-  for (const std::string_view name : {"default", "gpt-2", "smollm", "qwen2", "llama-bpe"}) EXPECT_TRUE(std::binary_search(names.begin(), names.end(), name)) << name;
+  for (const std::string_view name : {"default", "gpt-2", "smollm", "qwen2", "llama-bpe"})
+    EXPECT_TRUE(std::binary_search(names.begin(), names.end(), name)) << name;
   for (const std::string_view name : names) EXPECT_NE(find_pre_tokenizer(name), nullptr) << name;
   EXPECT_EQ(find_pre_tokenizer("nobody's"), nullptr);
 }
@@ -78,7 +79,12 @@ TEST(PreTokenizers, NamesAreSortedAndFound) {
 // No byte is lost or doubled, whatever the text; lone surrogates and NUL among it.
 TEST(PreTokenizers, WordsJoinedAreTheText) {
   std::mt19937 random(3);
-  const std::string parts[] = {"word", "Ab", " ", "  ", "\n", "\r\n", "7", "'s", "'", "!?", "\u00e9\u0301", "\u4f60", "\U0001f642", "\xED\xA0\x80", std::string(1, '\0'), "\u180e", "\u2028", "\t"};
+  const std::string parts[] = {"word",       "Ab",           " ",
+                               "  ",         "\n",           "\r\n",
+                               "7",          "'s",           "'",
+                               "!?",         "\u00e9\u0301", "\u4f60",
+                               "\U0001f642", "\xED\xA0\x80", std::string(1, '\0'),
+                               "\u180e",     "\u2028",       "\t"};
   for (const std::string_view name : pre_tokenizer_names()) {
     const WordSplitter splitter(*find_pre_tokenizer(name));
     EXPECT_TRUE(splitter.split("").size() <= 1);

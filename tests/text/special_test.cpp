@@ -12,16 +12,15 @@ namespace ingot::text {
 namespace {
 
 // "[a] b [cd]": spellings of tokens in brackets, plain text as it is, one blank between fragments.
-std::string split(const std::vector<std::string>& spellings, std::string_view text, TokenType type = TokenType::user_defined, bool parse_special = false) {
+std::string split(const std::vector<std::string>& spellings, std::string_view text, TokenType type = TokenType::user_defined,
+                  bool parse_special = false) {
   Vocabulary v;
   for (const std::string& spelling : spellings) add_token(v, spelling, type);
   std::string shown;
   const SpecialTokens specials(v);
   for (const Fragment& fragment : specials.split(text, parse_special)) {
     if (!shown.empty()) shown += ' ';
-    if (fragment.id >= 0) {
-      EXPECT_EQ(v.tokens[static_cast<size_t>(fragment.id)], fragment.text);
-    }
+    if (fragment.id >= 0) { EXPECT_EQ(v.tokens[static_cast<size_t>(fragment.id)], fragment.text); }
     shown += fragment.id >= 0 ? '[' + std::string(fragment.text) + ']' : std::string(fragment.text);
   }
   return shown;
@@ -37,8 +36,8 @@ TEST(Special, CutsTextAtTokens) {
 
 TEST(Special, LongestWins) {
   EXPECT_EQ(split({"\n", "\n\n", "\n\n\n"}, "\n\n\n\n\n"), "[\n\n\n] [\n\n]");
-  EXPECT_EQ(split({"ab", "bcd"}, "abcd"), "a [bcd]");          // though the shorter begins further left
-  EXPECT_EQ(split({"aa"}, "aaa"), "[aa] a");                    // equal lengths: from left to right
+  EXPECT_EQ(split({"ab", "bcd"}, "abcd"), "a [bcd]");             // though the shorter begins further left
+  EXPECT_EQ(split({"aa"}, "aaa"), "[aa] a");                      // equal lengths: from left to right
   EXPECT_EQ(split({"bcde", "abc", "a"}, "abcde"), "[a] [bcde]");  // what remains of a blocked position
   EXPECT_EQ(split({"cdef", "bcd", "ab"}, "abcdef"), "[ab] [cdef]");
 }
@@ -53,9 +52,15 @@ TEST(Special, ControlTokensOnlyOnRequest) {
   EXPECT_EQ(split({"<x>"}, "a<x>", TokenType::unused, true), "a<x>");
 }
 
+std::string marked(bool is_token, std::string_view part) {
+  std::string text(1, is_token ? '+' : '-');
+  text += part;
+  return text;
+}
+
 // The obvious twin: each spelling, longest first, cuts every fragment of plain text that is left.
 std::vector<std::string> plain_split(std::vector<std::string> spellings, std::string_view text) {
-  std::stable_sort(spellings.begin(), spellings.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
+  std::sort(spellings.begin(), spellings.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
   std::vector<std::pair<std::string, bool>> parts{{std::string(text), false}};
   for (const std::string& spelling : spellings) {
     std::vector<std::pair<std::string, bool>> next;
@@ -71,7 +76,7 @@ std::vector<std::string> plain_split(std::vector<std::string> spellings, std::st
   }
   std::vector<std::string> shown;
   for (const auto& [part, is_token] : parts) {
-    if (!part.empty()) shown.push_back((is_token ? "+" : "-") + part);
+    if (!part.empty()) shown.push_back(marked(is_token, part));
   }
   return shown;
 }
@@ -94,7 +99,7 @@ TEST(Special, AgreesWithThePlainTwin) {
     for (const std::string& spelling : spellings) add_token(v, spelling, TokenType::user_defined);
     std::vector<std::string> got;
     const SpecialTokens specials(v);
-    for (const Fragment& fragment : specials.split(text, false)) got.push_back((fragment.id >= 0 ? "+" : "-") + std::string(fragment.text));
+    for (const Fragment& fragment : specials.split(text, false)) got.push_back(marked(fragment.id >= 0, fragment.text));
     ASSERT_EQ(got, plain_split(spellings, text)) << text;
   }
 }

@@ -44,7 +44,8 @@ TEST(Tokenizer, EndsOfGeneration) {
 }
 
 TEST(Tokenizer, WhatFilesLeaveUnsaid) {
-  const Vocabulary spm = empty_vocabulary("llama", "default"), bpe = empty_vocabulary("gpt2", "smollm"), begun = empty_vocabulary("gpt2", "llama-bpe");
+  const Vocabulary spm = empty_vocabulary("llama", "default"), bpe = empty_vocabulary("gpt2", "smollm"),
+                   begun = empty_vocabulary("gpt2", "llama-bpe");
   EXPECT_TRUE(spm.add_bos && spm.add_space_prefix && !spm.add_eos);
   EXPECT_EQ(spm.unknown, 0);
   EXPECT_EQ(spm.bos, 1);
@@ -59,7 +60,8 @@ TEST(Tokenizer, RefusesWhatDoesNotFit) {
 
   Vocabulary v = sound;
   v.model = "wordpiece";
-  EXPECT_NE(refusal(v).find("unknown kind of vocabulary; got \"wordpiece\"; expected \"gpt2\" (byte-level BPE) or \"llama\" (SPM)"), std::string::npos);
+  EXPECT_NE(refusal(v).find("unknown kind of vocabulary; got \"wordpiece\"; expected \"gpt2\" (byte-level BPE) or \"llama\" (SPM)"),
+            std::string::npos);
 
   v = sound;
   v.tokens.clear();
@@ -75,11 +77,12 @@ TEST(Tokenizer, RefusesWhatDoesNotFit) {
   v.tokens[3] = v.tokens[65];
   EXPECT_NE(refusal(v).find("two tokens of the vocabulary read the same; got \"" + v.tokens[3] + "\" as 3 and as 65"), std::string::npos);
 
-  for (int32_t Vocabulary::* member : {&Vocabulary::bos, &Vocabulary::eos, &Vocabulary::eot, &Vocabulary::unknown}) {
+  for (int32_t Vocabulary::*member : {&Vocabulary::bos, &Vocabulary::eos, &Vocabulary::eot, &Vocabulary::unknown}) {
     for (const int32_t id : {257, -2, INT32_MAX}) {
       v = sound;
       v.*member = id;
-      EXPECT_NE(refusal(v).find("token is outside the vocabulary; got id " + std::to_string(id) + "; expected 0 to 256"), std::string::npos);
+      EXPECT_NE(refusal(v).find("token is outside the vocabulary; got id " + std::to_string(id) + "; expected 0 to 256"),
+                std::string::npos);
     }
   }
   v = sound;

@@ -17,7 +17,8 @@ TEST(Utf8, CutsOnlyBetweenCharacters) {
 }
 
 TEST(Utf8, WaitsForNothingThatCannotCome) {
-  for (const std::string_view hopeless : {"\x80", "a\x80\x80\x80\x80", "\xC0", "\xC1", "\xF5", "\xFF", "\xE0\x80", "\xE0\x9F", "\xED\xA0", "\xF0\x8F", "\xF4\x90", "\xE2\x82\x28", "\xC3\xC3\x28"}) {
+  for (const std::string_view hopeless : {"\x80", "a\x80\x80\x80\x80", "\xC0", "\xC1", "\xF5", "\xFF", "\xE0\x80", "\xE0\x9F", "\xED\xA0",
+                                          "\xF0\x8F", "\xF4\x90", "\xE2\x82\x28", "\xC3\xC3\x28"}) {
     EXPECT_EQ(complete_utf8(hopeless), hopeless.size()) << repair_utf8(hopeless);
   }
   for (const std::string_view hopeful : {"\xC3", "\xE0\xA0", "\xED\x9F", "\xF0\x90", "\xF4\x8F\xBF"}) EXPECT_EQ(complete_utf8(hopeful), 0u);
@@ -45,17 +46,18 @@ TEST(Utf8, EveryCharacterIsWhole) {
     ASSERT_EQ(sequence.bytes, text.size()) << static_cast<uint32_t>(character);
     ASSERT_EQ(announced_bytes(text[0]), text.size()) << static_cast<uint32_t>(character);
     ASSERT_EQ(lenient_utf8(text), text) << static_cast<uint32_t>(character);
-    for (size_t n = 1; n < text.size(); n++) ASSERT_EQ(first_sequence(text.substr(0, n)).state, Sequence::unfinished) << static_cast<uint32_t>(character);
+    for (size_t n = 1; n < text.size(); n++)
+      ASSERT_EQ(first_sequence(text.substr(0, n)).state, Sequence::unfinished) << static_cast<uint32_t>(character);
   }
 }
 
 TEST(Utf8, LenientReadingOfDamagedText) {
   const std::string r = "\uFFFD";
-  EXPECT_EQ(lenient_utf8("\xC0\x80"), std::string(1, '\0'));          // overlong
-  EXPECT_EQ(lenient_utf8("\xE0\x80\xAF"), "/");                       // overlong
-  EXPECT_EQ(lenient_utf8("\xED\xA0\x80"), "\xED\xA0\x80");            // a lone surrogate
-  EXPECT_EQ(lenient_utf8("\xF4\x90\x80\x80"), r + r + r + r);         // above U+10FFFF
-  EXPECT_EQ(lenient_utf8("\xE2\x82"), r + r);                         // every byte of an unfinished one
+  EXPECT_EQ(lenient_utf8("\xC0\x80"), std::string(1, '\0'));   // overlong
+  EXPECT_EQ(lenient_utf8("\xE0\x80\xAF"), "/");                // overlong
+  EXPECT_EQ(lenient_utf8("\xED\xA0\x80"), "\xED\xA0\x80");     // a lone surrogate
+  EXPECT_EQ(lenient_utf8("\xF4\x90\x80\x80"), r + r + r + r);  // above U+10FFFF
+  EXPECT_EQ(lenient_utf8("\xE2\x82"), r + r);                  // every byte of an unfinished one
   EXPECT_EQ(lenient_utf8("a\xFF\x80z"), "a" + r + r + "z");
 }
 

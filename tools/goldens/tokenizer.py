@@ -24,14 +24,45 @@ import xllamacpp
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = {"smollm2": "smollm2-135m-instruct-q4_1.gguf", "gemma3": "gemma-3-270m-q4_k_m.gguf"}
 
-SENTENCES = """The old clock in the hall struck nine, and nobody said a word.|I'm sure we'll see they've gone; it's what he'd do, isn't it?
-IT'S DON'T WE'LL THEY'VE I'M HE'D|Die Straße führt über den Fluß: schöne Grüße aus Köln!|Où est la bibliothèque ? C’est là-bas, près du café…
-¿Qué hora es? Mañana será otro día.|A manhã está fria e o coração também.|Zażółć gęślą jaźń, proszę.|Příliš žluťoučký kůň úpěl ďábelské ódy.
-Kahvi on hyvää, mutta tee on parempaa.|İstanbul'da çay içtik, ığdır'a gittik.|Đường này đi đâu? Cảm ơn bạn rất nhiều.|Съешь ещё этих мягких булок.
-Їжак біжить до лісу.|Το γρήγορο άλογο πηδά πάνω από τον τοίχο.|שלום עולם, מה שלומך היום?|السلامُ عليكم ورحمةُ الله|این یک جملهٔ فارسی است.
-नमस्ते दुनिया, आप कैसे हैं?|আমি বাংলায় গান গাই।|தமிழ் ஒரு இனிய மொழி.|తెలుగు భాష చాలా అందమైనది|ภาษาไทยไม่มีช่องว่างระหว่างคำ|ພາສາລາວ
-ខ្ញុំស្រលាញ់ភាសាខ្មែរ|မြန်မာစာ|བོད་སྐད་ཡིག|ქართული ენა|Հայերեն լեզու|ኢትዮጵያ አማርኛ|今日は天気がいいですね。カタカナもあります。|我们昨天去了北京,天气很好!
-繁體中文與簡體中文|안녕하세요, 만나서 반갑습니다.|ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ|ⵜⴰⵎⴰⵣⵉⵖⵜ|𝒜𝓁𝓅𝒽𝒶 𝔹𝕖𝕥𝕒 𝟘𝟙𝟚|ﬁne ﬂow Ⅻ ½ ² ₃ ①""".replace("\n", "|").split("|")
+SENTENCES = """\
+The old clock in the hall struck nine, and nobody said a word.
+I'm sure we'll see they've gone; it's what he'd do, isn't it?
+IT'S DON'T WE'LL THEY'VE I'M HE'D
+Die Straße führt über den Fluß: schöne Grüße aus Köln!
+Où est la bibliothèque ? C’est là-bas, près du café…
+¿Qué hora es? Mañana será otro día.
+A manhã está fria e o coração também.
+Zażółć gęślą jaźń, proszę.
+Příliš žluťoučký kůň úpěl ďábelské ódy.
+Kahvi on hyvää, mutta tee on parempaa.
+İstanbul'da çay içtik, ığdır'a gittik.
+Đường này đi đâu? Cảm ơn bạn rất nhiều.
+Съешь ещё этих мягких булок.
+Їжак біжить до лісу.
+Το γρήγορο άλογο πηδά πάνω από τον τοίχο.
+שלום עולם, מה שלומך היום?
+السلامُ عليكم ورحمةُ الله
+این یک جملهٔ فارسی است.
+नमस्ते दुनिया, आप कैसे हैं?
+আমি বাংলায় গান গাই।
+தமிழ் ஒரு இனிய மொழி.
+తెలుగు భాష చాలా అందమైనది
+ภาษาไทยไม่มีช่องว่างระหว่างคำ
+ພາສາລາວ
+ខ្ញុំស្រលាញ់ភាសាខ្មែរ
+မြန်မာစာ
+བོད་སྐད་ཡིག
+ქართული ენა
+Հայերեն լեզու
+ኢትዮጵያ አማርኛ
+今日は天気がいいですね。カタカナもあります。
+我们昨天去了北京,天气很好!
+繁體中文與簡體中文
+안녕하세요, 만나서 반갑습니다.
+ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ
+ⵜⴰⵎⴰⵣⵉⵖⵜ
+𝒜𝓁𝓅𝒽𝒶 𝔹𝕖𝕥𝕒 𝟘𝟙𝟚
+ﬁne ﬂow Ⅻ ½ ² ₃ ①""".split("\n")
 
 CODE = [
     "def f(x, *, y=1):\n    return [i ** 2 for i in range(x) if i % y == 0]\n",
@@ -112,7 +143,7 @@ def noise(rng):
     for _ in range(rng.randint(1, 8)):
         at = rng.randint(0, len(raw))
         raw[at : at + rng.randint(0, 2)] = rng.randbytes(rng.randint(0, 4))
-    return bytes(b for b in raw) if not beyond_unicode(raw) else bytes(min(b, 0xF3) for b in raw)
+    return bytes(min(b, 0xF3) for b in raw) if beyond_unicode(raw) else bytes(raw)
 
 
 def strings(n, seed):
@@ -230,7 +261,7 @@ def main():
         body = golden(vocabulary, strings(args.strings, args.seed), random.Random(args.seed))
         head = {"model": name, "oracle": "xllamacpp " + xllamacpp.__version__, "seed": args.seed}
         dump(args.out / f"{name}.json", head, body)
-        print(f"{args.out / name}.json: {len(body) and args.strings} strings")
+        print(f"{args.out / name}.json: {args.strings} strings")
 
 
 if __name__ == "__main__":

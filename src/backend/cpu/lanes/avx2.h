@@ -77,13 +77,17 @@ struct dot_large {
   ints total() const { return ints{sum}; }
 };
 
-fn dot16(const i8* w, const i8* x) {
-  __m256i p = _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)w)), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)x)));
+fn pairs16(const i8* w, const i8* x) {
+  return _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)w)), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)x)));
+}
+fn total(__m256i p) {
   __m128i s = _mm_add_epi32(_mm256_castsi256_si128(p), _mm256_extracti128_si256(p, 1));
   s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
   s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
   return _mm_cvtsi128_si32(s);
 }
+fn dot16(const i8* w, const i8* x) { return total(pairs16(w, x)); }
+fn dot32(const i8* w, const i8* x) { return total(_mm256_add_epi32(pairs16(w, x), pairs16(w + 16, x + 16))); }
 
 // ---- wide
 
@@ -132,11 +136,7 @@ fn power_of_two(wide shifted) {
 }
 fn store_codes(i8* p, wide a) {
   __m256i lo = _mm256_cvtps_epi32(a.lo), hi = _mm256_cvtps_epi32(a.hi);
-  __m256i s = _mm256_add_epi32(lo, hi);
-  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
-  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
-  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1));
   __m256i pairs = _mm256_permute4x64_epi64(_mm256_packs_epi32(lo, hi), 0xd8);
   _mm_storeu_si128((__m128i*)p, _mm_packs_epi16(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)));
-  return _mm_cvtsi128_si32(four);
+  return total(_mm256_add_epi32(lo, hi));
 }

@@ -62,13 +62,17 @@ template <int max_code> struct dot_small {
 };
 struct dot_large : dot_small<255> {};
 
-fn dot16(const i8* w, const i8* x) {
-  __m256i p = _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)w)), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)x)));
+fn pairs16(const i8* w, const i8* x) {
+  return _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)w)), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)x)));
+}
+fn total(__m256i p) {
   __m128i s = _mm_add_epi32(_mm256_castsi256_si128(p), _mm256_extracti128_si256(p, 1));
   s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
   s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
   return _mm_cvtsi128_si32(s);
 }
+fn dot16(const i8* w, const i8* x) { return total(pairs16(w, x)); }
+fn dot32(const i8* w, const i8* x) { return total(_mm256_add_epi32(pairs16(w, x), pairs16(w + 16, x + 16))); }
 
 // ---- wide
 

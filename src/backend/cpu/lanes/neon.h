@@ -63,7 +63,9 @@ template <int max_code> struct dot_small {
 };
 struct dot_large : dot_small<127> {};
 
-fn dot16(const i8* w, const i8* x) { return (i32)vaddvq_s32(vdotq_s32(vdupq_n_s32(0), vld1q_s8((const signed char*)w), vld1q_s8((const signed char*)x))); }
+fn products16(int32x4_t sum, const i8* w, const i8* x) { return vdotq_s32(sum, vld1q_s8((const signed char*)w), vld1q_s8((const signed char*)x)); }
+fn dot16(const i8* w, const i8* x) { return (i32)vaddvq_s32(products16(vdupq_n_s32(0), w, x)); }
+fn dot32(const i8* w, const i8* x) { return (i32)vaddvq_s32(products16(products16(vdupq_n_s32(0), w, x), w + 16, x + 16)); }
 
 // ---- wide
 

@@ -1,6 +1,6 @@
-// The lane vocabulary, in plain C++: its definition, and the path of a machine without a known instruction set. Kernels are
-// written once in these words; avx2.h, avx512.h and neon.h say the same words for their machines, and every word gives the
-// same bits on all of them.
+// The lane vocabulary in the compiler's own 16-byte vectors: its definition, and the path of a machine without a known
+// instruction set. Kernels are written once in these words; avx2.h, avx512.h and neon.h say the same words for their machines,
+// and every word gives the same bits on all of them.
 //
 // Two shapes of vectors:
 //   bytes, ints, floats   one lane per weight row: lane_rows rows; `bytes` holds 4 consecutive weights of each row
@@ -14,120 +14,120 @@ enum {
   signed_bias = 0         // what is taken off 8-bit codes so that dot_large can use them as they are
 };
 
-struct bytes { u8 v[4 * lane_rows]; };
-struct ints { i32 v[lane_rows]; };
-struct floats { float v[lane_rows]; };
+typedef u8 u8x16 __attribute__((vector_size(16)));
+typedef i8 i8x8 __attribute__((vector_size(8)));
+typedef u16 u16x8 __attribute__((vector_size(16)));
+typedef i16 i16x8 __attribute__((vector_size(16)));
+typedef i32 i32x4 __attribute__((vector_size(16)));
+typedef float f32x4 __attribute__((vector_size(16)));
+
+struct bytes { u8x16 v[2]; };
+struct ints { i32x4 v[2]; };
+struct floats { f32x4 v[2]; };
 
 fn load_bytes(const u8* p) {
   bytes r;
-  for (int i = 0; i < 4 * lane_rows; i++) r.v[i] = p[i];
+  __builtin_memcpy(&r, p, 32);
   return r;
 }
-// The bits of each byte moved down by S (up when S is negative), then masked.
+// The bits of each byte moved down by S (up when S is negative), then masked. 16-bit shifts carry bits into the neighbouring
+// byte; the mask takes them off again.
 template <int S> fn take(bytes a, u32 mask) {
-  for (int i = 0; i < 4 * lane_rows; i++) a.v[i] = u8((S >= 0 ? a.v[i] >> (S >= 0 ? S : 0) : a.v[i] << (S < 0 ? -S : 0)) & mask);
+  for (u8x16& half : a.v) {
+    u16x8 shifted = S >= 0 ? (u16x8)half >> (S >= 0 ? S : 0) : (u16x8)half << (S < 0 ? -S : 0);
+    half = (u8x16)(shifted & (u16)(mask << 8 | mask));
+  }
   return a;
 }
 fn merge(bytes a, bytes b) {
-  for (int i = 0; i < 4 * lane_rows; i++) a.v[i] |= b.v[i];
+  for (int i = 0; i < 2; i++) a.v[i] |= b.v[i];
   return a;
 }
+// Sixteen entries, repeated.
 fn load_table(const u8* sixteen) {
   bytes r;
-  for (int i = 0; i < 4 * lane_rows; i++) r.v[i] = sixteen[i % 16];
+  for (u8x16& half : r.v) __builtin_memcpy(&half, sixteen, 16);
   return r;
 }
 fn look_up(bytes codes, bytes table) {
-  for (int i = 0; i < 4 * lane_rows; i++) codes.v[i] = table.v[codes.v[i]];
+  for (u8x16& half : codes.v)
+    for (int i = 0; i < 16; i++) half[i] = table.v[0][half[i]];
   return codes;
 }
 // Four consecutive int8 activations, the same for every row.
 fn repeat4(const i8* x) {
-  bytes r;
-  for (int i = 0; i < 4 * lane_rows; i++) r.v[i] = u8(x[i % 4]);
-  return r;
+  i32 four;
+  __builtin_memcpy(&four, x, 4);
+  i32x4 all = {four, four, four, four};
+  return bytes{{(u8x16)all, (u8x16)all}};
 }
-fn splat(i32 x) {
-  ints r;
-  for (int i = 0; i < lane_rows; i++) r.v[i] = x;
-  return r;
-}
-fn plus(ints a, ints b) {
-  for (int i = 0; i < lane_rows; i++) a.v[i] += b.v[i];
-  return a;
-}
-fn minus(ints a, ints b) {
-  for (int i = 0; i < lane_rows; i++) a.v[i] -= b.v[i];
-  return a;
-}
-fn times(ints a, ints b) {
-  for (int i = 0; i < lane_rows; i++) a.v[i] *= b.v[i];
-  return a;
-}
+fn splat(i32 x) { return ints{{i32x4{x, x, x, x}, i32x4{x, x, x, x}}}; }
+fn plus(ints a, ints b) { return ints{{a.v[0] + b.v[0], a.v[1] + b.v[1]}}; }
+fn minus(ints a, ints b) { return ints{{a.v[0] - b.v[0], a.v[1] - b.v[1]}}; }
+fn times(ints a, ints b) { return ints{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
 fn load_small_ints(const u8* p) {
   ints r;
-  for (int i = 0; i < lane_rows; i++) r.v[i] = i8(p[i]);
+  for (int i = 0; i < lane_rows; i++) r.v[i / 4][i % 4] = i8(p[i]);
   return r;
 }
-fn splat(float x) {
-  floats r;
-  for (int i = 0; i < lane_rows; i++) r.v[i] = x;
-  return r;
-}
-fn to_floats(ints a) {
-  floats r;
-  for (int i = 0; i < lane_rows; i++) r.v[i] = float(a.v[i]);
-  return r;
-}
-fn times(floats a, floats b) {
-  for (int i = 0; i < lane_rows; i++) a.v[i] *= b.v[i];
-  return a;
-}
-fn fma(floats a, floats b, floats c) {
-  for (int i = 0; i < lane_rows; i++) c.v[i] = __builtin_fmaf(a.v[i], b.v[i], c.v[i]);
+fn splat(float x) { return floats{{f32x4{x, x, x, x}, f32x4{x, x, x, x}}}; }
+fn to_floats(ints a) { return floats{{__builtin_convertvector(a.v[0], f32x4), __builtin_convertvector(a.v[1], f32x4)}}; }
+fn times(floats a, floats b) { return floats{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
+fn fma(f32x4 a, f32x4 b, f32x4 c) {
+  for (int i = 0; i < 4; i++) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
   return c;
 }
+fn fma(floats a, floats b, floats c) { return floats{{fma(a.v[0], b.v[0], c.v[0]), fma(a.v[1], b.v[1], c.v[1])}}; }
 template <class Number> fn load_numbers(Number, const u8* p) {
   floats r;
   for (int i = 0; i < lane_rows; i++) {
     u32 bits = 0;
     __builtin_memcpy(&bits, p + i * Number::storage_bytes, Number::storage_bytes);
-    r.v[i] = Number{bits};
+    r.v[i / 4][i % 4] = Number{bits};
   }
   return r;
 }
-fn store(float* p, floats a) { for (int i = 0; i < lane_rows; i++) p[i] = a.v[i]; }
+fn store(float* p, floats a) { __builtin_memcpy(p, &a, 32); }
 fn prefetch(const u8*) {}
 
+// Σ of each lane's four products, for four rows. A product of a code up to 255 and an activation fits 16 bits.
+fn four_products(u8x16 w, u8x16 x) {
+  i16x8 lo = __builtin_convertvector(__builtin_shufflevector(w, w, 0, 1, 2, 3, 4, 5, 6, 7), i16x8) *
+             __builtin_convertvector((i8x8)__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7), i16x8);
+  i16x8 hi = __builtin_convertvector(__builtin_shufflevector(w, w, 8, 9, 10, 11, 12, 13, 14, 15), i16x8) *
+             __builtin_convertvector((i8x8)__builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15), i16x8);
+  i32x4 a = (i32x4)lo, b = (i32x4)hi;
+  a = (((a << 16) >> 16) + (a >> 16)), b = (((b << 16) >> 16) + (b >> 16));
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+}
 // Sums of products of unsigned codes up to max_code and int8 activations, per row; exact.
 template <int max_code> struct dot_small {
   enum { fits = 1 << 30 };  // products added before they must be widened
-  void widen() {}
   ints sum = splat(0);
   void add(bytes w, bytes x) {
-    for (int i = 0; i < lane_rows; i++)
-      sum.v[i] += w.v[4 * i] * i8(x.v[4 * i]) + w.v[4 * i + 1] * i8(x.v[4 * i + 1]) + w.v[4 * i + 2] * i8(x.v[4 * i + 2]) + w.v[4 * i + 3] * i8(x.v[4 * i + 3]);
+    for (int i = 0; i < 2; i++) sum.v[i] += four_products(w.v[i], x.v[i]);
   }
+  void widen() {}
   ints total() const { return sum; }
 };
 // The same for 8-bit codes, after signed_bias has been taken off them.
 struct dot_large : dot_small<255> {};
 
-// Σ w·x of 16 int8 pairs.
+// Σ w·x of 16 and of 32 int8 pairs.
 fn dot16(const i8* w, const i8* x) {
   i32 s = 0;
   for (int i = 0; i < 16; i++) s += w[i] * x[i];
   return s;
 }
+fn dot32(const i8* w, const i8* x) { return dot16(w, x) + dot16(w + 16, x + 16); }
 
 // ---- wide
 
-struct wide { float v[16]; };
+struct wide { f32x4 v[4]; };
 
 fn wide_splat(float x) {
-  wide r;
-  for (int i = 0; i < 16; i++) r.v[i] = x;
-  return r;
+  f32x4 all = {x, x, x, x};
+  return wide{{all, all, all, all}};
 }
 fn load_wide(Float32, const u8* p) {
   wide r;
@@ -136,12 +136,12 @@ fn load_wide(Float32, const u8* p) {
 }
 fn load_wide(Float16, const u8* p) {
   wide r;
-  for (int i = 0; i < 16; i++) r.v[i] = half_to_float(p[2 * i] | p[2 * i + 1] << 8);
+  for (int i = 0; i < 16; i++) r.v[i / 4][i % 4] = half_to_float(p[2 * i] | p[2 * i + 1] << 8);
   return r;
 }
 fn load_wide(BFloat16, const u8* p) {
   wide r;
-  for (int i = 0; i < 16; i++) r.v[i] = float_of(u32(p[2 * i] | p[2 * i + 1] << 8) << 16);
+  for (int i = 0; i < 16; i++) r.v[i / 4][i % 4] = float_of(u32(p[2 * i] | p[2 * i + 1] << 8) << 16);
   return r;
 }
 fn store_wide(float* p, wide a) { __builtin_memcpy(p, &a, 64); }
@@ -149,7 +149,8 @@ fn store_wide(float* p, wide a) { __builtin_memcpy(p, &a, 64); }
 fn store_halves(u16* p, wide a) {
   for (int i = 0; i < 16; i++) {
     u32 bits;
-    __builtin_memcpy(&bits, &a.v[i], 4);
+    float x = a.v[i / 4][i % 4];
+    __builtin_memcpy(&bits, &x, 4);
     u32 sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
     u32 h;
     if (magnitude > 0x7f800000u) h = 0x7e00u | (magnitude >> 13 & 0x1ffu);  // NaN stays NaN, quiet
@@ -163,58 +164,53 @@ fn store_halves(u16* p, wide a) {
   }
 }
 fn plus(wide a, wide b) {
-  for (int i = 0; i < 16; i++) a.v[i] += b.v[i];
+  for (int i = 0; i < 4; i++) a.v[i] += b.v[i];
   return a;
 }
 fn minus(wide a, wide b) {
-  for (int i = 0; i < 16; i++) a.v[i] -= b.v[i];
+  for (int i = 0; i < 4; i++) a.v[i] -= b.v[i];
   return a;
 }
 fn times(wide a, wide b) {
-  for (int i = 0; i < 16; i++) a.v[i] *= b.v[i];
+  for (int i = 0; i < 4; i++) a.v[i] *= b.v[i];
   return a;
 }
 fn over(wide a, wide b) {
-  for (int i = 0; i < 16; i++) a.v[i] /= b.v[i];
+  for (int i = 0; i < 4; i++) a.v[i] /= b.v[i];
   return a;
 }
 fn fma(wide a, wide b, wide c) {
-  for (int i = 0; i < 16; i++) c.v[i] = __builtin_fmaf(a.v[i], b.v[i], c.v[i]);
+  for (int i = 0; i < 4; i++) c.v[i] = fma(a.v[i], b.v[i], c.v[i]);
   return c;
 }
 fn larger(wide a, wide b) {
-  for (int i = 0; i < 16; i++) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+  for (int i = 0; i < 16; i++) a.v[i / 4][i % 4] = a.v[i / 4][i % 4] > b.v[i / 4][i % 4] ? a.v[i / 4][i % 4] : b.v[i / 4][i % 4];
   return a;
 }
 fn magnitude(wide a) {
-  for (int i = 0; i < 16; i++) a.v[i] = __builtin_fabsf(a.v[i]);
+  for (f32x4& part : a.v) part = (f32x4)((i32x4)part & 0x7fffffff);
   return a;
 }
 // Σ as a tree: lane i + lane i+8, then +4, +2, +1.
 fn sum(wide a) {
-  for (int half = 8; half; half /= 2)
-    for (int i = 0; i < half; i++) a.v[i] += a.v[i + half];
-  return a.v[0];
+  f32x4 four = (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]);
+  return (four[0] + four[2]) + (four[1] + four[3]);
 }
 fn largest(wide a) {
-  float m = a.v[0];
-  for (int i = 0; i < 16; i++) m = a.v[i] > m ? a.v[i] : m;
+  float m = a.v[0][0];
+  for (int i = 1; i < 16; i++) m = a.v[i / 4][i % 4] > m ? a.v[i / 4][i % 4] : m;
   return m;
 }
 // 2^n for lanes that hold n + 1.5·2^23, n a whole number in −126…127.
 fn power_of_two(wide shifted) {
-  for (int i = 0; i < 16; i++) {
-    u32 bits;
-    __builtin_memcpy(&bits, &shifted.v[i], 4);
-    shifted.v[i] = float_of((bits + 127u) << 23);
-  }
+  for (f32x4& part : shifted.v) part = (f32x4)(((i32x4)part + 127) << 23);
   return shifted;
 }
 // Rounds 16 values in −127…127 to the nearest integer (ties to even), stores them as int8, returns their sum.
 fn store_codes(i8* p, wide a) {
   i32 s = 0;
   for (int i = 0; i < 16; i++) {
-    i32 q = i32((a.v[i] + 12582912.0f) - 12582912.0f);
+    i32 q = i32((a.v[i / 4][i % 4] + 12582912.0f) - 12582912.0f);
     p[i] = i8(q);
     s += q;
   }
