@@ -29,7 +29,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-std::string bits_text(double bits) { return bits > 0 ? fmt::format("{:.4g}", bits) : ""; }
+std::string bits_text(double bits) { return bits > 0 ? fmt::format("{:.6g}", bits) : ""; }
 std::string number_text(const FormatInfo& f) { return fmt::format("{} {}", f.space, f.id); }
 
 Table table_of(const std::vector<FormatInfo>& list) {

@@ -185,8 +185,10 @@ std::string BpeTokenizer::bytes_of(int32_t id) const {
 std::unique_ptr<Tokenizer> make_bpe(Vocabulary vocabulary) {
   const PreTokenizer* rule = find_pre_tokenizer(vocabulary.pre);
   if (!rule) {
-    throw Error("text", "unknown pre-tokenizer", fmt::format("\"{}\"", vocabulary.pre),
-                fmt::format("one of {}", fmt::join(pre_tokenizer_names(), ", ")), "name the one that cuts text like this model's");
+    std::string known;
+    for (const std::string_view name : pre_tokenizer_names()) known.append(known.empty() ? "one of " : ", ").append(name);
+    throw Error("text", "unknown pre-tokenizer", fmt::format("\"{}\"", vocabulary.pre), known,
+                "name the one that cuts text like this model's");
   }
   return std::make_unique<BpeTokenizer>(std::move(vocabulary), *rule);
 }

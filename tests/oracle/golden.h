@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 #include <stdexcept>
 #include <string>
@@ -21,8 +22,14 @@ struct GoldenCase {
   std::vector<std::vector<Candidate>> top;  ///< [ids.size()][5]
 };
 
+/// How far llama.cpp is from these goldens when it runs the quantized file itself, with int8 activations.
+struct Peer {
+  double top1_share, worst_gap, mean_difference;
+};
+
 struct GoldenModel {
   std::string name, file;
+  std::optional<Peer> peer;  ///< real models: the goldens are of the same weights as F32
   std::vector<GoldenCase> cases;
 };
 
@@ -37,7 +44,8 @@ inline std::vector<GoldenModel> read_golden(const std::string& file) {
   std::vector<GoldenModel> models;
   const nlohmann::json golden = nlohmann::json::parse(stream);
   for (const auto& m : golden.at("models")) {
-    GoldenModel model{m.at("name"), m.at("file"), {}};
+    GoldenModel model{m.at("name"), m.at("file"), {}, {}};
+    if (m.contains("peer")) model.peer = Peer{m["peer"].at("top1_share"), m["peer"].at("worst_gap"), m["peer"].at("mean_difference")};
     for (const auto& c : m.at("cases")) {
       model.cases.push_back({c.value("prompt", ""), c.at("prompt_ids"), c.at("ids"), c.at("top")});
       const GoldenCase& last = model.cases.back();

@@ -14,10 +14,18 @@
 namespace ingot::tests {
 namespace {
 
-// Two honest engines differ in how they round; a fault in the mathematics moves these numbers by orders of magnitude.
-constexpr double min_top1_agreement = 0.98;    // of the positions
-constexpr double max_disagreement_gap = 0.1;   // nats between the oracle's two best, where the top-1 differs
-constexpr double max_mean_difference = 0.03;   // nats, over the oracle's top five
+// With float activations two honest engines agree to some thousandths of a nat; a fault in the mathematics moves these numbers by
+// orders of magnitude.
+constexpr double min_top1_agreement = 0.98;   // of the positions
+constexpr double max_disagreement_gap = 0.1;  // nats between the oracle's two best, where the top-1 differs
+constexpr double max_mean_difference = 0.03;  // nats, over the oracle's top five
+
+// With int8 activations they cannot: a last-bit difference flips codes, and after a few layers any two runs are as far from each
+// other as each is from the exact result. (llama.cpp 2026.10 with flash attention against itself without, SmolLM2 Q4_1: mean
+// 0.086 nat, top-1 95.9 %.) So the quantized run is compared with the exact result, and must be as near to it as llama.cpp is.
+constexpr double peer_mean_factor = 1.15;   // of llama.cpp's mean difference: the figure moves by some percent with any change of rounding
+constexpr double peer_top1_slack = 0.01;    // of the positions
+constexpr double peer_gap_factor = 1.5;     // of llama.cpp's largest gap; one extreme position decides both
 
 /// Every golden model, so that each is a test of its own.
 const std::vector<GoldenModel>& golden_models() {
@@ -39,23 +47,24 @@ std::vector<int32_t> joined(const std::vector<int32_t>& a, const std::vector<int
   return ids;
 }
 
-class Oracle : public testing::TestWithParam<GoldenModel> {
- protected:
-  void SetUp() override {
-    auto path = model_path(GetParam().file);
-    if (!path) {
-      const char* source = GetParam().file.starts_with("synthetic/") ? "tools/goldens/make_models.py" : "tools/fetch_model.sh";
-      GTEST_SKIP() << GetParam().file << " is not in " << cache_folder() << "/models; " << source << " puts it there";
-    }
-    path_ = *path;
-  }
-  Model load(int threads = 0) const {
-    LoadOptions options;
-    options.threads = threads;
-    return Model::load(path_, options);
-  }
-  std::string path_;
-};
+/// Path of `file` in the cache; a failed lookup skips the test and says what puts the file there.
+#define MODEL_OR_SKIP(path, file)                                                                                       \
+  auto path = model_path(file);                                                                                         \
+  if (!path) GTEST_SKIP() << (file) << " is not in " << cache_folder() << "/models; " << source_of(file) << " puts it there"
+
+const char* source_of(const std::string& file) {
+  if (file.starts_with("synthetic/")) return "tools/goldens/make_models.py";
+  return file.starts_with("exact/") ? "tools/fetch_model.sh, then tools/goldens/dequantize.py" : "tools/fetch_model.sh";
+}
+
+Model load(const std::string& path, int threads = 0) {
+  LoadOptions options;
+  options.threads = threads;
+  return Model::load(path, options);
+}
+
+class Oracle : public testing::TestWithParam<GoldenModel> {};
+class OracleRealModels : public Oracle {};
 
 /// What a comparison found, over all positions.
 struct Agreement {
@@ -82,35 +91,52 @@ struct Agreement {
   double mean() const { return sum / candidates; }
 };
 
-TEST_P(Oracle, LogitsAgreeWithLlamaCpp) {
-  Model model = load();
+/// Runs every case of `golden` through `model`, teacher-forced, and reports the numbers.
+Agreement compare(const Model& model, const GoldenModel& golden) {
   Agreement all;
-  for (const GoldenCase& c : GetParam().cases) {
+  for (const GoldenCase& c : golden.cases) {
     Session session(model);
     std::vector<int32_t> ids = joined(c.prompt_ids, c.ids);
     ids.pop_back();  // nothing is known of what follows the last
     size_t first = c.prompt_ids.size() - 1, seen = 0;
     session.append_all_logits(ids, [&](size_t i, std::span<const float> logits) {
-      ASSERT_EQ(i, seen++);
+      EXPECT_EQ(i, seen++);
       if (i >= first) all.add(logits, c.top[i - first]);
     });
-    ASSERT_EQ(seen, ids.size());
+    EXPECT_EQ(seen, ids.size());
   }
   std::printf("[ NUMBERS  ] %s: top-1 agrees on %.2f %% of %zu positions, worst top-2 gap of the others %.4f; |difference| mean %.5f, max %.4f nat\n",
-              GetParam().name.c_str(), 100 * all.top1_share(), all.positions, all.worst_gap, all.mean(), all.worst);
-  RecordProperty("top1_share", std::to_string(all.top1_share()));
-  RecordProperty("worst_disagreement_gap", std::to_string(all.worst_gap));
-  RecordProperty("mean_difference", std::to_string(all.mean()));
-  RecordProperty("max_difference", std::to_string(all.worst));
-  EXPECT_GE(all.top1_share(), min_top1_agreement);
-  EXPECT_LT(all.worst_gap, max_disagreement_gap);
-  EXPECT_LE(all.mean(), max_mean_difference);
+              golden.name.c_str(), 100 * all.top1_share(), all.positions, all.worst_gap, all.mean(), all.worst);
+  testing::Test::RecordProperty("top1_share", std::to_string(all.top1_share()));
+  testing::Test::RecordProperty("worst_disagreement_gap", std::to_string(all.worst_gap));
+  testing::Test::RecordProperty("mean_difference", std::to_string(all.mean()));
+  testing::Test::RecordProperty("max_difference", std::to_string(all.worst));
+  return all;
 }
 
-class OracleTokenizer : public Oracle {};
+TEST_P(Oracle, LogitsAgreeWithLlamaCpp) {
+  std::string file = GetParam().peer ? "exact/" + GetParam().file : GetParam().file;
+  MODEL_OR_SKIP(path, file);
+  Agreement found = compare(load(*path), GetParam());
+  EXPECT_GE(found.top1_share(), min_top1_agreement);
+  EXPECT_LT(found.worst_gap, max_disagreement_gap);
+  EXPECT_LE(found.mean(), max_mean_difference);
+}
 
-TEST_P(OracleTokenizer, AgreesWithLlamaCpp) {
-  Model model = load();
+TEST_P(OracleRealModels, QuantizedIsAsNearToExactAsLlamaCpp) {
+  MODEL_OR_SKIP(path, GetParam().file);
+  Agreement found = compare(load(*path), GetParam());
+  const Peer& peer = *GetParam().peer;
+  std::printf("[ NUMBERS  ] llama.cpp: top-1 agrees on %.2f %%, worst top-2 gap of the others %.4f; |difference| mean %.5f nat\n", 100 * peer.top1_share,
+              peer.worst_gap, peer.mean_difference);
+  EXPECT_GE(found.top1_share(), peer.top1_share - peer_top1_slack);
+  EXPECT_LE(found.worst_gap, peer.worst_gap * peer_gap_factor);
+  EXPECT_LE(found.mean(), peer.mean_difference * peer_mean_factor);
+}
+
+TEST_P(OracleRealModels, TokenizerAgreesWithLlamaCpp) {
+  MODEL_OR_SKIP(path, GetParam().file);
+  Model model = load(*path);
   for (const GoldenCase& c : GetParam().cases) EXPECT_EQ(model.tokenizer().encode(c.prompt), c.prompt_ids) << c.prompt;
 }
 
@@ -146,7 +172,8 @@ struct Trace {
 };
 
 TEST_P(Oracle, LogitsDoNotDependOnChunks) {
-  Model model = load();
+  MODEL_OR_SKIP(path, GetParam().file);
+  Model model = load(*path);
   std::vector<int32_t> ids = Trace::text(GetParam(), model);
   ASSERT_GT(ids.size(), 400u);
   Trace whole(model, ids, 512);
@@ -156,10 +183,11 @@ TEST_P(Oracle, LogitsDoNotDependOnChunks) {
 }
 
 TEST_P(Oracle, LogitsDoNotDependOnThreads) {
-  Model single = load(1);
+  MODEL_OR_SKIP(path, GetParam().file);
+  Model single = load(*path, 1);
   std::vector<int32_t> ids = Trace::text(GetParam(), single);
   Trace one(single, ids, 0);
-  for (int threads : {2, 3}) EXPECT_EQ(one.first_difference(Trace(load(threads), ids, 0)), -1) << threads << " threads";
+  for (int threads : {2, 3}) EXPECT_EQ(one.first_difference(Trace(load(*path, threads), ids, 0)), -1) << threads << " threads";
 }
 
 std::string test_name(const testing::TestParamInfo<GoldenModel>& info) {
@@ -168,14 +196,14 @@ std::string test_name(const testing::TestParamInfo<GoldenModel>& info) {
   return name;
 }
 
-std::vector<GoldenModel> models_with_prompts() {
+std::vector<GoldenModel> real_models() {
   std::vector<GoldenModel> models = golden_models();
-  std::erase_if(models, [](const GoldenModel& m) { return m.cases[0].prompt.empty(); });
+  std::erase_if(models, [](const GoldenModel& m) { return !m.peer; });
   return models;
 }
 
 INSTANTIATE_TEST_SUITE_P(Model, Oracle, testing::ValuesIn(golden_models()), test_name);
-INSTANTIATE_TEST_SUITE_P(Model, OracleTokenizer, testing::ValuesIn(models_with_prompts()), test_name);
+INSTANTIATE_TEST_SUITE_P(Model, OracleRealModels, testing::ValuesIn(real_models()), test_name);
 
 }  // namespace
 }  // namespace ingot::tests

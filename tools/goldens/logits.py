@@ -3,7 +3,10 @@
 
     python tools/goldens/logits.py [--models DIR] [smollm2] [gemma3]
 
-DIR (default $INGOT_CACHE/models or .cache/models) holds the models as tools/fetch_model.sh leaves them.
+DIR (default $INGOT_CACHE/models or .cache/models) holds the models as tools/fetch_model.sh leaves them. The log-probabilities
+are those of the exact result: of the same weights as F32 (dequantize.py tells why). `peer` is how far llama.cpp itself is from it
+when it runs the quantized file with int8 activations: share of positions with the same top-1, largest top-2 gap among the others,
+mean |difference| over the top five in nats.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import os
 import pathlib
 import sys
 
+import dequantize
 import oracle
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -60,23 +64,38 @@ def sha256(path):
     return digest.hexdigest()
 
 
+def distance(forced, exact):
+    """How far `forced` (log-probabilities of the vocabulary, a position each) is from `exact` (a top five, a position each)."""
+    agree, worst_gap, differences = [], 0.0, []
+    for scores, top in zip(forced, exact, strict=True):
+        agree.append(int(scores.argmax()) == top[0][0])
+        if not agree[-1]:
+            worst_gap = max(worst_gap, top[0][1] - top[1][1])
+        differences += [abs(scores[i] - score) for i, score in top]
+    mean = sum(differences) / len(differences)
+    return {"top1_share": sum(agree) / len(agree), "worst_gap": worst_gap, "mean_difference": float(f"{mean:.4g}")}
+
+
 def make(name, models):
     file, expected = MODELS[name]
     digest = sha256(models / file)
     if digest != expected:
         sys.exit(f"[goldens] {file} is another file; got sha256 {digest}; expected {expected}; fetch it again")
+    if not (models / "exact" / file).exists():
+        dequantize.dequantize(models / file, models / "exact" / file)
     cases = []
-    with oracle.Oracle(models / file) as o:
+    with oracle.Oracle(models / "exact" / file) as o:
         for prompt in PROMPTS:
             prompt_ids = o.encode(prompt)
             ids, top = o.greedy(prompt_ids, TOKENS)
             case = {"prompt": prompt, "prompt_ids": prompt_ids, "ids": ids, "top": top}
             oracle.check_case(case, o.ends)
             cases.append(case)
-    oracle.dump(
-        GOLDEN / f"{name}.json",
-        {"oracle": oracle.version(), "models": [{"name": name, "file": file, "sha256": digest, "cases": cases}]},
-    )
+    with oracle.Oracle(models / file) as o:
+        scores = (s for case in cases for s in o.forced_scores(case["prompt_ids"], case["ids"]))
+        peer = distance(scores, [top for case in cases for top in case["top"]])
+    model = {"name": name, "file": file, "sha256": digest, "peer": peer, "cases": cases}
+    oracle.dump(GOLDEN / f"{name}.json", {"oracle": oracle.version(), "models": [model]})
 
 
 def main():

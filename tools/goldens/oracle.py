@@ -139,11 +139,14 @@ class Oracle:
 
     def forced(self, prompt_ids, ids):
         """top[i] of the position that predicts ids[i], whatever the model would have said itself."""
+        return [best(scores) for scores in self.forced_scores(prompt_ids, ids)]
+
+    def forced_scores(self, prompt_ids, ids):
+        """As `forced`, with the log-probabilities of the whole vocabulary."""
         self.start()
-        top = [best(self.append(prompt_ids))]
+        yield self.append(prompt_ids)
         for i in ids[:-1]:
-            top.append(best(self.append([i])))
-        return top
+            yield self.append([i])
 
 
 def best(scores, k=TOP):
