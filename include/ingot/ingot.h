@@ -35,7 +35,7 @@ struct FormatInfo {
   std::string scale;          ///< "f16", "f16 x 6-bit sub", "e8m0", "none", …
   bool has_min = false;       ///< w = … + min
   std::string resident_class; ///< the class whose kernels run it: "u4 affine", …
-  double resident_bits = 0;   ///< bits per weight in the resident layout
+  double resident_bits = 0;   ///< bits per weight in the resident layout; 0: it runs from the file
   std::vector<std::string> views;  ///< derived views that exist: "decode", "int8", "resident"
 };
 /// Every format that this build knows, by space and id.

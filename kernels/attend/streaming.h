@@ -34,7 +34,7 @@ template <int parts> fn mix_values(const AttendParams& p, int at, int begin, int
 fn attend_streaming(const AttendParams& p) -> void {
   wide acc[attend_max_head_size / 16];
   int parts = p.head_size / 16;
-  for (int i = 0; i < parts; i++) acc[i] = wide_splat(0.0f);
+  for (wide& part : acc) part = wide_splat(0.0f);
   float most = -__builtin_inff(), total = 0;
   for (int at = p.first / attend_tile * attend_tile; at <= p.last; at += attend_tile) {
     wide scores[2] = {score_tile(p, at), score_tile(p, at + 16)};

@@ -61,8 +61,8 @@ struct Device {
 
 /// How a format would be kept and run by default.
 struct FormatChoice {
-  std::string resident_class;   ///< "u4 affine", …; "" when it runs from the file
-  double resident_bits = 0;     ///< bits per weight in that layout
+  std::string resident_class;   ///< "u4 affine", …
+  double resident_bits = 0;     ///< bits per weight in the resident layout; 0: it runs from the file
   bool slow = false;
 };
 

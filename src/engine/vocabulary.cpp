@@ -10,7 +10,7 @@ namespace {
 
 // Files seldom name every token that ends an answer, so readers of GGUF go by the spelling. Some files also type these tokens as
 // text; they count as control tokens nevertheless. (Facts found by asking llama.cpp, release of October 2026.)
-constexpr std::string_view answer_ends[] = {"<|eot_id|>",
+const std::string_view answer_ends[] = {"<|eot_id|>",
                                             "<|im_end|>",
                                             "<|end|>",
                                             "<|return|>",
@@ -34,11 +34,11 @@ constexpr std::string_view answer_ends[] = {"<|eot_id|>",
                                             "[e~["};
 
 // Ends of code that fills a gap: padding, next repository, next file.
-constexpr std::string_view gap_ends[] = {"<|fim_pad|>",   "<fim-pad>",  "<fim_pad>", "<PAD>",      "[PAD]",       "<|fim_repo|>",
+const std::string_view gap_ends[] = {"<|fim_pad|>",   "<fim-pad>",  "<fim_pad>", "<PAD>",      "[PAD]",       "<|fim_repo|>",
                                          "<|repo_name|>", "<fim-repo>", "<REPO>",    "<reponame>", "<|file_sep|>"};
 
 // Where the gap is: control tokens, whatever the file says, but no ends.
-constexpr std::string_view gap_marks[] = {
+const std::string_view gap_marks[] = {
     "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>",
     "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>",  "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>",
     "<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>",   "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>"};

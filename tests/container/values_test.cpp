@@ -112,6 +112,18 @@ TEST_F(Values, Arrays) {
   for (const char* key : {"i8s", "i64s", "i8", "f32s", "bools", "string"}) EXPECT_THROW(file.unsigneds_at(key), Error) << key;
 }
 
+TEST(Value, IntegersThatDoNotFit) {
+  GgufBuilder builder;
+  builder.array<uint32_t>("over", {1, 0x80000000u})
+      .array<int64_t>("under", {int64_t{INT32_MIN} - 1})
+      .array<int64_t>("fits", {INT32_MIN, INT32_MAX});
+  const std::string bytes = builder.bytes();
+  const Gguf file = parse(bytes);
+  EXPECT_THROW(file.integers_at("over"), Error);
+  EXPECT_THROW(file.integers_at("under"), Error);
+  EXPECT_EQ(file.integers_at("fits"), (std::vector<int32_t>{INT32_MIN, INT32_MAX}));
+}
+
 TEST_F(Values, ElementsOfAnyType) {
   EXPECT_EQ(Gguf::elements(*file.find("i8s")), (std::vector<Scalar>{int64_t{-1}, uint64_t{127}}));
   EXPECT_EQ(Gguf::elements(*file.find("u64s"), 1), (std::vector<Scalar>{uint64_t{1}}));

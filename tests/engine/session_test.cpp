@@ -81,7 +81,8 @@ TEST_F(OnSmallModel, SameBitsWhateverTheWay) {
 TEST_F(OnSmallModel, SameBitsOnEveryInstructionSet) {
   std::vector<int32_t> ids = tokens(12);
   Bits expected;
-  for (const std::string& isa : devices().front().isas) {
+  DeviceInfo device = devices().front();
+  for (const std::string& isa : device.isas) {
     LoadOptions o;
     o.isa = isa;
     Session s(load(o));
@@ -90,7 +91,7 @@ TEST_F(OnSmallModel, SameBitsOnEveryInstructionSet) {
     if (expected.empty()) expected = got;
     EXPECT_EQ(got, expected) << isa;
   }
-  for (const std::string& isa : devices().front().missing_isas) std::printf("this machine cannot run %s: not tested here\n", isa.c_str());
+  for (const std::string& isa : device.missing_isas) std::printf("this machine cannot run %s: not tested here\n", isa.c_str());
 }
 
 TEST_F(OnSmallModel, DecodingAllocatesNothing) {

@@ -57,7 +57,7 @@ class CpuBackend : public backend::Backend {
 
   backend::FormatChoice choose(const quant::Format& format) const override {
     const FormatKernels& k = *find_isa("").formats[&format - quant::formats().data()];
-    backend::FormatChoice choice{class_name(k), format.bits_per_weight(), k.slow && !k.lane_rows};
+    backend::FormatChoice choice{class_name(k), 0, k.slow && !k.lane_rows};
     if (k.lane_rows) choice.resident_bits = 8.0 * k.tile_bytes / k.lane_rows / format.block;
     return choice;
   }
