@@ -5,7 +5,6 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -23,10 +22,11 @@ std::optional<int64_t> parse_whole(std::string_view text) {
   return value;
 }
 
+/// May be NaN or infinite: no range holds those.
 std::optional<double> parse_real(std::string_view text) {
   double value;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 

@@ -158,18 +158,19 @@ foreach(folder ${backend_folders})
     get_filename_component(name ${folder} NAME)
     list(APPEND INGOT_BACKENDS ${name})
     string(APPEND backend_declarations "const Backend& ${name}_backend();\n")
-    string(APPEND backend_lines "&${name}_backend(), ")
+    string(APPEND backend_lines "&backend::${name}_backend(), ")
   endif()
 endforeach()
 set(INGOT_BACKEND_REGISTRY ${INGOT_GENERATED}/backend_registry.cpp)
 file(CONFIGURE OUTPUT ${INGOT_BACKEND_REGISTRY} @ONLY CONTENT
 "// Generated from src/backend/.
-#include \"backend/backend.h\"
+#include \"engine/backends.h\"
 namespace ingot::backend {
-@backend_declarations@
-std::span<const Backend* const> backends() {
-  static const Backend* const list[] = {@backend_lines@};
+@backend_declarations@}  // namespace ingot::backend
+namespace ingot::engine {
+std::span<const backend::Backend* const> backends() {
+  static const backend::Backend* const list[] = {@backend_lines@};
   return list;
 }
-}  // namespace ingot::backend
+}  // namespace ingot::engine
 ")

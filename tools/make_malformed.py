@@ -424,7 +424,7 @@ def a23_a24_value_types():
     for kind in (I8, U8, U16, I64):
         yield f"token_type_of_{kind}", "any", "", model().key("tokenizer.ggml.token_type", ARR, array(kind, [1] * 257 + [3]))
     for n in (0, 1, 257, 259):
-        yield f"token_type_{n}_long", "model", "", model().key("tokenizer.ggml.token_type", ARR, array(I32, [1] * n))
+        yield f"token_type_{n}_long", "model" if n else "any", "", model().key("tokenizer.ggml.token_type", ARR, array(I32, [1] * n))
     for n in (258, 2**31, 2**32 - 1):
         yield f"eos_{n:x}", "any", "", model().key("tokenizer.ggml.eos_token_id", U32, n)
 

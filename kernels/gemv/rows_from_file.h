@@ -89,7 +89,7 @@ template <class F> fn load_weights(const u8* row, i64 k) {
 // Floating formats: 16 running sums (lane k mod 16), added as a tree at the end.
 template <class F> fn row_of_floats(const u8* row, const GemvParams& p, int r) {
   wide acc[gemv_max_tokens];
-  for (int n = 0; n < p.tokens; n++) acc[n] = wide_splat(0.0f);
+  for (wide& a : acc) a = wide_splat(0.0f);
   for (i64 k = 0; k < p.cols; k += 16) {
     wide w = load_weights<F>(row, k);
     for (int n = 0; n < p.tokens; n++) acc[n] = fma(w, load_wide(Float32{}, (const u8*)(p.x.values + (p.token + n) * p.cols + k)), acc[n]);

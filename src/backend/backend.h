@@ -81,8 +81,4 @@ class Backend {
   virtual double read_bandwidth(int threads) const = 0;
 };
 
-/// The backends of this build; "auto" is the first available one. `find_backend` throws for an unknown or unusable name.
-std::span<const Backend* const> backends();
-const Backend& find_backend(const std::string& name);
-
 }  // namespace ingot::backend

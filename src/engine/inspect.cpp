@@ -1,7 +1,7 @@
 // Answers about files, formats and machines that need no model.
 #include <algorithm>
 
-#include "backend/backend.h"
+#include "engine/backends.h"
 #include "engine/load.h"
 
 namespace ingot {
@@ -33,7 +33,7 @@ std::string version() { return INGOT_VERSION; }
 
 std::vector<FormatInfo> formats() {
   std::vector<FormatInfo> list;
-  const backend::Backend& backend = backend::find_backend("auto");
+  const backend::Backend& backend = engine::find_backend("auto");
   for (const quant::Format& f : quant::formats()) {
     static const char* const kinds[] = {"affine", "table", "vector", "float"};
     backend::FormatChoice choice = backend.choose(f);
@@ -62,13 +62,13 @@ FileInfo inspect(const std::string& path, uint64_t max_array) {
 
 std::vector<DeviceInfo> devices() {
   std::vector<DeviceInfo> list;
-  for (const backend::Backend* b : backend::backends()) {
+  for (const backend::Backend* b : engine::backends()) {
     backend::Device d = b->device();
     list.push_back({d.name, d.available, d.description, d.isas, d.missing_isas, d.cores, d.memory_bytes});
   }
   return list;
 }
 
-double read_bandwidth(int threads, const std::string& device) { return backend::find_backend(device).read_bandwidth(threads); }
+double read_bandwidth(int threads, const std::string& device) { return engine::find_backend(device).read_bandwidth(threads); }
 
 }  // namespace ingot

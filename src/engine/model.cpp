@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/backends.h"
 #include "engine/load.h"
 #include "engine/vocabulary.h"
 #include "foundry/cast.h"
@@ -86,7 +87,7 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   tokenizer->tokenizer = text::Tokenizer::make(engine::vocabulary_from(state->file));
   state->tokenizer_state = tokenizer;
   state->tokenizer = Tokenizer(tokenizer);
-  const backend::Backend& backend = backend::find_backend(options.device);
+  const backend::Backend& backend = engine::find_backend(options.device);
   backend::Options backend_options = engine::backend_options(options);
   state->plan = engine::make_plan(blueprint, options);
   state->explained = engine::describe(state->plan, backend.choose(state->plan, backend_options), backend.name());
@@ -103,7 +104,7 @@ PlanInfo Model::explain(double bandwidth) const { return engine::with_bandwidth(
 PlanInfo explain(const std::string& path, const LoadOptions& options, double bandwidth) {
   container::Gguf file = container::Gguf::open(path, engine::geometry_of);
   foundry::Blueprint blueprint = foundry::resolve(file);
-  const backend::Backend& backend = backend::find_backend(options.device);
+  const backend::Backend& backend = engine::find_backend(options.device);
   backend::Plan plan = engine::make_plan(blueprint, options);
   PlanInfo info = engine::describe(plan, backend.choose(plan, engine::backend_options(options)), backend.name());
   if (options.strict_kernels)

@@ -3,7 +3,8 @@
 
     command_test.py BINARY [WithoutModel|WithModel|…]    unittest's options work too
 
-WithModel needs SmolLM2-135M-Instruct in $INGOT_CACHE/models, or in .cache/models of the tree; without it, it exits with 77.
+WithModel needs SmolLM2-135M-Instruct in $INGOT_CACHE/models, or in .cache/models of the tree, WithModelThatBegins needs Gemma 3 270M
+there; what was skipped to the last case exits with 77.
 """
 
 import csv
@@ -13,6 +14,7 @@ import math
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -21,7 +23,9 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-MODEL = pathlib.Path(os.environ.get("INGOT_CACHE") or ROOT / ".cache") / "models" / "smollm2-135m-instruct-q4_1.gguf"
+MODELS = pathlib.Path(os.environ.get("INGOT_CACHE") or ROOT / ".cache") / "models"
+MODEL = MODELS / "smollm2-135m-instruct-q4_1.gguf"
+MODEL_THAT_BEGINS = MODELS / "gemma-3-270m-q4_k_m.gguf"
 COMMANDS = ["run", "bench", "inspect", "explain", "formats", "tokenize", "doctor"]
 SKIPPED = 77
 BINARY = ""
@@ -103,6 +107,7 @@ class WithoutModel(Command):
             self.fails(2, "a model (MODEL or -m FILE) is required", command)
         self.fails(2, "there is no text", "run", "model.gguf")
         self.fails(2, "--prompt excludes --file", "tokenize", "model.gguf", "-p", "x", "-f", "y")
+        self.fails(2, "--no-bos excludes --detokenize", "tokenize", "model.gguf", "-p", "1", "--detokenize", "--no-bos")
         self.fails(2, "needs --json", "run", "model.gguf", "-p", "x", "--logprobs", "3")
         self.fails(2, "something to measure", "bench", "model.gguf", "-p", "0", "-n", "0")
 
@@ -244,10 +249,14 @@ class WithModel(Command):
         self.assertRegex(err, r"^loaded in .*; prompt: \d+ tokens at .* tokens/s; answer: 12 tokens at .* tokens/s; .*\n$")
 
     def test_text_is_whole_where_tokens_are_not(self):
-        made = self.json("run", MODEL, "-p", "😀😃😄😁😆😅😂🤣😊😇🙂🙃😉😌😍🥰😘😗", "-n", "24", "--raw", "--temp", "0", "--json")
-        ids = " ".join(str(token["id"]) for token in made["tokens"])
-        raw = subprocess.run([BINARY, "tokenize", MODEL, "--detokenize", "-p", ids], stdout=subprocess.PIPE, check=True).stdout
-        self.assertEqual(made["text"], raw.decode(errors="replace"))
+        cut = 0
+        for n in range(5, 9):  # an emoji is two tokens or more, so that some of these end inside one
+            made = self.json("run", MODEL, "-p", "😀😃😄😁😆😅😂🤣😊😇🙂🙃😉😌😍🥰😘😗", "-n", n, "--raw", "--temp", "0", "--json")
+            ids = " ".join(str(token["id"]) for token in made["tokens"])
+            raw = subprocess.run([BINARY, "tokenize", MODEL, "--detokenize", "-p", ids], stdout=subprocess.PIPE, check=True).stdout
+            self.assertEqual(made["text"], raw.decode(errors="replace"))
+            cut += made["text"].endswith("\ufffd")
+        self.assertGreater(cut, 0)
 
     def test_run_says_that_the_template_is_not_used(self):
         for raw, said in (([], True), (["--raw"], False)):
@@ -336,18 +345,25 @@ class WithModel(Command):
         whole, folded = (self.succeeds("explain", MODEL, "--bandwidth", "10", *flag) for flag in ([], ["--fold"]))
         self.assertGreater(len(whole.splitlines()), len(plan["steps"]))
         self.assertLess(len(folded.splitlines()), 40)
+        for table in (whole, folded):
+            self.assertAlmostEqual(sum(map(float, re.findall(r"([\d.]+)%", table))), 100, delta=5)  # each is rounded to 0.1
 
-    def test_slow_steps_are_marked_and_refused(self):
-        slow = self.json("explain", MODEL, "--json", "--no-repack")["slow_steps"]
-        marked = [line for line in self.succeeds("explain", MODEL, "--no-repack", "--bandwidth", "0").splitlines() if line.startswith("* ")]
-        self.assertEqual(len(marked), slow + bool(slow))  # and the legend
-        if slow:
-            for command in ("explain", "run"):
-                self.fails(1, "fast kernel", command, MODEL, "--no-repack", "--strict-kernels", *(["-p", "x"] if command == "run" else []))
-        else:
-            self.succeeds("explain", MODEL, "--no-repack", "--strict-kernels")
+    def test_strict_kernels_refuses_what_is_marked(self):
+        for layout in ([], ["--no-repack"]):
+            slow = self.json("explain", MODEL, "--json", "--bandwidth", "0", *layout)["slow_steps"]
+            lines = self.succeeds("explain", MODEL, "--bandwidth", "0", *layout).splitlines()
+            self.assertEqual(sum(line.startswith("* ") for line in lines), slow + bool(slow))  # and the legend
+            if slow:
+                self.fails(1, "fast kernel", "explain", MODEL, "--strict-kernels", *layout)
+                self.fails(1, "fast kernel", "run", MODEL, "-p", "x", "--strict-kernels", *layout)
+            else:
+                self.succeeds("explain", MODEL, "--bandwidth", "0", "--strict-kernels", *layout)
 
-    def test_unknown_machine(self):
+    def test_chosen_machine(self):
+        device = self.json("doctor", "--json")["devices"][0]
+        for isa in device["isas"]:
+            plan = self.json("explain", MODEL, "--bandwidth", "0", "--device", device["name"], "--isa", isa, "--json")
+            self.assertEqual((plan["device"], plan["isa"]), (device["name"], isa))
         for flag in ("--isa", "--device"):
             self.fails(1, "abacus", "explain", MODEL, flag, "abacus")
 
@@ -378,6 +394,22 @@ class WithModel(Command):
         err = process.stderr.read()
         self.assertEqual((process.wait(), err), (0, b""))
         process.stderr.close()
+
+
+@unittest.skipUnless(MODEL_THAT_BEGINS.is_file(), f"no model at {MODEL_THAT_BEGINS}: tools/fetch_model.sh gemma3")
+class WithModelThatBegins(Command):
+    """A model that asks for a beginning-of-text token, and says text with another kind of tokenizer."""
+
+    def test_beginning_of_text(self):
+        ids, bare = (self.json("tokenize", MODEL_THAT_BEGINS, "-p", "The sea", "--json", *flag) for flag in ([], ["--no-bos"]))
+        self.assertEqual(ids[1:], bare)
+        self.assertEqual(self.succeeds("tokenize", MODEL_THAT_BEGINS, "--detokenize", "-p", json.dumps(ids)), "The sea")
+        self.assertEqual(self.json("run", MODEL_THAT_BEGINS, "-p", "The sea", "-n", "0", "--json", quiet=False)["prompt_tokens"], ids)
+
+    def test_formats_of_a_mixed_model_are_told_apart(self):
+        plan = self.json("explain", MODEL_THAT_BEGINS, "--json", "--bandwidth", "0")
+        self.assertGreater(len({tuple(step["formats"]) for step in plan["steps"] if len(step["formats"]) > 1}), 0)
+        self.assertGreater(len({f for step in plan["steps"] for f in step["formats"]}), 2)
 
 
 if __name__ == "__main__":

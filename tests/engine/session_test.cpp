@@ -14,13 +14,13 @@ namespace {
 std::atomic<long> allocations{0};
 }
 
-void* operator new(size_t n) {
+__attribute__((noinline)) void* operator new(size_t n) {
   allocations++;
   if (void* p = std::malloc(n ? n : 1)) return p;
   throw std::bad_alloc();
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
+__attribute__((noinline)) void operator delete(void* p) noexcept { std::free(p); }
+__attribute__((noinline)) void operator delete(void* p, size_t) noexcept { std::free(p); }
 
 namespace ingot {
 namespace {

@@ -1,0 +1,19 @@
+#include "engine/backends.h"
+
+#include "ingot/error.h"
+
+namespace ingot::engine {
+
+const backend::Backend& find_backend(const std::string& name) {
+  std::string known = "auto";
+  for (const backend::Backend* b : backends()) {
+    known += std::string(", ") + b->name();
+    if (name == b->name() || (name == "auto" && b->device().available)) {
+      if (!b->device().available) throw Error("engine", "device cannot be used", name, "", b->device().description);
+      return *b;
+    }
+  }
+  throw Error("engine", "unknown device", name, known);
+}
+
+}  // namespace ingot::engine

@@ -1,0 +1,14 @@
+// The backends of this build. The list is generated from the folders of src/backend.
+#pragma once
+#include <span>
+#include <string>
+
+#include "backend/backend.h"
+
+namespace ingot::engine {
+
+std::span<const backend::Backend* const> backends();
+/// The backend called `name`; "auto" is the first that can be used. Errors: unknown name, device that cannot be used.
+const backend::Backend& find_backend(const std::string& name);
+
+}  // namespace ingot::engine
