@@ -19,8 +19,9 @@ One row for each file in `formats/`. This page is written by `ingot formats --ma
 files; do not edit it, but write it anew when a format changes: `build/release/ingot formats --markdown > docs/formats.md`.
 
 A block is the unit of a file; a group is the weights that share one scale. Code bits are those of one weight, or of one vector of
-weights where the value is a vector. Resident bits are bits per weight as laid out in memory on the default device. Views are what
-was derived: `decode` (any format), `int8` (integer values and a scale), `resident` (a layout with kernels of its class).
+weights where the value is a vector. Resident bits are bits per weight as laid out in memory on the default device, empty where
+a format runs as the file has it. Views are what was derived: `decode` (any format), `int8` (integer values and a scale), `resident` (a
+layout with kernels of its class).
 
 )";
 

@@ -55,13 +55,13 @@ std::string Table::text() const {
 std::string Table::markdown() const {
   std::string s = "|", rule = "|";
   for (const Column& c : columns_) {
-    s += " " + c.title + " |";
+    s.append(" ").append(c.title).append(" |");
     rule += c.is_number ? "---:|" : "---|";
   }
-  s += "\n" + rule + "\n";
+  s.append("\n").append(rule).append("\n");
   for (const auto& row : rows_) {
     s += "|";
-    for (const std::string& cell : row) s += " " + replaced(cell, "|", "\\|") + " |";
+    for (const std::string& cell : row) s.append(" ").append(replaced(cell, "|", "\\|")).append(" |");
     s += "\n";
   }
   return s;
@@ -69,10 +69,10 @@ std::string Table::markdown() const {
 
 std::string Table::csv() const {
   std::string s;
-  for (size_t c = 0; c < columns_.size(); c++) s += (c ? "," : "") + csv_cell(columns_[c].title);
+  for (size_t c = 0; c < columns_.size(); c++) s.append(c ? "," : "").append(csv_cell(columns_[c].title));
   s += "\n";
   for (const auto& row : rows_) {
-    for (size_t c = 0; c < row.size(); c++) s += (c ? "," : "") + csv_cell(row[c]);
+    for (size_t c = 0; c < row.size(); c++) s.append(c ? "," : "").append(csv_cell(row[c]));
     s += "\n";
   }
   return s;

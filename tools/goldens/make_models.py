@@ -30,6 +30,7 @@ PROMPT_TOKENS = (3, 40, 97, 230)  # the last is far beyond windows and original 
 FORCED_TOKENS = 48
 CONTEXT = 512
 LOGIT_GAIN = 2.5  # standard deviation of the logits, in nats
+TEXT_SEED = 6000  # of a dozen, the one with the fewest near-ties between the two best: which of them leads says nothing
 
 # Byte-level BPE beyond the 256 bytes; _ is the space.
 MERGES = (
@@ -225,7 +226,7 @@ def make_goldens(folder):
     models = []
     for name, m in MODELS.items():
         path = folder / f"{name}.gguf"
-        cases, draws = [], Draws(1000 + m["seed"])
+        cases, draws = [], Draws(TEXT_SEED + m["seed"])
         with oracle.Oracle(path, CONTEXT) as o:
             for n in PROMPT_TOKENS:
                 ids = draws.integers(o.vocab - 1, n + FORCED_TOKENS).tolist()
