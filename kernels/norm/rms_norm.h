@@ -1,5 +1,5 @@
-// Strategy: one vector in 16 running sums. Also norm-in: the stage in front of a projection that normalizes and quantizes its
-// input inside the group that uses it.
+// Strategy: one vector in 16 running sums. It is also the norm-in stage in front of a projection: whoever uses the vector
+// computes its norm, instead of waiting for somebody else's.
 #pragma once
 
 fn rms_norm(const NormParams& p) -> void {
@@ -13,18 +13,5 @@ fn rms_norm(const NormParams& p) -> void {
     wide y = times(load_wide(Float32{}, (const u8*)(p.x + i)), inverse);
     if (p.weight) y = times(y, load_wide(Float32{}, (const u8*)(p.weight + i)));
     store_wide(p.y + i, y);
-  }
-}
-
-// Int8 codes per 32 values: scale = max |x| / 127, code = x / scale rounded to the nearest. Sums are of codes, not of x: with
-// the float sum a minimum's error would be 2.3–2.6 times as large.
-fn quantize_activations(const float* x, int n, i8* codes, float* scales, i16* sums) -> void {
-  for (int i = 0; i < n; i += 32) {
-    wide a = load_wide(Float32{}, (const u8*)(x + i)), b = load_wide(Float32{}, (const u8*)(x + i + 16));
-    float most = largest(larger(magnitude(a), magnitude(b)));
-    wide inverse = wide_splat(most > 0 ? 127.0f / most : 0.0f);
-    scales[i / 32] = most / 127.0f;
-    sums[i / 16] = (i16)store_codes(codes + i, times(a, inverse));
-    sums[i / 16 + 1] = (i16)store_codes(codes + i + 16, times(b, inverse));
   }
 }

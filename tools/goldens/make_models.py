@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes small models with seeded weights, and with --goldens what llama.cpp says of them (tests/oracle/golden/synthetic.json).
 
-    python tools/goldens/make_models.py [--out DIR] [--goldens] [--force]
+    python tools/goldens/make_models.py [--out DIR] [--goldens]
 
 They reach what the real models do not: QKV bias, tied and separate heads, rope scaling (linear, llama3, yarn), a sliding window
 that is shorter than the text. DIR: $INGOT_CACHE/models/synthetic or .cache/models/synthetic. The bytes are the same on every
@@ -257,12 +257,14 @@ def main():
             continue
         part = path.with_suffix(f".{os.getpid()}.part")
         write_model(part, name, m)
-        part.replace(path)
-        if not arguments.goldens and sha256(path) != pinned.get(name):
+        digest = sha256(part)
+        if not arguments.goldens and digest != pinned.get(name):
+            part.unlink()
             sys.exit(
-                f"[goldens] {path.name} differs from the one that the goldens speak of; got sha256 {sha256(path)}; "
+                f"[goldens] {path.name} differs from the one that the goldens speak of; got sha256 {digest}; "
                 f"expected {pinned.get(name)}; after a wanted change run this script with --goldens"
             )
+        part.replace(path)
     if arguments.goldens:
         make_goldens(arguments.out)
 

@@ -115,13 +115,17 @@ class Oracle:
         """Forgets every token."""
         _lib.llama_memory_clear(_lib.llama_get_memory(self._context), True)
 
-    def append(self, ids):
-        """Log-probabilities (vocab) of the token after `ids`, which come after the tokens so far."""
+    def decode(self, ids):
+        """Runs `ids` after the tokens so far; the scores (vocab) of the token after them, as the library holds them."""
         tokens = (ctypes.c_int32 * len(ids))(*ids)
         code = _lib.llama_decode(self._context, _lib.llama_batch_get_one(ctypes.cast(tokens, ctypes.c_void_p), len(ids)))
         if code != 0:
             raise RuntimeError(f"[oracle] llama_decode of {len(ids)} tokens; got {code}; expected 0")
-        logits = np.ctypeslib.as_array(_lib.llama_get_logits_ith(self._context, -1), (self.vocab,)).astype(np.float64)
+        return np.ctypeslib.as_array(_lib.llama_get_logits_ith(self._context, -1), (self.vocab,))
+
+    def append(self, ids):
+        """Log-probabilities (vocab) of the token after `ids`, which come after the tokens so far."""
+        logits = self.decode(ids).astype(np.float64)
         logits -= logits.max()
         return logits - np.log(np.exp(logits).sum())
 

@@ -3,6 +3,7 @@
 #include "gemv/rows_interleaved.h"
 #include "gemv/rows_from_file.h"
 #include "gemv/plain.h"
+#include "embed/decode_row.h"
 
 template <class F> void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
   typedef resident<F, lane_rows> L;
@@ -12,10 +13,7 @@ template <class F> void pack_row_group(const u8* from, i64 row_bytes, int rows, 
   }
 }
 
-template <class F> void decode_row(const u8* row, i64 cols, float* to) {
-  for (i64 b = 0; b < cols / F::block; b++)
-    for (int i = 0; i < F::block; i++) to[b * F::block + i] = decode<F>(view{row + b * F::block_bytes}, i);
-}
+template <class F> void embed_row(const u8* row, i64 cols, float* to) { decode_row<F>(row, cols, to); }
 
 template <class F> float plain(const u8* row, i64 cols, const i8* x, const float* scales) { return gemv_plain<F>(row, cols, x, scales); }
 
@@ -33,7 +31,7 @@ template <class F> constexpr FormatKernels format_kernels(const char* name) {
     k.resident = rows_interleaved<F>;
   }
   k.from_file = rows_from_file<F>;
-  k.decode_row = decode_row<F>;
+  k.decode_row = embed_row<F>;
   if constexpr (facts<F>::integers) k.plain = plain<F>;
   return k;
 }

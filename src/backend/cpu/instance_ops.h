@@ -1,7 +1,8 @@
 // Body of a generated kernel instance: the ops that know no format, in the lane vocabulary that was included before.
 #pragma once
-#include "dialect/wide_math.h"
+#include "backend/cpu/lanes/math.h"
 #include "norm/rms_norm.h"
+#include "gemv/quantize_in.h"
 #include "rope/rotate.h"
 #include "attend/streaming.h"
 

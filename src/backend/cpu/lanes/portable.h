@@ -184,7 +184,7 @@ fn fma(wide a, wide b, wide c) {
   return c;
 }
 fn larger(wide a, wide b) {
-  for (int i = 0; i < 16; i++) a.v[i / 4][i % 4] = a.v[i / 4][i % 4] > b.v[i / 4][i % 4] ? a.v[i / 4][i % 4] : b.v[i / 4][i % 4];
+  for (int i = 0; i < 4; i++) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
   return a;
 }
 fn magnitude(wide a) {
