@@ -26,7 +26,7 @@ struct ints { i32x4 v[2]; };
 struct floats { f32x4 v[2]; };
 
 fn load_bytes(const u8* p) {
-  bytes r;
+  bytes r = {};
   __builtin_memcpy(&r, p, 32);
   return r;
 }
@@ -45,7 +45,7 @@ fn merge(bytes a, bytes b) {
 }
 // Sixteen entries, repeated.
 fn load_table(const u8* sixteen) {
-  bytes r;
+  bytes r = {};
   for (u8x16& half : r.v) __builtin_memcpy(&half, sixteen, 16);
   return r;
 }
@@ -66,7 +66,7 @@ fn plus(ints a, ints b) { return ints{{a.v[0] + b.v[0], a.v[1] + b.v[1]}}; }
 fn minus(ints a, ints b) { return ints{{a.v[0] - b.v[0], a.v[1] - b.v[1]}}; }
 fn times(ints a, ints b) { return ints{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
 fn load_small_ints(const u8* p) {
-  ints r;
+  ints r = {};
   for (int i = 0; i < lane_rows; i++) r.v[i / 4][i % 4] = i8(p[i]);
   return r;
 }
@@ -79,7 +79,7 @@ fn fma(f32x4 a, f32x4 b, f32x4 c) {
 }
 fn fma(floats a, floats b, floats c) { return floats{{fma(a.v[0], b.v[0], c.v[0]), fma(a.v[1], b.v[1], c.v[1])}}; }
 template <class Number> fn load_numbers(Number, const u8* p) {
-  floats r;
+  floats r = {};
   for (int i = 0; i < lane_rows; i++) {
     u32 bits = 0;
     __builtin_memcpy(&bits, p + i * Number::storage_bytes, Number::storage_bytes);
@@ -130,17 +130,17 @@ fn wide_splat(float x) {
   return wide{{all, all, all, all}};
 }
 fn load_wide(Float32, const u8* p) {
-  wide r;
+  wide r = {};
   __builtin_memcpy(&r, p, 64);
   return r;
 }
 fn load_wide(Float16, const u8* p) {
-  wide r;
+  wide r = {};
   for (int i = 0; i < 16; i++) r.v[i / 4][i % 4] = half_to_float(p[2 * i] | p[2 * i + 1] << 8);
   return r;
 }
 fn load_wide(BFloat16, const u8* p) {
-  wide r;
+  wide r = {};
   for (int i = 0; i < 16; i++) r.v[i / 4][i % 4] = float_of(u32(p[2 * i] | p[2 * i + 1] << 8) << 16);
   return r;
 }
