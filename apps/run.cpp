@@ -81,7 +81,7 @@ bool read_prompt(Session& session, Answer& made, const InterruptWatch& watch) {
 
 /// Chooses tokens until there is a reason to stop, and returns it. The token that ends a text is not part of the answer.
 std::string write_on(const Run& run, const Model& model, Session& session, const InterruptWatch& watch, TextStream& stream, Answer& made) {
-  const int context = model.explain().context;
+  const int context = session.context();
   for (;;) {
     if (made.n_tokens == run.most_tokens) return "length";
     if (watch.noted()) return "interrupted";

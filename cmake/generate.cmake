@@ -96,13 +96,17 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # gcc's own AVX-512 headers trip its w
 endif()
 
 function(ingot_cpu_instances target)
+  set(optimization -O3)
+  if(INGOT_SANITIZE)  # instrumented kernels take minutes to compile at -O3
+    set(optimization -O1)
+  endif()
   set(tables "")
   set(list "")
   foreach(isa ${INGOT_ISAS})
     set(names "")
     set(declarations "")
-    foreach(name ${INGOT_FORMAT_NAMES} ops)
-      if(name STREQUAL ops)
+    foreach(name ${INGOT_FORMAT_NAMES} .ops)  # no format can be called .ops
+      if(name STREQUAL .ops)
         set(body "#include \"backend/cpu/instance_ops.h\"
 }
 extern const OpKernels op_kernels;
@@ -128,7 +132,7 @@ namespace {
 @body@
 }  // namespace ingot::cpu::@isa@
 ")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-O3;${isa_flags_${isa}}")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${optimization};${isa_flags_${isa}}")
       target_sources(${target} PRIVATE ${source})
     endforeach()
     list(JOIN names ", " names)

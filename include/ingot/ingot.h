@@ -200,7 +200,7 @@ class Session {
   /// Runs `tokens` through the model, `chunk` at a time (0: the model's max_batch; the result does not depend on it).
   /// After it, `logits()` are those of the last token. Errors: token out of the vocabulary, context full.
   void append(std::span<const int32_t> tokens, int chunk = 0);
-  /// As `append`, and calls `each(i, logits)` with the logits after token i, for every i in order.
+  /// As `append`, and calls `each(i, logits)` with the logits after token i, for every i in order. `each` must not use the session.
   void append_all_logits(std::span<const int32_t> tokens, const std::function<void(size_t, std::span<const float>)>& each, int chunk = 0);
   /// Scores over the vocabulary after the last token. Valid until the next `append`.
   std::span<const float> logits() const;
@@ -210,8 +210,9 @@ class Session {
   std::vector<TokenLogprob> top(int k) const;
   /// Log-probability of `id` as the next token.
   float logprob(int32_t id) const;
-  /// Tokens held.
+  /// Tokens held, and tokens that can be held.
   int size() const;
+  int context() const;
   /// Forgets all but the first `n` tokens.
   void truncate(int n);
   /// A running append stops at the next chunk and throws Error("engine", "stopped") when `stop` returns true.
@@ -222,7 +223,7 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
-/// log-softmax of one score: logits[id] − log Σ exp(logits).
+/// log-softmax of one score: logits[id] − log Σ exp(logits). Errors: no such id.
 float log_softmax(std::span<const float> logits, int32_t id);
 
 // ---------------------------------------------------------------------------------------------------------------------

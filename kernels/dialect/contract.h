@@ -6,7 +6,7 @@
 //   facts      enum { ggml_id, block, group, code_bits, block_bytes }   weights a block, weights a scale, bits a code
 //   codes      code(b, i) -> u32                    i: weight in the block (kind vector: the i-th run of 8 weights)
 //   scales     scale(b) or scale(b, g) -> a number  a float per block or per group; left out: 1
-//              sub(b, g) -> int                     integer factor of group g; fits 8 bits
+//              sub(b, g) -> int                     integer factor of group g, −128 … 127
 //              min(b) or min(b, g), sub_min(b, g)   the same for an added minimum
 //              unit() -> float                      a power of two on every scale
 // and means

@@ -12,7 +12,7 @@
 
 // Input vectors of a batch, as the norm-in / quantize-in stage leaves them. K: columns of the matrix, a multiple of 32.
 struct Activations {
-  const i8* codes;      // (tokens, K)       x ≈ code · scale, codes in −127…127; null when no integer kernel reads them
+  const i8* codes;      // (tokens, K)       x ≈ code · scale, codes in −127…127
   const float* scales;  // (tokens, K / 32)
   const i16* sums;      // (tokens, K / 16)  Σ of 16 codes
   const float* values;  // (tokens, K)       the vectors themselves, for floating formats

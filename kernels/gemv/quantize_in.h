@@ -7,7 +7,15 @@ fn quantize_activations(const float* x, int n, i8* codes, float* scales, i16* su
   for (int i = 0; i < n; i += 32) {
     wide a = load_wide(Float32{}, (const u8*)(x + i)), b = load_wide(Float32{}, (const u8*)(x + i + 16));
     float most = largest(larger(magnitude(a), magnitude(b)));
-    wide inverse = wide_splat(most > 0 ? 127.0f / most : 0.0f);
+    float unsound = sum(plus(times(a, wide_splat(0.0f)), times(b, wide_splat(0.0f))));  // NaN if any value is not finite
+    if (unsound != 0.0f || most < 1e-30f) {  // all codes 0; the scale carries a NaN on, and drops what is too small to divide by
+      wide zero = wide_splat(0.0f);
+      scales[i / 32] = unsound;
+      sums[i / 16] = (i16)store_codes(codes + i, zero);
+      sums[i / 16 + 1] = (i16)store_codes(codes + i + 16, zero);
+      continue;
+    }
+    wide inverse = wide_splat(127.0f / most);
     scales[i / 32] = most / 127.0f;
     sums[i / 16] = (i16)store_codes(codes + i, times(a, inverse));
     sums[i / 16 + 1] = (i16)store_codes(codes + i + 16, times(b, inverse));

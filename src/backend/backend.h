@@ -72,10 +72,10 @@ class Backend {
   virtual const char* name() const = 0;
   virtual Device device() const = 0;
   virtual FormatChoice choose(const quant::Format& format) const = 0;
-  /// Decides layouts, strategies and sizes without touching a weight. Errors: unknown instruction set.
+  /// Decides layouts, strategies and sizes without touching a weight. Errors: unknown instruction set, shapes that the device's
+  /// kernels cannot run, a slow step under strict_kernels.
   virtual Choices choose(const Plan& plan, const Options& options) const = 0;
-  /// As `choose`, and lays out the weights. The plan's mapped file must outlive the program. Errors: not enough memory, a slow
-  /// step under strict_kernels.
+  /// As `choose`, and lays out the weights. The plan's mapped file must outlive the program. Errors: those of `choose`, no memory.
   virtual std::unique_ptr<Program> cast(Plan plan, const Options& options) const = 0;
   /// Bytes per second that `threads` threads read.
   virtual double read_bandwidth(int threads) const = 0;

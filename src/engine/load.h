@@ -23,7 +23,7 @@ struct Model::State {
   ModelInfo info;
   std::shared_ptr<const Tokenizer::State> tokenizer_state;
   Tokenizer tokenizer{nullptr};
-  std::unique_ptr<backend::Program> program;  // last: it reads the file and the plan's vectors
+  std::unique_ptr<backend::Program> program;  // after `file`, which it reads
 };
 
 namespace engine {

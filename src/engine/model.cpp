@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 
 #include "engine/backends.h"
 #include "engine/load.h"
@@ -64,6 +65,10 @@ PlanInfo with_bandwidth(PlanInfo info, double bandwidth) {
   return info;
 }
 
+Error no_memory(const PlanInfo& plan) {
+  return Error("engine", "not enough memory to run the model", "", fmt::format("{} MiB for weights and scratch", (plan.resident_bytes + plan.scratch_bytes) >> 20), "use smaller batches or a smaller model");
+}
+
 ModelInfo model_info(const container::Gguf& file, const foundry::Blueprint& b) {
   ModelInfo info;
   info.architecture = b.architecture;
@@ -92,7 +97,11 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   state->plan = engine::make_plan(blueprint, options);
   state->explained = engine::describe(state->plan, backend.choose(state->plan, backend_options), backend.name());
   state->info = engine::model_info(state->file, blueprint);
-  state->program = backend.cast(state->plan, backend_options);
+  try {
+    state->program = backend.cast(state->plan, backend_options);
+  } catch (const std::bad_alloc&) {
+    throw engine::no_memory(state->explained);
+  }
   state->info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return Model(std::move(state));
 }
@@ -107,9 +116,6 @@ PlanInfo explain(const std::string& path, const LoadOptions& options, double ban
   const backend::Backend& backend = engine::find_backend(options.device);
   backend::Plan plan = engine::make_plan(blueprint, options);
   PlanInfo info = engine::describe(plan, backend.choose(plan, engine::backend_options(options)), backend.name());
-  if (options.strict_kernels)
-    for (const StepInfo& s : info.steps)
-      if (s.slow) throw Error("engine", s.name + " would run without a fast kernel", s.formats.front(), "a format with a fast kernel", "leave out strict kernels or requantize the tensor");
   return engine::with_bandwidth(std::move(info), bandwidth);
 }
 

@@ -7,6 +7,7 @@
 namespace ingot {
 
 float log_softmax(std::span<const float> logits, int32_t id) {
+  if (id < 0 || static_cast<size_t>(id) >= logits.size()) throw Error("engine", "no score of that token", std::to_string(id), "an id below " + std::to_string(logits.size()));
   float most = *std::max_element(logits.begin(), logits.end());
   double total = 0;
   for (float x : logits) total += std::exp(double(x) - most);
@@ -55,6 +56,7 @@ int32_t Sampler::sample(std::span<const float> logits, const SamplingOptions& op
     if (std::isnan(logits[i])) throw Error("engine", "the model's output is not a number", "NaN", "", "the model file is damaged or not supported");
     if (logits[i] > logits[best]) best = i;
   }
+  if (std::isinf(logits[best])) throw Error("engine", "the model's output is infinite", "", "", "the model file is damaged or not supported");
   if (options.temperature == 0) return static_cast<int32_t>(best);
 
   auto better = [](const Candidate& a, const Candidate& b) { return a.score != b.score ? a.score > b.score : a.id < b.id; };

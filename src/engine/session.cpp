@@ -62,16 +62,17 @@ void Session::append_all_logits(std::span<const int32_t> tokens, const std::func
   size_t vocab = s.logits.size(), step = std::min(backend::max_head_batch, s.model->plan.max_batch);
   if (chunk > 0) step = std::min(step, static_cast<size_t>(chunk));
   s.all_logits.resize(step * vocab);
+  s.has_logits = s.has_logits && tokens.empty();  // until the last token's are in place, whatever `each` throws
   for (size_t i = 0; i < tokens.size(); i += step) {
     s.check_stop();
     auto part = tokens.subspan(i, std::min(step, tokens.size() - i));
     std::span<float> logits(s.all_logits.data(), part.size() * vocab);
     s.model->program->run(*s.cache, part, s.size, logits);
     s.size += static_cast<int>(part.size());
-    for (size_t k = 0; k < part.size(); k++) each(i + k, logits.subspan(k * vocab, vocab));
     std::ranges::copy(logits.last(vocab), s.logits.begin());
-    s.has_logits = true;
+    for (size_t k = 0; k < part.size(); k++) each(i + k, logits.subspan(k * vocab, vocab));
   }
+  s.has_logits = s.has_logits || !tokens.empty();
 }
 
 std::span<const float> Session::logits() const {
@@ -96,6 +97,7 @@ float Session::logprob(int32_t id) const {
 }
 
 int Session::size() const { return state_->size; }
+int Session::context() const { return state_->model->plan.context; }
 
 void Session::truncate(int n) {
   if (n < 0 || n > state_->size) throw Error("engine", "cannot keep that many tokens", std::to_string(n), fmt::format("0 … {}", state_->size));

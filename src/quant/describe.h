@@ -36,7 +36,7 @@ template <class F> constexpr void check() {
   static_assert(F::block > 0 && F::block_bytes > 0 && F::group > 0, "a format states block, group and block_bytes");
   static_assert(F::block % F::group == 0, "a block is a whole number of groups");
   static_assert(facts<F>::floating || F::block % 32 == 0, "a block of codes is a multiple of 32 weights");
-  static_assert(facts<F>::floating || F::group % 16 == 0, "a group is a multiple of 16 weights");
+  static_assert(facts<F>::floating || F::group == 16 || F::group % 32 == 0, "a group has 16 weights or a multiple of 32");
   static_assert(F::code_bits > 0 && F::code_bits <= 32, "a code has 1 to 32 bits");
   static_assert(!facts<F>::affine || F::code_bits <= 8, "an affine code has at most 8 bits");
   static_assert(!facts<F>::table || F::code_bits <= 4, "a table has at most 16 values");

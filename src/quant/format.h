@@ -31,7 +31,7 @@ struct Format {
   uint64_t row_bytes(uint64_t n) const { return n / block * block_bytes; }
 };
 
-/// All formats, by space and id.
+/// All formats, by name.
 std::span<const Format> formats();
 /// The format with this number in `space`; null when unknown.
 const Format* find_format(std::string_view space, uint32_t id);

@@ -166,8 +166,34 @@ TEST_F(OnSmallModel, RefusesWhatDoesNotFit) {
   o.device = "abacus";
   EXPECT_THROW(Model::load(path_, o), Error);
   o = {};
+  o.threads = -3;
+  EXPECT_THROW(Model::load(path_, o), Error);
+  EXPECT_THROW(log_softmax({}, 0), Error);
+  o = {};
   o.context = 1 << 30;
   EXPECT_THROW(Model::load(path_, o), Error);
+}
+
+TEST_F(OnSmallModel, StrictKernelsRefuseTheFileLayout) {
+  LoadOptions o;
+  o.strict_kernels = true;
+  EXPECT_NO_THROW(explain(path_, o));
+  o.repack = false;
+  EXPECT_THROW(explain(path_, o), Error);
+  EXPECT_THROW(Model::load(path_, o), Error);
+  o.strict_kernels = false;
+  int slow = 0;
+  for (const StepInfo& s : explain(path_, o).steps) slow += s.slow;
+  EXPECT_EQ(slow, 30 * 4 + 1);  // every projection and the head
+}
+
+TEST_F(OnSmallModel, ACallbackThatThrowsLeavesNoOldLogits) {
+  Model model = load();
+  Session s(model);
+  s.append(tokens(3));
+  EXPECT_ANY_THROW(s.append_all_logits(tokens(3), [](size_t, std::span<const float>) { throw std::runtime_error("enough"); }));
+  EXPECT_EQ(s.size(), 6);
+  EXPECT_THROW(s.logits(), Error);
 }
 
 TEST_F(OnSmallModel, StopsBetweenChunks) {

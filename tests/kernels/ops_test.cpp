@@ -75,6 +75,26 @@ TEST(Quantize, CodesScalesAndSums) {
   }
 }
 
+// What cannot be rounded to codes: nothing there, too small to divide by, not a number.
+TEST(Quantize, ChunksThatHaveNoScale) {
+  for (float odd : {0.0f, 1e-38f, -1e-40f, 3e-31f, INFINITY, -INFINITY, NAN}) {
+    std::vector<float> x(64, 1.0f);
+    std::fill_n(x.begin(), 32, 0.0f);
+    x[7] = odd;
+    same_everywhere([&](const Isa& isa) {
+      std::vector<i8> codes(64, 99);
+      std::vector<float> scales(2);
+      std::vector<i16> sums(4, 99);
+      isa.ops->quantize(x.data(), 64, codes.data(), scales.data(), sums.data());
+      for (int i = 0; i < 32; i++) EXPECT_EQ(codes[i], 0) << odd;
+      EXPECT_EQ(sums[0], 0);
+      EXPECT_EQ(std::isfinite(scales[0]), std::isfinite(odd)) << odd;
+      EXPECT_EQ(codes[40], 127);
+      return codes;
+    });
+  }
+}
+
 TEST(Rope, NearThePlainTwinInBothPairings) {
   for (int halves : {0, 1})
     for (int dims : {32, 64, 80}) {

@@ -1,23 +1,26 @@
 #include "backend/cpu/bandwidth.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 
-#include "backend/cpu/layout.h"
 #include "backend/cpu/pool.h"
+#include "backend/cpu/region.h"
 
 namespace ingot::cpu {
 
 namespace {
 
-constexpr uint64_t probe_bytes = 256 << 20;
+// Well beyond the last cache, or it would be the cache that is measured.
+uint64_t probe_bytes() { return std::max<int64_t>(256 << 20, 4 * int64_t(sysconf(_SC_LEVEL3_CACHE_SIZE))); }
 constexpr int passes = 5;
 
 typedef uint64_t Line __attribute__((vector_size(64), aligned(64)));
 
 // Reads [p, p + bytes) as `streams` streams side by side; the xor keeps the loads alive.
-uint64_t read(const u8* p, uint64_t bytes, int streams) {
+uint64_t read(const unsigned char* p, uint64_t bytes, int streams) {
   Line a[4] = {};
   uint64_t each = bytes / streams / 64 * 64;
   for (uint64_t i = 0; i < each; i += 64)
@@ -26,18 +29,19 @@ uint64_t read(const u8* p, uint64_t bytes, int streams) {
   return x[0] ^ x[1] ^ x[2] ^ x[3] ^ x[4] ^ x[5] ^ x[6] ^ x[7];
 }
 
-template <int streams> uint64_t read_streams(const u8* p, uint64_t bytes) { return read(p, bytes, streams); }
+template <int streams> uint64_t read_streams(const unsigned char* p, uint64_t bytes) { return read(p, bytes, streams); }
 
 }  // namespace
 
 double read_bandwidth(int threads) {
   Pool pool(threads > 0 ? threads : usable_cores());
-  Region region(probe_bytes);
-  uint64_t part = probe_bytes / pool.threads() / 4096 * 4096;
+  uint64_t bytes = probe_bytes();
+  Region region(bytes, "measuring the memory", "close other programs");
+  uint64_t part = bytes / pool.threads() / 4096 * 4096;
   pool.run([&](Worker& w) { std::memset(region.data() + w.index * part, 1, part); });
   double best = 0;
   std::atomic<uint64_t> sink{0};
-  uint64_t (*const variants[])(const u8*, uint64_t) = {read_streams<1>, read_streams<2>, read_streams<4>};
+  uint64_t (*const variants[])(const unsigned char*, uint64_t) = {read_streams<1>, read_streams<2>, read_streams<4>};
   for (auto variant : variants)
     for (int pass = 0; pass < passes; pass++) {
       auto start = std::chrono::steady_clock::now();

@@ -10,6 +10,7 @@
 #include "backend/cpu/bandwidth.h"
 #include "backend/cpu/layout.h"
 #include "backend/cpu/program.h"
+#include "ingot/error.h"
 
 namespace ingot::cpu {
 
@@ -42,6 +43,18 @@ void describe_projection(const backend::Step& step, const Isa& isa, const backen
   choice.layout = join(layouts);
 }
 
+// What the kernels need of a plan, and what strict kernels refuse.
+void check(const backend::Plan& plan, const Isa& isa, const backend::Options& options) {
+  if (options.threads < 0) throw Error("cpu", "the number of threads is negative", std::to_string(options.threads), "0 or more");
+  if (plan.head_size % 16 || plan.head_size > attend_max_head_size)
+    throw Error("cpu", "attention cannot run this head size", std::to_string(plan.head_size), fmt::format("a multiple of 16, at most {}", int(attend_max_head_size)));
+  if (plan.hidden % 32 || plan.ffn % 32) throw Error("cpu", "the model's widths do not fit the kernels", fmt::format("{} and {}", plan.hidden, plan.ffn), "multiples of 32");
+  for (const backend::Step& step : plan.steps)
+    for (const backend::Segment& s : step.segments)
+      if (options.strict_kernels && step.kind != backend::StepKind::embed && place(s.matrix, isa, options.repack).slow())
+        throw Error("cpu", s.matrix.name + " would run without a fast kernel", s.matrix.format->name, "a format with a resident layout", "leave out strict kernels or requantize the tensor");
+}
+
 class CpuBackend : public backend::Backend {
  public:
   const char* name() const override { return "cpu"; }
@@ -57,13 +70,14 @@ class CpuBackend : public backend::Backend {
 
   backend::FormatChoice choose(const quant::Format& format) const override {
     const FormatKernels& k = *find_isa("").formats[&format - quant::formats().data()];
-    backend::FormatChoice choice{class_name(k), 0, k.slow && !k.lane_rows};
+    backend::FormatChoice choice{class_name(k), 0, !k.direct && !k.lane_rows};
     if (k.lane_rows) choice.resident_bits = 8.0 * k.tile_bytes / k.lane_rows / format.block;
     return choice;
   }
 
   backend::Choices choose(const backend::Plan& plan, const backend::Options& options) const override {
     const Isa& isa = find_isa(options.isa);
+    check(plan, isa, options);
     backend::Choices choices{isa.name, options.threads > 0 ? options.threads : usable_cores(), 0, 0, 0, {}};
     std::set<const void*> counted;
     for (const backend::Step& step : plan.steps) {
@@ -80,13 +94,13 @@ class CpuBackend : public backend::Backend {
       }
       choices.steps.push_back(std::move(choice));
     }
-    uint64_t width = uint64_t(2) * plan.hidden + plan.ffn + uint64_t(2) * plan.heads * plan.head_size + uint64_t(2) * plan.kv_heads * plan.head_size;
-    choices.scratch_bytes = plan.max_batch * width * sizeof(float);
+    choices.scratch_bytes = scratch_bytes(plan, choices.threads);
     choices.kv_bytes_per_token = uint64_t(2) * plan.layers * plan.kv_heads * plan.head_size * sizeof(u16);
     return choices;
   }
 
   std::unique_ptr<backend::Program> cast(backend::Plan plan, const backend::Options& options) const override {
+    check(plan, find_isa(options.isa), options);
     return std::make_unique<CpuProgram>(std::move(plan), options);
   }
 

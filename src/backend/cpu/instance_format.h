@@ -23,7 +23,7 @@ template <class F> constexpr FormatKernels format_kernels(const char* name) {
   k.class_bits = F::code_bits;
   k.class_kind = facts<F>::affine ? "affine" : facts<F>::table ? "table" : facts<F>::vector ? "vector" : "float";
   k.reads_codes = facts<F>::integers;
-  k.slow = facts<F>::floating && !((int)F::block == 1 && !facts<F>::scaled);
+  k.direct = facts<F>::floating && (int)F::block == 1 && !facts<F>::scaled;
   if constexpr (resident<F, lane_rows>::exists) {
     k.lane_rows = lane_rows;
     k.tile_bytes = resident<F, lane_rows>::tile_bytes;

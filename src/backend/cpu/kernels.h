@@ -28,7 +28,7 @@ struct FormatKernels {
   int class_bits;     ///< code bits of its class
   const char* class_kind;  ///< "affine", "table", "vector", "float"
   bool reads_codes;   ///< wants int8 activations; otherwise floats
-  bool slow;          ///< from the file it decodes weight by weight
+  bool direct;        ///< numbers of the file that the machine reads as they are: needs no other layout
   /// One row group: `rows` file rows of `row_bytes` at `from`, `cols` weights each, into cols / block tiles at `to`.
   void (*pack)(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to);
   void (*resident)(const GemvParams&);

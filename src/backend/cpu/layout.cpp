@@ -1,7 +1,8 @@
 #include "backend/cpu/layout.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
+
+#include <algorithm>
 
 #include "ingot/error.h"
 
@@ -37,24 +38,6 @@ uint64_t Placement::resident_bytes(const backend::Matrix& m) const {
   if (!resident) return 0;
   uint64_t groups = (m.rows + kernels->lane_rows - 1) / kernels->lane_rows;
   return groups * (m.cols / m.format->block) * kernels->tile_bytes;
-}
-
-namespace {
-constexpr uint64_t huge_page = 2 << 20;
-}
-
-Region::Region(uint64_t bytes) : bytes_(bytes + 2 * huge_page) {
-  mapped_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapped_ == MAP_FAILED) {
-    mapped_ = nullptr;
-    throw Error("cpu", "no memory for the weights", "", fmt::format("{} MiB free", bytes >> 20), "close other programs or use a smaller model");
-  }
-  data_ = reinterpret_cast<u8*>((reinterpret_cast<uintptr_t>(mapped_) + huge_page - 1) & ~(huge_page - 1));
-  madvise(data_, bytes, MADV_HUGEPAGE);  // advice: refusal only costs speed
-}
-
-Region::~Region() {
-  if (mapped_) munmap(mapped_, bytes_);
 }
 
 void pack(const backend::Matrix& m, const FormatKernels& kernels, u8* to, Worker& worker) {

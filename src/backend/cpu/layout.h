@@ -1,7 +1,6 @@
-// Where a program's weights are: which kernels read each matrix, and the one region of memory that holds all resident copies.
+// Where a program's weights are: which kernels read each matrix, and in which layout.
 #pragma once
-#include <functional>
-#include <vector>
+#include <string>
 
 #include "backend/backend.h"
 #include "backend/cpu/kernels.h"
@@ -13,7 +12,8 @@ namespace ingot::cpu {
 struct Placement {
   const FormatKernels* kernels = nullptr;
   bool resident = false;  ///< packed into row groups; otherwise read from the file
-  bool slow() const { return !resident && kernels->slow; }
+  /// Unpacked from the file row by row, each time it is read.
+  bool slow() const { return !resident && !kernels->direct; }
   uint64_t resident_bytes(const backend::Matrix& m) const;
   auto run() const { return resident ? kernels->resident : kernels->from_file; }
 };
@@ -23,21 +23,6 @@ const Isa& find_isa(const std::string& name);
 Placement place(const backend::Matrix& matrix, const Isa& isa, bool repack);
 /// The class whose kernels run a format, in words: "u4 affine".
 std::string class_name(const FormatKernels& kernels);
-
-/// Anonymous memory in huge pages where the system has them, zero at first.
-class Region {
- public:
-  explicit Region(uint64_t bytes);
-  ~Region();
-  Region(const Region&) = delete;
-  Region& operator=(const Region&) = delete;
-  u8* data() const { return data_; }
-
- private:
-  void* mapped_ = nullptr;
-  u8* data_ = nullptr;
-  uint64_t bytes_;
-};
 
 /// Packs `matrix` into `to` (resident_bytes of it); called by all workers of a run, each packs its part.
 void pack(const backend::Matrix& matrix, const FormatKernels& kernels, u8* to, Worker& worker);

@@ -3,6 +3,9 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <system_error>
+
+#include "ingot/error.h"
 
 namespace ingot::cpu {
 
@@ -28,10 +31,18 @@ int usable_cores() {
 }
 
 Pool::Pool(int threads) : count_(std::max(1, threads)) {
-  for (int i = 1; i < count_; i++) threads_.emplace_back([this, i] { serve(i); });
+  try {
+    for (int i = 1; i < count_; i++) threads_.emplace_back([this, i] { serve(i); });
+  } catch (const std::system_error&) {
+    size_t started = threads_.size() + 1;
+    stop();
+    throw Error("cpu", "the system starts no more threads", std::to_string(started), std::to_string(count_), "ask for fewer threads");
+  }
 }
 
-Pool::~Pool() {
+Pool::~Pool() { stop(); }
+
+void Pool::stop() {
   stop_ = true;
   start_.fetch_add(1, std::memory_order_release);
   start_.notify_all();

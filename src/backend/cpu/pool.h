@@ -2,7 +2,8 @@
 // an idle pool uses no processor time and more threads than cores do not collapse.
 #pragma once
 #include <atomic>
-#include <memory>
+#include <cstdint>
+#include <type_traits>
 #include <thread>
 #include <vector>
 
@@ -23,7 +24,7 @@ struct Worker {
 
 class Pool {
  public:
-  /// `threads` ≥ 1, the calling thread included.
+  /// `threads` ≥ 1, the calling thread included. Errors: the system starts no more threads.
   explicit Pool(int threads);
   ~Pool();
   int threads() const { return count_; }
@@ -38,6 +39,7 @@ class Pool {
   using Call = void (*)(void* object, Worker& worker);
   void run_erased(Call call, void* object);
   void serve(int index);
+  void stop();
   /// Waits until `word` differs from `old`.
   static void wait(const std::atomic<uint32_t>& word, uint32_t old);
 

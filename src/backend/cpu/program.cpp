@@ -24,7 +24,11 @@ static_assert(gemv_max_rows % unit_rows == 0);
 CpuCache::CpuCache(const backend::Plan& plan)
     : kv_heads_(plan.kv_heads),
       head_elems_(int64_t(plan.context) * plan.head_size),
-      region_(uint64_t(2) * plan.layers * plan.kv_heads * head_elems_ * sizeof(u16)) {}
+      region_(uint64_t(2) * plan.layers * plan.kv_heads * head_elems_ * sizeof(u16), "keys and values", "ask for a shorter context") {}
+
+int64_t ActivationRoom::bytes(int64_t tokens, int64_t cols) {
+  return tokens * (cols * (sizeof(i8) + sizeof(float)) + cols / 32 * sizeof(float) + cols / 16 * sizeof(i16));
+}
 
 void ActivationRoom::size(int64_t tokens, int64_t cols) {
   codes.resize(tokens * cols);
@@ -33,7 +37,10 @@ void ActivationRoom::size(int64_t tokens, int64_t cols) {
   values.resize(tokens * cols);
 }
 
-int64_t CpuProgram::width(Buffer buffer) const {
+namespace {
+
+// Floats that a buffer holds for one token.
+int64_t width(const backend::Plan& plan_, Buffer buffer) {
   switch (buffer) {
     case Buffer::residual: return plan_.hidden;
     case Buffer::query: return int64_t(plan_.heads) * plan_.head_size;
@@ -47,7 +54,24 @@ int64_t CpuProgram::width(Buffer buffer) const {
   return 0;
 }
 
-float* CpuProgram::at(Buffer buffer, int64_t token) const { return buffers_[static_cast<size_t>(buffer)].data() + token * width(buffer); }
+// Widest input of a projection.
+int64_t most_cols(const backend::Plan& plan) {
+  int64_t cols = 0;
+  for (const Step& step : plan.steps)
+    for (const backend::Segment& s : step.segments) cols = std::max(cols, s.matrix.cols);
+  return cols;
+}
+
+}  // namespace
+
+uint64_t scratch_bytes(const backend::Plan& plan, int threads) {
+  int64_t floats = 0;
+  for (int b = 0; b < static_cast<int>(Buffer::logits); b++) floats += plan.max_batch * width(plan, static_cast<Buffer>(b));
+  for (const backend::Rope& rope : plan.ropes) floats += int64_t(plan.max_batch) * rope.dims;
+  return floats * sizeof(float) + ActivationRoom::bytes(plan.max_batch, most_cols(plan)) + threads * ActivationRoom::bytes(1, most_cols(plan));
+}
+
+float* CpuProgram::at(Buffer buffer, int64_t token) { return buffers_[static_cast<size_t>(buffer)].data() + token * width(plan_, buffer); }
 
 CpuProgram::CpuProgram(backend::Plan plan, const backend::Options& options)
     : plan_(std::move(plan)), isa_(find_isa(options.isa)), pool_(options.threads > 0 ? options.threads : usable_cores()) {
@@ -55,22 +79,18 @@ CpuProgram::CpuProgram(backend::Plan plan, const backend::Options& options)
     Cast cast{&step, {}};
     for (const backend::Segment& s : step.segments) {
       Placement p = place(s.matrix, isa_, options.repack && step.kind != StepKind::embed);
-      if (p.slow() && options.strict_kernels && step.kind != StepKind::embed)
-        throw Error("cpu", fmt::format("{} would run without a fast kernel", s.matrix.name), s.matrix.format->name, "a format with a fast kernel", "leave out strict kernels or requantize the tensor");
       cast.parts.push_back({p.run(), reinterpret_cast<const u8*>(s.matrix.data), s.matrix.rows, s.matrix.cols, s.matrix.scale, s.bias.empty() ? nullptr : s.bias.data(), s.to});
       (p.kernels->reads_codes ? cast.codes : cast.values) = true;
     }
     steps_.push_back(std::move(cast));
   }
   buffers_.resize(static_cast<size_t>(Buffer::logits));
-  for (size_t b = 0; b < buffers_.size(); b++) buffers_[b].resize(plan_.max_batch * width(static_cast<Buffer>(b)));
+  for (size_t b = 0; b < buffers_.size(); b++) buffers_[b].resize(plan_.max_batch * width(plan_, static_cast<Buffer>(b)));
   for (const backend::Rope& rope : plan_.ropes) {
-    cosines_.emplace_back(plan_.max_batch * rope.dims / 2);
-    sines_.emplace_back(plan_.max_batch * rope.dims / 2);
+    cosines_.emplace_back(int64_t(plan_.max_batch) * rope.dims / 2);
+    sines_.emplace_back(int64_t(plan_.max_batch) * rope.dims / 2);
   }
-  int64_t cols = 0;
-  for (const Cast& cast : steps_)
-    for (const Part& part : cast.parts) cols = std::max(cols, part.cols);
+  int64_t cols = most_cols(plan_);
   shared_.size(plan_.max_batch, cols);
   own_.resize(pool_.threads());
   for (ActivationRoom& room : own_) room.size(1, cols);
@@ -94,7 +114,7 @@ void CpuProgram::lay_out(const backend::Options& options) {
       jobs.push_back({&s.matrix, p.kernels, total, p.resident_bytes(s.matrix)});
       total += (jobs.back().bytes + 63) / 64 * 64;
     }
-  resident_ = std::make_unique<Region>(total);
+  resident_ = std::make_unique<Region>(total, "the weights", "use a smaller model, or run from the file without repacking");
   uint64_t done = 0;
   for (const Job& job : jobs) {
     pool_.run([&](Worker& worker) { pack(*job.matrix, *job.kernels, resident_->data() + job.at, worker); });
@@ -160,16 +180,17 @@ void CpuProgram::embed(const Batch& batch, Worker& worker) {
 }
 
 // Prologue of a projection: norm-in and quantize-in of one vector.
-void CpuProgram::prepare_input(const Cast& cast, const float* x, int64_t cols, ActivationRoom& room, int64_t slot, bool codes, bool values) const {
+void CpuProgram::prepare_input(const Cast& cast, const float* x, int64_t cols, ActivationRoom& room, int64_t slot) const {
   float* normed = room.values.data() + slot * cols;
   const backend::Vector& norm = cast.step->norm;
   if (!norm.empty()) {
     isa_.ops->norm({x, norm.data(), static_cast<int>(cols), plan_.norm_epsilon, normed});
     x = normed;
-  } else if (values) {
+  } else if (cast.values) {
     std::copy_n(x, cols, normed);
   }
-  if (codes) isa_.ops->quantize(x, static_cast<int>(cols), room.codes.data() + slot * cols, room.scales.data() + slot * cols / 32, room.sums.data() + slot * cols / 16);
+  if (cast.codes)
+    isa_.ops->quantize(x, static_cast<int>(cols), room.codes.data() + slot * cols, room.scales.data() + slot * cols / 32, room.sums.data() + slot * cols / 16);
 }
 
 // One token: every worker prepares the input for itself (less work than a barrier). Several: the workers share that work.
@@ -178,12 +199,12 @@ void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
   int64_t first = head ? batch.first_logits : 0, tokens = static_cast<int64_t>(batch.tokens.size()) - first, cols = cast.parts.front().cols;
   ActivationRoom& room = tokens == 1 ? own_[worker.index] : shared_;
   if (tokens == 1) {
-    prepare_input(cast, at(cast.step->from, first), cols, room, 0, cast.codes, cast.values);
+    prepare_input(cast, at(cast.step->from, first), cols, room, 0);
   } else {
-    for (int64_t t = worker.begin(tokens); t < worker.end(tokens); t++) prepare_input(cast, at(cast.step->from, first + t), cols, room, t, cast.codes, cast.values);
+    for (int64_t t = worker.begin(tokens); t < worker.end(tokens); t++) prepare_input(cast, at(cast.step->from, first + t), cols, room, t);
     worker.barrier();
   }
-  Activations x{room.codes.data(), room.scales.data(), room.sums.data(), room.values.data()};
+  Activations x = room.view();
 
   int64_t units = 0;
   size_t walked = gate ? 1 : cast.parts.size();
@@ -199,9 +220,9 @@ void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
       int rows = static_cast<int>(std::min<int64_t>(gemv_max_rows, to - row));
       for (int64_t t = 0; t < tokens; t += gemv_max_tokens) {
         int n = static_cast<int>(std::min<int64_t>(gemv_max_tokens, tokens - t));
-        project_rows(cast, part, row, rows, x, t, n, y[0]);
+        project_rows(part, row, rows, x, t, n, y[0]);
         if (gate) {
-          project_rows(cast, cast.parts[1], row, rows, x, t, n, y[1]);
+          project_rows(cast.parts[1], row, rows, x, t, n, y[1]);
           auto act = plan_.activation == backend::Activation::silu ? isa_.ops->gate_silu : isa_.ops->gate_gelu_tanh;
           int padded = (rows + 15) / 16 * 16;
           for (int k = 0; k < n; k++) act(y[0] + k * gemv_max_rows, y[1] + k * gemv_max_rows, padded, y[0] + k * gemv_max_rows);
@@ -213,7 +234,7 @@ void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
 }
 
 // y (tokens, 64) = rows of the matrix · x + bias
-void CpuProgram::project_rows(const Cast&, const Part& part, int64_t row, int rows, const Activations& x, int64_t token, int tokens, float* y) const {
+void CpuProgram::project_rows(const Part& part, int64_t row, int rows, const Activations& x, int64_t token, int tokens, float* y) const {
   part.gemv({part.weights, part.cols, row, rows, x, token, tokens, part.scale, y});
   if (part.bias)
     for (int k = 0; k < tokens; k++)
@@ -221,7 +242,7 @@ void CpuProgram::project_rows(const Cast&, const Part& part, int64_t row, int ro
 }
 
 // Epilogue: into the step's buffer, added to it, or out as logits.
-void CpuProgram::write_rows(const Cast& cast, const Part& part, int64_t row, int rows, int64_t token, int tokens, const float* y, float* logits) const {
+void CpuProgram::write_rows(const Cast& cast, const Part& part, int64_t row, int rows, int64_t token, int tokens, const float* y, float* logits) {
   for (int k = 0; k < tokens; k++) {
     const float* from = y + k * gemv_max_rows;
     float* to = part.to == Buffer::logits ? logits + (token + k) * plan_.vocab + row : at(part.to, token + k) + row;

@@ -7,6 +7,7 @@
 #include "backend/backend.h"
 #include "backend/cpu/layout.h"
 #include "backend/cpu/pool.h"
+#include "backend/cpu/region.h"
 
 namespace ingot::cpu {
 
@@ -29,8 +30,12 @@ struct ActivationRoom {
   std::vector<float> scales, values;
   std::vector<i16> sums;
   void size(int64_t tokens, int64_t cols);
-  Activations view(bool integers) { return {codes.data(), scales.data(), sums.data(), integers ? nullptr : values.data()}; }
+  Activations view() const { return {codes.data(), scales.data(), sums.data(), values.data()}; }
+  static int64_t bytes(int64_t tokens, int64_t cols);
 };
+
+/// Bytes of everything that a program holds besides weights and caches.
+uint64_t scratch_bytes(const backend::Plan& plan, int threads);
 
 class CpuProgram : public backend::Program {
  public:
@@ -64,14 +69,13 @@ class CpuProgram : public backend::Program {
   void run_step(const Cast& cast, const Batch& batch, Worker& worker);
   void embed(const Batch& batch, Worker& worker);
   void project(const Cast& cast, const Batch& batch, Worker& worker);
-  void prepare_input(const Cast& cast, const float* x, int64_t cols, ActivationRoom& room, int64_t slot, bool codes, bool values) const;
-  void project_rows(const Cast& cast, const Part& part, int64_t row, int rows, const Activations& x, int64_t token, int tokens, float* y) const;
-  void write_rows(const Cast& cast, const Part& part, int64_t row, int rows, int64_t token, int tokens, const float* y, float* logits) const;
+  void prepare_input(const Cast& cast, const float* x, int64_t cols, ActivationRoom& room, int64_t slot) const;
+  void project_rows(const Part& part, int64_t row, int rows, const Activations& x, int64_t token, int tokens, float* y) const;
+  void write_rows(const Cast& cast, const Part& part, int64_t row, int rows, int64_t token, int tokens, const float* y, float* logits);
   void rope_store(const Cast& cast, const Batch& batch, Worker& worker);
   void attend(const Cast& cast, const Batch& batch, Worker& worker);
   void norm_add(const Cast& cast, const Batch& batch, Worker& worker);
-  int64_t width(backend::Buffer buffer) const;
-  float* at(backend::Buffer buffer, int64_t token) const;
+  float* at(backend::Buffer buffer, int64_t token);
 
   backend::Plan plan_;
   const Isa& isa_;
@@ -79,7 +83,7 @@ class CpuProgram : public backend::Program {
   std::mutex mutex_;
   std::unique_ptr<Region> resident_;
   std::vector<Cast> steps_;
-  mutable std::vector<std::vector<float>> buffers_;     // by Buffer, (max_batch, width)
+  std::vector<std::vector<float>> buffers_;     // by Buffer, (max_batch, width)
   std::vector<std::vector<float>> cosines_, sines_;     // by rope, (max_batch, dims / 2)
   ActivationRoom shared_;                               // of a batch, filled by all workers
   std::vector<ActivationRoom> own_;                     // of one token, one for each worker
