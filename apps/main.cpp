@@ -1,5 +1,6 @@
 // `ingot`: finds the command, runs it, and turns what went wrong into a line on stderr and an exit status:
 // 0 done, 1 failed, 2 wrong usage, 130 interrupted. A reader who closes the pipe early is no failure.
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <new>
@@ -44,10 +45,22 @@ int say_usage_error(const CLI::App& app, const std::string& text) {
 std::string without_command(const CLI::App& app) {
   std::string known, stray;
   for (const CLI::App* sub : app.get_subcommands({})) known += (known.empty() ? "" : ", ") + sub->get_name();
-  for (const std::string& word : app.remaining())
-    if (stray.empty() || !word.starts_with('-')) stray = word;
+  for (const std::string& word : app.remaining()) {  // the first word that is no flag, or else the first flag
+    if (stray.empty()) stray = word;
+    if (word.starts_with('-')) continue;
+    stray = word;
+    break;
+  }
   std::string what = stray.empty() ? "there is no command" : stray.starts_with('-') ? "there is no flag '" + stray + "'" : "there is no command '" + stray + "'";
   return what + "; expected one of " + known;
+}
+
+/// Words that the command has no place for: names the first.
+std::string without_place(const CLI::App& app) {
+  std::vector<std::string> words = app.remaining(true);
+  auto flag = std::ranges::find_if(words, [](const std::string& word) { return word.starts_with('-'); });
+  if (flag != words.end()) return "there is no flag '" + *flag + "'";
+  return words.empty() ? "a word too many" : "there is no place for '" + words.front() + "'";
 }
 
 /// Flags that stand before or after the command.
@@ -94,7 +107,7 @@ int command(int argc, char** argv) {
   } catch (const CLI::CallForVersion& e) {
     chosen = [&] { return answer(std::string(e.what()) + "\n"), success; };
   } catch (const CLI::ParseError& e) {
-    if (argc > 1) return say_usage_error(app, app.get_subcommands().empty() ? without_command(app) : e.what());
+    if (argc > 1) return say_usage_error(app, app.get_subcommands().empty() ? without_command(app) : dynamic_cast<const CLI::ExtrasError*>(&e) ? without_place(app) : e.what());
     note(app.help());
     return bad_usage;
   }

@@ -126,7 +126,7 @@ int perform_run(const Run& run) {
   if (made.prompt_tokens.empty()) throw Error("run", "the prompt holds no token", "", "some text: this model starts with no token of its own");
   InterruptWatch watch;
   if (!run.raw && !model.info().chat_template.empty())
-    note(colored(Stream::notes, Color::dim, "The model has a chat template, which is not used: the text is continued as it stands (--raw: say nothing)."));
+    note(colored(Stream::notes, Color::dim, "The model has a chat template, which is not used: the text is continued as it stands (--raw hides this line)."));
   Session session(model);
   TextStream stream(model.tokenizer());
   made.stop_reason = read_prompt(session, made, watch) ? write_on(run, model, session, watch, stream, made) : "interrupted";
@@ -160,7 +160,7 @@ void add_run(CLI::App& app, Action& chosen) {
   command->add_option("--top-p", s.top_p, "Choose among the fewest tokens that hold P of the probability; 1: off")->check(real_number(0, 1, true))->type_name("P")->capture_default_str();
   command->add_option("--min-p", s.min_p, "Leave out tokens below P times the most probable one; 0: off")->check(real_number(0, 1))->type_name("P")->capture_default_str();
   command->add_option("--seed", s.seed, "Same seed, same request: same text")->check(whole_number(0, std::numeric_limits<int64_t>::max()))->type_name("N")->capture_default_str();
-  command->add_flag("--raw", run->raw, "Continue the text as it stands, without the model's chat template");
+  command->add_flag("--raw", run->raw, "Continue the text as it stands, without a word about the model's chat template (none is applied yet)");
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
   command->add_option("--logprobs", run->logprobs, "With --json: the K most probable tokens at each place")->check(whole_number(0, max_logprobs))->type_name("K");
   add_machine(*command, run->load);

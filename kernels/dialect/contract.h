@@ -67,7 +67,8 @@ struct UE4M3Half {
   MEMBER operator float() const { return bits == 127u ? 0.0f : float_of((bits & 127u) << 20) * float_of(0x7b000000u); }
 };
 
-// ---- the bytes of one block; offsets in bytes, little endian, no alignment assumed
+// ---- the bytes of one block; offsets in bytes, little endian, no alignment assumed. Nothing at or behind block_bytes may be read,
+// not even bits that are masked away: the last block of a file ends where its memory ends.
 
 struct view {
   BYTES at;

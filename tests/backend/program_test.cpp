@@ -8,7 +8,12 @@
 #include <deque>
 #include <random>
 
+#include "ingot/error.h"
 #include "kernels/random_blocks.h"
+
+namespace ingot::backend {
+const Backend& cpu_backend();
+}
 
 namespace ingot::cpu {
 namespace {
@@ -219,6 +224,20 @@ TEST_P(FusedAgainstUnfused, SameBits) {
         }
   }
 }
+
+TEST(Backend, RefusesShapesThatItsKernelsCannotRun) {
+  for (int size : {8, 24, 272, 320}) {
+    SmallModel model(false);
+    model.plan.head_size = size;
+    EXPECT_THROW(backend::cpu_backend().choose(model.plan, {}), Error) << size;
+    EXPECT_THROW(backend::cpu_backend().cast(model.plan, {}), Error) << size;
+  }
+  SmallModel odd(false);
+  odd.plan.ffn = 500;
+  EXPECT_THROW(backend::cpu_backend().choose(odd.plan, {}), Error);
+  EXPECT_NO_THROW(backend::cpu_backend().choose(SmallModel(false).plan, {}));
+}
+
 
 INSTANTIATE_TEST_SUITE_P(Models, FusedAgainstUnfused, testing::Values(false, true), [](const auto& info) { return info.param ? "PostNorms" : "Direct"; });
 

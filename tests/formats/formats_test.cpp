@@ -1,6 +1,10 @@
 // Every format of the registry: its facts, its number and name, its values against golden blocks decoded elsewhere, and its
 // integer view against its own accessors. A format without a golden file is held to the last only, and the test says so.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
 
 #include <bit>
 #include <cmath>
@@ -133,6 +137,26 @@ TEST_P(EveryFormat, blocks_are_independent) {
     std::vector<float> alone = decoded(f, one);
     for (int i = 0; i < f.block; i++) ASSERT_TRUE(same(alone[i], all[n * f.block + i])) << "block " << n << ", weight " << i;
   }
+}
+
+// A block may be the last of a mapped file: nothing behind it may be read, not even bits that are masked away. Here the page
+// behind it cannot be read, so a format that does dies in the child.
+TEST_P(EveryFormat, reads_only_its_block) {
+  const Format& f = GetParam();
+  testing::FLAGS_gtest_death_test_style = "fast";
+  auto read_at_the_edge = [&f] {
+    size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    auto* pages = static_cast<std::byte*>(mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    if (pages == MAP_FAILED || mprotect(pages + page, page, PROT_NONE) != 0) _exit(2);
+    std::memset(pages, 0x5a, page);
+    const std::byte* last = pages + page - f.block_bytes;
+    std::vector<float> weights(f.block);
+    std::vector<int16_t> values(f.block);
+    f.decode(last, weights.data(), f.block);
+    if (f.integers) f.integers(last, values.data());
+    _exit(0);
+  };
+  EXPECT_EXIT(read_at_the_edge(), testing::ExitedWithCode(0), "") << f.name << " reads bytes behind its block of " << f.block_bytes;
 }
 
 TEST(Registry, numbers_and_names_are_unique) {

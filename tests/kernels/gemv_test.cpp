@@ -19,6 +19,8 @@ struct Case {
   const quant::Format* format;
 };
 
+void PrintTo(const Case& c, std::ostream* out) { *out << c.kernels->format << " on " << c.isa->name; }
+
 std::vector<Case> cases() {
   std::vector<Case> list;
   for (int i = 0; i < isas().count; i++)
