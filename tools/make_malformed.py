@@ -121,8 +121,8 @@ def blocks(kind, elements, rng):
 
 
 MODEL_KEYS = {"block_count": (U32, 2), "context_length": (U32, 64), "embedding_length": (U32, 32), "feed_forward_length": (U32, 256),
-              "attention.head_count": (U32, 4), "attention.head_count_kv": (U32, 2), "attention.layer_norm_rms_epsilon": (F32, 1e-5),
-              "rope.freq_base": (F32, 10000.0), "rope.dimension_count": (U32, 8), "vocab_size": (U32, 258)}
+              "attention.head_count": (U32, 2), "attention.head_count_kv": (U32, 1), "attention.layer_norm_rms_epsilon": (F32, 1e-5),
+              "rope.freq_base": (F32, 10000.0), "rope.dimension_count": (U32, 16), "vocab_size": (U32, 258)}
 ARCH, DOWN = "llama.", "blk.0.ffn_down.weight"
 
 
@@ -435,7 +435,7 @@ def a25_hyper_parameters():
                                ("attention.head_count", U32, [0, 3, 5, 64, 2**32 - 1]),
                                ("attention.head_count_kv", U32, [0, 3, 8, 2**31]), ("embedding_length", U32, [0, 1, 31, 64, 2**32 - 1]),
                                ("feed_forward_length", U32, [0, 255, 2**31]), ("context_length", U64, [0, 2**62, MAX]),
-                               ("rope.dimension_count", U32, [3, 10, 2**31]), ("attention.key_length", U32, [0, 7, 2**20]),
+                               ("rope.dimension_count", U32, [3, 18, 2**31]), ("attention.key_length", U32, [0, 7, 2**20]),
                                ("attention.layer_norm_rms_epsilon", F32, [nan, inf, -inf, -1.0]),
                                ("rope.freq_base", F32, [0.0, nan, inf, -1.0])]:
         for value in values:
