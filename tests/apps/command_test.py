@@ -102,7 +102,9 @@ class WithoutModel(Command):
         self.fails(2, "there is no command 'cook'; expected one of run, bench", "cook")
         self.fails(2, "there is no flag '--fast'", "--fast")
         self.fails(2, "ingot run --help", "run", "model.gguf", "--fast")
-        self.fails(2, "not expected: another.gguf", "run", "model.gguf", "another.gguf", "-p", "x")
+        self.fails(2, "no place for 'another.gguf'", "run", "model.gguf", "another.gguf", "-p", "x")
+        self.fails(2, "no flag '--isaa'", "run", "model.gguf", "-p", "x", "--isaa", "avx2")
+        self.fails(2, "no command 'fromats'", "fromats", "q4_0")
         for command in ("run", "bench", "inspect", "explain", "tokenize"):
             self.fails(2, "a model (MODEL or -m FILE) is required", command)
         self.fails(2, "there is no text", "run", "model.gguf")

@@ -138,7 +138,7 @@ class Unfused {
           for (const backend::Segment& s : step.segments) y.push_back(multiply(s, x));
           if (step.kind == StepKind::gate_up) {
             ffn_out.resize(ffn);
-            (plan_.activation == backend::Activation::silu ? isa_.ops->gate_silu : isa_.ops->gate_gelu_tanh)(y[0].data(), y[1].data(), ffn, ffn_out.data());
+            (plan_.activation == backend::Activation::silu ? isa_.ops->gate_silu : isa_.ops->gate_gelu_tanh)({y[0].data(), y[1].data(), ffn, ffn_out.data()});
           } else {
             for (size_t i = 0; i < y.size(); i++) {
               std::vector<float>& to = buffer(step.segments[i].to);

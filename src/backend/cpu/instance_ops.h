@@ -3,6 +3,7 @@
 #include "backend/cpu/lanes/math.h"
 #include "norm/rms_norm.h"
 #include "gemv/quantize_in.h"
+#include "gate/activate.h"
 #include "rope/rotate.h"
 #include "attend/streaming.h"
 
@@ -13,11 +14,5 @@ inline void run_attend(const AttendParams& p) { attend_streaming(p); }
 inline void run_store_halves(const float* x, int n, u16* to) {
   for (int i = 0; i < n; i += 16) store_halves(to + i, load_wide(Float32{}, (const u8*)(x + i)));
 }
-inline void run_gate_silu(const float* gate, const float* up, int n, float* to) {
-  for (int i = 0; i < n; i += 16)
-    store_wide(to + i, times(silu(load_wide(Float32{}, (const u8*)(gate + i))), load_wide(Float32{}, (const u8*)(up + i))));
-}
-inline void run_gate_gelu_tanh(const float* gate, const float* up, int n, float* to) {
-  for (int i = 0; i < n; i += 16)
-    store_wide(to + i, times(gelu_tanh(load_wide(Float32{}, (const u8*)(gate + i))), load_wide(Float32{}, (const u8*)(up + i))));
-}
+inline void run_gate_silu(const GateParams& p) { gate_silu(p); }
+inline void run_gate_gelu_tanh(const GateParams& p) { gate_gelu_tanh(p); }

@@ -17,6 +17,7 @@ namespace ingot::cpu {
 #include "quant/resident.h"
 #include "gemv/params.h"
 #include "norm/params.h"
+#include "gate/params.h"
 #include "rope/params.h"
 #include "attend/params.h"
 
@@ -48,9 +49,8 @@ struct OpKernels {
   void (*attend)(const AttendParams&);
   /// f32 (n) to f16 (n); n is a multiple of 16.
   void (*store_halves)(const float* x, int n, u16* to);
-  /// to[i] = silu(gate[i]) · up[i];  n is a multiple of 16.
-  void (*gate_silu)(const float* gate, const float* up, int n, float* to);
-  void (*gate_gelu_tanh)(const float* gate, const float* up, int n, float* to);
+  void (*gate_silu)(const GateParams&);
+  void (*gate_gelu_tanh)(const GateParams&);
 };
 
 struct Isa {

@@ -225,7 +225,7 @@ void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
           project_rows(cast.parts[1], row, rows, x, t, n, y[1]);
           auto act = plan_.activation == backend::Activation::silu ? isa_.ops->gate_silu : isa_.ops->gate_gelu_tanh;
           int padded = (rows + 15) / 16 * 16;
-          for (int k = 0; k < n; k++) act(y[0] + k * gemv_max_rows, y[1] + k * gemv_max_rows, padded, y[0] + k * gemv_max_rows);
+          for (int k = 0; k < n; k++) act({y[0] + k * gemv_max_rows, y[1] + k * gemv_max_rows, padded, y[0] + k * gemv_max_rows});
         }
         write_rows(cast, part, row, rows, t, n, y[0], batch.logits);
       }

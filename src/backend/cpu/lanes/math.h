@@ -20,13 +20,3 @@ fn exponential(wide x) {
   p = fma(p, r, wide_splat(1.0f));
   return times(p, power_of_two(shifted));
 }
-
-// x · sigmoid(x)
-fn silu(wide x) { return over(x, plus(wide_splat(1.0f), exponential(minus(wide_splat(0.0f), x)))); }
-
-// x · Φ(x) by the tanh formula (Hendrycks & Gimpel 2016): x · sigmoid(2 u), u = sqrt(2/π) (x + 0.044715 x³)
-fn gelu_tanh(wide x) {
-  wide cube = times(times(x, x), x);
-  wide u = times(fma(cube, wide_splat(0.044715f), x), wide_splat(-1.5957691216f));
-  return over(x, plus(wide_splat(1.0f), exponential(u)));
-}
