@@ -62,7 +62,8 @@ void Session::append_all_logits(std::span<const int32_t> tokens, const std::func
   size_t vocab = s.logits.size(), step = std::min(backend::max_head_batch, s.model->plan.max_batch);
   if (chunk > 0) step = std::min(step, static_cast<size_t>(chunk));
   s.all_logits.resize(step * vocab);
-  s.has_logits = s.has_logits && tokens.empty();  // until the last token's are in place, whatever `each` throws
+  if (tokens.empty()) return;
+  s.has_logits = false;  // until the last token's are in place, whatever `each` throws
   for (size_t i = 0; i < tokens.size(); i += step) {
     s.check_stop();
     auto part = tokens.subspan(i, std::min(step, tokens.size() - i));
@@ -72,7 +73,7 @@ void Session::append_all_logits(std::span<const int32_t> tokens, const std::func
     std::ranges::copy(logits.last(vocab), s.logits.begin());
     for (size_t k = 0; k < part.size(); k++) each(i + k, logits.subspan(k * vocab, vocab));
   }
-  s.has_logits = s.has_logits || !tokens.empty();
+  s.has_logits = true;
 }
 
 std::span<const float> Session::logits() const {

@@ -1,11 +1,7 @@
 #include "backend/cpu/program.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
-
-#include "ingot/error.h"
 
 namespace ingot::cpu {
 
@@ -40,16 +36,16 @@ void ActivationRoom::size(int64_t tokens, int64_t cols) {
 namespace {
 
 // Floats that a buffer holds for one token.
-int64_t width(const backend::Plan& plan_, Buffer buffer) {
+int64_t width(const backend::Plan& plan, Buffer buffer) {
   switch (buffer) {
-    case Buffer::residual: return plan_.hidden;
-    case Buffer::query: return int64_t(plan_.heads) * plan_.head_size;
-    case Buffer::key: return int64_t(plan_.kv_heads) * plan_.head_size;
-    case Buffer::value: return int64_t(plan_.kv_heads) * plan_.head_size;
-    case Buffer::attended: return int64_t(plan_.heads) * plan_.head_size;
-    case Buffer::ffn: return plan_.ffn;
-    case Buffer::block: return plan_.hidden;
-    case Buffer::logits: return plan_.vocab;
+    case Buffer::residual: return plan.hidden;
+    case Buffer::query: return int64_t(plan.heads) * plan.head_size;
+    case Buffer::key: return int64_t(plan.kv_heads) * plan.head_size;
+    case Buffer::value: return int64_t(plan.kv_heads) * plan.head_size;
+    case Buffer::attended: return int64_t(plan.heads) * plan.head_size;
+    case Buffer::ffn: return plan.ffn;
+    case Buffer::block: return plan.hidden;
+    case Buffer::logits: return plan.vocab;
   }
   return 0;
 }
