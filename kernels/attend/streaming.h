@@ -1,71 +1,119 @@
-// Strategy: one pass over the cache with a running maximum and a running sum (Milakov & Gimelshein 2018), tile by tile.
+// Strategy: one pass over the cache with a running maximum and a running sum (Milakov & Gimelshein 2018), tile by tile. All
+// queries of the call meet a tile while it is in the first cache; those of a block share each reading of it.
 #pragma once
 
-// Scores of 16 positions from `at` on; positions outside first … last get −inf.
-fn score_tile(const AttendParams& p, int at) {
-  float scores[16];
-  for (int j = 0; j < 16; j++) {
-    int position = at + j;
-    if (position < p.first || position > p.last) {
-      scores[j] = -__builtin_inff();
-      continue;
+struct attend_query {
+  const float* query;
+  float* out;
+  int first, last;      // positions seen
+  int begin, end;       // of them in this tile; begin > end: none
+  float most, total;    // running maximum and sum
+  float factor;         // what this tile's maximum makes of the sums before it
+  alignas(64) float weights[attend_tile];
+  alignas(64) float sums[attend_max_head_size];
+};
+
+// Scores of a tile's positions, for B queries: lane = position, elements in order.
+template <int B> fn score_tile(const AttendParams& p, int at, attend_query* q) -> void {
+  wide s[B][2];
+  for (int i = 0; i < B; i++) s[i][0] = s[i][1] = wide_splat(0.0f);
+  const u8* keys = (const u8*)(p.keys + (i64)at * p.head_size);
+  for (int d = 0; d < p.head_size; d++) {
+    wide a = load_wide(Float16{}, keys + 32 * d), b = load_wide(Float16{}, keys + 32 * (p.head_size + d));
+    for (int i = 0; i < B; i++) {
+      wide x = wide_splat(q[i].query[d]);
+      s[i][0] = fma(x, a, s[i][0]);
+      s[i][1] = fma(x, b, s[i][1]);
     }
-    const u16* key = p.keys + (i64)position * p.head_size;
-    wide s = wide_splat(0.0f);
-    for (int i = 0; i < p.head_size; i += 16)
-      s = fma(load_wide(Float32{}, (const u8*)(p.query + i)), load_wide(Float16{}, (const u8*)(key + i)), s);
-    scores[j] = sum(s) * p.scale;
   }
-  return load_wide(Float32{}, (const u8*)scores);
+  for (int i = 0; i < B; i++)
+    for (int h = 0; h < 2; h++) store_wide(q[i].weights + 16 * h, times(s[i][h], wide_splat(p.scale)));
 }
 
-// acc[i] += Σ_j weight_j · value_j over a tile, for `parts` runs of 16 elements from run `part` on; j in order.
-template <int parts> fn mix_values(const AttendParams& p, int at, int begin, int end, const float* weights, int part, wide* acc) -> void {
-  wide a[parts];
-  for (int i = 0; i < parts; i++) a[i] = acc[i];
-  for (int j = begin; j <= end; j++) {
-    wide w = wide_splat(weights[j]);
-    const u8* value = (const u8*)(p.values + (i64)(at + j) * p.head_size + 16 * part);
-    for (int i = 0; i < parts; i++) a[i] = fma(w, load_wide(Float16{}, value + 32 * i), a[i]);
+// Scores into weights against the running maximum, which may rise.
+fn weigh_tile(attend_query& q, int at) -> void {
+  q.begin = q.first > at ? q.first - at : 0;
+  q.end = q.last - at < attend_tile - 1 ? q.last - at : attend_tile - 1;
+  if (q.begin > q.end) return;
+  for (int j = 0; j < q.begin; j++) q.weights[j] = -__builtin_inff();
+  for (int j = q.end + 1; j < attend_tile; j++) q.weights[j] = -__builtin_inff();
+  wide scores[2] = {load_wide(Float32{}, (const u8*)q.weights), load_wide(Float32{}, (const u8*)(q.weights + 16))};
+  float tile_most = largest(larger(scores[0], scores[1]));
+  q.factor = 1;
+  if (tile_most > q.most) {
+    float raised[16];
+    store_wide(raised, exponential(wide_splat(q.most - tile_most)));
+    q.factor = q.total == 0 ? 0.0f : raised[0];
+    q.most = tile_most;
   }
-  for (int i = 0; i < parts; i++) acc[i] = a[i];
+  for (int h = 0; h < 2; h++) store_wide(q.weights + 16 * h, exponential(minus(scores[h], wide_splat(q.most))));
+  for (int j = 0; j < q.begin; j++) q.weights[j] = 0;
+  for (int j = q.end + 1; j < attend_tile; j++) q.weights[j] = 0;
+  wide sums = plus(load_wide(Float32{}, (const u8*)q.weights), load_wide(Float32{}, (const u8*)(q.weights + 16)));
+  q.total = q.total * q.factor + sum(sums);
+}
+
+// sums[i] = sums[i] · factor + Σ_j weight_j · value_j for P runs of 16 elements from element i on; j in order.
+template <int B, int P> fn mix_values(const AttendParams& p, int at, int begin, int end, int i, attend_query* q) -> void {
+  wide acc[B][P];
+  for (int b = 0; b < B; b++)
+    for (int r = 0; r < P; r++) acc[b][r] = times(load_wide(Float32{}, (const u8*)(q[b].sums + i + 16 * r)), wide_splat(q[b].factor));
+  for (int j = begin; j <= end; j++) {
+    const u8* value = (const u8*)(p.values + (i64)(at + j) * p.head_size + i);
+    wide v[P];
+    for (int r = 0; r < P; r++) v[r] = load_wide(Float16{}, value + 32 * r);
+    for (int b = 0; b < B; b++) {
+      wide w = wide_splat(q[b].weights[j]);
+      for (int r = 0; r < P; r++) acc[b][r] = fma(w, v[r], acc[b][r]);
+    }
+  }
+  for (int b = 0; b < B; b++)
+    for (int r = 0; r < P; r++) store_wide(q[b].sums + i + 16 * r, acc[b][r]);
+}
+template <int B> fn mix_tile(const AttendParams& p, int at, attend_query* q) -> void {
+  int i = 0;
+  for (; p.head_size - i >= 16 * attend_parts; i += 16 * attend_parts) mix_values<B, attend_parts>(p, at, q->begin, q->end, i, q);
+  for (; i < p.head_size; i += 16) mix_values<B, 1>(p, at, q->begin, q->end, i, q);
+}
+
+// Queries in blocks of B, the rest in smaller ones. Blocks share a reading of values only where all see the whole tile: what a
+// query does not see may not be a number.
+template <int B> fn score_queries(const AttendParams& p, int at, attend_query* q, int n) -> void {
+  for (; n >= B; n -= B, q += B) score_tile<B>(p, at, q);
+  if constexpr (B > 1) score_queries<B / 2>(p, at, q, n);
+}
+template <int B> fn mix_queries(const AttendParams& p, int at, attend_query* q, int n) -> void {
+  for (; n >= B; n -= B, q += B) {
+    bool whole = true;
+    for (int i = 0; i < B; i++) whole = whole && q[i].begin == 0 && q[i].end == attend_tile - 1;
+    if (whole) mix_tile<B>(p, at, q);
+    else
+      for (int i = 0; i < B; i++)
+        if (q[i].begin <= q[i].end) mix_tile<1>(p, at, q + i);
+  }
+  if constexpr (B > 1) mix_queries<B / 2>(p, at, q, n);
 }
 
 fn attend_streaming(const AttendParams& p) -> void {
-  wide acc[attend_max_head_size / 16];
-  int parts = p.head_size / 16;
-  for (wide& part : acc) part = wide_splat(0.0f);
-  float most = -__builtin_inff(), total = 0;
-  for (int at = p.first / attend_tile * attend_tile; at <= p.last; at += attend_tile) {
-    wide scores[2] = {score_tile(p, at), score_tile(p, at + 16)};
-    float tile_most = largest(larger(scores[0], scores[1]));
-    if (tile_most == -__builtin_inff()) continue;
-    float now = tile_most > most ? tile_most : most;
-    alignas(64) float weights[attend_tile];
-    wide sums = wide_splat(0.0f);
-    for (int h = 0; h < 2; h++) {
-      wide e = exponential(minus(scores[h], wide_splat(now)));
-      store_wide(weights + 16 * h, e);
+  attend_query queries[attend_max_queries];
+  int n = p.tokens * p.heads, first = p.position + p.tokens, last = p.position + p.tokens - 1;
+  for (int t = 0; t < p.tokens; t++)
+    for (int h = 0; h < p.heads; h++) {
+      attend_query& q = queries[t * p.heads + h];
+      i64 offset = t * p.stride + h * p.head_size;
+      q.query = p.query + offset, q.out = p.out + offset;
+      q.last = p.position + t, q.first = p.window > 0 && q.last >= p.window ? q.last - p.window + 1 : 0;
+      q.most = -__builtin_inff(), q.total = 0;
+      for (int i = 0; i < p.head_size; i += 16) store_wide(q.sums + i, wide_splat(0.0f));
+      first = q.first < first ? q.first : first;
     }
-    int begin = p.first > at ? p.first - at : 0, end = p.last - at < attend_tile - 1 ? p.last - at : attend_tile - 1;
-    for (int j = 0; j < begin; j++) weights[j] = 0;
-    for (int j = end + 1; j < attend_tile; j++) weights[j] = 0;
-    sums = plus(load_wide(Float32{}, (const u8*)weights), load_wide(Float32{}, (const u8*)(weights + 16)));
-    if (now > most) {  // earlier tiles were weighted against a smaller maximum
-      float factor[16];
-      store_wide(factor, exponential(wide_splat(most - now)));
-      if (most == -__builtin_inff()) factor[0] = 0;
-      total *= factor[0];
-      for (int i = 0; i < parts; i++) acc[i] = times(acc[i], wide_splat(factor[0]));
-      most = now;
-    }
-    total += sum(sums);
-    for (int i = 0; i < parts; i += 4) {
-      if (parts - i >= 4) mix_values<4>(p, at, begin, end, weights, i, acc + i);
-      else
-        for (int k = i; k < parts; k++) mix_values<1>(p, at, begin, end, weights, k, acc + k);
-    }
+  for (int at = first / attend_tile * attend_tile; at <= last; at += attend_tile) {
+    score_queries<attend_queries>(p, at, queries, n);
+    for (int i = 0; i < n; i++) weigh_tile(queries[i], at);
+    mix_queries<attend_queries>(p, at, queries, n);
   }
-  wide inverse = wide_splat(1.0f / total);
-  for (int i = 0; i < parts; i++) store_wide(p.out + 16 * i, times(acc[i], inverse));
+  for (int k = 0; k < n; k++) {
+    wide inverse = wide_splat(1.0f / queries[k].total);
+    for (int i = 0; i < p.head_size; i += 16) store_wide(queries[k].out + i, times(load_wide(Float32{}, (const u8*)(queries[k].sums + i)), inverse));
+  }
 }

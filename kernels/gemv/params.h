@@ -25,9 +25,9 @@ struct GemvParams {
   int rows;             // rows to compute, at most 64
   Activations x;
   i64 token;            // first token
-  int tokens;           // tokens to compute, at most 8
+  int tokens;           // tokens to compute, at most 64
   float scale;          // factor on every output
-  float* y;             // (tokens, 64) outputs, row r of the call at [r]
+  float* y;             // (tokens, 64) outputs, row r of the call at [r]; what lies behind its rows may be overwritten
 };
 
-enum { gemv_max_rows = 64, gemv_max_tokens = 8 };
+enum { gemv_max_rows = 64, gemv_max_tokens = 64 };

@@ -3,6 +3,8 @@
 // without a resident layout and of models that are not repacked. Sums in the order of params.h, so with the same bits.
 #pragma once
 
+enum { file_tokens = 8 };  // tokens that share one reading of a row
+
 // The int8 values of 16 weights from weight `first` of the block on. The base of every index is a constant, so compilers make
 // vector code of most accessors (a loop over a running index is 20 to 40 times slower).
 template <class F, int first> fn expand_run(view b, i8* to) {
@@ -66,7 +68,7 @@ template <class F> struct chunk_sums {
 };
 
 template <class F> fn row_from_file(const u8* row, const GemvParams& p, int r) {
-  float acc[gemv_max_tokens] = {};
+  float acc[file_tokens] = {};
   for (i64 k = 0; k < p.cols; k += F::block, row += F::block_bytes) {
     chunk_sums<F> sums{p, acc, view{row}, k};
     each_chunk<F, 0>(view{row}, sums);
@@ -88,7 +90,7 @@ template <class F> fn load_weights(const u8* row, i64 k) {
 
 // Floating formats: 16 running sums (lane k mod 16), added as a tree at the end.
 template <class F> fn row_of_floats(const u8* row, const GemvParams& p, int r) {
-  wide acc[gemv_max_tokens];
+  wide acc[file_tokens];
   for (wide& a : acc) a = wide_splat(0.0f);
   for (i64 k = 0; k < p.cols; k += 16) {
     wide w = load_weights<F>(row, k);
@@ -97,11 +99,16 @@ template <class F> fn row_of_floats(const u8* row, const GemvParams& p, int r) {
   for (int n = 0; n < p.tokens; n++) p.y[n * gemv_max_rows + r] = sum(acc[n]) * p.scale;
 }
 
-template <class F> void rows_from_file(const GemvParams& p) {
-  i64 row_bytes = p.cols / F::block * F::block_bytes;
-  for (int r = 0; r < p.rows; r++) {
-    const u8* row = p.weights + (p.row + r) * row_bytes;
-    if constexpr (facts<F>::floating) row_of_floats<F>(row, p, r);
-    else row_from_file<F>(row, p, r);
+template <class F> void rows_from_file(const GemvParams& call) {
+  i64 row_bytes = call.cols / F::block * F::block_bytes;
+  GemvParams p = call;
+  for (int done = 0; done < call.tokens; done += file_tokens) {
+    p.token = call.token + done, p.y = call.y + done * gemv_max_rows;
+    p.tokens = call.tokens - done < file_tokens ? call.tokens - done : (int)file_tokens;
+    for (int r = 0; r < p.rows; r++) {
+      const u8* row = p.weights + (p.row + r) * row_bytes;
+      if constexpr (facts<F>::floating) row_of_floats<F>(row, p, r);
+      else row_from_file<F>(row, p, r);
+    }
   }
 }

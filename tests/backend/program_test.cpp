@@ -114,16 +114,17 @@ class Unfused {
           for (int h = 0; h < heads; h++) turn(step, step.q_norm, query.data() + h * head_size, position);
           for (int h = 0; h < kv_heads; h++) {
             turn(step, step.k_norm, key.data() + h * head_size, position);
-            isa_.ops->store_halves(key.data() + h * head_size, head_size, cache_.keys(step.layer, h) + position * head_size);
+            std::vector<u16> halves(head_size);
+            isa_.ops->store_halves(key.data() + h * head_size, head_size, halves.data());
+            for (int i = 0; i < head_size; i++) cache_.keys(step.layer, h)[key_at(position, i, head_size)] = halves[i];
             isa_.ops->store_halves(value.data() + h * head_size, head_size, cache_.values(step.layer, h) + position * head_size);
           }
           break;
         }
         case StepKind::attend: {
           attended.resize(heads * head_size);
-          int first = step.window ? std::max(0, position - step.window + 1) : 0;
           for (int h = 0; h < heads; h++)
-            isa_.ops->attend({query.data() + h * head_size, cache_.keys(step.layer, h / 2), cache_.values(step.layer, h / 2), head_size, first, position,
+            isa_.ops->attend({query.data() + h * head_size, head_size, 1, 1, position, step.window, cache_.keys(step.layer, h / 2), cache_.values(step.layer, h / 2), head_size,
                               plan_.attention_scale, attended.data() + h * head_size});
           break;
         }

@@ -53,13 +53,13 @@ class Gemv : public testing::TestWithParam<Case> {
     if (!GetParam().isa->supported()) GTEST_SKIP() << "this machine cannot run " << GetParam().isa->name << ": not tested here";
   }
 
-  // Runs rows × tokens through `gemv` in calls of at most 64 rows and 8 tokens.
+  // Runs rows × tokens through `gemv` in calls of at most 64 rows and 64 tokens.
   static std::vector<float> run(void (*gemv)(const GemvParams&), const u8* weights, int64_t rows, int64_t cols, const Input& in, int64_t tokens) {
     std::vector<float> out(tokens * rows);
     for (int64_t row = 0; row < rows; row += gemv_max_rows)
       for (int64_t t = 0; t < tokens; t += gemv_max_tokens) {
         int n = static_cast<int>(std::min<int64_t>(gemv_max_rows, rows - row)), k = static_cast<int>(std::min<int64_t>(gemv_max_tokens, tokens - t));
-        float y[gemv_max_tokens * gemv_max_rows];
+        static float y[gemv_max_tokens * gemv_max_rows];
         gemv({weights, cols, row, n, in.view(), t, k, 1.0f, y});
         for (int j = 0; j < k; j++) std::copy_n(y + j * gemv_max_rows, n, out.data() + (t + j) * rows + row);
       }
@@ -111,12 +111,13 @@ TEST_P(Gemv, AllStrategiesGiveTheBitsOfThePlainTwin) {
 }
 
 TEST_P(Gemv, EveryBatchSize) {
-  for (int64_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 63, 64, 65}) compare(19, 576, tokens);
+  for (int64_t tokens : {1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 31, 63, 64, 65}) compare(19, 576, tokens);
 }
 
 TEST_P(Gemv, ManyRows) {
   compare(4097, 256, 1);
   compare(4097, 576, 9);
+  compare(4097, 288, 33);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Gemv, testing::ValuesIn(cases()),

@@ -111,24 +111,56 @@ TEST(Rope, NearThePlainTwinInBothPairings) {
     }
 }
 
+// Queries, keys and values of attention, with infinities behind the last position that is seen.
+struct Attention {
+  int tokens, heads, size, position, window;
+  std::vector<float> query;
+  std::vector<u16> keys, values;
+
+  Attention(int tokens, int heads, int size, int position, int window)
+      : tokens(tokens), heads(heads), size(size), position(position), window(window), query(normal(tokens * heads * size, 1)) {
+    int seen = position + tokens, room = (seen + attend_tile - 1) / attend_tile * attend_tile;
+    auto k = normal(seen * size, 2), v = normal(seen * size, 3);
+    std::vector<u16> rows(seen * size);
+    here().front()->ops->store_halves(k.data(), seen * size, rows.data());
+    keys.assign(room * size, 0x7c00), values.assign(room * size, 0x7c00);
+    for (int j = 0; j < seen; j++)
+      for (int i = 0; i < size; i++) keys[key_at(j, i, size)] = rows[j * size + i];
+    here().front()->ops->store_halves(v.data(), seen * size, values.data());
+  }
+  AttendParams params(int token, int n_tokens, int head, int n_heads, float* out) const {
+    int64_t offset = (int64_t(token) * heads + head) * size;
+    return {query.data() + offset, int64_t(heads) * size, n_tokens, n_heads, position + token, window, keys.data(), values.data(), size, 1 / std::sqrt(float(size)), out + offset};
+  }
+  std::vector<float> run(const Isa& isa, int tokens_at_once, int heads_at_once) const {
+    std::vector<float> out(query.size());
+    for (int t = 0; t < tokens; t += tokens_at_once)
+      for (int h = 0; h < heads; h += heads_at_once) isa.ops->attend(params(t, std::min(tokens_at_once, tokens - t), h, std::min(heads_at_once, heads - h), out.data()));
+    return out;
+  }
+};
+
 TEST(Attend, NearThePlainTwin) {
   for (int size : {16, 64, 80, 128, 256})
-    for (auto [first, last] : {std::pair{0, 0}, {0, 5}, {0, 31}, {0, 32}, {0, 200}, {17, 100}, {64, 64}, {95, 130}}) {
-      auto query = normal(size, 1), k = normal((last + 1) * size, 2), v = normal((last + 1) * size, 3);
-      std::vector<u16> keys(k.size()), values(v.size());
-      here().front()->ops->store_halves(k.data(), static_cast<int>(k.size()), keys.data());
-      here().front()->ops->store_halves(v.data(), static_cast<int>(v.size()), values.data());
-      float scale = 1 / std::sqrt(float(size));
-      auto out = same_everywhere([&](const Isa& isa) {
-        std::vector<float> out(size);
-        isa.ops->attend({query.data(), keys.data(), values.data(), size, first, last, scale, out.data()});
-        return out;
-      });
+    for (auto [position, window] : {std::pair{0, 0}, {5, 0}, {31, 0}, {32, 0}, {200, 0}, {100, 84}, {64, 1}, {130, 36}}) {
+      Attention a(1, 1, size, position, window);
+      auto out = same_everywhere([&](const Isa& isa) { return a.run(isa, 1, 1); });
       std::vector<float> plain(size);
-      std::vector<double> weights(last + 1);
-      attend_plain({query.data(), keys.data(), values.data(), size, first, last, scale, plain.data()}, weights.data());
-      for (int i = 0; i < size; i++) ASSERT_NEAR(out[i], plain[i], 2e-6) << size << " " << first << "…" << last << " at " << i;
+      std::vector<double> weights(position + 1);
+      attend_plain(a.params(0, 1, 0, 1, plain.data()), weights.data());
+      for (int i = 0; i < size; i++) ASSERT_NEAR(out[i], plain[i], 2e-6) << size << " " << position << " " << window << " at " << i;
     }
+}
+
+TEST(Attend, TogetherOrAloneSameBits) {
+  for (int size : {64, 80})
+    for (int heads : {1, 3, 7, 32})
+      for (auto [position, window] : {std::pair{0, 0}, {60, 0}, {60, 17}}) {
+        Attention a(40, heads, size, position, window);
+        auto alone = same_everywhere([&](const Isa& isa) { return a.run(isa, 1, 1); });
+        auto together = same_everywhere([&](const Isa& isa) { return a.run(isa, attend_max_queries / heads, heads); });
+        ASSERT_EQ(together, alone) << size << " " << heads << " " << position << " " << window;
+      }
 }
 
 TEST(StoreHalves, RoundsAsIeee) {

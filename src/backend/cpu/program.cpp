@@ -1,5 +1,7 @@
 #include "backend/cpu/program.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -19,7 +21,7 @@ static_assert(gemv_max_rows % unit_rows == 0);
 
 CpuCache::CpuCache(const backend::Plan& plan)
     : kv_heads_(plan.kv_heads),
-      head_elems_(int64_t(plan.context) * plan.head_size),
+      head_elems_(int64_t(plan.context + attend_tile - 1) / attend_tile * attend_tile * plan.head_size),
       region_(uint64_t(2) * plan.layers * plan.kv_heads * head_elems_ * sizeof(u16), "keys and values", "ask for a shorter context") {}
 
 int64_t ActivationRoom::bytes(int64_t tokens, int64_t cols) {
@@ -189,6 +191,12 @@ void CpuProgram::prepare_input(const Cast& cast, const float* x, int64_t cols, A
     isa_.ops->quantize(x, static_cast<int>(cols), room.codes.data() + slot * cols, room.scales.data() + slot * cols / 32, room.sums.data() + slot * cols / 16);
 }
 
+// Tokens whose codes rest in the second cache while the rows of a worker pass by, in whole calls of a kernel.
+int64_t tokens_in_cache(int64_t cols) {
+  static const int64_t cache = std::max<int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), 256 << 10);
+  return std::max<int64_t>(1, cache * 3 / 4 / cols / gemv_max_tokens) * gemv_max_tokens;
+}
+
 // One token: every worker prepares the input for itself (less work than a barrier). Several: the workers share that work.
 void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
   bool head = cast.step->kind == StepKind::head, gate = cast.step->kind == StepKind::gate_up;
@@ -206,26 +214,28 @@ void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
   size_t walked = gate ? 1 : cast.parts.size();
   for (size_t i = 0; i < walked; i++) units += (cast.parts[i].rows + unit_rows - 1) / unit_rows;
   int64_t begin = worker.begin(units), end = worker.end(units), base = 0;
-  alignas(64) float y[2][gemv_max_tokens * gemv_max_rows] = {};
+  int64_t resting = tokens_in_cache(cols);
+  alignas(64) float y[2][gemv_max_tokens * gemv_max_rows];
   for (size_t i = 0; i < walked; i++) {
     const Part& part = cast.parts[i];
     int64_t part_units = (part.rows + unit_rows - 1) / unit_rows;
     int64_t from = std::max(begin - base, int64_t(0)) * unit_rows, to = std::min(std::min(end - base, part_units) * unit_rows, part.rows);
     base += part_units;
-    for (int64_t row = from; row < to; row += gemv_max_rows) {
-      int rows = static_cast<int>(std::min<int64_t>(gemv_max_rows, to - row));
-      for (int64_t t = 0; t < tokens; t += gemv_max_tokens) {
-        int n = static_cast<int>(std::min<int64_t>(gemv_max_tokens, tokens - t));
-        project_rows(part, row, rows, x, t, n, y[0]);
-        if (gate) {
-          project_rows(cast.parts[1], row, rows, x, t, n, y[1]);
-          auto act = plan_.activation == backend::Activation::silu ? isa_.ops->gate_silu : isa_.ops->gate_gelu_tanh;
-          int padded = (rows + 15) / 16 * 16;
-          for (int k = 0; k < n; k++) act({y[0] + k * gemv_max_rows, y[1] + k * gemv_max_rows, padded, y[0] + k * gemv_max_rows});
+    for (int64_t t0 = 0; t0 < tokens; t0 += resting)
+      for (int64_t row = from; row < to; row += gemv_max_rows) {
+        int rows = static_cast<int>(std::min<int64_t>(gemv_max_rows, to - row));
+        for (int64_t t = t0; t < std::min(tokens, t0 + resting); t += gemv_max_tokens) {
+          int n = static_cast<int>(std::min<int64_t>(gemv_max_tokens, tokens - t));
+          project_rows(part, row, rows, x, t, n, y[0]);
+          if (gate) {
+            project_rows(cast.parts[1], row, rows, x, t, n, y[1]);
+            auto act = plan_.activation == backend::Activation::silu ? isa_.ops->gate_silu : isa_.ops->gate_gelu_tanh;
+            int padded = (rows + 15) / 16 * 16;
+            for (int k = 0; k < n; k++) act({y[0] + k * gemv_max_rows, y[1] + k * gemv_max_rows, padded, y[0] + k * gemv_max_rows});
+          }
+          write_rows(cast, part, row, rows, t, n, y[0], batch.logits);
         }
-        write_rows(cast, part, row, rows, t, n, y[0], batch.logits);
       }
-    }
   }
 }
 
@@ -263,21 +273,27 @@ void CpuProgram::rope_store(const Cast& cast, const Batch& batch, Worker& worker
     isa_.ops->rotate({x, cosines_[step.rope].data() + t * half, sines_[step.rope].data() + t * half, rope.dims, rope.pairing == backend::Pairing::halves});
     if (query) continue;
     int64_t kv_head = h - heads, position = batch.position + t;
-    isa_.ops->store_halves(x, static_cast<int>(size), batch.cache->keys(step.layer, static_cast<int>(kv_head)) + position * size);
+    u16 key[attend_max_head_size], *keys = batch.cache->keys(step.layer, static_cast<int>(kv_head));
+    isa_.ops->store_halves(x, static_cast<int>(size), key);
+    for (int i = 0; i < size; i++) keys[key_at(static_cast<int>(position), i, static_cast<int>(size))] = key[i];
     isa_.ops->store_halves(at(Buffer::value, t) + kv_head * size, static_cast<int>(size), batch.cache->values(step.layer, static_cast<int>(kv_head)) + position * size);
   }
 }
 
+// Heads that share keys and values go together, with as many tokens as a call takes. A single token's heads are split where
+// that gives every worker the same to do and the keys are few.
 void CpuProgram::attend(const Cast& cast, const Batch& batch, Worker& worker) {
+  constexpr int few_positions = 1024;
   const Step& step = *cast.step;
-  int64_t tokens = static_cast<int64_t>(batch.tokens.size()), size = plan_.head_size, heads = plan_.heads;
-  int shared_by = plan_.heads / plan_.kv_heads;
-  for (int64_t item = worker.index; item < tokens * heads; item += worker.count) {
-    int64_t t = item / heads, h = item % heads;
-    int kv_head = static_cast<int>(h) / shared_by, last = batch.position + static_cast<int>(t);
-    int first = step.window > 0 ? std::max(0, last - step.window + 1) : 0;
-    isa_.ops->attend({at(Buffer::query, t) + h * size, batch.cache->keys(step.layer, kv_head), batch.cache->values(step.layer, kv_head), plan_.head_size, first,
-                      last, plan_.attention_scale, at(Buffer::attended, t) + h * size});
+  int tokens = static_cast<int>(batch.tokens.size()), size = plan_.head_size, group = plan_.heads / plan_.kv_heads;
+  bool split = tokens == 1 && plan_.kv_heads % worker.count != 0 && batch.position < few_positions;
+  int heads = split ? 1 : std::min<int>(group, attend_max_queries), at_once = attend_max_queries / heads;
+  int parts = (group + heads - 1) / heads, runs = (tokens + at_once - 1) / at_once;
+  for (int item = worker.index; item < plan_.kv_heads * parts * runs; item += worker.count) {
+    int kv_head = item % plan_.kv_heads, part = item / plan_.kv_heads % parts, t = item / plan_.kv_heads / parts * at_once;
+    int head = kv_head * group + part * heads;
+    isa_.ops->attend({at(Buffer::query, t) + head * size, int64_t(plan_.heads) * size, std::min(at_once, tokens - t), std::min(heads, group - part * heads), batch.position + t,
+                      step.window, batch.cache->keys(step.layer, kv_head), batch.cache->values(step.layer, kv_head), size, plan_.attention_scale, at(Buffer::attended, t) + head * size});
   }
 }
 

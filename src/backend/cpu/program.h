@@ -11,7 +11,7 @@
 
 namespace ingot::cpu {
 
-/// Keys and values: per layer and kv_head one (context, head_size) f16 block each.
+/// Keys and values: per layer and kv_head one block of f16 each, laid out as AttendParams says.
 class CpuCache : public backend::Cache {
  public:
   CpuCache(const backend::Plan& plan);

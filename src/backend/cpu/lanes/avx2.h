@@ -1,13 +1,14 @@
 // The lane vocabulary on AVX2 + FMA + F16C: 8 rows. The words are defined in portable.h.
 #pragma once
 
-enum { lane_rows = 8, token_block = 4, prefetch_distance = 2048, signed_bias = 128 };
+enum { lane_rows = 8, token_block = 4, panel_groups = 2, panel_pass = 2, attend_queries = 2, attend_parts = 2, prefetch_distance = 2048, signed_bias = 128 };
 
 struct bytes { __m256i v; };
 struct ints { __m256i v; };
 struct floats { __m256 v; };
 
 fn load_bytes(const u8* p) { return bytes{_mm256_loadu_si256((const __m256i*)p)}; }
+fn store_bytes(u8* p, bytes a) { _mm256_storeu_si256((__m256i*)p, a.v); }
 // 16-bit shifts carry bits into the neighbouring byte; the mask takes them off again.
 template <int S> fn take(bytes a, u32 mask) {
   __m256i m = _mm256_set1_epi8((char)mask);
@@ -58,6 +59,7 @@ template <int max_code> struct dot_small {
   static_assert(max_code <= 127, "two products must fit 16 bits");
   enum { fits = 32767 / (max_code * 127 * 2) };
   __m256i narrow = _mm256_setzero_si256(), sum = _mm256_setzero_si256();
+  void start(i32 x) { sum = _mm256_set1_epi32(x); }
   void add(bytes w, bytes x) { narrow = _mm256_add_epi16(narrow, _mm256_maddubs_epi16(w.v, x.v)); }
   void widen() {
     sum = total().v;
@@ -69,6 +71,7 @@ template <int max_code> struct dot_small {
 struct dot_large {
   enum { fits = 1 << 30 };
   __m256i sum = _mm256_setzero_si256();
+  void start(i32 x) { sum = _mm256_set1_epi32(x); }
   void add(bytes w, bytes x) {
     __m256i p = _mm256_maddubs_epi16(_mm256_abs_epi8(w.v), _mm256_sign_epi8(x.v, w.v));
     sum = _mm256_add_epi32(sum, _mm256_madd_epi16(p, _mm256_set1_epi16(1)));

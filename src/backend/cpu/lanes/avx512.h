@@ -1,13 +1,14 @@
 // The lane vocabulary on AVX-512 (F, BW, DQ, VL, VNNI): 16 rows. The words are defined in portable.h.
 #pragma once
 
-enum { lane_rows = 16, token_block = 8, prefetch_distance = 0, signed_bias = 0 };
+enum { lane_rows = 16, token_block = 8, panel_groups = 2, panel_pass = 4, attend_queries = 8, attend_parts = 2, prefetch_distance = 0, signed_bias = 0 };
 
 struct bytes { __m512i v; };
 struct ints { __m512i v; };
 struct floats { __m512 v; };
 
 fn load_bytes(const u8* p) { return bytes{_mm512_loadu_si512(p)}; }
+fn store_bytes(u8* p, bytes a) { _mm512_storeu_si512(p, a.v); }
 // 16-bit shifts carry bits into the neighbouring byte; the mask takes them off again.
 template <int S> fn take(bytes a, u32 mask) {
   __m512i m = _mm512_set1_epi8((char)mask);
@@ -55,6 +56,7 @@ fn prefetch(const u8*) {}
 // vpdpbusd: unsigned codes times signed activations, four products into 32 bits, no saturation.
 template <int max_code> struct dot_small {
   enum { fits = 1 << 30 };  // products added before they must be widened
+  void start(i32 x) { sum = _mm512_set1_epi32(x); }
   void widen() {}
   __m512i sum = _mm512_setzero_si512();
   void add(bytes w, bytes x) { sum = _mm512_dpbusd_epi32(sum, w.v, x.v); }

@@ -1,13 +1,14 @@
 // The lane vocabulary on NEON with dot products and half precision (ARMv8.2): 4 rows. The words are defined in portable.h.
 #pragma once
 
-enum { lane_rows = 4, token_block = 4, prefetch_distance = 0, signed_bias = 128 };
+enum { lane_rows = 4, token_block = 4, panel_groups = 4, panel_pass = 4, attend_queries = 2, attend_parts = 2, prefetch_distance = 0, signed_bias = 128 };
 
 struct bytes { uint8x16_t v; };
 struct ints { int32x4_t v; };
 struct floats { float32x4_t v; };
 
 fn load_bytes(const u8* p) { return bytes{vld1q_u8(p)}; }
+fn store_bytes(u8* p, bytes a) { vst1q_u8(p, a.v); }
 template <int S> fn take(bytes a, u32 mask) {
   uint8x16_t m = vdupq_n_u8((u8)mask);
   if constexpr (S > 0) return bytes{vandq_u8(vshrq_n_u8(a.v, S), m)};
@@ -57,6 +58,7 @@ fn prefetch(const u8*) {}
 template <int max_code> struct dot_small {
   enum { fits = 1 << 30 };
   int32x4_t sum = vdupq_n_s32(0);
+  void start(i32 x) { sum = vdupq_n_s32(x); }
   void add(bytes w, bytes x) { sum = vdotq_s32(sum, vreinterpretq_s8_u8(w.v), vreinterpretq_s8_u8(x.v)); }
   void widen() {}
   ints total() const { return ints{sum}; }

@@ -10,6 +10,10 @@
 enum {
   lane_rows = 8,          // rows a resident tile interleaves
   token_block = 4,        // tokens that share one decoding of the weights
+  panel_groups = 1,       // row groups and tokens that share one reading of a panel
+  panel_pass = 2,
+  attend_queries = 2,     // queries, and runs of 16 elements of a value, that attention holds in registers
+  attend_parts = 1,
   prefetch_distance = 0,  // bytes that the one-token kernel asks for ahead; 0: none
   signed_bias = 0         // what is taken off 8-bit codes so that dot_large can use them as they are
 };
@@ -30,6 +34,7 @@ fn load_bytes(const u8* p) {
   __builtin_memcpy(&r, p, 32);
   return r;
 }
+fn store_bytes(u8* p, bytes a) { __builtin_memcpy(p, &a, 32); }
 // The bits of each byte moved down by S (up when S is negative), then masked. 16-bit shifts carry bits into the neighbouring
 // byte; the mask takes them off again.
 template <int S> fn take(bytes a, u32 mask) {
@@ -50,9 +55,10 @@ fn load_table(const u8* sixteen) {
   return r;
 }
 fn look_up(bytes codes, bytes table) {
-  for (u8x16& half : codes.v)
-    for (int i = 0; i < 16; i++) half[i] = table.v[0][half[i]];
-  return codes;
+  bytes r = {};
+  for (int h = 0; h < 2; h++)
+    for (int i = 0; i < 16; i++) r.v[h][i] = table.v[0][codes.v[h][i]];
+  return r;
 }
 // Four consecutive int8 activations, the same for every row.
 fn repeat4(const i8* x) {
@@ -104,6 +110,7 @@ fn four_products(u8x16 w, u8x16 x) {
 template <int max_code> struct dot_small {
   enum { fits = 1 << 30 };  // products added before they must be widened
   ints sum = splat(0);
+  void start(i32 x) { sum = splat(x); }
   void add(bytes w, bytes x) {
     for (int i = 0; i < 2; i++) sum.v[i] += four_products(w.v[i], x.v[i]);
   }
