@@ -22,9 +22,17 @@ constexpr double giga = 1e9;
 struct Bench {
   std::string model;
   std::string prompt_sizes = "512", answer_sizes = "64", threads = "1";
-  int repetitions = 3;
+  int repetitions = 3, depth = 0;
   LoadOptions load;
-  bool json = false, csv = false;
+  bool json = false, csv = false, profile = false;
+};
+
+/// What the steps of one kind took, of one token.
+struct StepTime {
+  std::string kind;
+  int steps = 0;
+  double microseconds = 0, share = 0;
+  uint64_t weight_bytes = 0;
 };
 
 struct Row {
@@ -34,6 +42,7 @@ struct Row {
   uint64_t weight_bytes_per_token = 0;
   double read_bandwidth = 0;             // bytes/s
   std::optional<double> weight_rate;     // bytes/s of weights; only where each token reads all of them
+  std::vector<StepTime> profile;
   std::optional<double> share() const { return weight_rate && read_bandwidth > 0 ? std::optional(*weight_rate / read_bandwidth) : std::nullopt; }
 };
 
@@ -48,13 +57,12 @@ std::vector<int32_t> random_tokens(int n, int vocab) {
   return ids;
 }
 
-/// Tokens per second of `work(tokens)` on an empty session: one run to warm up, then `repetitions`, sorted.
-template <typename Prepare, typename Work>
-std::vector<double> rates(Session& session, int n_tokens, int repetitions, Prepare&& prepare, Work&& work) {
+/// Tokens per second of `work` on a session that holds `held` tokens: one run to warm up, then `repetitions`, sorted.
+template <typename Work>
+std::vector<double> rates(Session& session, int held, int n_tokens, int repetitions, Work&& work) {
   std::vector<double> rates;
   for (int i = 0; i <= repetitions; i++) {
-    session.truncate(0);
-    prepare();
+    session.truncate(held);
     auto start = std::chrono::steady_clock::now();
     work();
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -67,7 +75,33 @@ std::vector<double> rates(Session& session, int n_tokens, int repetitions, Prepa
 Row make_row(const std::string& test, const PlanInfo& plan, const std::vector<double>& sorted) {
   size_t n = sorted.size();
   double median = n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-  return {test, plan.threads, median, sorted.front(), sorted.back(), plan.weight_bytes_per_token, 0, std::nullopt};
+  return {test, plan.threads, median, sorted.front(), sorted.back(), plan.weight_bytes_per_token, 0, std::nullopt, {}};
+}
+
+/// One more run of `work`, with what each kind of step took of it; `outside`: what no step took.
+template <typename Work>
+std::vector<StepTime> profile(Session& session, int held, int n_tokens, const PlanInfo& plan, Work&& work) {
+  std::vector<double> seconds(plan.steps.size());
+  session.truncate(held);
+  session.time_steps(seconds);
+  auto start = std::chrono::steady_clock::now();
+  work();
+  double all = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), outside = all;
+  session.time_steps({});
+  std::vector<StepTime> times;
+  auto of = [&](const std::string& kind) -> StepTime& {
+    auto known = std::ranges::find(times, kind, &StepTime::kind);
+    return known != times.end() ? *known : times.emplace_back(StepTime{kind});
+  };
+  auto add = [&](StepTime& t, double s) { t.microseconds += 1e6 * s / n_tokens, t.share += s / all, t.steps++; };
+  for (size_t i = 0; i < plan.steps.size(); i++) {
+    StepTime& t = of(plan.steps[i].kind);
+    add(t, seconds[i]);
+    t.weight_bytes += plan.steps[i].bytes_per_token;
+    outside -= seconds[i];
+  }
+  add(of("outside"), outside);
+  return times;
 }
 
 void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
@@ -75,7 +109,7 @@ void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
   LoadOptions load = bench.load;
   load.threads = threads;
   // one more than an answer: its first token stands on another one
-  load.context = std::max(std::ranges::max(prompts), std::ranges::max(answers) + 1);
+  load.context = bench.depth + std::max(std::ranges::max(prompts), std::ranges::max(answers) + 1);
   Model model = load_model(bench.model, load);
   PlanInfo plan = model.explain();
   double bandwidth = read_bandwidth(plan.threads, plan.device);
@@ -83,17 +117,22 @@ void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
   Session session(model);
   std::vector<int32_t> ids = random_tokens(load.context, model.info().vocab);
   std::span<const int32_t> tokens(ids);
+  std::string depth = bench.depth > 0 ? fmt::format("@d{}", bench.depth) : "";
+  session.append(tokens.first(bench.depth));
   for (int n : prompts) {
     if (n == 0) continue;
-    auto measured = rates(session, n, bench.repetitions, [] {}, [&] { session.append(tokens.first(n)); });
-    rows.push_back(make_row(fmt::format("pp{}", n), plan, measured));
+    auto work = [&] { session.append(tokens.subspan(bench.depth, n)); };
+    rows.push_back(make_row(fmt::format("pp{}{}", n, depth), plan, rates(session, bench.depth, n, bench.repetitions, work)));
+    if (bench.profile) rows.back().profile = profile(session, bench.depth, n, plan, work);
   }
+  session.truncate(bench.depth);
+  session.append(tokens.subspan(bench.depth, 1));
   for (int n : answers) {
     if (n == 0) continue;
-    auto first = [&] { session.append(tokens.first(1)); };
-    auto measured = rates(session, n, bench.repetitions, first, [&] { for (int i = 1; i <= n; i++) session.append(tokens.subspan(i, 1)); });
-    Row row = make_row(fmt::format("tg{}", n), plan, measured);
+    auto work = [&] { for (int i = 1; i <= n; i++) session.append(tokens.subspan(bench.depth + i, 1)); };
+    Row row = make_row(fmt::format("tg{}{}", n, depth), plan, rates(session, bench.depth + 1, n, bench.repetitions, work));
     row.weight_rate = row.median * double(row.weight_bytes_per_token);
+    if (bench.profile) row.profile = profile(session, bench.depth + 1, n, plan, work);
     rows.push_back(row);
   }
   // The better of a probe before and one after: what else the machine does at the moment can only make a probe too low.
@@ -103,13 +142,16 @@ void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
 
 Json to_json(const Row& r) {
   auto or_null = [](std::optional<double> x) { return x ? Json(*x) : Json(); };
-  return {{"test", r.test},
+  Json json = {{"test", r.test},
           {"threads", r.threads},
           {"tokens_per_s", {{"median", r.median}, {"min", r.min}, {"max", r.max}}},
           {"weight_bytes_per_token", r.weight_bytes_per_token},
           {"gb_per_s", r.weight_rate ? Json(*r.weight_rate / giga) : Json()},
           {"read_bandwidth_gb_per_s", r.read_bandwidth / giga},
           {"share_of_bandwidth", or_null(r.share())}};
+  for (const StepTime& t : r.profile)
+    json["profile"].push_back({{"step", t.kind}, {"steps", t.steps}, {"us_per_token", t.microseconds}, {"share", t.share}, {"weight_bytes_per_token", t.weight_bytes}});
+  return json;
 }
 
 /// For programs: the names of the JSON, plain numbers, empty where JSON has null.
@@ -133,6 +175,15 @@ std::string markdown(const std::vector<Row>& rows) {
   return table.markdown();
 }
 
+std::string profile_markdown(const std::vector<Row>& rows) {
+  Table table({{"test"}, {"threads", true}, {"step"}, {"steps", true}, {"µs per token", true}, {"share", true}, {"GB/s", true}});
+  for (const Row& r : rows)
+    for (const StepTime& t : r.profile)
+      table.add({r.test, fmt::format("{}", r.threads), t.kind, fmt::format("{}", t.steps), fmt::format("{:.1f}", t.microseconds), fmt::format("{:.1f}%", 100 * t.share),
+                 r.weight_rate && t.weight_bytes > 0 ? fmt::format("{:.2f}", double(t.weight_bytes) / t.microseconds / 1e3) : ""});
+  return table.markdown();
+}
+
 int perform_bench(const Bench& bench) {
   std::vector<Row> rows;
   for (int threads : split_whole_numbers(bench.threads)) measure(bench, threads, rows);
@@ -142,6 +193,7 @@ int perform_bench(const Bench& bench) {
     answer_json(list);
   } else {
     answer(bench.csv ? csv(rows) : markdown(rows));
+    if (bench.profile) answer("\n" + profile_markdown(rows));
   }
   return success;
 }
@@ -161,21 +213,25 @@ void add_bench(CLI::App& app, Action& chosen) {
   command->add_option("-n,--n-gen", bench->answer_sizes, "Answer sizes in tokens; 0: leave answers out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->capture_default_str();
   command->add_option("-t,--threads", bench->threads, "Thread counts; 0 is one for each core")->check(whole_numbers(0, max_threads))->type_name("N,N")->capture_default_str();
   command->add_option("-r,--repetitions", bench->repetitions, "Measurements of each, after one to warm up")->check(whole_number(1, max_repetitions))->type_name("N")->capture_default_str();
+  command->add_option("-d,--depth", bench->depth, "Tokens that are in the context before each test")->check(whole_number(0, 1 << 24))->type_name("N")->capture_default_str();
   CLI::Option* json = command->add_flag("--json", bench->json, "A JSON array of rows");
-  command->add_flag("--csv", bench->csv, "CSV")->excludes(json);
+  CLI::Option* csv = command->add_flag("--csv", bench->csv, "CSV")->excludes(json);
+  command->add_flag("--profile", bench->profile, "Also what each kind of step takes of a token")->excludes(csv);
   add_machine(*command, bench->load);
   add_strict(*command, bench->load);
   command->footer(R"(A row for each test and thread count, as a Markdown table unless --json or --csv is given. ppN: N tokens of prompt at once.
-tgN: N tokens one after another. GB/s: weights read a second while writing; memory GB/s: what a plain read reaches with the same
-threads, measured in the same run; share: the first over the second.
+tgN: N tokens one after another; @dN: behind N others. GB/s: weights read a second while writing; memory GB/s: what a plain read reaches with the same
+threads, measured in the same run; share: the first over the second. --profile: a second table, from one more run, by kind of step
+as `ingot explain` names them; "outside" is what no step takes (starting and waking the threads, the session).
 
 --json: [{test, threads, tokens_per_s: {median, min, max}, weight_bytes_per_token, gb_per_s, read_bandwidth_gb_per_s,
-share_of_bandwidth}]; gb_per_s and share_of_bandwidth are null for prompts, where many tokens share one read. 1 GB is 10^9 bytes.
+share_of_bandwidth}], with --profile also profile: [{step, steps, us_per_token, share, weight_bytes_per_token}]; gb_per_s and share_of_bandwidth are null for prompts, where many tokens share one read. 1 GB is 10^9 bytes.
 
 Examples:
   ingot bench model.gguf
   ingot bench model.gguf -p 128,512 -n 64 -t 1,2,4 -r 5
-  ingot bench model.gguf -p 0 -n 32 --json)");
+  ingot bench model.gguf -p 0 -n 32 -d 8192 --json
+  ingot bench model.gguf -p 0 -n 64 --profile)");
   command->callback([bench, &chosen] {
     if (nothing_to_measure(*bench)) throw CLI::ValidationError("-p and -n", "got 0 for both; expected something to measure");
     chosen = [bench] { return perform_bench(*bench); };

@@ -215,6 +215,9 @@ class Session {
   int context() const;
   /// Forgets all but the first `n` tokens.
   void truncate(int n);
+  /// From now on every append adds what step i of the plan (PlanInfo::steps) took to `seconds[i]`; empty: no more. `seconds` must
+  /// stay alive until then. Errors: not one for each step.
+  void time_steps(std::span<double> seconds);
   /// A running append stops at the next chunk and throws Error("engine", "stopped") when `stop` returns true.
   void set_stop(std::function<bool()> stop);
 

@@ -46,8 +46,9 @@ class Program {
   /// Empty cache for `Plan::context` positions.
   virtual std::unique_ptr<Cache> make_cache() = 0;
   /// Runs `tokens` (1…max_batch) at positions `position`… and writes the logits of the last `logits.size() / vocab` of them
-  /// (0 … max_head_batch). Calls from several threads are run one after another.
-  virtual void run(Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits) = 0;
+  /// (0 … max_head_batch). Calls from several threads are run one after another. `step_seconds`: empty, or one for each step of
+  /// the plan, to which the time of the step is added.
+  virtual void run(Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) = 0;
 };
 
 /// What is known of a device.

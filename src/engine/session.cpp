@@ -19,6 +19,7 @@ struct Session::State {
   int size = 0;
   bool has_logits = false;
   std::function<bool()> stop;
+  std::span<double> step_seconds;
 
   void check(std::span<const int32_t> tokens, int chunk) const {
     const backend::Plan& plan = model->plan;
@@ -50,7 +51,7 @@ void Session::append(std::span<const int32_t> tokens, int chunk) {
     s.check_stop();
     auto part = tokens.subspan(i, std::min(step, tokens.size() - i));
     bool last = i + part.size() == tokens.size();
-    s.model->program->run(*s.cache, part, s.size, last ? std::span<float>(s.logits) : std::span<float>());
+    s.model->program->run(*s.cache, part, s.size, last ? std::span<float>(s.logits) : std::span<float>(), s.step_seconds);
     s.size += static_cast<int>(part.size());
     s.has_logits = last;
   }
@@ -68,7 +69,7 @@ void Session::append_all_logits(std::span<const int32_t> tokens, const std::func
     s.check_stop();
     auto part = tokens.subspan(i, std::min(step, tokens.size() - i));
     std::span<float> logits(s.all_logits.data(), part.size() * vocab);
-    s.model->program->run(*s.cache, part, s.size, logits);
+    s.model->program->run(*s.cache, part, s.size, logits, s.step_seconds);
     s.size += static_cast<int>(part.size());
     std::ranges::copy(logits.last(vocab), s.logits.begin());
     for (size_t k = 0; k < part.size(); k++) each(i + k, logits.subspan(k * vocab, vocab));
@@ -104,6 +105,12 @@ void Session::truncate(int n) {
   if (n < 0 || n > state_->size) throw Error("engine", "cannot keep that many tokens", std::to_string(n), fmt::format("0 … {}", state_->size));
   if (n < state_->size) state_->has_logits = false;
   state_->size = n;
+}
+
+void Session::time_steps(std::span<double> seconds) {
+  size_t steps = state_->model->plan.steps.size();
+  if (!seconds.empty() && seconds.size() != steps) throw Error("engine", "times do not fit the plan", std::to_string(seconds.size()), fmt::format("{}, one for each step, or none", steps));
+  state_->step_seconds = seconds;
 }
 
 void Session::set_stop(std::function<bool()> stop) { state_->stop = std::move(stop); }

@@ -217,7 +217,7 @@ TEST_P(FusedAgainstUnfused, SameBits) {
           for (size_t at = 0; at < tokens.size(); at += chunk) {
             size_t n = std::min(chunk, tokens.size() - at);
             std::vector<float> logits(n * vocab);
-            program.run(*cache, std::span(tokens).subspan(at, n), static_cast<int>(at), logits);
+            program.run(*cache, std::span(tokens).subspan(at, n), static_cast<int>(at), logits, {});
             for (size_t k = 0; k < n; k++)
               ASSERT_EQ(std::vector<float>(logits.begin() + k * vocab, logits.begin() + (k + 1) * vocab), expected[at + k])
                   << isa.name << ", " << threads << " threads, chunk " << chunk << ", repack " << repack << ", token " << at + k;

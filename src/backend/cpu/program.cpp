@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 namespace ingot::cpu {
@@ -127,15 +128,21 @@ void CpuProgram::lay_out(const backend::Options& options) {
 
 std::unique_ptr<backend::Cache> CpuProgram::make_cache() { return std::make_unique<CpuCache>(plan_); }
 
-void CpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits) {
+void CpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) {
   std::lock_guard lock(mutex_);
   int wanted = static_cast<int>(logits.size() / plan_.vocab);
   Batch batch{static_cast<CpuCache*>(&cache), tokens, position, static_cast<int>(tokens.size()) - wanted, logits.data()};
   pool_.run([&](Worker& worker) {
-    for (const Cast& cast : steps_) {
-      if (cast.step->kind == StepKind::head && wanted == 0) continue;
-      run_step(cast, batch, worker);
+    bool timed = worker.index == 0 && !step_seconds.empty();
+    auto before = timed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
+    for (size_t i = 0; i < steps_.size(); i++) {
+      if (steps_[i].step->kind == StepKind::head && wanted == 0) continue;
+      run_step(steps_[i], batch, worker);
       worker.barrier();
+      if (!timed) continue;
+      auto now = std::chrono::steady_clock::now();
+      step_seconds[i] += std::chrono::duration<double>(now - before).count();
+      before = now;
     }
   });
 }

@@ -41,7 +41,7 @@ class CpuProgram : public backend::Program {
  public:
   CpuProgram(backend::Plan plan, const backend::Options& options);
   std::unique_ptr<backend::Cache> make_cache() override;
-  void run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits) override;
+  void run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) override;
 
  private:
   struct Part {  // one matrix of a projection
