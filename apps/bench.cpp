@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -12,6 +13,7 @@
 #include "json_output.h"
 #include "output.h"
 #include "table.h"
+#include "terminal.h"
 
 namespace ingot::apps {
 namespace {
@@ -24,7 +26,7 @@ struct Bench {
   std::string prompt_sizes = "512", answer_sizes = "64", threads = "1";
   int repetitions = 3, depth = 0;
   LoadOptions load;
-  bool json = false, csv = false, profile = false;
+  bool json = false, csv = false, profile = false, formats = false;
 };
 
 /// What the steps of one kind took, of one token.
@@ -184,7 +186,36 @@ std::string profile_markdown(const std::vector<Row>& rows) {
   return table.markdown();
 }
 
+int perform_formats(const Bench& bench) {
+  LoadOptions options = bench.load;
+  ProgressBar bar("measuring");
+  options.progress = [&bar](double done) { bar.show(done); };
+  double bandwidth = read_bandwidth(1, options.device);
+  std::vector<FormatSpeed> speeds = format_speeds(options);
+  bandwidth = std::max(bandwidth, read_bandwidth(1, options.device));
+  std::map<std::string, double> best;  // of a class, from the cache
+  for (const FormatSpeed& s : speeds) best[s.resident_class] = std::max(best[s.resident_class], s.cached);
+  if (bench.json) {
+    Json list = Json::array();
+    for (const FormatSpeed& s : speeds)
+      list.push_back({{"format", s.name}, {"class", s.resident_class}, {"slow", s.slow}, {"bytes_per_weight", s.bytes_per_weight}, {"cached_weights_per_s", s.cached},
+                      {"of_best_of_class", s.cached / best[s.resident_class]}, {"streamed_weights_per_s", s.streamed}, {"batched_mul_adds_per_s", s.batched},
+                      {"read_bandwidth_gb_per_s", bandwidth / giga}, {"share_of_bandwidth", s.streamed * s.bytes_per_weight / bandwidth}});
+    answer_json(list);
+    return success;
+  }
+  Table table({{"format"}, {"class"}, {"bits read", true}, {"G weights/s cached", true}, {"of best of class", true}, {"G weights/s streamed", true}, {"GB/s", true},
+               {"share", true}, {"G mul-adds/s, 64 tokens", true}});
+  for (const FormatSpeed& s : speeds)
+    table.add({s.name + (s.slow ? " *" : ""), s.resident_class, fmt::format("{:.2f}", 8 * s.bytes_per_weight), fmt::format("{:.1f}", s.cached / giga),
+               fmt::format("{:.2f}", s.cached / best[s.resident_class]), fmt::format("{:.1f}", s.streamed / giga), fmt::format("{:.2f}", s.streamed * s.bytes_per_weight / giga),
+               fmt::format("{:.0f}%", 100 * s.streamed * s.bytes_per_weight / bandwidth), fmt::format("{:.1f}", s.batched / giga)});
+  answer(bench.csv ? table.csv() : table.markdown());
+  return success;
+}
+
 int perform_bench(const Bench& bench) {
+  if (bench.formats) return perform_formats(bench);
   std::vector<Row> rows;
   for (int threads : split_whole_numbers(bench.threads)) measure(bench, threads, rows);
   if (bench.json) {
@@ -209,6 +240,10 @@ void add_bench(CLI::App& app, Action& chosen) {
   auto bench = std::make_shared<Bench>();
   CLI::App* command = app.add_subcommand("bench", "Measure a model's speed on this machine");
   add_model(*command, bench->model);
+  command->parse_complete_callback([bench] {
+    if (bench->model.empty() && !bench->formats) throw CLI::RequiredError("a model (MODEL or -m FILE) or --formats");
+  });
+  command->add_flag("--formats", bench->formats, "Measure the kernels of every format, on one core and without a model");
   command->add_option("-p,--n-prompt", bench->prompt_sizes, "Prompt sizes in tokens; 0: leave prompts out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->capture_default_str();
   command->add_option("-n,--n-gen", bench->answer_sizes, "Answer sizes in tokens; 0: leave answers out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->capture_default_str();
   command->add_option("-t,--threads", bench->threads, "Thread counts; 0 is one for each core")->check(whole_numbers(0, max_threads))->type_name("N,N")->capture_default_str();
@@ -224,6 +259,11 @@ tgN: N tokens one after another; @dN: behind N others. GB/s: weights read a seco
 threads, measured in the same run; share: the first over the second. --profile: a second table, from one more run, by kind of step
 as `ingot explain` names them; "outside" is what no step takes (starting and waking the threads, the session).
 
+--formats: weights a second of one token with weights in the cache and from memory, the bytes read for them and their share of what
+a plain read reaches, and multiply-adds a second of 64 tokens. * marks formats without a fast kernel. --json: [{format, class, slow,
+bytes_per_weight, cached_weights_per_s, of_best_of_class, streamed_weights_per_s, batched_mul_adds_per_s, read_bandwidth_gb_per_s,
+share_of_bandwidth}].
+
 --json: [{test, threads, tokens_per_s: {median, min, max}, weight_bytes_per_token, gb_per_s, read_bandwidth_gb_per_s,
 share_of_bandwidth}], with --profile also profile: [{step, steps, us_per_token, share, weight_bytes_per_token}]; gb_per_s and share_of_bandwidth are null for prompts, where many tokens share one read. 1 GB is 10^9 bytes.
 
@@ -231,7 +271,8 @@ Examples:
   ingot bench model.gguf
   ingot bench model.gguf -p 128,512 -n 64 -t 1,2,4 -r 5
   ingot bench model.gguf -p 0 -n 32 -d 8192 --json
-  ingot bench model.gguf -p 0 -n 64 --profile)");
+  ingot bench model.gguf -p 0 -n 64 --profile
+  ingot bench --formats)");
   command->callback([bench, &chosen] {
     if (nothing_to_measure(*bench)) throw CLI::ValidationError("-p and -n", "got 0 for both; expected something to measure");
     chosen = [bench] { return perform_bench(*bench); };

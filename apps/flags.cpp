@@ -132,7 +132,7 @@ void add_strict(CLI::App& command, LoadOptions& options) {
 }
 
 Model load_model(const std::string& path, LoadOptions options) {
-  LoadBar bar;
+  ProgressBar bar("loading");
   options.progress = [&bar](double done) { bar.show(done); };
   return Model::load(path, options);
 }

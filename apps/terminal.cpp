@@ -43,13 +43,13 @@ std::string colored(Stream stream, Color color, std::string_view text) {
   return fmt::format("\033[{}m{}\033[0m", codes[static_cast<int>(color)], text);
 }
 
-LoadBar::LoadBar() : start_(std::chrono::steady_clock::now()), wanted_(is_terminal(Stream::notes)) {}
+ProgressBar::ProgressBar(const char* work) : work_(work), start_(std::chrono::steady_clock::now()), wanted_(is_terminal(Stream::notes)) {}
 
-LoadBar::~LoadBar() {
+ProgressBar::~ProgressBar() {
   if (drawn_) std::fputs("\r\033[K", stderr);
 }
 
-void LoadBar::show(double done) {
+void ProgressBar::show(double done) {
   if (!wanted_) return;
   std::lock_guard lock(mutex_);
   int percent = static_cast<int>(100 * std::clamp(done, 0.0, 1.0));
@@ -57,7 +57,7 @@ void LoadBar::show(double done) {
   percent_ = percent;
   drawn_ = true;
   int width = std::clamp(terminal_columns() - 16, 10, 50), filled = width * percent / 100;
-  fmt::print(stderr, "\rloading [{:=<{}}{:{}}] {:3}%", "", filled, "", width - filled, percent);
+  fmt::print(stderr, "\r{} [{:=<{}}{:{}}] {:3}%", work_, "", filled, "", width - filled, percent);
 }
 
 }  // namespace ingot::apps

@@ -23,16 +23,18 @@ std::string colored(Stream stream, Color color, std::string_view text);
 
 /// A bar on stderr for a load that has taken longer than two seconds. Shows nothing where stderr is no terminal, and leaves
 /// nothing behind.
-class LoadBar {
+class ProgressBar {
  public:
-  LoadBar();
-  ~LoadBar();
-  LoadBar(const LoadBar&) = delete;
-  LoadBar& operator=(const LoadBar&) = delete;
+  /// `work`: what is done, one word.
+  explicit ProgressBar(const char* work);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
   /// `done`: 0…1. May be called from any thread.
   void show(double done);
 
  private:
+  const char* work_;
   std::mutex mutex_;
   std::chrono::steady_clock::time_point start_;
   bool wanted_, drawn_ = false;

@@ -243,6 +243,19 @@ struct DeviceInfo {
 };
 std::vector<DeviceInfo> devices();
 
+/// What one core reaches with the kernels of a format, in weights a second (times tokens).
+struct FormatSpeed {
+  std::string name;
+  std::string resident_class;   ///< the class whose kernels run it
+  bool slow = false;            ///< it has no fast kernel
+  double bytes_per_weight = 0;  ///< as its kernels read it
+  double cached = 0;            ///< one token, weights in the cache
+  double streamed = 0;          ///< one token, weights from memory
+  double batched = 0;           ///< 64 tokens, weights in the cache
+};
+/// Measures every format's kernels; `options`: device, isa, repack, progress. Takes about a second a format.
+std::vector<FormatSpeed> format_speeds(const LoadOptions& options = {});
+
 /// Read bandwidth of `device` in bytes/s with `threads` threads: the best of several streams over huge pages, no software prefetch.
 double read_bandwidth(int threads, const std::string& device = "auto");
 

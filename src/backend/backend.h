@@ -67,6 +67,16 @@ struct FormatChoice {
   bool slow = false;
 };
 
+/// What one core reaches with a format, in weights a second (times tokens).
+struct FormatSpeed {
+  const quant::Format* format;
+  std::string resident_class;
+  bool slow;
+  double bytes_per_weight;  ///< as its kernels read it
+  double cached, streamed;  ///< one token; weights in the cache, and from memory
+  double batched;           ///< 64 tokens; weights in the cache
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -78,6 +88,8 @@ class Backend {
   virtual Choices choose(const Plan& plan, const Options& options) const = 0;
   /// As `choose`, and lays out the weights. The plan's mapped file must outlive the program. Errors: those of `choose`, no memory.
   virtual std::unique_ptr<Program> cast(Plan plan, const Options& options) const = 0;
+  /// Measures the kernels of every format; `options`: instruction set, repacking, progress. Takes about a second a format.
+  virtual std::vector<FormatSpeed> format_speeds(const Options& options) const = 0;
   /// Bytes per second that `threads` threads read.
   virtual double read_bandwidth(int threads) const = 0;
 };

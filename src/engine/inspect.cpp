@@ -69,6 +69,13 @@ std::vector<DeviceInfo> devices() {
   return list;
 }
 
+std::vector<FormatSpeed> format_speeds(const LoadOptions& options) {
+  std::vector<FormatSpeed> list;
+  for (const backend::FormatSpeed& s : engine::find_backend(options.device).format_speeds(engine::backend_options(options)))
+    list.push_back({s.format->name, s.resident_class, s.slow, s.bytes_per_weight, s.cached, s.streamed, s.batched});
+  return list;
+}
+
 double read_bandwidth(int threads, const std::string& device) { return engine::find_backend(device).read_bandwidth(threads); }
 
 }  // namespace ingot

@@ -30,6 +30,8 @@ namespace engine {
 
 /// Geometry of a tensor type as the registry of formats has it.
 std::optional<container::Geometry> geometry_of(uint32_t type);
+/// The part of the options that is the backend's.
+backend::Options backend_options(const LoadOptions& options);
 
 }  // namespace engine
 }  // namespace ingot

@@ -20,13 +20,13 @@ std::optional<container::Geometry> geometry_of(uint32_t type) {
   return container::Geometry{static_cast<uint64_t>(f->block), static_cast<uint64_t>(f->block_bytes), f->name};
 }
 
-namespace {
-
-constexpr int default_context = 4096;
-
 backend::Options backend_options(const LoadOptions& options) {
   return {options.threads, options.repack, options.strict_kernels, options.isa, options.progress};
 }
+
+namespace {
+
+constexpr int default_context = 4096;
 
 backend::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& options) {
   if (options.context < 0) throw Error("engine", "context is negative", std::to_string(options.context), "0 or more tokens");

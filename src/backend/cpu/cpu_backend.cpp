@@ -10,6 +10,7 @@
 #include "backend/cpu/bandwidth.h"
 #include "backend/cpu/layout.h"
 #include "backend/cpu/program.h"
+#include "backend/cpu/speed.h"
 #include "ingot/error.h"
 
 namespace ingot::cpu {
@@ -103,6 +104,8 @@ class CpuBackend : public backend::Backend {
     check(plan, find_isa(options.isa), options);
     return std::make_unique<CpuProgram>(std::move(plan), options);
   }
+
+  std::vector<backend::FormatSpeed> format_speeds(const backend::Options& options) const override { return cpu::format_speeds(options); }
 
   double read_bandwidth(int threads) const override { return cpu::read_bandwidth(threads); }
 };
