@@ -25,6 +25,7 @@ PEERS = {
 }
 CONFIGURE = (
     "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_SERVER=OFF", "-DLLAMA_BUILD_TESTS=OFF",
+    "-DGGML_IQK_FA_ALL_QUANTS=OFF",  # attention over an f16 cache is all that we compare; the rest is many minutes of compiling
 )  # fmt: skip
 # GCC 12 takes the operand of the instruction that configures AMX tiles for 8 bytes and drops the other 56: an illegal instruction
 # later. Naming the whole struct keeps it whole.

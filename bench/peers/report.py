@@ -49,11 +49,12 @@ def speed(engine):
 
 
 def table(rows):
-    """Rows of one run as Markdown, the worst ratio first."""
+    """Rows as Markdown: the worst ratio first, or for small batches in their order."""
     peers = [name for name in {name: None for row in rows for name in row["engines"]} if name != OURS]
     head = ["model", "test", "threads", OURS, "min–max", "share of bandwidth", *peers, "best peer", "ratio", ""]
     lines = ["| " + " | ".join(head) + " |", "|---|---|---:|---:|---:|---:|" + "---:|" * len(peers) + "---|---:|---|"]
-    for row in worst_first(rows):
+    ordered = sorted(rows, key=lambda row: (row["model"], batch(row))) if all(row.get("sizes") for row in rows) else worst_first(rows)
+    for row in ordered:
         ours, share = row["engines"][OURS], row.get("share_of_bandwidth")
         cells = [row["model"], row["test"], str(row["threads"]), speed(ours)]
         cells += [f"{ours['min']:.4g}–{ours['max']:.4g}" if "min" in ours else "-", f"{share:.0%}" if share else ""]
@@ -69,6 +70,10 @@ def reasons(rows):
     return [f"- {name}, {model}: {reason}" for name, model, reason in sorted(found)]
 
 
+def counted(n, noun):
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
 def batch(row):
     """Tokens of a prompt test ppN, else None."""
     found = re.fullmatch(r"pp(\d+)", row["test"])
@@ -80,23 +85,24 @@ def kinds(rows):
     groups = {}
     for row in rows:
         what = "Small batches" if row.get("sizes") else "At depth" if "@" in row["test"] else "Prompt" if batch(row) else "Decode"
-        groups.setdefault(f"{what}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}", []).append(row)
+        groups.setdefault(f"{what}, {counted(row['threads'], 'thread')}", []).append(row)
     return groups
 
 
 def page(runs, plots):
     """The Markdown of docs/performance.md from run.py's results and [(title, path of a PNG)]."""
     rows = [row for run in runs for row in run["rows"]]
-    counted = [verdict(row) for row in rows]
+    verdicts, compared = [verdict(row) for row in rows], [row["ratio_to_best"] for row in rows if row["ratio_to_best"]]
     lines = ["# Performance beside other engines", ""]
     lines += ["Made by `bench/peers/report.py` from `bench/peers/run.py`; `bench/peers/build.py` builds the others. Tokens per second, medians of"]
     lines += ["interleaved rounds, each engine in a fresh process. Ratio: ingot over the best peer; the worst stands first. A loss or a win is one"]
     lines += ["only where the ranges of the rounds do not meet; between them it is even. Share: weights read a second over the bandwidth that a plain"]
     lines += ["read reached in the same process.", ""]
-    lines += [f"{counted.count('win')} wins, {counted.count('even')} even, {counted.count('**loss**')} losses.", ""]
+    lines += [f"{counted(verdicts.count('win'), 'win')}, {verdicts.count('even')} even, {verdicts.count('**loss**')} lost; the median is below the best"]
+    lines += [f"peer's in {sum(ratio < 1 for ratio in compared)} of {len(compared)} rows.", ""]
     for run in runs:
         machine = run["machine"]
-        lines += [f"**{machine['cpu']}**, {machine['cores']} cores, {run['date']}, {run['rounds']} rounds, load {run['load'][0]} to {run['load'][1]}"]
+        lines += [f"**{machine['cpu']}**, {counted(machine['cores'], 'core')}, {run['date']}, {counted(run['rounds'], 'round')}, load {' to '.join(run['load'])}", ""]
         lines += [f"- instruction sets: ingot {machine['isas']}; the machine has {' '.join(machine['simd'])}"]
         lines += [f"- {name}: {version}" for name, version in run["versions"].items()]
         lines += ["", "```", *run["commands"].values(), "```", ""]
@@ -120,7 +126,7 @@ def chart(plt, path, title, draw):
     return title, f"{path.parent.name}/{path.name}"
 
 
-def bars(axes, rows, label, value, legend):
+def bars(axes, rows, label, value):
     """Horizontal bars, a colour a thread count, the lowest value first."""
     ordered = sorted(rows, key=value)
     names = list(dict.fromkeys(label(row) for row in ordered))
@@ -128,7 +134,7 @@ def bars(axes, rows, label, value, legend):
     for n, count in enumerate(threads):
         mine = [row for row in rows if row["threads"] == count]
         height = 0.8 / len(threads)
-        axes.barh([names.index(label(row)) + n * height for row in mine], [value(row) for row in mine], height, label=legend.format(count))
+        axes.barh([names.index(label(row)) + n * height for row in mine], [value(row) for row in mine], height, label=counted(count, "thread"))
     axes.set_yticks(range(len(names)), names, fontsize=6)
     axes.invert_yaxis()
 
@@ -142,13 +148,13 @@ def plots(rows, folder):
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     if decode := [row for row in rows if row.get("share_of_bandwidth")]:
-        draw = lambda axes: bars(axes, decode, lambda r: f"{r['model']} {r['test']}", lambda r: r["share_of_bandwidth"], "{} threads")  # noqa: E731
+        draw = lambda axes: bars(axes, decode, lambda r: f"{r['model']} {r['test']}", lambda r: r["share_of_bandwidth"])  # noqa: E731
         made.append(chart(plt, folder / "bandwidth.png", "Share of the read bandwidth while writing", draw))
     for what, chosen in (("decode", lambda r: batch(r) is None), ("prompt", lambda r: batch(r) and not r.get("sizes"))):
         if some := [row for row in rows if row["ratio_to_best"] and chosen(row)]:
 
             def draw(axes, some=some):
-                bars(axes, some, lambda r: f"{r['model']} {r['test']}", lambda r: r["ratio_to_best"], "{} threads")
+                bars(axes, some, lambda r: f"{r['model']} {r['test']}", lambda r: r["ratio_to_best"])
                 axes.axvline(1, color="black", linewidth=1)
 
             made.append(chart(plt, folder / f"ratio-{what}.png", f"ingot over the best peer, {what}: left of 1 is a loss", draw))
@@ -158,7 +164,7 @@ def plots(rows, folder):
             curves.setdefault((row["model"], row["threads"]), []).append(row)
     for (model, threads), points in curves.items():
         points = sorted(points, key=batch)
-        stem, of = f"{re.sub('[^a-z0-9_]+', '-', model.lower())}-{threads}", f"{model}, {threads} threads"
+        stem, of = f"{re.sub('[^a-z0-9_]+', '-', model.lower())}-{threads}", f"{model}, {counted(threads, 'thread')}"
 
         def lines(axes, y, points=points):
             for name in points[0]["engines"]:

@@ -11,6 +11,7 @@ A round runs every engine once; a row has the median of the rounds, their range 
 
 import argparse
 import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -101,6 +102,10 @@ def machine(ingot):
     return {"cpu": device["description"], "cores": os.cpu_count(), "isas": device["isas"][0], "simd": simd, "system": platform.platform(), "doctor": said}
 
 
+def digest(program):
+    return hashlib.sha256(pathlib.Path(program).read_bytes()).hexdigest()[:16]
+
+
 def models(names):
     """[(name, path)]; all there are when none is named."""
     made = sorted((CACHE / "bench-models").glob("*.gguf"))
@@ -134,11 +139,14 @@ def main():
     settings |= {"depth": o.context, "repetitions": 3 if o.sizes else 1}
     commands = engines(o.ingot, peers, settings)
     version = subprocess.run([o.ingot, "--version"], check=True, capture_output=True, text=True).stdout.strip()
-    versions = {report.OURS: version} | {name: f"{p['version']}, {p['compiler']}, {p['configure']}" for name, p in peers.items()}
+    ours = digest(o.ingot)
+    versions = {report.OURS: f"{version}, sha256 {ours}"} | {name: f"{p['version']}, {p['compiler']}, {p['configure']}" for name, p in peers.items()}
     here, load, rows = machine(o.ingot), f"{os.getloadavg()[0]:.1f}", []
     for name, path in models(list(filter(None, o.models.split(",")))):
         for threads in map(int, o.threads.split(",")):
             rows += compare_model(name, path, threads, commands, o.rounds, lambda text: print(text, file=sys.stderr, flush=True))
+            if digest(o.ingot) != ours:
+                sys.exit(f"[peers] {o.ingot} was built anew during the run; got another sha256 than {ours}; measure with a copy of it")
             for row in rows:
                 row["sizes"] = o.sizes
             result = {"date": datetime.date.today().isoformat(), "machine": here, "rounds": o.rounds, "versions": versions}
