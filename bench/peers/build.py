@@ -24,12 +24,19 @@ PEERS = {
     "ik_llama.cpp": dict(package="ik-llama-cpp-python==0.1.5", folder="vendor/ik_llama.cpp"),
 }
 CONFIGURE = (
-    "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_SERVER=OFF", "-DLLAMA_BUILD_TESTS=OFF",
+    "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DLLAMA_CURL=OFF",
+    "-DLLAMA_BUILD_SERVER=OFF", "-DLLAMA_BUILD_TESTS=OFF",
     "-DGGML_IQK_FA_ALL_QUANTS=OFF",  # attention over an f16 cache is all that we compare; the rest is many minutes of compiling
 )  # fmt: skip
 # GCC 12 takes the operand of the instruction that configures AMX tiles for 8 bytes and drops the other 56: an illegal instruction
 # later. Naming the whole struct keeps it whole.
 TILES = ("    _tile_loadconfig(&tc);", '    asm volatile("" : : "m"(tc)); _tile_loadconfig(&tc);')
+
+# A script that the package of ik_llama.cpp forgets: it fills in where the build comes from.
+BUILD_INFO = """set(BUILD_NUMBER 0)
+set(BUILD_COMMIT unknown)
+configure_file(common/build-info.cpp.in common/build-info.cpp)
+"""
 
 
 def run(*command, **options):
@@ -55,10 +62,18 @@ def unpacked(python, peer, out):
             env=dict(os.environ, PATH=path))  # fmt: skip
         with tarfile.open(out / f"{name}.tar.gz") as archive:
             archive.extractall(out, filter="data")
-        tiles = out / name / peer["folder"] / "ggml/src/ggml-cpu/amx/mmq.cpp"
-        if tiles.exists():
-            tiles.write_text(tiles.read_text().replace(*TILES))
+        mend(out / name / peer["folder"])
     return out / name / peer["folder"]
+
+
+def mend(source):
+    """Makes the freshly unpacked sources of a package build and run."""
+    tiles, info = source / "ggml/src/ggml-cpu/amx/mmq.cpp", source / "common/cmake/build-info-gen-cpp.cmake"
+    if tiles.exists():
+        tiles.write_text(tiles.read_text().replace(*TILES))
+    if (source / "common/build-info.cpp.in").exists() and not info.exists():
+        info.parent.mkdir(exist_ok=True)
+        info.write_text(BUILD_INFO)
 
 
 def output(*command):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes models of Qwen2.5 1.5B's shape with seeded random blocks, a file a format: what speed is measured with where no real model is at hand.
+"""Writes models of Qwen2.5 1.5B's shape with seeded random blocks, a file a format: what speed is measured with.
 
     .cache/python/bin/python bench/peers/models.py [KIND…] [--out DIR]
 
@@ -24,8 +24,9 @@ import formats  # noqa: E402
 import make_models  # noqa: E402
 
 SHAPE = dict(
-    arch="qwen2", layers=28, hidden=1536, heads=12, kv_heads=2, head=128, ffn=8960, vocab=151936, tied=True, bias=True, base=1e6, context=32768,
-)
+    arch="qwen2", layers=28, hidden=1536, heads=12, kv_heads=2, head=128, ffn=8960, vocab=151936, tied=True, bias=True, base=1e6,
+    context=32768,
+)  # fmt: skip
 ONE_FORMAT = ("q4_0", "q6_k", "q8_0")
 Q6_K_HEAD = (
     "q4_k", "q4_1", "q5_k", "q3_k", "q2_k", "iq4_xs", "mxfp4", "iq3_s", "iq3_xxs", "iq2_s", "iq2_xs", "iq2_xxs", "iq1_m", "iq1_s",

@@ -14,10 +14,18 @@ import statistics
 OURS = "ingot"
 MOST_BYTES = 60_000  # of a plot
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+HEAD = """# Performance beside other engines
+
+Made by `bench/peers/report.py` from `bench/peers/run.py`; `bench/peers/build.py` builds the others. Tokens per second, medians of
+interleaved rounds, each engine in a fresh process. Ratio: ingot over the best peer; the worst stands first. A loss or a win is one
+only where the ranges of the rounds do not meet; otherwise it is even. Share: weights read a second over the bandwidth that a plain
+read reached in the same process.
+"""
 
 
 def compare(engines):
-    """The part of a row about engines {name: {"runs": [tokens/s…]} or {"reason": text}}: medians, ranges, ingot's ratio to each and to the best."""
+    """The part of a row about engines {name: {"runs": [tokens/s…]} or {"reason": text}}: medians, ranges, ingot's ratio to each peer
+    and to the best."""
     row = {"engines": {}, "best_peer": None, "ratio_to_best": None}
     for name, engine in engines.items():
         runs = engine.get("runs")
@@ -93,16 +101,12 @@ def page(runs, plots):
     """The Markdown of docs/performance.md from run.py's results and [(title, path of a PNG)]."""
     rows = [row for run in runs for row in run["rows"]]
     verdicts, compared = [verdict(row) for row in rows], [row["ratio_to_best"] for row in rows if row["ratio_to_best"]]
-    lines = ["# Performance beside other engines", ""]
-    lines += ["Made by `bench/peers/report.py` from `bench/peers/run.py`; `bench/peers/build.py` builds the others. Tokens per second, medians of"]
-    lines += ["interleaved rounds, each engine in a fresh process. Ratio: ingot over the best peer; the worst stands first. A loss or a win is one"]
-    lines += ["only where the ranges of the rounds do not meet; between them it is even. Share: weights read a second over the bandwidth that a plain"]
-    lines += ["read reached in the same process.", ""]
-    lines += [f"{counted(verdicts.count('win'), 'win')}, {verdicts.count('even')} even, {verdicts.count('**loss**')} lost; the median is below the best"]
-    lines += [f"peer's in {sum(ratio < 1 for ratio in compared)} of {len(compared)} rows.", ""]
+    won, even, lost = (verdicts.count(each) for each in ("win", "even", "**loss**"))
+    below = sum(ratio < 1 for ratio in compared)
+    lines = [HEAD, f"{won} won, {even} even, {lost} lost; the median is below the best peer's in {below} of {len(compared)} rows.", ""]
     for run in runs:
-        machine = run["machine"]
-        lines += [f"**{machine['cpu']}**, {counted(machine['cores'], 'core')}, {run['date']}, {counted(run['rounds'], 'round')}, load {' to '.join(run['load'])}", ""]
+        machine, load = run["machine"], " to ".join(run["load"])
+        lines += [f"**{machine['cpu']}**, {counted(machine['cores'], 'core')}, {run['date']}, {counted(run['rounds'], 'round')}, load {load}", ""]
         lines += [f"- instruction sets: ingot {machine['isas']}; the machine has {' '.join(machine['simd'])}"]
         lines += [f"- {name}: {version}" for name, version in run["versions"].items()]
         lines += ["", "```", *run["commands"].values(), "```", ""]
@@ -133,8 +137,8 @@ def bars(axes, rows, label, value):
     threads = sorted({row["threads"] for row in rows})
     for n, count in enumerate(threads):
         mine = [row for row in rows if row["threads"] == count]
-        height = 0.8 / len(threads)
-        axes.barh([names.index(label(row)) + n * height for row in mine], [value(row) for row in mine], height, label=counted(count, "thread"))
+        height, width = 0.8 / len(threads), [value(row) for row in mine]
+        axes.barh([names.index(label(row)) + n * height for row in mine], width, height, label=counted(count, "thread"))
     axes.set_yticks(range(len(names)), names, fontsize=6)
     axes.invert_yaxis()
 
@@ -146,6 +150,8 @@ def plots(rows, folder):
     import matplotlib.pyplot as plt
 
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
     made = []
     if decode := [row for row in rows if row.get("share_of_bandwidth")]:
         draw = lambda axes: bars(axes, decode, lambda r: f"{r['model']} {r['test']}", lambda r: r["share_of_bandwidth"])  # noqa: E731
@@ -168,7 +174,7 @@ def plots(rows, folder):
 
         def lines(axes, y, points=points):
             for name in points[0]["engines"]:
-                some = [row for row in points if "median" in row["engines"][name]]
+                some = [row for row in points if "median" in row["engines"].get(name, {})]
                 axes.plot([batch(r) for r in some], [y(r, r["engines"][name]["median"]) for r in some], ".-", label=name)
             axes.set_xlabel("tokens in a batch")
 
@@ -178,10 +184,10 @@ def plots(rows, folder):
 
         def roofline(axes, points=points):
             lines(axes, lambda row, speed: speed)
-            reads = statistics.median(r["read_bandwidth_gb_per_s"] for r in points) * 1e9 / points[0]["weight_bytes_per_token"]
+            reads = [1e9 * r["read_bandwidth_gb_per_s"] / r["weight_bytes_per_token"] for r in points if r["read_bandwidth_gb_per_s"]]
             most = max(engine.get("max", 0) for row in points for engine in row["engines"].values())
-            roof = [batch(row) for row in points if batch(row) * reads < 2 * most]
-            axes.plot(roof, [n * reads for n in roof], "k--", label="weights read once a batch")
+            roof = [(n, n * statistics.median(reads)) for n in map(batch, points) if reads and n * statistics.median(reads) < 2 * most]
+            axes.plot(*zip(*roof, strict=True) if roof else ([], []), "k--", label="weights read once a batch")
             axes.set(xscale="log", yscale="log", ylabel="tokens/s")
 
         made.append(chart(plt, folder / f"cost-{stem}.png", f"What a batch costs: {of}", cost))

@@ -88,9 +88,11 @@ def compare_model(name, path, threads, commands, rounds, progress):
         for fact in ("weight_bytes_per_token", "read_bandwidth_gb_per_s", "gb_per_s", "share_of_bandwidth"):
             values = [run[fact] for run in ours if run.get(fact) is not None]
             row[fact] = statistics.median(values) if values else None
-        said = {e: {"runs": [v for v, _ in by_engine[e]]} if e in by_engine else {"reason": refused.get(e, "no such test")} for e in commands}
+        said = {e: {"reason": refused.get(e, "no such test")} for e in commands}
+        said |= {e: {"runs": [speed for speed, _ in runs_of]} for e, runs_of in by_engine.items()}
         rows.append(row | report.compare(said))
-    return rows or [{"model": name, "test": "-", "threads": threads} | report.compare({e: {"reason": r} for e, r in refused.items()})]
+    nobody = {engine: {"reason": reason} for engine, reason in refused.items()}
+    return rows or [{"model": name, "test": "-", "threads": threads} | report.compare(nobody)]
 
 
 def machine(ingot):
@@ -99,7 +101,8 @@ def machine(ingot):
     info = pathlib.Path("/proc/cpuinfo")
     flags = [line for line in info.read_text().splitlines() if line.startswith(("flags", "Features"))] if info.exists() else []
     simd = sorted({flag for flag in " ".join(flags[:1]).split() if flag.startswith(SIMD)})
-    return {"cpu": device["description"], "cores": os.cpu_count(), "isas": device["isas"][0], "simd": simd, "system": platform.platform(), "doctor": said}
+    found = {"cpu": device["description"], "cores": os.cpu_count(), "isas": device["isas"][0], "simd": simd}
+    return found | {"system": platform.platform(), "doctor": said}
 
 
 def digest(program):
@@ -115,7 +118,7 @@ def models(names):
         if paths and paths[0].exists():
             found.append((name if name in REAL else paths[0].stem, paths[0]))
         elif names:
-            sys.exit(f"[peers] no model {name}; expected a path, {', '.join(REAL)} or a kind of models.py; tools/fetch_model.sh, models.py make them")
+            sys.exit(f"[peers] no model {name}; expected a path, {', '.join(REAL)} or a kind that models.py has made")
     return found
 
 
@@ -140,7 +143,8 @@ def main():
     commands = engines(o.ingot, peers, settings)
     version = subprocess.run([o.ingot, "--version"], check=True, capture_output=True, text=True).stdout.strip()
     ours = digest(o.ingot)
-    versions = {report.OURS: f"{version}, sha256 {ours}"} | {name: f"{p['version']}, {p['compiler']}, {p['configure']}" for name, p in peers.items()}
+    versions = {report.OURS: f"{version}, sha256 {ours}"}
+    versions |= {name: f"{p['version']}, {p['compiler']}, {p['configure']}" for name, p in peers.items()}
     here, load, rows = machine(o.ingot), f"{os.getloadavg()[0]:.1f}", []
     for name, path in models(list(filter(None, o.models.split(",")))):
         for threads in map(int, o.threads.split(",")):
