@@ -18,7 +18,7 @@ import tarfile
 import venv
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOLS = ("scikit-build-core==1.1.2", "matplotlib==3.10.7")  # the first: pip asks it for the packages' metadata
+TOOLS = ROOT / "tools/setup/python-bench.txt"
 PEERS = {
     "llama.cpp": dict(package="llama-cpp-python==0.3.36", folder="vendor/llama.cpp"),
     "ik_llama.cpp": dict(package="ik-llama-cpp-python==0.1.5", folder="vendor/ik_llama.cpp"),
@@ -49,7 +49,7 @@ def environment(out):
     python = out / "python/bin/python"
     if not python.exists():
         venv.create(out / "python", with_pip=True)
-    run(python, "-m", "pip", "install", "-q", *TOOLS)
+    run(python, "-m", "pip", "install", "-q", "-r", TOOLS)
     return python
 
 

@@ -61,8 +61,8 @@ def table(rows):
     peers = [name for name in {name: None for row in rows for name in row["engines"]} if name != OURS]
     head = ["model", "test", "threads", OURS, "min–max", "share of bandwidth", *peers, "best peer", "ratio", ""]
     lines = ["| " + " | ".join(head) + " |", "|---|---|---:|---:|---:|---:|" + "---:|" * len(peers) + "---|---:|---|"]
-    ordered = sorted(rows, key=lambda row: (row["model"], batch(row))) if all(row.get("sizes") for row in rows) else worst_first(rows)
-    for row in ordered:
+    curve = all(row.get("sizes") for row in rows)
+    for row in sorted(rows, key=lambda row: (row["model"], batch(row) or 0)) if curve else worst_first(rows):
         ours, share = row["engines"][OURS], row.get("share_of_bandwidth")
         cells = [row["model"], row["test"], str(row["threads"]), speed(ours)]
         cells += [f"{ours['min']:.4g}–{ours['max']:.4g}" if "min" in ours else "-", f"{share:.0%}" if share else ""]
@@ -105,8 +105,8 @@ def page(runs, plots):
     below = sum(ratio < 1 for ratio in compared)
     lines = [HEAD, f"{won} won, {even} even, {lost} lost; the median is below the best peer's in {below} of {len(compared)} rows.", ""]
     for run in runs:
-        machine, load = run["machine"], " to ".join(run["load"])
-        lines += [f"**{machine['cpu']}**, {counted(machine['cores'], 'core')}, {run['date']}, {counted(run['rounds'], 'round')}, load {load}", ""]
+        machine, load, rounds = run["machine"], " to ".join(run["load"]), counted(run["rounds"], "round")
+        lines += [f"**{machine['cpu']}**, {counted(machine['cores'], 'core')}, {run['date']}, {rounds}, load {load}", ""]
         lines += [f"- instruction sets: ingot {machine['isas']}; the machine has {' '.join(machine['simd'])}"]
         lines += [f"- {name}: {version}" for name, version in run["versions"].items()]
         lines += ["", "```", *run["commands"].values(), "```", ""]
@@ -166,7 +166,7 @@ def plots(rows, folder):
             made.append(chart(plt, folder / f"ratio-{what}.png", f"ingot over the best peer, {what}: left of 1 is a loss", draw))
     curves = {}
     for row in rows:
-        if row.get("sizes"):
+        if row.get("sizes") and batch(row):
             curves.setdefault((row["model"], row["threads"]), []).append(row)
     for (model, threads), points in curves.items():
         points = sorted(points, key=batch)
