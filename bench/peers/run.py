@@ -36,11 +36,11 @@ def engines(ingot, peers, s):
     tests = ["-p", s["prompts"], "-n", str(s["decode"]), "-r", str(s["repetitions"]), "-t", "THREADS"]
     found = {report.OURS: [ingot, "bench", "MODEL", *tests, "--json", *(["--depth", str(s["depth"])] if s["depth"] else [])]}
     variants = {"llama.cpp": {"llama.cpp": []}, "ik_llama.cpp": {"ik_llama.cpp": [], "ik_llama.cpp rtr": ["-rtr", "1"]}}
-    for peer, options in ((p, o) for p in peers for o in variants[p].items()):
-        command = [peers[peer]["bench"], "-m", "MODEL", *tests, "-fa", "1", "-o", "json", *options[1]]
+    for peer, name, options in ((peer, *variant) for peer in variants if peer in peers for variant in variants[peer].items()):
+        command = [peers[peer]["bench"], "-m", "MODEL", *tests, "-fa", "1", "-o", "json", *options]
         if s["depth"]:  # ik_llama.cpp has no -d; its -gp times the answer after a prompt
             command += ["-d", str(s["depth"])] if peer == "llama.cpp" else ["-n", "0", "-gp", f"{s['depth']},{s['decode']}"]
-        found[options[0]] = command
+        found[name] = command
     return found
 
 
