@@ -33,14 +33,16 @@ SECONDS = 3600  # of a process: beyond that it hangs
 
 def engines(ingot, peers, s):
     """Name -> command as a list, MODEL and THREADS left open. The peers' llama-bench warms up as ours does."""
-    tests = ["-p", s["prompts"], "-n", str(s["decode"]), "-r", str(s["repetitions"]), "-t", "THREADS"]
-    found = {report.OURS: [ingot, "bench", "MODEL", *tests, "--json", *(["--depth", str(s["depth"])] if s["depth"] else [])]}
+    decode, depth = str(s["decode"]), str(s["depth"]) if s["depth"] else None
+    tests = ["-p", s["prompts"], "-r", str(s["repetitions"]), "-t", "THREADS"]
+    found = {report.OURS: [ingot, "bench", "MODEL", *tests, "-n", decode, "--json", *(["--depth", depth] if depth else [])]}
     variants = {"llama.cpp": {"llama.cpp": []}, "ik_llama.cpp": {"ik_llama.cpp": [], "ik_llama.cpp rtr": ["-rtr", "1"]}}
     for peer, name, options in ((peer, *variant) for peer in variants if peer in peers for variant in variants[peer].items()):
         command = [peers[peer]["bench"], "-m", "MODEL", *tests, "-fa", "1", "-o", "json", *options]
-        if s["depth"]:  # ik_llama.cpp has no -d; its -gp times the answer after a prompt
-            command += ["-d", str(s["depth"])] if peer == "llama.cpp" else ["-n", "0", "-gp", f"{s['depth']},{s['decode']}"]
-        found[name] = command
+        if depth and peer == "ik_llama.cpp":  # it has no -d; its -gp times the answer after a prompt
+            found[name] = [*command, "-n", "0", "-gp", f"{depth},{decode}"]
+        else:
+            found[name] = [*command, "-n", decode, *(["-d", depth] if depth else [])]
     return found
 
 

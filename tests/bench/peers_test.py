@@ -74,6 +74,17 @@ class Engines(unittest.TestCase):
             said = {"n_prompt": prompt, "n_gen": answer} | ({} if depth is None else {"n_depth": depth})
             self.assertEqual(run.test_name(said), name)
 
+    def test_commands(self):
+        peers = {name: {"bench": "bench of " + name} for name in ("ik_llama.cpp", "llama.cpp")}
+        settings = {"prompts": "0", "decode": 64, "depth": 8192, "repetitions": 1}
+        found = run.engines("ingot", peers, settings)
+        self.assertEqual(list(found), ["ingot", "llama.cpp", "ik_llama.cpp", "ik_llama.cpp rtr"])
+        self.assertEqual([command.count("-n") for command in found.values()], [1, 1, 1, 1])  # llama-bench runs each one it is given
+        self.assertEqual(found["ingot"][-2:], ["--depth", "8192"])
+        self.assertEqual(found["llama.cpp"][-4:], ["-n", "64", "-d", "8192"])
+        self.assertEqual(found["ik_llama.cpp rtr"][-6:], ["-rtr", "1", "-n", "0", "-gp", "8192,64"])
+        self.assertNotIn("-d", run.engines("ingot", peers, settings | {"depth": 0})["llama.cpp"])
+
     def test_measure(self):
         def python(code):
             return run.measure([sys.executable, "-c", code])
