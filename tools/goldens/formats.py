@@ -88,7 +88,7 @@ def set_scale(layout, block, field, bits):
     if layout.f16 == "scattered":  # the top nibbles of four u16 at byte 48, lowest nibble first
         for n in range(4):
             at = 49 + 2 * n
-            block[at] = int(block[at]) & 15 | (bits >> 4 * n & 15) << 4
+            block[at] = block[at] & 15 | (bits >> 4 * n & 15) << 4
     else:
         put16(block, layout.f16[field], bits)
 

@@ -83,6 +83,9 @@ class Draws:
     def integers(self, below, *shape):
         return self._state.randint(0, below, size=shape)
 
+    def bytes(self, *shape):
+        return np.frombuffer(self._state.bytes(math.prod(shape)), np.uint8).reshape(shape)
+
     def normal(self, *shape):
         """Mean 0, variance 1."""
         sums = sum(self.integers(65536, *shape).astype(np.float64) for _ in range(4))
@@ -123,14 +126,16 @@ def add_vector(writer, name, values):
     writer.add_tensor(name, np.asarray(values, np.float32))
 
 
-def add_vocabulary(writer):
-    """The 256 bytes in the printable spelling that GPT-2 gave them, merges, one control token. Returns the number of tokens."""
+def add_vocabulary(writer, size=0):
+    """The 256 bytes in the printable spelling that GPT-2 gave them, merges, fillers up to `size`, one control token. Returns the
+    number of tokens."""
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     spelling = [chr(b) for b in range(256)]
     for n, byte in enumerate(b for b in range(256) if b not in printable):
         spelling[byte] = chr(256 + n)
     merges = [m.replace("_", spelling[32]) for m in MERGES.split("|")]
-    tokens = spelling + [m.replace(" ", "") for m in merges] + ["<|end|>"]
+    tokens = spelling + [m.replace(" ", "") for m in merges]
+    tokens += [f"<filler {n}>" for n in range(len(tokens), size - 1)] + ["<|end|>"]
     types = [gguf.TokenType.NORMAL] * (len(tokens) - 1) + [gguf.TokenType.CONTROL]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
@@ -152,7 +157,7 @@ def llama3_factors(dims, base=10000.0, factor=8.0, low=1.0, high=4.0, original=6
     return factors
 
 
-def write_model(path, name, m):
+def write_model(path, name, m, add_matrix=add_matrix):
     """One model of MODELS as GGUF. Standard deviations are chosen so that attention is selective, every part has its say in the
     residual stream and logits spread over several nats."""
     draws = Draws(m["seed"])
@@ -160,7 +165,7 @@ def write_model(path, name, m):
     q_rows, kv_rows = m["heads"] * head, m["kv_heads"] * head
     w = gguf.GGUFWriter(path, m["arch"])
     w.add_name(f"synthetic {name}")
-    w.add_context_length(CONTEXT)
+    w.add_context_length(m.get("context", CONTEXT))
     w.add_embedding_length(hidden)
     w.add_block_count(m["layers"])
     w.add_feed_forward_length(ffn)
@@ -179,7 +184,7 @@ def write_model(path, name, m):
         w.add_rope_scaling_factor(scaling[1])
         if scaling[2:]:
             w.add_rope_scaling_orig_ctx_len(scaling[2])
-    vocab = add_vocabulary(w)
+    vocab = add_vocabulary(w, m.get("vocab", 0))
 
     def matrix(name, part, rows, cols, gain):
         special = not name.startswith("blk.") or name.startswith(f"blk.{m['layers'] - 1}.")

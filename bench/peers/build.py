@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Builds the engines that bench/peers/run.py compares ingot with, natively for this machine, and an environment for the report's plots.
+
+    python3 bench/peers/build.py [PEER…] [--out DIR] [--source PEER=DIR] [--jobs N]
+
+DIR: $INGOT_CACHE/peers or .cache/peers, nothing else is touched. Sources are the ones that Python packages of fixed versions carry,
+or a folder of yours; of each engine only its own llama-bench is built, and DIR/peers.json says what was built, from what and how.
+Needs CMake, Ninja and a C++ compiler; a first build takes 5 to 15 minutes on two cores.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+import venv
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "tools/setup/python-bench.txt"
+PEERS = {
+    "llama.cpp": dict(package="llama-cpp-python==0.3.36", folder="vendor/llama.cpp"),
+    "ik_llama.cpp": dict(package="ik-llama-cpp-python==0.1.5", folder="vendor/ik_llama.cpp"),
+}
+CONFIGURE = (
+    "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DLLAMA_CURL=OFF",
+    "-DLLAMA_BUILD_SERVER=OFF", "-DLLAMA_BUILD_TESTS=OFF",
+    "-DGGML_IQK_FA_ALL_QUANTS=OFF",  # attention over an f16 cache is all that we compare; the rest is many minutes of compiling
+)  # fmt: skip
+# GCC 12 takes the operand of the instruction that configures AMX tiles for 8 bytes and drops the other 56: an illegal instruction
+# later. Naming the whole struct keeps it whole.
+TILES = ("    _tile_loadconfig(&tc);", '    asm volatile("" : : "m"(tc)); _tile_loadconfig(&tc);')
+
+# A script that the package of ik_llama.cpp forgets: it fills in where the build comes from.
+BUILD_INFO = """set(BUILD_NUMBER 0)
+set(BUILD_COMMIT unknown)
+configure_file(common/build-info.cpp.in common/build-info.cpp)
+"""
+
+
+def run(*command, **options):
+    print("$", *command, flush=True)
+    subprocess.run([str(part) for part in command], check=True, **options)
+
+
+def environment(out):
+    """The private environment's Python, made and filled where it is missing."""
+    python = out / "python/bin/python"
+    if not python.exists():
+        venv.create(out / "python", with_pip=True)
+    run(python, "-m", "pip", "install", "-q", "-r", TOOLS)
+    return python
+
+
+def unpacked(python, peer, out):
+    """The sources of the package, downloaded once."""
+    name = peer["package"].replace("-", "_").replace("==", "-")
+    if not (out / name).exists():
+        path = os.pathsep.join((str(python.parent), os.environ["PATH"]))
+        run(python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", peer["package"], "-d", out,
+            env=dict(os.environ, PATH=path))  # fmt: skip
+        with tarfile.open(out / f"{name}.tar.gz") as archive:
+            archive.extractall(out, filter="data")
+        mend(out / name / peer["folder"])
+    return out / name / peer["folder"]
+
+
+def mend(source):
+    """Makes the freshly unpacked sources of a package build and run."""
+    tiles, info = source / "ggml/src/ggml-cpu/amx/mmq.cpp", source / "common/cmake/build-info-gen-cpp.cmake"
+    if tiles.exists():
+        tiles.write_text(tiles.read_text().replace(*TILES))
+    if (source / "common/build-info.cpp.in").exists() and not info.exists():
+        info.parent.mkdir(exist_ok=True)
+        info.write_text(BUILD_INFO)
+
+
+def output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def main():
+    cache = pathlib.Path(os.environ.get("INGOT_CACHE") or ROOT / ".cache")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("peers", nargs="*", metavar="PEER", help=f"default: {' '.join(PEERS)}")
+    parser.add_argument("--out", type=pathlib.Path, default=cache / "peers")
+    parser.add_argument("--source", action="append", default=[], metavar="PEER=DIR", help="build this folder instead of a package's")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    sources = dict(source.split("=", 1) for source in arguments.source)
+    if unknown := (set(arguments.peers) | set(sources)) - set(PEERS):
+        parser.error(f"no peer {' '.join(unknown)}; there are {' '.join(PEERS)}")
+    out = arguments.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    python = environment(out)
+    manifest = out / "peers.json"
+    built = json.loads(manifest.read_text()) if manifest.exists() else {}
+    for name in arguments.peers or PEERS:
+        source, build = sources.get(name) or unpacked(python, PEERS[name], out), out / "build" / name
+        run("cmake", "-S", source, "-B", build, *CONFIGURE)
+        run("ninja", "-C", build, f"-j{arguments.jobs}", "llama-bench")
+        built[name] = dict(
+            version=sources.get(name) or PEERS[name]["package"], bench=str(build / "bin/llama-bench"),
+            configure=" ".join(CONFIGURE), compiler=output("c++", "--version").splitlines()[0],
+        )  # fmt: skip
+        manifest.write_text(json.dumps(built, indent=1) + "\n")
+    print(f"built {', '.join(built)}; {manifest} says how")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""ingot beside natively built peers on the same files and cores: interleaved rounds, each engine in a fresh process.
+
+    python3 bench/peers/build.py && .cache/python/bin/python bench/peers/models.py          once
+    python3 bench/peers/run.py build/release/ingot --json speed.json                        prompt and decode
+    python3 bench/peers/run.py build/release/ingot --sizes --models q4_k --json sizes.json  what a batch of 1 to 64 tokens costs
+    python3 bench/peers/run.py build/release/ingot --context 8192 --json depth.json         decode behind a long context
+
+A round runs every engine once; a row has the median of the rounds, their range and the ratios. An engine that cannot run a model gets
+"-", and the JSON says why. MODEL: a kind of models.py, smollm2, gemma3 or a path. report.py makes docs/performance.md of the JSON."""
+
+import argparse
+import datetime
+import hashlib
+import json
+import os
+import pathlib
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+
+import report
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CACHE = pathlib.Path(os.environ.get("INGOT_CACHE") or ROOT / ".cache")
+REAL = {"smollm2": "smollm2-*.gguf", "gemma3": "gemma-3-*.gguf"}
+SIZES = "1,2,3,4,6,8,12,16,24,32,48,64"
+SIMD = ("avx", "amx", "fma", "f16c", "asimd", "sve", "i8mm")
+SECONDS = 3600  # of a process: beyond that it hangs
+
+
+def engines(ingot, peers, s):
+    """Name -> command as a list, MODEL and THREADS left open. The peers' llama-bench warms up as ours does."""
+    decode, depth = str(s["decode"]), str(s["depth"]) if s["depth"] else None
+    tests = ["-p", s["prompts"], "-r", str(s["repetitions"]), "-t", "THREADS"]
+    found = {report.OURS: [ingot, "bench", "MODEL", *tests, "-n", decode, "--json", *(["--depth", depth] if depth else [])]}
+    variants = {"llama.cpp": {"llama.cpp": []}, "ik_llama.cpp": {"ik_llama.cpp": [], "ik_llama.cpp rtr": ["-rtr", "1"]}}
+    for peer, name, options in ((peer, *variant) for peer in variants if peer in peers for variant in variants[peer].items()):
+        command = [peers[peer]["bench"], "-m", "MODEL", *tests, "-fa", "1", "-o", "json", *options]
+        if depth and peer == "ik_llama.cpp":  # it has no -d; its -gp times the answer after a prompt
+            found[name] = [*command, "-n", "0", "-gp", f"{depth},{decode}"]
+        else:
+            found[name] = [*command, "-n", decode, *(["-d", depth] if depth else [])]
+    return found
+
+
+def test_name(row):
+    """Our name for a row of llama-bench."""
+    depth = row.get("n_depth") or (row["n_prompt"] if row["n_gen"] else 0)
+    return f"tg{row['n_gen']}" + (f"@d{depth}" if depth else "") if row["n_gen"] else f"pp{row['n_prompt']}"
+
+
+def measure(command):
+    """Test -> (tokens/s, the engine's whole row), or why there is none."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"no answer within {SECONDS} s"
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    if done.returncode:
+        ended = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
+        wrong = [line for line in said if "error" in line.lower() or "fail" in line.lower()] or said
+        return f"{ended}: {wrong[0] if wrong else 'nothing said'}"
+    rows = json.loads(done.stdout[done.stdout.index("[") :])
+    if "tokens_per_s" in rows[0]:
+        return {row["test"]: (row["tokens_per_s"]["median"], row) for row in rows}
+    return {test_name(row): (statistics.median(row["samples_ts"]), row) for row in rows}
+
+
+def compare_model(name, path, threads, commands, rounds, progress):
+    """Rows of one model with one thread count."""
+    runs, refused = {}, {}  # test -> engine -> [(tokens/s, row)]; engine -> reason
+    for n in range(rounds):
+        for engine, command in commands.items():
+            if engine in refused:
+                continue
+            progress(f"{name}, {threads} threads, round {n + 1}/{rounds}: {engine}")
+            found = measure([{"MODEL": str(path), "THREADS": str(threads)}.get(word, word) for word in command])
+            if isinstance(found, str):
+                refused[engine] = found
+                continue
+            for test, run in found.items():
+                runs.setdefault(test, {}).setdefault(engine, []).append(run)
+    rows = []
+    for test, by_engine in runs.items():
+        row = {"model": name, "bytes": path.stat().st_size, "test": test, "threads": threads}
+        ours = [ours for _, ours in by_engine.get(report.OURS, [])]
+        for fact in ("weight_bytes_per_token", "read_bandwidth_gb_per_s", "gb_per_s", "share_of_bandwidth"):
+            values = [run[fact] for run in ours if run.get(fact) is not None]
+            row[fact] = statistics.median(values) if values else None
+        said = {e: {"reason": refused.get(e, "no such test")} for e in commands}
+        said |= {e: {"runs": [speed for speed, _ in runs_of]} for e, runs_of in by_engine.items()}
+        rows.append(row | report.compare(said))
+    nobody = {engine: {"reason": reason} for engine, reason in refused.items()}
+    return rows or [{"model": name, "test": "-", "threads": threads} | report.compare(nobody)]
+
+
+def machine(ingot):
+    said = json.loads(subprocess.run([ingot, "doctor", "--json"], check=True, capture_output=True, text=True).stdout)
+    device = said["devices"][0]
+    info = pathlib.Path("/proc/cpuinfo")
+    flags = [line for line in info.read_text().splitlines() if line.startswith(("flags", "Features"))] if info.exists() else []
+    simd = sorted({flag for flag in " ".join(flags[:1]).split() if flag.startswith(SIMD)})
+    found = {"cpu": device["description"], "cores": os.cpu_count(), "isas": device["isas"][0], "simd": simd}
+    return found | {"system": platform.platform(), "doctor": said}
+
+
+def digest(program):
+    return hashlib.sha256(pathlib.Path(program).read_bytes()).hexdigest()[:16]
+
+
+def models(names):
+    """[(name, path)]; all there are when none is named."""
+    made = sorted((CACHE / "bench-models").glob("*.gguf"))
+    found = []
+    for name in names or [*REAL, *(path.stem for path in made)]:
+        paths = sorted((CACHE / "models").glob(REAL[name])) if name in REAL else [p for p in made if p.stem == name] or [pathlib.Path(name)]
+        if paths and paths[0].exists():
+            found.append((name if name in REAL else paths[0].stem, paths[0]))
+        elif names:
+            sys.exit(f"[peers] no model {name}; expected a path, {', '.join(REAL)} or a kind that models.py has made")
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ingot")
+    parser.add_argument("--models", default="", metavar="NAME,NAME", help="default: all there are")
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--prompt", type=int, default=512)
+    parser.add_argument("--decode", type=int, default=64)
+    parser.add_argument("--sizes", action="store_true", help=f"instead: prompts of {SIZES} tokens")
+    parser.add_argument("--context", type=int, default=0, metavar="N", help="instead: decode behind N tokens")
+    parser.add_argument("--peers", type=pathlib.Path, default=CACHE / "peers/peers.json", help="what build.py wrote")
+    parser.add_argument("--json", type=pathlib.Path, metavar="OUT")
+    o = parser.parse_args()
+    if not o.peers.exists():
+        sys.exit(f"[peers] there is no {o.peers}; python3 bench/peers/build.py builds the peers and writes it")
+    peers = json.loads(o.peers.read_text())
+    settings = {"prompts": SIZES if o.sizes else "0" if o.context else str(o.prompt), "decode": 0 if o.sizes else o.decode}
+    settings |= {"depth": o.context, "repetitions": 3 if o.sizes else 1}
+    commands = engines(o.ingot, peers, settings)
+    version = subprocess.run([o.ingot, "--version"], check=True, capture_output=True, text=True).stdout.strip()
+    ours = digest(o.ingot)
+    versions = {report.OURS: f"{version}, sha256 {ours}"}
+    versions |= {name: f"{p['version']}, {p['compiler']}, {p['configure']}" for name, p in peers.items()}
+    here, load, rows = machine(o.ingot), f"{os.getloadavg()[0]:.1f}", []
+    for name, path in models(list(filter(None, o.models.split(",")))):
+        for threads in map(int, o.threads.split(",")):
+            rows += compare_model(name, path, threads, commands, o.rounds, lambda text: print(text, file=sys.stderr, flush=True))
+            if digest(o.ingot) != ours:
+                sys.exit(f"[peers] {o.ingot} was built anew during the run; got another sha256 than {ours}; measure with a copy of it")
+            for row in rows:
+                row["sizes"] = o.sizes
+            result = {"date": datetime.date.today().isoformat(), "machine": here, "rounds": o.rounds, "versions": versions}
+            result |= {"commands": {e: shown(c) for e, c in commands.items()}, "load": [load, f"{os.getloadavg()[0]:.1f}"], "rows": rows}
+            if o.json:  # after each model: a long run that ends early has said something
+                o.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(report.table(rows))
+    for line in report.reasons(rows):
+        print(line)
+
+
+def shown(command):
+    """The command without this machine's folders."""
+    return " ".join([pathlib.Path(command[0]).name, *command[1:]])
+
+
+if __name__ == "__main__":
+    main()
