@@ -1,6 +1,7 @@
 # Registries made from the contents of folders, into the build tree. Adding a file to formats/ or architectures/ is all.
 #   INGOT_FORMAT_NAMES            formats, by file name
 #   INGOT_FORMAT_REGISTRY         source file that lists them for the host
+#   INGOT_GENERATED               folder of what is made; every_format.h in it lists the formats as types, for tests
 #   INGOT_ARCHITECTURE_REGISTRY   source file that holds the text of every spec
 
 get_filename_component(INGOT_ROOT ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
@@ -54,6 +55,13 @@ const Format format_list[] = {
 @format_lines@};
 std::span<const Format> formats() { return format_list; }
 }  // namespace ingot::quant
+")
+
+list(JOIN INGOT_FORMAT_NAMES ", " names)
+file(CONFIGURE OUTPUT ${INGOT_GENERATED}/every_format.h @ONLY CONTENT
+"// Generated from formats/; included where their words are known.
+@format_includes@
+using EveryFormat = testing::Types<@names@>;
 ")
 
 # ---- architectures: specs and tensor-name lists travel inside the library

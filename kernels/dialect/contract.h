@@ -68,13 +68,15 @@ struct UE4M3Half {
 };
 
 // ---- the bytes of one block; offsets in bytes, little endian, no alignment assumed. Nothing at or behind block_bytes may be read,
-// not even bits that are masked away: the last block of a file ends where its memory ends.
+// not even bits that are masked away: the last block of a file ends where its memory ends. Its bytes lie `step` apart: 1 in a file;
+// n where the blocks of n rows were interleaved so that each byte is a vector of n (quant/pack.h).
 
 struct view {
   BYTES at;
-  MEMBER u32 byte(int o) const { return at[o]; }
-  MEMBER int signed_byte(int o) const { return (int)(i8)at[o]; }
-  MEMBER u32 word16(int o) const { return (u32)at[o] | (u32)at[o + 1] << 8; }
+  int step = 1;
+  MEMBER u32 byte(int o) const { return at[o * step]; }
+  MEMBER int signed_byte(int o) const { return (int)(i8)byte(o); }
+  MEMBER u32 word16(int o) const { return byte(o) | byte(o + 1) << 8; }
   MEMBER u32 word32(int o) const { return word16(o) | word16(o + 2) << 16; }
   MEMBER Float32 f32(int o) const { return Float32{word32(o)}; }
   MEMBER Float16 f16(int o) const { return Float16{word16(o)}; }

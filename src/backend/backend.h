@@ -18,6 +18,8 @@ struct Options {
   bool strict_kernels = false;  ///< true: a step without a fast kernel is an error
   std::string isa;              ///< instruction set, "" = best
   std::function<void(double)> progress;  ///< 0…1 while weights are laid out
+  /// Called with every matrix that was copied out of the file, which is then read again rarely (rows of an embedding) or never.
+  std::function<void(const Matrix&)> release;
 };
 
 /// How a backend would run one step.

@@ -21,7 +21,7 @@ std::optional<container::Geometry> geometry_of(uint32_t type) {
 }
 
 backend::Options backend_options(const LoadOptions& options) {
-  return {options.threads, options.repack, options.strict_kernels, options.isa, options.progress};
+  return {options.threads, options.repack, options.strict_kernels, options.isa, options.progress, {}};
 }
 
 namespace {
@@ -97,6 +97,7 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   state->plan = engine::make_plan(blueprint, options);
   state->explained = engine::describe(state->plan, backend.choose(state->plan, backend_options), backend.name());
   state->info = engine::model_info(state->file, blueprint);
+  backend_options.release = [&file = state->file](const backend::Matrix& m) { file.release(*file.find_tensor(m.name)); };
   try {
     state->program = backend.cast(state->plan, backend_options);
   } catch (const std::bad_alloc&) {

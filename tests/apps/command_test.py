@@ -350,6 +350,19 @@ class WithModel(Command):
         for table in (whole, folded):
             self.assertAlmostEqual(sum(map(float, re.findall(r"([\d.]+)%", table))), 100, delta=5)  # each is rounded to 0.1
 
+    def test_memory_stays_near_the_size_of_the_file(self):
+        plan = self.json("explain", MODEL, "--json", "--bandwidth", "0", "-c", "64")
+        found = self.json("inspect", MODEL, "--json")
+        largest = max(t["bytes"] for t in found["tensors"])  # the one that is in memory twice while it is laid out
+        process_bytes = 24 << 20  # program, vocabulary, buffers
+        process = subprocess.Popen([BINARY, "run", MODEL, "-p", self.PROMPT, "--raw", "-c", "64"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        os.read(process.stdout.fileno(), 1)  # loaded, and one token made
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        process.kill()
+        process.communicate()
+        peak = 1024 * int(re.search(r"VmHWM:\s*(\d+)", status).group(1))
+        self.assertLess(peak, 1.05 * found["bytes"] + 64 * plan["kv_bytes_per_token"] + largest + process_bytes)
+
     def test_strict_kernels_refuses_what_is_marked(self):
         for layout in ([], ["--no-repack"]):
             slow = self.json("explain", MODEL, "--json", "--bandwidth", "0", *layout)["slow_steps"]

@@ -6,11 +6,20 @@
 #include "gemv/plain.h"
 #include "embed/decode_row.h"
 
+// Rows that the matrix lacks are packed from zero bytes; tiles behind its last block are made and forgotten.
 template <class F> void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
-  typedef resident<F, lane_rows> L;
-  for (i64 b = 0; b < cols / F::block; b++, to += L::tile_bytes) {
-    if (rows < lane_rows) __builtin_memset(to, 0, L::tile_bytes);
-    for (int r = 0; r < rows; r++) pack_block<F, lane_rows>(view{from + r * row_bytes + b * F::block_bytes}, r, to, lane_codes<F>::flip);
+  enum { tile_bytes = resident<F, lane_rows>::tile_bytes, step = pack_lanes / lane_rows };
+  static const u8 no_block[F::block_bytes] = {};
+  u8 no_tile[tile_bytes];
+  for (i64 b = 0; b < cols / F::block; b += step) {
+    const u8* blocks[pack_lanes];
+    u8* tiles[step];
+    for (int t = 0; t < step; t++) {
+      bool there = b + t < cols / F::block;
+      tiles[t] = there ? to + (b + t) * tile_bytes : no_tile;
+      for (int r = 0; r < lane_rows; r++) blocks[t * lane_rows + r] = there && r < rows ? from + r * row_bytes + (b + t) * F::block_bytes : no_block;
+    }
+    pack_tiles<F, lane_rows, lane_codes<F>::flip>(blocks, tiles);
   }
 }
 

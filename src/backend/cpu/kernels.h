@@ -15,6 +15,7 @@ namespace ingot::cpu {
 #include "quant/facts.h"
 #include "quant/decode.h"
 #include "quant/resident.h"
+#include "quant/pack.h"
 #include "gemv/params.h"
 #include "norm/params.h"
 #include "gate/params.h"

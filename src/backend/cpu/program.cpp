@@ -117,6 +117,7 @@ void CpuProgram::lay_out(const backend::Options& options) {
   uint64_t done = 0;
   for (const Job& job : jobs) {
     pool_.run([&](Worker& worker) { pack(*job.matrix, *job.kernels, resident_->data() + job.at, worker); });
+    if (options.release) options.release(*job.matrix);
     done += job.bytes;
     if (options.progress) options.progress(double(done) / double(total));
   }

@@ -1,0 +1,112 @@
+// From file blocks to the resident layout (resident.h), derived from a format's accessors. 32 blocks at a time, one a lane: their
+// bytes are interleaved first, so that byte o of all of them is one vector. An accessor asked for the code at a constant index is
+// then a few vector operations, whatever the format, and its results lie almost as a tile wants them. (Block by block, constant
+// indices make vector code of those formats only whose file order suits the compiler.)
+#pragma once
+
+constexpr int pack_lanes = 32;
+
+typedef u8 lane_bytes __attribute__((vector_size(16)));
+
+// Bytes of n vectors in turn: byte l of from[i] becomes byte n · l + i of all. Each of log2(n) rounds interleaves one half with the
+// other.
+template <int n, int rounds> fn interleave(const lane_bytes* from, lane_bytes* to) -> void {
+  lane_bytes v[n];
+  for (int i = 0; i < n / 2; i++) {
+    v[2 * i] = __builtin_shufflevector(from[i], from[i + n / 2], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    v[2 * i + 1] = __builtin_shufflevector(from[i], from[i + n / 2], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  }
+  if constexpr (rounds > 1) interleave<n, rounds - 1>(v, to);
+  else
+    for (int i = 0; i < n; i++) to[i] = v[i];
+}
+
+// Bytes at … at+15 of each block.
+fn interleave_sixteen(const u8* const* blocks, int at, u8* to) {
+  for (int lane = 0; lane < pack_lanes; lane += 16) {
+    lane_bytes v[16];
+    for (int l = 0; l < 16; l++) __builtin_memcpy(&v[l], blocks[lane + l] + at, 16);
+    interleave<16, 4>(v, v);
+    for (int o = 0; o < 16; o++) __builtin_memcpy(to + pack_lanes * (at + o) + lane, &v[o], 16);
+  }
+}
+// Byte o of block l to to[32 · o + l], for blocks of n bytes. The last sixteen overlap those before: no block is read past its end.
+template <int n> __attribute__((noinline)) void interleave_blocks(const u8* const* blocks, u8* to) {
+  if constexpr (n < 16) {
+    for (int o = 0; o < n; o++)
+      for (int l = 0; l < pack_lanes; l++) to[pack_lanes * o + l] = blocks[l][o];
+  } else {
+    for (int o = 0; o < n - 16; o += 16) interleave_sixteen(blocks, o, to);
+    interleave_sixteen(blocks, n - 16, to);
+  }
+}
+
+// Codes i … end−1 of interleaved blocks: the first of lane l to codes[l], the next to codes[32 + l], …
+template <class F, int i, int end> fn codes_of(const u8* __restrict bytes, u8* __restrict codes) -> void {
+  if constexpr (i < end) {
+    for (int l = 0; l < pack_lanes; l++) codes[l] = (u8)F::code(view{bytes + l, pack_lanes}, i);
+    codes_of<F, i + 1, end>(bytes, codes + pack_lanes);
+  }
+}
+template <class F, int first> __attribute__((noinline)) void codes_of_chunk(const u8* __restrict bytes, u8* __restrict codes) {
+  codes_of<F, first, first + 32>(bytes, codes);
+}
+
+// The planes of a chunk of codes, to offset `at` of every tile. A word of a plane holds 8 / p quads.
+template <int bits, int R, int flip> fn pack_planes(const u8* codes, u8* const* tiles, int at) -> void {
+  constexpr int p = plane_split<bits>::first, low = plane_split<bits>::rest, quads = 8 / p, quad_bytes = 4 * pack_lanes;
+  for (int w = 0; w < p; w++) {
+    u8 plane[quad_bytes];
+    for (int k = 0; k < quad_bytes; k++) {
+      u32 put = 0;
+      for (int q = 0; q < quads; q++) put |= ((u32)(codes[quad_bytes * (w * quads + q) + k] ^ flip) >> low & ((1u << p) - 1)) << p * q;
+      plane[k] = (u8)put;
+    }
+    for (int lane = 0; lane < pack_lanes; lane += 16) {
+      lane_bytes v[4];
+      for (int k = 0; k < 4; k++) __builtin_memcpy(&v[k], plane + pack_lanes * k + lane, 16);
+      interleave<4, 2>(v, v);
+      for (int t = 0; t < 16 / R; t++) __builtin_memcpy(tiles[lane / R + t] + at + w * R * 4, v + t * R / 4, R * 4);
+    }
+  }
+  if constexpr (low > 0) pack_planes<low, R, flip>(codes, tiles, at + 4 * R * p);
+}
+template <int bits, int R, int flip> __attribute__((noinline)) void pack_chunk(const u8* codes, u8* const* tiles, int at) {
+  pack_planes<bits, R, flip>(codes, tiles, at);
+}
+template <class F, int R, int flip, int chunk> fn pack_chunks(const u8* bytes, u8* const* tiles) -> void {
+  typedef resident<F, R> L;
+  if constexpr (chunk < L::chunks) {
+    u8 codes[32 * pack_lanes];
+    codes_of_chunk<F, 32 * chunk>(bytes, codes);
+    pack_chunk<F::code_bits, R, flip>(codes, tiles, L::codes_at + chunk * L::chunk_bytes);
+    pack_chunks<F, R, flip, chunk + 1>(bytes, tiles);
+  }
+}
+
+template <class Number> fn store_number(Number n, u8* to) { __builtin_memcpy(to, &n.bits, Number::storage_bytes); }
+
+// Everything but the codes of one tile, group by group.
+template <class F, int R, int g> fn pack_scales(const u8* __restrict bytes, u8* __restrict tile) -> void {
+  typedef resident<F, R> L;
+  if constexpr (g < facts<F>::groups) {
+    for (int r = 0; r < R; r++) {
+      view b{bytes + r, pack_lanes};
+      if constexpr (g < L::scales) store_number(scale_of<F>(b, g), tile + L::scales_at + (g * R + r) * L::scale_bytes);
+      if constexpr (g < L::mins) store_number(min_of<F>(b, g), tile + L::mins_at + (g * R + r) * L::min_bytes);
+      if constexpr (g < L::subs) tile[L::subs_at + g * R + r] = (u8)sub_of<F>(b, g);
+      if constexpr (g < L::sub_mins) tile[L::sub_mins_at + g * R + r] = (u8)sub_min_of<F>(b, g);
+    }
+    pack_scales<F, R, g + 1>(bytes, tile);
+  }
+}
+
+// 32 file blocks into 32 / R tiles: lane l is row l mod R of tile l / R. `flip`: xored into 8-bit codes, so that a machine that
+// multiplies signed bytes needs no correction.
+template <class F, int R, int flip> fn pack_tiles(const u8* const* blocks, u8* const* tiles) {
+  static_assert(16 % R == 0 && (flip == 0 || F::code_bits == 8));
+  u8 bytes[F::block_bytes * pack_lanes];
+  interleave_blocks<F::block_bytes>(blocks, bytes);
+  for (int t = 0; t < pack_lanes / R; t++) pack_scales<F, R, 0>(bytes + t * R, tiles[t]);
+  pack_chunks<F, R, flip, 0>(bytes, tiles);
+}

@@ -1,0 +1,78 @@
+// Packing against its plain twin, byte for byte: every format with a resident layout, on every instruction set of this machine
+// (rows of a group and the bias of 8-bit codes are the machine's), at shapes that leave lanes, rows and tiles over.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "backend/cpu/kernels.h"
+#include "kernels/random_blocks.h"
+#include "quant/format.h"
+
+namespace ingot::cpu {
+namespace {
+#include "every_format.h"
+
+// One row of a file block into its tile, code by code, as resident.h words the layout.
+template <class F> void plain_pack_block(view b, int row, int R, u8* tile, u32 flip) {
+  enum { scales = resident<F, 1>::scales, mins = resident<F, 1>::mins, subs = resident<F, 1>::subs, sub_mins = resident<F, 1>::sub_mins };
+  auto number = [&](u8* at, u32 bits, int bytes) { std::memcpy(at + row * bytes, &bits, bytes); };
+  if constexpr (scales > 0)
+    for (int g = 0; g < scales; g++, tile += R * resident<F, 1>::scale_bytes) number(tile, scale_of<F>(b, g).bits, resident<F, 1>::scale_bytes);
+  if constexpr (mins > 0)
+    for (int g = 0; g < mins; g++, tile += R * resident<F, 1>::min_bytes) number(tile, min_of<F>(b, g).bits, resident<F, 1>::min_bytes);
+  for (int g = 0; g < subs; g++, tile += R) tile[row] = u8(sub_of<F>(b, g));
+  for (int g = 0; g < sub_mins; g++, tile += R) tile[row] = u8(sub_min_of<F>(b, g));
+  for (int first = 0; first < F::block; first += 32)
+    for (int left = F::code_bits; left > 0;) {
+      int p = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1, per_byte = 8 / p;
+      left -= p;
+      for (int k = 0; k < 32; k++) {
+        u32 part = (F::code(b, first + k) ^ flip) >> left & ((1u << p) - 1);
+        tile[(k / 4 / per_byte * R + row) * 4 + k % 4] |= u8(part << k / 4 % per_byte * p);
+      }
+      tile += 4 * R * p;
+    }
+}
+
+template <class F> void compare(const Isa& isa, const FormatKernels& kernels, const quant::Format& format, int rows, i64 cols) {
+  SCOPED_TRACE(testing::Message() << format.name << " on " << isa.name << ", " << rows << " rows of " << cols);
+  // dot_large of these multiplies signed bytes
+  bool takes_signed = std::strcmp(isa.name, "avx2") == 0 || std::strcmp(isa.name, "neon") == 0;
+  u32 flip = facts<F>::affine && F::code_bits == 8 && takes_signed ? 0x80 : 0;
+  int R = kernels.lane_rows;
+  i64 row_bytes = static_cast<i64>(format.row_bytes(cols)), blocks = cols / F::block;
+  std::vector<u8> file = random_rows(format, rows, cols, 5), absent(row_bytes);
+  std::vector<u8> expected(blocks * kernels.tile_bytes), packed(expected.size() + 64, 0xaa);
+  for (int r = 0; r < R; r++)
+    for (i64 b = 0; b < blocks; b++)
+      plain_pack_block<F>(view{(r < rows ? file.data() + r * row_bytes : absent.data()) + b * F::block_bytes}, r, R, expected.data() + b * kernels.tile_bytes, flip);
+  kernels.pack(file.data(), row_bytes, rows, cols, packed.data());
+  for (size_t i = 0; i < expected.size(); i++) ASSERT_EQ(packed[i], expected[i]) << "byte " << i;
+  for (size_t i = expected.size(); i < packed.size(); i++) ASSERT_EQ(packed[i], 0xaa) << "written behind the last tile";
+}
+
+template <class F, class... All> size_t index_of(testing::Types<All...>) {
+  size_t i = 0;
+  (void)((std::is_same_v<F, All> || (i++, false)) || ...);
+  return i;
+}
+
+template <class F> class Pack : public testing::Test {};
+TYPED_TEST_SUITE(Pack, EveryFormat);
+
+TYPED_TEST(Pack, GivesTheBytesOfThePlainTwin) {
+  using F = TypeParam;
+  size_t f = index_of<F>(EveryFormat{});  // the registry has the same order
+  if constexpr (resident<F, 1>::exists)
+    for (int i = 0; i < isas().count; i++) {
+      const Isa& isa = *isas().begin[i];
+      if (!isa.supported()) continue;
+      const FormatKernels& kernels = *isa.formats[f];
+      for (i64 blocks : {1, 2, 3, 9})
+        for (int rows : {1, kernels.lane_rows - 1, kernels.lane_rows}) compare<F>(isa, kernels, quant::formats()[f], rows, blocks * F::block);
+    }
+  else GTEST_SKIP() << quant::formats()[f].name << " has no resident layout";
+}
+
+}  // namespace
+}  // namespace ingot::cpu
