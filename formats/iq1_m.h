@@ -10,13 +10,15 @@
 //   code: index in bits 0–10, minus sign of the shift in bit 11
 #include "tables/iq1_grid.h"
 #include "tables/eight_bytes.h"
+#include "tables/iq1_values.h"
 struct iq1_m : vector {
-  enum { ggml_id = 29, block = 256, group = 16, code_bits = 12, block_bytes = 56 };
+  enum { ggml_id = 29, block = 256, group = 16, code_bits = 12, block_bytes = 56, values = 6 };
   enum at { lows_at = 0, highs_at = 32, subs_at = 48 };
 
   fn word(view b, int n) { return b.word16(subs_at + 2 * n); }
   fn code(view b, int j) { return b.byte(lows_at + j) | (b.byte(highs_at + j / 2) >> j % 2 * 4 & 15) << 8; }
   fn expand(u32 code) { return eight_times_plus_one(iq1_grid[code & 2047], code >> 11); }
+  fn value(int c) { return iq1_values[c]; }
   fn unit() { return 0.125f; }
   fn scale(view b) {
     return Float16{word(b, 0) >> 12 | word(b, 1) >> 12 << 4 | word(b, 2) >> 12 << 8 | word(b, 3) >> 12 << 12};

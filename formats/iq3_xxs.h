@@ -9,8 +9,9 @@
 //   code: indices in bits 0–7 and 8–15, 7 signs in bits 16–22
 #include "tables/iq3_xxs_grid.h"
 #include "tables/eight_bytes.h"
+TABLE(i8, iq3_xxs_values, 16) = {-62, -52, -44, -36, -28, -20, -12, -4, 4, 12, 20, 28, 36, 44, 52, 62};
 struct iq3_xxs : vector {
-  enum { ggml_id = 18, block = 256, group = 32, code_bits = 23, block_bytes = 98 };
+  enum { ggml_id = 18, block = 256, group = 32, code_bits = 23, block_bytes = 98, values = 16 };
   enum at { scale_at = 0, indices_at = 2, signs_at = 66 };
 
   fn signs(view b, int g) { return b.word32(signs_at + 4 * g); }
@@ -18,6 +19,7 @@ struct iq3_xxs : vector {
   fn expand(u32 code) {
     return with_signs(halves(iq3_xxs_grid[code & 255], iq3_xxs_grid[code >> 8 & 255]), even_signs(code >> 16));
   }
+  fn value(int c) { return iq3_xxs_values[c]; }
   fn unit() { return 0.25f; }
   fn scale(view b) { return b.f16(scale_at); }
   fn sub(view b, int g) { return 2 * (signs(b, g) >> 28) + 1; }

@@ -21,9 +21,9 @@ fn with_signs(u64 bytes, u32 signs) {
   return (bytes ^ ones * 255) + ones;
 }
 
-// 8x + 1, or 8x − 1 if `minus`, of bytes −1, 0 and 1. Adding 128 first (its top bit turned over) keeps every byte between
-// 119 and 137 while it changes.
+// 8x + 1, or 8x − 1 where `minus` is 1 and not 0, of bytes −1, 0 and 1. Adding 128 first (its top bit turned over) keeps every byte
+// between 119 and 137 while it changes.
 fn eight_times_plus_one(u64 bytes, u32 minus) {
   u64 raised = (bytes << 3 & (u64)0xf8f8f8f8f8f8f8f8) ^ (u64)0x8080808080808080;
-  return (minus ? raised - (u64)0x0101010101010101 : raised + (u64)0x0101010101010101) ^ (u64)0x8080808080808080;
+  return (raised + (u64)0x0101010101010101 - minus * (u64)0x0202020202020202) ^ (u64)0x8080808080808080;
 }

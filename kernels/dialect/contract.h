@@ -14,7 +14,9 @@
 // with value by kind
 //   affine     code − zero()                        zero() is 0 when left out
 //   table      value(code) -> int                   2^code_bits integers of 8 bits
-//   vector     expand(code) -> u64                  8 signed bytes, weight k of the run in byte k
+//   vector     expand(code) -> u64                  8 signed bytes, weight k of the run in byte k. When all these bytes are among
+//                                                   few values, enum { values } says how many, 2 to 16, and value(c) -> int
+//                                                   lists them, ascending; left out: no resident layout
 //   floating   value(b, i) -> a number              no code, no integers
 #pragma once
 

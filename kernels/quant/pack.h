@@ -48,9 +48,26 @@ template <class F, int i, int end> fn codes_of(const u8* __restrict bytes, u8* _
     codes_of<F, i + 1, end>(bytes, codes + pack_lanes);
   }
 }
-template <class F, int first> __attribute__((noinline)) void codes_of_chunk(const u8* __restrict bytes, u8* __restrict codes) {
-  codes_of<F, first, first + 32>(bytes, codes);
-}
+// A chunk of codes, from interleaved bytes.
+template <class F, int first> struct chunk_codes {
+  __attribute__((noinline)) static void read(const u8* __restrict bytes, u8* __restrict codes) { codes_of<F, first, first + 32>(bytes, codes); }
+};
+// Of a codebook: runs of eight values are looked up lane by lane, then interleaved as blocks are, then become indices.
+template <class F, int first> struct chunk_codes<as_table<F>, first> {
+  template <int j> fn expand_run(const u8* __restrict bytes, u64 (*__restrict runs)[4]) {
+    u32 codes[pack_lanes];
+    for (int l = 0; l < pack_lanes; l++) codes[l] = F::code(view{bytes + l, pack_lanes}, first / 8 + j);
+    for (int l = 0; l < pack_lanes; l++) runs[l][j] = F::expand(codes[l]);
+  }
+  __attribute__((noinline)) static void read(const u8* __restrict bytes, u8* __restrict codes) {
+    u64 runs[pack_lanes][4];
+    expand_run<0>(bytes, runs), expand_run<1>(bytes, runs), expand_run<2>(bytes, runs), expand_run<3>(bytes, runs);
+    const u8* values[pack_lanes];
+    for (int l = 0; l < pack_lanes; l++) values[l] = (const u8*)runs[l];
+    interleave_blocks<32>(values, codes);
+    for (int i = 0; i < 32 * pack_lanes; i++) codes[i] = place_of<F>((i8)codes[i]);
+  }
+};
 
 // The planes of a chunk of codes, to offset `at` of every tile. A word of a plane holds 8 / p quads.
 template <int bits, int R, int flip> fn pack_planes(const u8* codes, u8* const* tiles, int at) -> void {
@@ -78,7 +95,7 @@ template <class F, int R, int flip, int chunk> fn pack_chunks(const u8* bytes, u
   typedef resident<F, R> L;
   if constexpr (chunk < L::chunks) {
     u8 codes[32 * pack_lanes];
-    codes_of_chunk<F, 32 * chunk>(bytes, codes);
+    chunk_codes<F, 32 * chunk>::read(bytes, codes);
     pack_chunk<F::code_bits, R, flip>(codes, tiles, L::codes_at + chunk * L::chunk_bytes);
     pack_chunks<F, R, flip, chunk + 1>(bytes, tiles);
   }

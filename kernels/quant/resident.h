@@ -1,5 +1,6 @@
 // The resident layout, derived from a format's facts: the same codes and scales in an order that kernels read straight
-// through. Lossless; no code takes more bits than in the file (packed 4- to 7-bit sub-scales grow to a byte).
+// through. Lossless; no code takes more bits than in the file (packed 4- to 7-bit sub-scales grow to a byte), but for codebooks, which come
+// here as tables (as_table.h).
 //
 // A matrix is cut into groups of R rows (R: the machine's lane_rows). A row group is a run of tiles along K, one per block:
 //

@@ -212,7 +212,7 @@ TEST_P(FusedAgainstUnfused, SameBits) {
     for (int threads : {1, 3})
       for (bool repack : {true, false})
         for (size_t chunk : {1, 5, 16}) {
-          CpuProgram program(model.plan, {threads, repack, false, isa.name, nullptr});
+          CpuProgram program(model.plan, {threads, repack, false, isa.name, nullptr, nullptr});
           auto cache = program.make_cache();
           for (size_t at = 0; at < tokens.size(); at += chunk) {
             size_t n = std::min(chunk, tokens.size() - at);

@@ -51,9 +51,21 @@ struct eight_values : table {
   fn value(u32 code) { return (int)code * (int)code * 3 - 127; }
   fn scale(view b, int g) { return b.e8m0_half(g); }
 };
+struct four_values : vector {  // signs and magnitudes of runs, a scale and a minimum by group
+  enum { block = 64, group = 16, code_bits = 16, block_bytes = 16 + 16, values = 4 };
+  fn value(int c) { return c == 0 ? -128 : c == 1 ? -1 : c == 2 ? 0 : 127; }
+  fn code(view b, int j) { return b.word16(16 + 2 * j); }
+  fn expand(u32 code) {
+    u64 run = 0;
+    for (int k = 0; k < 8; k++) run |= (u64)(u8)(i8)value((int)(code >> k & 1) | (int)(code >> (8 + k) & 1) << 1) << 8 * k;
+    return run;
+  }
+  fn scale(view b, int g) { return b.f16(4 * g); }
+  fn min(view b, int g) { return b.f16(4 * g + 2); }
+};
 
 template <class F> class MadeUp : public testing::Test {};
-using Formats = testing::Types<min_by_group, sub_min_by_group, wide_groups, signed_bytes, eight_values>;
+using Formats = testing::Types<min_by_group, sub_min_by_group, wide_groups, signed_bytes, eight_values, four_values>;
 TYPED_TEST_SUITE(MadeUp, Formats);
 
 TYPED_TEST(MadeUp, AllStrategiesAgree) {

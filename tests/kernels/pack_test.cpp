@@ -1,8 +1,11 @@
-// Packing against its plain twin, byte for byte: every format with a resident layout, on every instruction set of this machine
+// Codebooks seen as tables; and packing against its plain twin, byte for byte: every format with a resident layout, on every instruction set of this machine
 // (rows of a group and the bias of 8-bit codes are the machine's), at shapes that leave lanes, rows and tiles over.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <random>
+#include <set>
 
 #include "backend/cpu/kernels.h"
 #include "kernels/random_blocks.h"
@@ -60,9 +63,33 @@ template <class F, class... All> size_t index_of(testing::Types<All...>) {
 template <class F> class Pack : public testing::Test {};
 TYPED_TEST_SUITE(Pack, EveryFormat);
 
-TYPED_TEST(Pack, GivesTheBytesOfThePlainTwin) {
+// The list is ascending, every byte of a codeword is in it, and every value of it is one; so weights are the same by either view.
+TYPED_TEST(Pack, ListsTheValuesOfCodebooks) {
   using F = TypeParam;
-  size_t f = index_of<F>(EveryFormat{});  // the registry has the same order
+  if constexpr (has_values<F>::value) {
+    std::vector<int> listed, table;
+    for (int c = 0; c < F::values; c++) listed.push_back(F::value(c)), table.push_back(as_table<F>::value(c));
+    std::set<int> expanded;
+    std::mt19937 random(2);
+    u64 codes = u64(1) << F::code_bits, steps = std::min<u64>(codes, 1 << 20);
+    for (u64 n = 0; n < steps; n++) {
+      u64 run = F::expand(u32(steps == codes ? n : random() % codes));
+      for (int k = 0; k < 8; k++) expanded.insert(i8(run >> 8 * k));
+    }
+    EXPECT_EQ(listed, std::vector<int>(expanded.begin(), expanded.end()));
+    EXPECT_EQ(table, listed);
+    const quant::Format& format = quant::formats()[index_of<F>(EveryFormat{})];
+    std::vector<u8> file = random_rows(format, 1, 20 * F::block, 9);
+    for (int i = 0; i < 20 * F::block; i++) {
+      view b{file.data() + i / F::block * F::block_bytes};
+      ASSERT_EQ(decode<as_table<F>>(b, i % F::block), decode<F>(b, i % F::block)) << "weight " << i;
+    }
+  } else GTEST_SKIP() << "no codebook";
+}
+
+TYPED_TEST(Pack, GivesTheBytesOfThePlainTwin) {
+  using F = typename resident_form<TypeParam>::type;
+  size_t f = index_of<TypeParam>(EveryFormat{});  // the registry has the same order
   if constexpr (resident<F, 1>::exists)
     for (int i = 0; i < isas().count; i++) {
       const Isa& isa = *isas().begin[i];

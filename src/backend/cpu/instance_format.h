@@ -37,17 +37,18 @@ template <class F> void embed_row(const u8* row, i64 cols, float* to) { decode_r
 template <class F> float plain(const u8* row, i64 cols, const i8* x, const float* scales) { return gemv_plain<F>(row, cols, x, scales); }
 
 template <class F> constexpr FormatKernels format_kernels(const char* name) {
+  typedef typename resident_form<F>::type Form;
   FormatKernels k = {};
   k.format = name;
-  k.class_bits = F::code_bits;
-  k.class_kind = facts<F>::affine ? "affine" : facts<F>::table ? "table" : facts<F>::vector ? "vector" : "float";
+  k.class_bits = Form::code_bits;
+  k.class_kind = facts<Form>::affine ? "affine" : facts<Form>::table ? "table" : facts<Form>::vector ? "vector" : "float";
   k.reads_codes = facts<F>::integers;
   k.direct = facts<F>::floating && (int)F::block == 1 && !facts<F>::scaled;
-  if constexpr (resident<F, lane_rows>::exists) {
+  if constexpr (resident<Form, lane_rows>::exists) {
     k.lane_rows = lane_rows;
-    k.tile_bytes = resident<F, lane_rows>::tile_bytes;
-    k.pack = pack_row_group<F>;
-    k.resident = resident_rows<F>;
+    k.tile_bytes = resident<Form, lane_rows>::tile_bytes;
+    k.pack = pack_row_group<Form>;
+    k.resident = resident_rows<Form>;
   }
   k.from_file = rows_from_file<F>;
   k.decode_row = embed_row<F>;

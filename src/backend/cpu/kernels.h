@@ -14,6 +14,7 @@ namespace ingot::cpu {
 #include "dialect/contract.h"
 #include "quant/facts.h"
 #include "quant/decode.h"
+#include "quant/as_table.h"
 #include "quant/resident.h"
 #include "quant/pack.h"
 #include "gemv/params.h"
