@@ -90,7 +90,7 @@ template <class F, int N> struct rows_interleaved_kernel {
       for (int c = 0; c < L::chunks; c++) {
         int g = 32 * c / (int)F::group;  // first group of the chunk
         if constexpr (prefetch_distance > 0 && N == 1)
-          for (int line = 0; line < L::chunk_bytes; line += 64) prefetch(tile + c * L::chunk_bytes + line + prefetch_distance);
+          for (int at = c * L::tile_bytes / L::chunks; at < (c + 1) * L::tile_bytes / L::chunks; at += 64) prefetch(tile + at + prefetch_distance);
         ints v[N];
         const u8* chunk = tile + L::codes_at + c * L::chunk_bytes;
         sum_group<F, 0>(chunk, table, xc, sums, v);

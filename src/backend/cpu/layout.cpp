@@ -34,19 +34,22 @@ std::string class_name(const FormatKernels& k) {
   return fmt::format("u{} {}", k.class_bits, kind);
 }
 
-uint64_t Placement::resident_bytes(const backend::Matrix& m) const {
-  if (!resident) return 0;
-  uint64_t groups = (m.rows + kernels->lane_rows - 1) / kernels->lane_rows;
-  return groups * (m.cols / m.format->block) * kernels->tile_bytes;
+uint64_t Placement::call_bytes(const backend::Matrix& m) const {
+  return uint64_t(gemv_max_rows / kernels->lane_rows) * (m.cols / m.format->block) * kernels->tile_bytes;
 }
 
-void pack(const backend::Matrix& m, const FormatKernels& kernels, u8* to, Worker& worker) {
-  int64_t rows = kernels.lane_rows, groups = (m.rows + rows - 1) / rows;
+uint64_t Placement::resident_bytes(const backend::Matrix& m) const {
+  if (!resident) return 0;
+  return (m.rows + gemv_max_rows - 1) / gemv_max_rows * call_bytes(m);
+}
+
+void pack(const backend::Matrix& m, const FormatKernels& kernels, u8* to, uint64_t stride, Worker& worker) {
+  int64_t rows = kernels.lane_rows, groups = (m.rows + rows - 1) / rows, groups_a_call = gemv_max_rows / rows;
   int64_t row_bytes = static_cast<int64_t>(m.format->row_bytes(m.cols));
   uint64_t group_bytes = static_cast<uint64_t>(m.cols / m.format->block) * kernels.tile_bytes;
   for (int64_t g = worker.begin(groups); g < worker.end(groups); g++) {
     int present = static_cast<int>(std::min(rows, m.rows - g * rows));
-    kernels.pack(reinterpret_cast<const u8*>(m.data) + g * rows * row_bytes, row_bytes, present, m.cols, to + g * group_bytes);
+    kernels.pack(reinterpret_cast<const u8*>(m.data) + g * rows * row_bytes, row_bytes, present, m.cols, to + g / groups_a_call * stride + g % groups_a_call * group_bytes);
   }
 }
 

@@ -14,6 +14,8 @@ struct Placement {
   bool resident = false;  ///< packed into row groups; otherwise read from the file
   /// Unpacked from the file row by row, each time it is read.
   bool slow() const { return !resident && !kernels->direct; }
+  /// Bytes of the rows that one call of a kernel takes, and of the whole matrix, in the resident layout.
+  uint64_t call_bytes(const backend::Matrix& m) const;
   uint64_t resident_bytes(const backend::Matrix& m) const;
   auto run() const { return resident ? kernels->resident : kernels->from_file; }
 };
@@ -24,7 +26,8 @@ Placement place(const backend::Matrix& matrix, const Isa& isa, bool repack);
 /// The class whose kernels run a format, in words: "u4 affine".
 std::string class_name(const FormatKernels& kernels);
 
-/// Packs `matrix` into `to` (resident_bytes of it); called by all workers of a run, each packs its part.
-void pack(const backend::Matrix& matrix, const FormatKernels& kernels, u8* to, Worker& worker);
+/// Packs `matrix` so that the rows of call i of a kernel begin at `to` + i · `stride`; called by all workers of a run, each packs
+/// its part.
+void pack(const backend::Matrix& matrix, const FormatKernels& kernels, u8* to, uint64_t stride, Worker& worker);
 
 }  // namespace ingot::cpu

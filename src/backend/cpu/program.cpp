@@ -14,9 +14,9 @@ using backend::StepKind;
 
 namespace {
 
-// Rows are dealt out in units that every machine's row group divides.
-constexpr int64_t unit_rows = 16;
-static_assert(gemv_max_rows % unit_rows == 0);
+// Rows are dealt out in units that every machine's row group divides; where two matrices are read in turns, by whole calls.
+constexpr int64_t least_unit = 16;
+static_assert(gemv_max_rows % least_unit == 0);
 
 }  // namespace
 
@@ -78,7 +78,7 @@ CpuProgram::CpuProgram(backend::Plan plan, const backend::Options& options)
     Cast cast{&step, {}};
     for (const backend::Segment& s : step.segments) {
       Placement p = place(s.matrix, isa_, options.repack && step.kind != StepKind::embed);
-      cast.parts.push_back({p.run(), reinterpret_cast<const u8*>(s.matrix.data), s.matrix.rows, s.matrix.cols, s.matrix.scale, s.bias.empty() ? nullptr : s.bias.data(), s.to});
+      cast.parts.push_back({p.run(), reinterpret_cast<const u8*>(s.matrix.data), gemv_max_rows * s.matrix.format->row_bytes(s.matrix.cols), s.matrix.rows, s.matrix.cols, s.matrix.scale, s.bias.empty() ? nullptr : s.bias.data(), s.to});
       (p.kernels->reads_codes ? cast.codes : cast.values) = true;
     }
     steps_.push_back(std::move(cast));
@@ -96,35 +96,45 @@ CpuProgram::CpuProgram(backend::Plan plan, const backend::Options& options)
   lay_out(options);
 }
 
-// Packs every matrix that has a resident layout; a matrix that two steps use is packed once.
+// Packs every matrix that has a resident layout, in the order in which a token reads them; a matrix that two steps use is packed
+// once. Gate and up are read in turns, so their calls lie in turns: memory is fast only where it is read straight on.
 void CpuProgram::lay_out(const backend::Options& options) {
   struct Job {
     const backend::Matrix* matrix;
-    const FormatKernels* kernels;
-    uint64_t at, bytes;
+    Placement placement;
+    uint64_t at, stride;
   };
   std::vector<Job> jobs;
-  uint64_t total = 0;
-  for (const Cast& cast : steps_)
+  uint64_t total = 0, done = 0;
+  auto job_of = [&](const backend::Matrix& m) { return std::ranges::find(jobs, m.data, [](const Job& j) { return j.matrix->data; }); };
+  for (const Cast& cast : steps_) {
+    if (cast.step->kind == StepKind::embed) continue;
+    std::vector<Job> added;
     for (const backend::Segment& s : cast.step->segments) {
-      Placement p = place(s.matrix, isa_, options.repack && cast.step->kind != StepKind::embed);
-      bool known = std::ranges::any_of(jobs, [&](const Job& j) { return j.matrix->data == s.matrix.data; });
-      if (!p.resident || known) continue;
-      jobs.push_back({&s.matrix, p.kernels, total, p.resident_bytes(s.matrix)});
-      total += (jobs.back().bytes + 63) / 64 * 64;
+      Placement p = place(s.matrix, isa_, options.repack);
+      if (p.resident && job_of(s.matrix) == jobs.end()) added.push_back({&s.matrix, p, total, p.call_bytes(s.matrix)});
     }
+    bool in_turns = cast.step->kind == StepKind::gate_up && added.size() == 2;
+    if (in_turns) {
+      added[1].at += added[0].stride;
+      added[0].stride = added[1].stride += added[0].stride;
+    }
+    for (Job& job : added) {
+      if (!in_turns) job.at = total;
+      total += job.placement.resident_bytes(*job.matrix);
+      jobs.push_back(job);
+    }
+  }
   resident_ = std::make_unique<Region>(total, "the weights", "use a smaller model, or run from the file without repacking");
-  uint64_t done = 0;
   for (const Job& job : jobs) {
-    pool_.run([&](Worker& worker) { pack(*job.matrix, *job.kernels, resident_->data() + job.at, worker); });
+    pool_.run([&](Worker& worker) { pack(*job.matrix, *job.placement.kernels, resident_->data() + job.at, job.stride, worker); });
     if (options.release) options.release(*job.matrix);
-    done += job.bytes;
+    done += job.placement.resident_bytes(*job.matrix);
     if (options.progress) options.progress(double(done) / double(total));
   }
   for (Cast& cast : steps_)
-    for (size_t i = 0; i < cast.parts.size(); i++)
-      for (const Job& job : jobs)
-        if (cast.step->kind != StepKind::embed && cast.step->segments[i].matrix.data == job.matrix->data) cast.parts[i].weights = resident_->data() + job.at;
+    for (size_t i = 0; i < cast.parts.size() && cast.step->kind != StepKind::embed; i++)
+      if (auto job = job_of(cast.step->segments[i].matrix); job != jobs.end()) cast.parts[i].weights = resident_->data() + job->at, cast.parts[i].stride = job->stride;
 }
 
 std::unique_ptr<backend::Cache> CpuProgram::make_cache() { return std::make_unique<CpuCache>(plan_); }
@@ -218,7 +228,7 @@ void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
   }
   Activations x = room.view();
 
-  int64_t units = 0;
+  int64_t units = 0, unit_rows = gate ? int64_t(gemv_max_rows) : least_unit;
   size_t walked = gate ? 1 : cast.parts.size();
   for (size_t i = 0; i < walked; i++) units += (cast.parts[i].rows + unit_rows - 1) / unit_rows;
   int64_t begin = worker.begin(units), end = worker.end(units), base = 0;
@@ -230,8 +240,8 @@ void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
     int64_t from = std::max(begin - base, int64_t(0)) * unit_rows, to = std::min(std::min(end - base, part_units) * unit_rows, part.rows);
     base += part_units;
     for (int64_t t0 = 0; t0 < tokens; t0 += resting)
-      for (int64_t row = from; row < to; row += gemv_max_rows) {
-        int rows = static_cast<int>(std::min<int64_t>(gemv_max_rows, to - row));
+      for (int64_t row = from; row < to; row += gemv_max_rows - row % gemv_max_rows) {
+        int rows = static_cast<int>(std::min<int64_t>(gemv_max_rows - row % gemv_max_rows, to - row));
         for (int64_t t = t0; t < std::min(tokens, t0 + resting); t += gemv_max_tokens) {
           int n = static_cast<int>(std::min<int64_t>(gemv_max_tokens, tokens - t));
           project_rows(part, row, rows, x, t, n, y[0]);
@@ -249,7 +259,7 @@ void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
 
 // y (tokens, 64) = rows of the matrix · x + bias
 void CpuProgram::project_rows(const Part& part, int64_t row, int rows, const Activations& x, int64_t token, int tokens, float* y) const {
-  part.gemv({part.weights, part.cols, row, rows, x, token, tokens, part.scale, y});
+  part.gemv({part.weights + row / gemv_max_rows * part.stride, part.cols, row % gemv_max_rows, rows, x, token, tokens, part.scale, y});
   if (part.bias)
     for (int k = 0; k < tokens; k++)
       for (int r = 0; r < rows; r++) y[k * gemv_max_rows + r] += part.bias[row + r];

@@ -47,6 +47,7 @@ class CpuProgram : public backend::Program {
   struct Part {  // one matrix of a projection
     void (*gemv)(const GemvParams&);
     const u8* weights;
+    uint64_t stride;    // bytes from the rows of one call of the kernel to those of the next
     int64_t rows, cols;
     float scale;
     const float* bias;  // (rows) or null
