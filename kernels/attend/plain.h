@@ -1,4 +1,4 @@
-// Attention in double, softmax in two passes: the twin that streaming attention is compared with. `weights` holds as many doubles
+// Attention in double, softmax in two passes: the twin that streaming attention over f16 is compared with. `weights` holds as many doubles
 // as there are positions.
 #pragma once
 
@@ -10,14 +10,14 @@ inline void attend_plain(const AttendParams& p, double* weights) {
       double most = -1e300, total = 0;
       for (int j = first; j <= last; j++) {
         double s = 0;
-        for (int i = 0; i < p.head_size; i++) s += (double)query[i] * half_to_float(p.keys[key_at(j, i, p.head_size)]);
+        for (int i = 0; i < p.head_size; i++) s += (double)query[i] * half_to_float(((const u16*)p.keys)[key_at(j, i, p.head_size)]);
         weights[j] = s * p.scale;
         most = weights[j] > most ? weights[j] : most;
       }
       for (int j = first; j <= last; j++) total += weights[j] = __builtin_exp(weights[j] - most);
       for (int i = 0; i < p.head_size; i++) {
         double y = 0;
-        for (int j = first; j <= last; j++) y += weights[j] / total * half_to_float(p.values[(i64)j * p.head_size + i]);
+        for (int j = first; j <= last; j++) y += weights[j] / total * half_to_float(((const u16*)p.values)[(i64)j * p.head_size + i]);
         p.out[t * p.stride + h * p.head_size + i] = (float)y;
       }
     }

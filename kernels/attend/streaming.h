@@ -13,12 +13,13 @@ struct attend_query {
   alignas(64) float sums[attend_max_head_size];
 };
 
-// Scores of a tile's positions, for B queries: lane = position, elements in order.
+// Scores of a tile's positions over f16 keys, for B queries: lane = position, elements in order.
 template <int B> fn score_tile(const AttendParams& p, int at, attend_query* q) -> void {
   wide s[B][2];
   for (int i = 0; i < B; i++) s[i][0] = s[i][1] = wide_splat(0.0f);
-  const u8* keys = (const u8*)(p.keys + (i64)at * p.head_size);
+  const u8* keys = (const u8*)((const u16*)p.keys + (i64)at * p.head_size);
   for (int d = 0; d < p.head_size; d++) {
+    if constexpr (prefetch_distance > 0) prefetch(keys + 64 * (p.head_size + d));  // of the next tile
     wide a = load_wide(Float16{}, keys + 32 * d), b = load_wide(Float16{}, keys + 32 * (p.head_size + d));
     for (int i = 0; i < B; i++) {
       wide x = wide_splat(q[i].query[d]);
@@ -53,15 +54,17 @@ fn weigh_tile(attend_query& q, int at) -> void {
   q.total = q.total * q.factor + sum(sums);
 }
 
-// sums[i] = sums[i] · factor + Σ_j weight_j · value_j for P runs of 16 elements from element i on; j in order.
-template <int B, int P> fn mix_values(const AttendParams& p, int at, int begin, int end, int i, attend_query* q) -> void {
+// sums[i] = sums[i] · factor + Σ_j weight_j · value_j for P runs of 16 elements from element i on; j in order. `values`: of the
+// tile's first position on.
+template <int B, int P, class Number> fn mix_values(const AttendParams& p, Number number, const u8* values, int begin, int end, int i, attend_query* q) -> void {
   wide acc[B][P];
   for (int b = 0; b < B; b++)
     for (int r = 0; r < P; r++) acc[b][r] = times(load_wide(Float32{}, (const u8*)(q[b].sums + i + 16 * r)), wide_splat(q[b].factor));
   for (int j = begin; j <= end; j++) {
-    const u8* value = (const u8*)(p.values + (i64)(at + j) * p.head_size + i);
+    const u8* value = values + (i64)(j * p.head_size + i) * Number::storage_bytes;
+    if constexpr (prefetch_distance > 0 && Number::storage_bytes == 2) prefetch(value + attend_tile * 2 * p.head_size);
     wide v[P];
-    for (int r = 0; r < P; r++) v[r] = load_wide(Float16{}, value + 32 * r);
+    for (int r = 0; r < P; r++) v[r] = load_wide(number, value + 16 * r * Number::storage_bytes);
     for (int b = 0; b < B; b++) {
       wide w = wide_splat(q[b].weights[j]);
       for (int r = 0; r < P; r++) acc[b][r] = fma(w, v[r], acc[b][r]);
@@ -70,28 +73,49 @@ template <int B, int P> fn mix_values(const AttendParams& p, int at, int begin, 
   for (int b = 0; b < B; b++)
     for (int r = 0; r < P; r++) store_wide(q[b].sums + i + 16 * r, acc[b][r]);
 }
-template <int B> fn mix_tile(const AttendParams& p, int at, attend_query* q) -> void {
+template <int B, class Number> fn mix_tile(const AttendParams& p, Number number, const u8* values, attend_query* q) -> void {
   int i = 0;
-  for (; p.head_size - i >= 16 * attend_parts; i += 16 * attend_parts) mix_values<B, attend_parts>(p, at, q->begin, q->end, i, q);
-  for (; i < p.head_size; i += 16) mix_values<B, 1>(p, at, q->begin, q->end, i, q);
+  for (; p.head_size - i >= 16 * attend_parts; i += 16 * attend_parts) mix_values<B, attend_parts>(p, number, values, q->begin, q->end, i, q);
+  for (; i < p.head_size; i += 16) mix_values<B, 1>(p, number, values, q->begin, q->end, i, q);
 }
 
 // Queries in blocks of B, the rest in smaller ones. Blocks share a reading of values only where all see the whole tile: what a
 // query does not see may not be a number.
 template <int B> fn score_queries(const AttendParams& p, int at, attend_query* q, int n) -> void {
   for (; n >= B; n -= B, q += B) score_tile<B>(p, at, q);
-  if constexpr (B > 1) score_queries<B / 2>(p, at, q, n);
+  if constexpr (B > 1) score_queries<(B > 4 ? B - 2 : B / 2)>(p, at, q, n);
 }
-template <int B> fn mix_queries(const AttendParams& p, int at, attend_query* q, int n) -> void {
+template <int B, class Number> fn mix_queries(const AttendParams& p, Number number, const u8* values, attend_query* q, int n) -> void {
   for (; n >= B; n -= B, q += B) {
     bool whole = true;
     for (int i = 0; i < B; i++) whole = whole && q[i].begin == 0 && q[i].end == attend_tile - 1;
-    if (whole) mix_tile<B>(p, at, q);
+    if (whole) mix_tile<B>(p, number, values, q);
     else
       for (int i = 0; i < B; i++)
-        if (q[i].begin <= q[i].end) mix_tile<1>(p, at, q + i);
+        if (q[i].begin <= q[i].end) mix_tile<1>(p, number, values, q + i);
   }
-  if constexpr (B > 1) mix_queries<B / 2>(p, at, q, n);
+  if constexpr (B > 1) mix_queries<(B > 4 ? B - 2 : B / 2)>(p, number, values, q, n);
+}
+
+// The queries of a call as int8 codes: the other side of coded keys.
+struct coded_queries {
+  i8 codes[attend_max_queries * attend_max_head_size];
+  float scales[attend_max_queries * attend_max_head_size / 32];
+  i16 sums[attend_max_queries * attend_max_head_size / 16];
+};
+fn code_queries(const AttendParams& p, const attend_query* q, int n, coded_queries& to) -> void {
+  for (int i = 0, at = 0; i < n; i++, at += p.head_size) quantize_activations(q[i].query, p.head_size, to.codes + at, to.scales + at / 32, to.sums + at / 16);
+}
+fn score_coded(const AttendParams& p, int at, const coded_queries& x, attend_query* q, int n) -> void {
+  alignas(64) float y[(int)attend_max_queries * gemv_max_rows];
+  const u8* keys = (const u8*)p.keys + at / gemv_max_rows * p.coded->key_bytes;
+  p.coded->scores({keys, p.head_size, at % gemv_max_rows, attend_tile, {x.codes, x.scales, x.sums, nullptr}, 0, n, p.scale, y});
+  for (int i = 0; i < n; i++) __builtin_memcpy(q[i].weights, y + i * gemv_max_rows, sizeof q[i].weights);
+}
+// Values of the tile's positions that any query sees.
+fn decode_values(const AttendParams& p, int at, int first, int last, float* values) -> void {
+  for (int j = at > first ? at : first; j <= last && j < at + attend_tile; j++)
+    p.coded->decode_row((const u8*)p.values + j * p.coded->value_bytes, p.head_size, values + (j - at) * p.head_size);
 }
 
 fn attend_streaming(const AttendParams& p) -> void {
@@ -107,10 +131,19 @@ fn attend_streaming(const AttendParams& p) -> void {
       for (int i = 0; i < p.head_size; i += 16) store_wide(q.sums + i, wide_splat(0.0f));
       first = q.first < first ? q.first : first;
     }
+  coded_queries coded;
+  if (p.coded) code_queries(p, queries, n, coded);
   for (int at = first / attend_tile * attend_tile; at <= last; at += attend_tile) {
-    score_queries<attend_queries>(p, at, queries, n);
+    if (p.coded) score_coded(p, at, coded, queries, n);
+    else score_queries<attend_queries>(p, at, queries, n);
     for (int i = 0; i < n; i++) weigh_tile(queries[i], at);
-    mix_queries<attend_queries>(p, at, queries, n);
+    if (p.coded) {
+      alignas(64) float values[attend_tile * attend_max_head_size];
+      decode_values(p, at, first, last, values);
+      mix_queries<attend_queries>(p, Float32{}, (const u8*)values, queries, n);
+    } else {
+      mix_queries<attend_queries>(p, Float16{}, (const u8*)((const u16*)p.values + (i64)at * p.head_size), queries, n);
+    }
   }
   for (int k = 0; k < n; k++) {
     wide inverse = wide_splat(1.0f / queries[k].total);

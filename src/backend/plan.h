@@ -78,6 +78,7 @@ struct Plan {
   std::string architecture;
   int layers = 0, hidden = 0, heads = 0, kv_heads = 0, head_size = 0, ffn = 0, vocab = 0;
   int context = 0;                ///< positions a cache holds
+  const quant::Format* kv_format = nullptr;  ///< of keys and values; null: the device's 16-bit floats
   int max_batch = 0;              ///< tokens that go through the plan at once
   float norm_epsilon = 0, attention_scale = 0, embedding_scale = 1;
   Activation activation = Activation::silu;

@@ -34,7 +34,10 @@ backend::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& 
   int context = options.context ? options.context : std::min(blueprint.context, default_context);
   if (context > blueprint.context)
     throw Error("engine", "context is longer than the model was made for", std::to_string(context), fmt::format("at most {} tokens", blueprint.context));
-  return foundry::cast(blueprint, context, std::min(options.max_batch, context));
+  backend::Plan plan = foundry::cast(blueprint, context, std::min(options.max_batch, context));
+  if (!options.kv.empty() && !(plan.kv_format = quant::find_format(options.kv)))
+    throw Error("engine", "unknown format for keys and values", options.kv, "a name that `ingot formats` lists");
+  return plan;
 }
 
 PlanInfo describe(const backend::Plan& plan, const backend::Choices& choices, const std::string& device) {

@@ -9,6 +9,7 @@ namespace {
 #include "dialect/contract.h"
 #include "quant/facts.h"
 #include "quant/decode.h"
+#include "quant/encode.h"
 
 constexpr const char* number_name(Float32) { return "f32"; }
 constexpr const char* number_name(Float16) { return "f16"; }
@@ -21,6 +22,13 @@ template <class F> void decode_blocks(const std::byte* from, float* to, int64_t 
   const u8* bytes = reinterpret_cast<const u8*>(from);
   for (int64_t b = 0; b < n / F::block; b++)
     for (int i = 0; i < F::block; i++) to[b * F::block + i] = decode<F>(view{bytes + b * F::block_bytes}, i);
+}
+
+using Encode = void (*)(const float* from, std::byte* to, int64_t n);
+template <class F> Encode encode_of() {
+  if constexpr (may_encode<F>())
+    if (encoder_of<F>().exists) return [](const float* from, std::byte* to, int64_t n) { encode_blocks<F>(from, reinterpret_cast<u8*>(to), n); };
+  return nullptr;
 }
 
 template <class F> void block_integers(const std::byte* from, int16_t* values) {
@@ -51,7 +59,7 @@ template <class F> Format describe(const char* name, const char* space, uint32_t
   return {name, space, id, F::block, F::group, F::code_bits, F::block_bytes, kind,
           has_sub<F>::value != 0, facts<F>::min != 0, has_sub_min<F>::value != 0, tensor_scaled<F>::value != 0,
           facts<F>::scaled ? number_name(decltype(scale_of<F>(view{}, 0)){}) : "none", min_type,
-          decode_blocks<F>, facts<F>::integers ? block_integers<F> : nullptr};
+          decode_blocks<F>, encode_of<F>(), facts<F>::integers ? block_integers<F> : nullptr};
 }
 
 }  // namespace

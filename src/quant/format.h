@@ -23,6 +23,8 @@ struct Format {
   const char* min_type;    ///< likewise
   /// Decodes `n` weights (a multiple of `block`) starting at block-aligned `from` (n / block · block_bytes bytes) into `to`.
   void (*decode)(const std::byte* from, float* to, int64_t n);
+  /// Encodes `n` weights (a multiple of `block`) into n / block blocks; null where that cannot be derived yet.
+  void (*encode)(const float* from, std::byte* to, int64_t n);
   /// Int8 view of one block: `values[block]`; null for floating formats.
   void (*integers)(const std::byte* from, int16_t* values);
 

@@ -94,7 +94,7 @@ struct SmallModel {
 // The plan, one token and one output at a time.
 class Unfused {
  public:
-  Unfused(const Plan& plan, const Isa& isa) : plan_(plan), isa_(isa), cache_(plan) {}
+  Unfused(const Plan& plan, const Isa& isa) : plan_(plan), isa_(isa), layout_(plan, isa), cache_(plan, layout_) {}
 
   std::vector<float> token(int32_t id, int position) {
     std::vector<float> residual, query, key, value, attended, ffn_out, block, logits;
@@ -114,10 +114,7 @@ class Unfused {
           for (int h = 0; h < heads; h++) turn(step, step.q_norm, query.data() + h * head_size, position);
           for (int h = 0; h < kv_heads; h++) {
             turn(step, step.k_norm, key.data() + h * head_size, position);
-            std::vector<u16> halves(head_size);
-            isa_.ops->store_halves(key.data() + h * head_size, head_size, halves.data());
-            for (int i = 0; i < head_size; i++) cache_.keys(step.layer, h)[key_at(position, i, head_size)] = halves[i];
-            isa_.ops->store_halves(value.data() + h * head_size, head_size, cache_.values(step.layer, h) + position * head_size);
+            layout_.store(*isa_.ops, key.data() + h * head_size, value.data() + h * head_size, position, cache_.keys(step.layer, h), cache_.values(step.layer, h));
           }
           break;
         }
@@ -125,7 +122,7 @@ class Unfused {
           attended.resize(heads * head_size);
           for (int h = 0; h < heads; h++)
             isa_.ops->attend({query.data() + h * head_size, head_size, 1, 1, position, step.window, cache_.keys(step.layer, h / 2), cache_.values(step.layer, h / 2), head_size,
-                              plan_.attention_scale, attended.data() + h * head_size});
+                              plan_.attention_scale, attended.data() + h * head_size, layout_.coded()});
           break;
         }
         case StepKind::norm_add: {
@@ -190,6 +187,7 @@ class Unfused {
 
   const Plan& plan_;
   const Isa& isa_;
+  CacheLayout layout_;
   CpuCache cache_;
 };
 
@@ -223,6 +221,53 @@ TEST_P(FusedAgainstUnfused, SameBits) {
                   << isa.name << ", " << threads << " threads, chunk " << chunk << ", repack " << repack << ", token " << at + k;
           }
         }
+  }
+}
+
+std::vector<float> all_logits(const Plan& plan, const char* isa, size_t chunk, int threads) {
+  std::vector<float> all;
+  CpuProgram program(plan, {threads, true, false, isa, nullptr, nullptr});
+  auto cache = program.make_cache();
+  for (size_t at = 0; at < context; at += chunk) {
+    std::vector<int32_t> tokens;
+    for (size_t i = at; i < std::min<size_t>(at + chunk, context); i++) tokens.push_back(static_cast<int>(i) * 37 % vocab);
+    std::vector<float> logits(tokens.size() * vocab);
+    program.run(*cache, tokens, static_cast<int>(at), logits, {});
+    all.insert(all.end(), logits.begin(), logits.end());
+  }
+  return all;
+}
+
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double squares = 0, size = 0;
+  for (size_t i = 0; i < a.size(); i++) squares += std::pow(double(a[i]) - b[i], 2), size += double(b[i]) * b[i];
+  return std::sqrt(squares / size);
+}
+
+// Keys and values in a format: the same bits on every instruction set, cut and thread count, and near the 16-bit floats.
+TEST(CodedCache, SameBitsAndNearHalves) {
+  SmallModel model(false);
+  std::vector<float> halves = all_logits(model.plan, "", 16, 1);
+  for (auto [format, bound] : {std::pair{"q8_0", 0.05}, {"q5_0", 0.15}, {"q4_0", 0.3}}) {
+    model.plan.kv_format = quant::find_format(format);
+    std::vector<float> first = all_logits(model.plan, "", 16, 1);
+    double far = distance(first, halves);
+    EXPECT_LT(far, bound) << format;
+    EXPECT_GT(far, 0) << format;
+    for (int i = 0; i < isas().count; i++) {
+      if (!isas().begin[i]->supported()) continue;
+      for (auto [chunk, threads] : {std::pair<size_t, int>{1, 1}, {7, 3}, {16, 2}}) EXPECT_EQ(all_logits(model.plan, isas().begin[i]->name, chunk, threads), first) << format << " " << chunk;
+    }
+  }
+  model.plan.kv_format = quant::find_format("f16");
+  EXPECT_EQ(all_logits(model.plan, "", 16, 1), halves);
+}
+
+TEST(CodedCache, RefusesFormatsThatCannotHoldIt) {
+  SmallModel model(false);
+  for (const char* format : {"q4_k", "q4_1", "iq2_xxs", "f32", "tq1_0"}) {
+    model.plan.kv_format = quant::find_format(format);
+    EXPECT_THROW(backend::cpu_backend().choose(model.plan, {}), Error) << format;
   }
 }
 

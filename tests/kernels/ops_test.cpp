@@ -130,7 +130,7 @@ struct Attention {
   }
   AttendParams params(int token, int n_tokens, int head, int n_heads, float* out) const {
     int64_t offset = (int64_t(token) * heads + head) * size;
-    return {query.data() + offset, int64_t(heads) * size, n_tokens, n_heads, position + token, window, keys.data(), values.data(), size, 1 / std::sqrt(float(size)), out + offset};
+    return {query.data() + offset, int64_t(heads) * size, n_tokens, n_heads, position + token, window, keys.data(), values.data(), size, 1 / std::sqrt(float(size)), out + offset, nullptr};
   }
   std::vector<float> run(const Isa& isa, int tokens_at_once, int heads_at_once) const {
     std::vector<float> out(query.size());

@@ -14,28 +14,7 @@
 namespace ingot::cpu {
 namespace {
 #include "every_format.h"
-
-// One row of a file block into its tile, code by code, as resident.h words the layout.
-template <class F> void plain_pack_block(view b, int row, int R, u8* tile, u32 flip) {
-  enum { scales = resident<F, 1>::scales, mins = resident<F, 1>::mins, subs = resident<F, 1>::subs, sub_mins = resident<F, 1>::sub_mins };
-  auto number = [&](u8* at, u32 bits, int bytes) { std::memcpy(at + row * bytes, &bits, bytes); };
-  if constexpr (scales > 0)
-    for (int g = 0; g < scales; g++, tile += R * resident<F, 1>::scale_bytes) number(tile, scale_of<F>(b, g).bits, resident<F, 1>::scale_bytes);
-  if constexpr (mins > 0)
-    for (int g = 0; g < mins; g++, tile += R * resident<F, 1>::min_bytes) number(tile, min_of<F>(b, g).bits, resident<F, 1>::min_bytes);
-  for (int g = 0; g < subs; g++, tile += R) tile[row] = u8(sub_of<F>(b, g));
-  for (int g = 0; g < sub_mins; g++, tile += R) tile[row] = u8(sub_min_of<F>(b, g));
-  for (int first = 0; first < F::block; first += 32)
-    for (int left = F::code_bits; left > 0;) {
-      int p = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1, per_byte = 8 / p;
-      left -= p;
-      for (int k = 0; k < 32; k++) {
-        u32 part = (F::code(b, first + k) ^ flip) >> left & ((1u << p) - 1);
-        tile[(k / 4 / per_byte * R + row) * 4 + k % 4] |= u8(part << k / 4 % per_byte * p);
-      }
-      tile += 4 * R * p;
-    }
-}
+#include "quant/pack_row.h"
 
 template <class F> void compare(const Isa& isa, const FormatKernels& kernels, const quant::Format& format, int rows, i64 cols) {
   SCOPED_TRACE(testing::Message() << format.name << " on " << isa.name << ", " << rows << " rows of " << cols);
@@ -48,7 +27,7 @@ template <class F> void compare(const Isa& isa, const FormatKernels& kernels, co
   std::vector<u8> expected(blocks * kernels.tile_bytes), packed(expected.size() + 64, 0xaa);
   for (int r = 0; r < R; r++)
     for (i64 b = 0; b < blocks; b++)
-      plain_pack_block<F>(view{(r < rows ? file.data() + r * row_bytes : absent.data()) + b * F::block_bytes}, r, R, expected.data() + b * kernels.tile_bytes, flip);
+      pack_row<F>(view{(r < rows ? file.data() + r * row_bytes : absent.data()) + b * F::block_bytes}, r, R, expected.data() + b * kernels.tile_bytes, flip);
   kernels.pack(file.data(), row_bytes, rows, cols, packed.data());
   for (size_t i = 0; i < expected.size(); i++) ASSERT_EQ(packed[i], expected[i]) << "byte " << i;
   for (size_t i = expected.size(); i < packed.size(); i++) ASSERT_EQ(packed[i], 0xaa) << "written behind the last tile";

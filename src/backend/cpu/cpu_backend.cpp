@@ -96,7 +96,7 @@ class CpuBackend : public backend::Backend {
       choices.steps.push_back(std::move(choice));
     }
     choices.scratch_bytes = scratch_bytes(plan, choices.threads);
-    choices.kv_bytes_per_token = uint64_t(2) * plan.layers * plan.kv_heads * plan.head_size * sizeof(u16);
+    choices.kv_bytes_per_token = CacheLayout(plan, isa).bytes_per_token();
     return choices;
   }
 

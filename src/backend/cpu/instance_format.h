@@ -5,6 +5,7 @@
 #include "gemv/rows_from_file.h"
 #include "gemv/plain.h"
 #include "embed/decode_row.h"
+#include "quant/pack_row.h"
 
 // Rows that the matrix lacks are packed from zero bytes; tiles behind its last block are made and forgotten.
 template <class F> void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
@@ -23,6 +24,10 @@ template <class F> void pack_row_group(const u8* from, i64 row_bytes, int rows, 
   }
 }
 
+template <class F> void pack_one_row(const u8* from, i64 cols, int r, u8* to) {
+  for (i64 b = 0; b < cols / F::block; b++) pack_row<F>(view{from + b * F::block_bytes}, r, lane_rows, to + b * resident<F, lane_rows>::tile_bytes, lane_codes<F>::flip);
+}
+
 // The strategy for a number of tokens: panels for as many as fill their passes, the rest as they come.
 template <class F> void resident_rows(const GemvParams& call) {
   GemvParams p = call;
@@ -36,6 +41,9 @@ template <class F> void embed_row(const u8* row, i64 cols, float* to) { decode_r
 
 template <class F> float plain(const u8* row, i64 cols, const i8* x, const float* scales) { return gemv_plain<F>(row, cols, x, scales); }
 
+template <class Number> constexpr bool is_half(Number) { return false; }
+constexpr bool is_half(Float16) { return true; }
+
 template <class F> constexpr FormatKernels format_kernels(const char* name) {
   typedef typename resident_form<F>::type Form;
   FormatKernels k = {};
@@ -43,11 +51,13 @@ template <class F> constexpr FormatKernels format_kernels(const char* name) {
   k.class_bits = Form::code_bits;
   k.class_kind = facts<Form>::affine ? "affine" : facts<Form>::table ? "table" : facts<Form>::vector ? "vector" : "float";
   k.reads_codes = facts<F>::integers;
+  if constexpr (facts<F>::floating && (int)F::block == 1 && !facts<F>::scaled) k.halves = is_half(decltype(F::value(view{}, 0)){});
   k.direct = facts<F>::floating && (int)F::block == 1 && !facts<F>::scaled;
   if constexpr (resident<Form, lane_rows>::exists) {
     k.lane_rows = lane_rows;
     k.tile_bytes = resident<Form, lane_rows>::tile_bytes;
     k.pack = pack_row_group<Form>;
+    k.pack_one = pack_one_row<Form>;
     k.resident = resident_rows<Form>;
   }
   k.from_file = rows_from_file<F>;

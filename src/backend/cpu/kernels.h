@@ -31,9 +31,12 @@ struct FormatKernels {
   int class_bits;     ///< code bits of its class
   const char* class_kind;  ///< "affine", "table", "vector", "float"
   bool reads_codes;   ///< wants int8 activations; otherwise floats
+  bool halves;        ///< IEEE half precision, which the cache of keys and values holds by itself
   bool direct;        ///< numbers of the file that the machine reads as they are: needs no other layout
   /// One row group: `rows` file rows of `row_bytes` at `from`, `cols` weights each, into cols / block tiles at `to`.
   void (*pack)(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to);
+  /// The blocks of one row into row `r` of its row group at `to`; the group's other rows stay.
+  void (*pack_one)(const u8* from, i64 cols, int r, u8* to);
   void (*resident)(const GemvParams&);
   void (*from_file)(const GemvParams&);
   /// Decodes one row of `cols` weights.

@@ -1,10 +1,13 @@
 #include "backend/cpu/program.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+
+#include "ingot/error.h"
 
 namespace ingot::cpu {
 
@@ -20,10 +23,40 @@ static_assert(gemv_max_rows % least_unit == 0);
 
 }  // namespace
 
-CpuCache::CpuCache(const backend::Plan& plan)
+CacheLayout::CacheLayout(const backend::Plan& plan, const Isa& isa)
+    : layers_(plan.layers), kv_heads_(plan.kv_heads), room_((int64_t(plan.context) + gemv_max_rows - 1) / gemv_max_rows * gemv_max_rows), head_size_(plan.head_size) {
+  key_bytes_ = value_bytes_ = int64_t(head_size_) * static_cast<int>(sizeof(u16));
+  if (!plan.kv_format) return;
+  const FormatKernels& kernels = *isa.formats[plan.kv_format - quant::formats().data()];
+  if (kernels.halves) return;
+  if (!plan.kv_format->encode || !kernels.lane_rows || head_size_ % plan.kv_format->block)
+    throw Error("cpu", "keys and values cannot be kept in this format", plan.kv_format->name, fmt::format("16-bit floats, or codes with one scale a block, in blocks that divide the head size {}", head_size_));
+  format_ = plan.kv_format, kernels_ = &kernels;
+  key_bytes_ = int64_t(kernels.tile_bytes) / kernels.lane_rows * (head_size_ / format_->block);
+  value_bytes_ = static_cast<int64_t>(format_->row_bytes(head_size_));
+  coded_ = {kernels.resident, kernels.decode_row, key_bytes_ * gemv_max_rows, value_bytes_};
+}
+
+void CacheLayout::store(const OpKernels& ops, const float* key, const float* value, int position, u8* keys, u8* values) const {
+  if (format_) {
+    std::byte blocks[attend_max_head_size * sizeof(float)];
+    int rows = kernels_->lane_rows;
+    format_->encode(key, blocks, head_size_);
+    kernels_->pack_one(reinterpret_cast<const u8*>(blocks), head_size_, position % rows, keys + position / rows * rows * key_bytes_);
+    format_->encode(value, reinterpret_cast<std::byte*>(values + position * value_bytes_), head_size_);
+  } else {
+    u16 halves[attend_max_head_size];
+    ops.store_halves(key, head_size_, halves);
+    for (int i = 0; i < head_size_; i++) reinterpret_cast<u16*>(keys)[key_at(position, i, head_size_)] = halves[i];
+    ops.store_halves(value, head_size_, reinterpret_cast<u16*>(values + position * value_bytes_));
+  }
+}
+
+CpuCache::CpuCache(const backend::Plan& plan, const CacheLayout& layout)
     : kv_heads_(plan.kv_heads),
-      head_elems_(int64_t(plan.context + attend_tile - 1) / attend_tile * attend_tile * plan.head_size),
-      region_(uint64_t(2) * plan.layers * plan.kv_heads * head_elems_ * sizeof(u16), "keys and values", "ask for a shorter context") {}
+      key_bytes_(layout.head_key_bytes()),
+      value_bytes_(layout.head_value_bytes()),
+      region_(uint64_t(plan.layers) * plan.kv_heads * (key_bytes_ + value_bytes_), "keys and values", "ask for a shorter context") {}
 
 int64_t ActivationRoom::bytes(int64_t tokens, int64_t cols) {
   return tokens * (cols * (sizeof(i8) + sizeof(float)) + cols / 32 * sizeof(float) + cols / 16 * sizeof(i16));
@@ -73,7 +106,7 @@ uint64_t scratch_bytes(const backend::Plan& plan, int threads) {
 float* CpuProgram::at(Buffer buffer, int64_t token) { return buffers_[static_cast<size_t>(buffer)].data() + token * width(plan_, buffer); }
 
 CpuProgram::CpuProgram(backend::Plan plan, const backend::Options& options)
-    : plan_(std::move(plan)), isa_(find_isa(options.isa)), pool_(options.threads > 0 ? options.threads : usable_cores()) {
+    : plan_(std::move(plan)), isa_(find_isa(options.isa)), cache_layout_(plan_, isa_), pool_(options.threads > 0 ? options.threads : usable_cores()) {
   for (const Step& step : plan_.steps) {
     Cast cast{&step, {}};
     for (const backend::Segment& s : step.segments) {
@@ -137,7 +170,7 @@ void CpuProgram::lay_out(const backend::Options& options) {
       if (auto job = job_of(cast.step->segments[i].matrix); job != jobs.end()) cast.parts[i].weights = resident_->data() + job->at, cast.parts[i].stride = job->stride;
 }
 
-std::unique_ptr<backend::Cache> CpuProgram::make_cache() { return std::make_unique<CpuCache>(plan_); }
+std::unique_ptr<backend::Cache> CpuProgram::make_cache() { return std::make_unique<CpuCache>(plan_, cache_layout_); }
 
 void CpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) {
   std::lock_guard lock(mutex_);
@@ -276,7 +309,7 @@ void CpuProgram::write_rows(const Cast& cast, const Part& part, int64_t row, int
   }
 }
 
-// Norms and turns queries and keys, stores keys and values as f16.
+// Norms and turns queries and keys, stores keys and values.
 void CpuProgram::rope_store(const Cast& cast, const Batch& batch, Worker& worker) {
   const Step& step = *cast.step;
   const backend::Rope& rope = plan_.ropes[step.rope];
@@ -290,11 +323,8 @@ void CpuProgram::rope_store(const Cast& cast, const Batch& batch, Worker& worker
     if (!norm.empty()) isa_.ops->norm({x, norm.data(), static_cast<int>(size), plan_.norm_epsilon, x});
     isa_.ops->rotate({x, cosines_[step.rope].data() + t * half, sines_[step.rope].data() + t * half, rope.dims, rope.pairing == backend::Pairing::halves});
     if (query) continue;
-    int64_t kv_head = h - heads, position = batch.position + t;
-    u16 key[attend_max_head_size], *keys = batch.cache->keys(step.layer, static_cast<int>(kv_head));
-    isa_.ops->store_halves(x, static_cast<int>(size), key);
-    for (int i = 0; i < size; i++) keys[key_at(static_cast<int>(position), i, static_cast<int>(size))] = key[i];
-    isa_.ops->store_halves(at(Buffer::value, t) + kv_head * size, static_cast<int>(size), batch.cache->values(step.layer, static_cast<int>(kv_head)) + position * size);
+    int kv_head = static_cast<int>(h - heads), position = batch.position + static_cast<int>(t);
+    cache_layout_.store(*isa_.ops, x, at(Buffer::value, t) + kv_head * size, position, batch.cache->keys(step.layer, kv_head), batch.cache->values(step.layer, kv_head));
   }
 }
 
@@ -311,7 +341,7 @@ void CpuProgram::attend(const Cast& cast, const Batch& batch, Worker& worker) {
     int kv_head = item % plan_.kv_heads, part = item / plan_.kv_heads % parts, t = item / plan_.kv_heads / parts * at_once;
     int head = kv_head * group + part * heads;
     isa_.ops->attend({at(Buffer::query, t) + head * size, int64_t(plan_.heads) * size, std::min(at_once, tokens - t), std::min(heads, group - part * heads), batch.position + t,
-                      step.window, batch.cache->keys(step.layer, kv_head), batch.cache->values(step.layer, kv_head), size, plan_.attention_scale, at(Buffer::attended, t) + head * size});
+                      step.window, batch.cache->keys(step.layer, kv_head), batch.cache->values(step.layer, kv_head), size, plan_.attention_scale, at(Buffer::attended, t) + head * size, cache_layout_.coded()});
   }
 }
 
