@@ -6,7 +6,7 @@
 
 namespace ingot::yardstick {
 
-/// One token times `groups` row groups, an even number, of `cols` weights a row.
+/// One token times `groups` row groups, a multiple of four, of `cols` weights a row.
 struct Call {
   const uint8_t* tiles;
   int64_t cols, groups;
