@@ -114,7 +114,7 @@ std::string Prompt::read() const {
 void add_machine(CLI::App& command, LoadOptions& options) {
   command.add_option("--device", options.device, "Device to run on (see ingot doctor)")->type_name("NAME")->capture_default_str();
   command.add_option("--isa", options.isa, "Instruction set to use instead of the best one (see ingot doctor)")->type_name("NAME");
-  command.add_option("--kv", options.kv, "Format of keys and values, q8_0 for one (default: 16-bit floats)")->type_name("FORMAT");
+  command.add_option("--kv", options.kv, "Format of keys and values (default: 16-bit floats)")->type_name("FORMAT");
   command.add_flag_callback("--no-repack", [&options] { options.repack = false; }, "Run straight from the mapped file: loads at once, runs slower");
 }
 

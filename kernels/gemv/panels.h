@@ -144,7 +144,7 @@ template <class F, int G, int N> fn panel_times_tokens(const panel<F>* p, int ch
       Dot sum[G][N];
       if (lane_codes<F>::zero() != 0)
         for (int n = 0; n < N; n++)
-          for (int g = 0; g < G; g++) sum[g][n].start(sums.offsets[n0 + n][c][h]);
+          for (int g = 0; g < G; g++) sum[g][n].start(splat(sums.offsets[n0 + n][c][h]));
       dot_half<F, G, N>(p, c, h, codes, sum);
       for (int n = 0; n < N; n++)
         for (int g = 0; g < G; g++) v[g][n][h] = sum[g][n].total();

@@ -33,33 +33,41 @@ template <int bits, int q> fn quad_codes(const u8* chunk) {
   else return codes;
 }
 
-// Σ code · x over quads q … end−1 of a chunk, for N tokens; `dots` independent sums a token hide the latency of the multiply-add.
-template <class F, int q, int end, int N, int dots, class Dot> fn add_quads(const u8* chunk, bytes table, const i8* const* x, Dot (&sum)[N][dots], int start) -> void {
+// Σ code · x over quads q … end−1 of a chunk of G row groups, `apart` bytes from each other, for N tokens; `dots` independent sums each
+// hide the latency of the multiply-add.
+template <class F, int q, int end, int G, int N, int dots, class Dot> fn add_quads(const u8* chunk, i64 apart, bytes table, const i8* const* x, Dot (&sum)[G][N][dots], int start) -> void {
   if constexpr (q < end) {
-    bytes w = quad_codes<F::code_bits, q>(chunk);
-    if constexpr (facts<F>::table) w = look_up(w, table);
-    for (int n = 0; n < N; n++) {
-      sum[n][q % dots].add(w, repeat4(x[n] + 4 * q));
-      if (((q - start) / dots + 1) % Dot::fits == 0) sum[n][q % dots].widen();
+    for (int j = 0; j < G; j++) {
+      bytes w = quad_codes<F::code_bits, q>(chunk + j * apart);
+      if constexpr (facts<F>::table) w = look_up(w, table);
+      for (int n = 0; n < N; n++) {
+        sum[j][n][q % dots].add(w, repeat4(x[n] + 4 * q));
+        if (((q - start) / dots + 1) % Dot::fits == 0) sum[j][n][q % dots].widen();
+      }
     }
-    add_quads<F, q + 1, end>(chunk, table, x, sum, start);
+    add_quads<F, q + 1, end>(chunk, apart, table, x, sum, start);
   }
 }
 
-// Σ value · x of half `half` of a chunk (the whole chunk when a group has 32 or more weights), for N tokens.
-template <class F, int half, int N> fn sum_group(const u8* chunk, bytes table, const i8* const* x, const i16* const* sums, ints (&v)[N]) -> void {
-  enum { halves = (int)F::group < 32 ? 2 : 1, quads = 8 / halves, dots = N == 1 ? 2 : 1 };
-  typename lane_dot<F, lane_codes<F>::large>::type sum[N][dots];
-  add_quads<F, half * quads, (half + 1) * quads>(chunk, table, x, sum, half * quads);
+// Σ value · x of half `half` of a chunk (the whole chunk when a group has 32 or more weights), for G row groups and N tokens.
+template <class F, int half, int G, int N> fn sum_group(const u8* chunk, i64 apart, bytes table, const i8* const* x, const i16* const* sums, ints (&v)[G][N]) -> void {
+  enum { halves = (int)F::group < 32 ? 2 : 1, quads = 8 / halves, dots = N == 1 && G < 4 ? 2 : 1 };
+  typename lane_dot<F, lane_codes<F>::large>::type sum[G][N][dots];
   int zero = lane_codes<F>::zero();
-  for (int n = 0; n < N; n++) {
-    v[n] = sum[n][0].total();
-    if constexpr (dots == 2) v[n] = plus(v[n], sum[n][1].total());
-    if (zero != 0) v[n] = minus(v[n], splat((i32)(zero * (halves == 2 ? sums[n][half] : sums[n][0] + sums[n][1]))));
-  }
+  if (zero != 0)
+    for (int n = 0; n < N; n++) {
+      ints offset = splat_sum(sums[n], half == 1 ? 0 : -zero, halves == 2 && half == 0 ? 0 : -zero);
+      for (int j = 0; j < G; j++) sum[j][n][0].start(offset);
+    }
+  add_quads<F, half * quads, (half + 1) * quads>(chunk, apart, table, x, sum, half * quads);
+  for (int j = 0; j < G; j++)
+    for (int n = 0; n < N; n++) {
+      v[j][n] = sum[j][n][0].total();
+      if constexpr (dots == 2) v[j][n] = plus(v[j][n], sum[j][n][1].total());
+    }
 }
 
-template <class F, int N> struct rows_interleaved_kernel {
+template <class F, int N, int G = 1> struct rows_interleaved_kernel {
   typedef resident<F, lane_rows> L;
   enum { chunk_groups = (int)F::group < 32 ? 2 : 1 };  // groups that share a chunk
 
@@ -72,54 +80,61 @@ template <class F, int N> struct rows_interleaved_kernel {
     }
   }
 
+  // `tile`: the first of G row groups that lie behind each other, as do their outputs.
   static void run(const u8* tile, i64 blocks, const Activations& x, i64 cols, i64 token, float* const* y, float scale) {
     u8 entries[16] = {};
     lane_codes<F>::tabulate(entries);
     bytes table = load_table(entries);
-    floats acc[N];
+    i64 apart = blocks * L::tile_bytes;
+    floats acc[G][N];
     const i8* xc[N];
     const float* xs[N];
     const i16* sums[N];
     for (int n = 0; n < N; n++) {
-      acc[n] = splat(0.0f);
+      for (int j = 0; j < G; j++) acc[j][n] = splat(0.0f);
       xc[n] = x.codes + (token + n) * cols;
       xs[n] = x.scales + (token + n) * (cols / 32);
       sums[n] = x.sums + (token + n) * (cols / 16);
     }
     for (i64 b = 0; b < blocks; b++, tile += L::tile_bytes) {
       for (int c = 0; c < L::chunks; c++) {
-        int g = 32 * c / (int)F::group;  // first group of the chunk
         if constexpr (prefetch_distance > 0 && N == 1)
-          for (int at = c * L::tile_bytes / L::chunks; at < (c + 1) * L::tile_bytes / L::chunks; at += 64) prefetch(tile + at + prefetch_distance);
-        ints v[N];
+          for (int j = 0; j < G; j++)
+            for (int at = c * L::tile_bytes / L::chunks; at < (c + 1) * L::tile_bytes / L::chunks; at += 64) prefetch(tile + j * apart + at + prefetch_distance);
         const u8* chunk = tile + L::codes_at + c * L::chunk_bytes;
-        sum_group<F, 0>(chunk, table, xc, sums, v);
-        if constexpr (L::subs > 0) {
-          ints sub = load_small_ints(tile + L::subs_at + g * lane_rows);
-          for (int n = 0; n < N; n++) v[n] = times(v[n], sub);
-        }
-        if constexpr (chunk_groups == 2) {
-          ints second[N];
-          sum_group<F, 1>(chunk, table, xc, sums, second);
-          if constexpr (L::subs > 0) {
-            ints sub = load_small_ints(tile + L::subs_at + (g + 1) * lane_rows);
-            for (int n = 0; n < N; n++) second[n] = times(second[n], sub);
-          }
-          if constexpr (L::scales > 1) {  // a float scale for each half: two additions, in order
-            floats s = scale_at(tile, g);
-            for (int n = 0; n < N; n++) acc[n] = fma(to_floats(v[n]), times(s, splat(xs[n][0])), acc[n]);
-            for (int n = 0; n < N; n++) v[n] = second[n];
-          } else {
-            for (int n = 0; n < N; n++) v[n] = plus(v[n], second[n]);
-          }
-        }
-        floats s = scale_at(tile, g + chunk_groups - 1);
-        for (int n = 0; n < N; n++) acc[n] = fma(to_floats(v[n]), times(s, splat(xs[n][0])), acc[n]);
-        if constexpr (L::mins > 0) add_min(tile, g, xs, sums, acc);
+        ints first[G][N], second[G][N];
+        sum_group<F, 0>(chunk, apart, table, xc, sums, first);
+        if constexpr (chunk_groups == 2) sum_group<F, 1>(chunk, apart, table, xc, sums, second);
+        for (int j = 0; j < G; j++) add_chunk(tile + j * apart, 32 * c / (int)F::group, first[j], second[j], xs, sums, acc[j]);
         for (int n = 0; n < N; n++) xc[n] += 32, xs[n] += 1, sums[n] += 2;
       }
     }
-    for (int n = 0; n < N; n++) store(y[n], times(acc[n], splat(scale)));
+    for (int j = 0; j < G; j++)
+      for (int n = 0; n < N; n++) store(y[n] + j * lane_rows, times(acc[j][n], splat(scale)));
+  }
+
+  // What a chunk adds, given its sums; g: its first group.
+  fn add_chunk(const u8* tile, int g, ints (&v)[N], ints (&second)[N], const float* const* xs, const i16* const* sums, floats (&acc)[N]) -> void {
+    if constexpr (L::subs > 0) {
+      ints sub = load_small_ints(tile + L::subs_at + g * lane_rows);
+      for (int n = 0; n < N; n++) v[n] = times(v[n], sub);
+    }
+    if constexpr (chunk_groups == 2) {
+      if constexpr (L::subs > 0) {
+        ints sub = load_small_ints(tile + L::subs_at + (g + 1) * lane_rows);
+        for (int n = 0; n < N; n++) second[n] = times(second[n], sub);
+      }
+      if constexpr (L::scales > 1) {  // a float scale for each half: two additions, in order
+        floats s = scale_at(tile, g);
+        for (int n = 0; n < N; n++) acc[n] = fma(to_floats(v[n]), times(s, splat(xs[n][0])), acc[n]);
+        for (int n = 0; n < N; n++) v[n] = second[n];
+      } else {
+        for (int n = 0; n < N; n++) v[n] = plus(v[n], second[n]);
+      }
+    }
+    floats s = scale_at(tile, g + chunk_groups - 1);
+    for (int n = 0; n < N; n++) acc[n] = fma(to_floats(v[n]), times(s, splat(xs[n][0])), acc[n]);
+    if constexpr (L::mins > 0) add_min(tile, g, xs, sums, acc);
   }
 
   static void add_min(const u8* tile, int g, const float* const* xs, const i16* const* sums, floats (&acc)[N]) {
@@ -148,16 +163,17 @@ template <class F, int N> struct rows_interleaved_kernel {
   }
 };
 
-// All row groups of the call, N tokens from `token` on.
-template <class F, int N> fn rows_interleaved_tokens(const GemvParams& p, int done) {
+// Row groups of the call from row `r` on, G at once and the rest one by one, N tokens from `token` on.
+template <class F, int N, int G = 1> fn rows_interleaved_tokens(const GemvParams& p, int done, int r = 0) -> void {
   typedef resident<F, lane_rows> L;
   i64 blocks = p.cols / F::block;
-  for (int r = 0; r < p.rows; r += lane_rows) {
+  for (; r + (G - 1) * lane_rows < p.rows; r += G * lane_rows) {
     const u8* tile = p.weights + (p.row + r) / lane_rows * blocks * L::tile_bytes;
     float* y[N];
     for (int n = 0; n < N; n++) y[n] = p.y + (done + n) * gemv_max_rows + r;
-    rows_interleaved_kernel<F, N>::run(tile, blocks, p.x, p.cols, p.token + done, y, p.scale);
+    rows_interleaved_kernel<F, N, G>::run(tile, blocks, p.x, p.cols, p.token + done, y, p.scale);
   }
+  if constexpr (G > 1) rows_interleaved_tokens<F, N>(p, done, r);
 }
 
 template <class F> void rows_interleaved(const GemvParams& p) {
@@ -166,5 +182,5 @@ template <class F> void rows_interleaved(const GemvParams& p) {
     for (; p.tokens - done >= 8; done += 8) rows_interleaved_tokens<F, 8>(p, done);
   for (; p.tokens - done >= 4; done += 4) rows_interleaved_tokens<F, 4>(p, done);
   for (; p.tokens - done >= 2; done += 2) rows_interleaved_tokens<F, 2>(p, done);
-  for (; p.tokens - done >= 1; done += 1) rows_interleaved_tokens<F, 1>(p, done);
+  for (; p.tokens - done >= 1; done += 1) rows_interleaved_tokens<F, 1, decode_groups>(p, done);
 }

@@ -106,7 +106,7 @@ class WithoutModel(Command):
         self.fails(2, "no flag '--isaa'", "run", "model.gguf", "-p", "x", "--isaa", "avx2")
         self.fails(2, "no command 'fromats'", "fromats", "q4_0")
         for command in ("run", "bench", "inspect", "explain", "tokenize"):
-            self.fails(2, "a model (MODEL or -m FILE) is required", command)
+            self.fails(2, "a model (MODEL or -m FILE)", command)
         self.fails(2, "there is no text", "run", "model.gguf")
         self.fails(2, "--prompt excludes --file", "tokenize", "model.gguf", "-p", "x", "-f", "y")
         self.fails(2, "--no-bos excludes --detokenize", "tokenize", "model.gguf", "-p", "1", "--detokenize", "--no-bos")
@@ -302,6 +302,23 @@ class WithModel(Command):
         self.assertEqual(self.succeeds("tokenize", MODEL, "--detokenize", "--special", "-p", special[0]), "<|im_end|>")
         self.fails(2, "got 'two'", "tokenize", MODEL, "--detokenize", "-p", "1 two")
         self.fails(1, "not in the vocabulary; got 999999", "tokenize", MODEL, "--detokenize", "-p", "999999")
+
+    def test_bench_profile_and_depth(self):
+        rows = self.json("bench", MODEL, "-p", "8", "-n", "4", "-d", "20", "-r", "1", "--profile", "--json")
+        self.assertEqual([row["test"] for row in rows], ["pp8@d20", "tg4@d20"])
+        for row in rows:
+            steps = {step["step"]: step for step in row["profile"]}
+            self.assertLessEqual({"embed", "qkv", "rope_store", "attend", "project_add", "gate_up", "head", "outside"}, set(steps))
+            self.assertAlmostEqual(sum(step["share"] for step in steps.values()), 1, places=6)
+        self.assertIn("| tg4@d20 | 1 | gate_up |", self.succeeds("bench", MODEL, "-p", "0", "-n", "4", "-d", "20", "-r", "1", "--profile"))
+
+    def test_keys_and_values_in_a_format(self):
+        sizes = [self.json("explain", MODEL, "--kv", kv, "--bandwidth", "0", "--json")["kv_bytes_per_token"] for kv in ("f16", "q8_0")]
+        self.assertAlmostEqual(sizes[1] / sizes[0], 8.5 / 16, places=3)
+        first = [self.json("run", MODEL, "-p", self.PROMPT, "--raw", "-n", "4", "--temp", "0", "--kv", kv, "--json")["text"] for kv in ("f16", "q8_0")]
+        self.assertEqual(first[0].split()[0], first[1].split()[0])
+        self.fails(1, "keys and values", "run", MODEL, "-p", "x", "--kv", "q4_k")
+        self.fails(1, "unknown format for keys and values", "run", MODEL, "-p", "x", "--kv", "q99")
 
     def test_bench(self):
         rows = self.json("bench", MODEL, "-p", "8,16", "-n", "4", "-t", "1,2", "-r", "2", "--json")

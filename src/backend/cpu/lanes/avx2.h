@@ -1,7 +1,7 @@
 // The lane vocabulary on AVX2 + FMA + F16C: 8 rows. The words are defined in portable.h.
 #pragma once
 
-enum { lane_rows = 8, token_block = 4, panel_groups = 2, panel_pass = 2, attend_queries = 2, attend_parts = 2, prefetch_distance = 2048, signed_bias = 128 };
+enum { lane_rows = 8, decode_groups = 1, token_block = 4, panel_groups = 2, panel_pass = 2, attend_queries = 2, attend_parts = 2, prefetch_distance = 2048, signed_bias = 128 };
 
 struct bytes { __m256i v; };
 struct ints { __m256i v; };
@@ -29,6 +29,11 @@ fn plus(ints a, ints b) { return ints{_mm256_add_epi32(a.v, b.v)}; }
 fn minus(ints a, ints b) { return ints{_mm256_sub_epi32(a.v, b.v)}; }
 fn times(ints a, ints b) { return ints{_mm256_mullo_epi32(a.v, b.v)}; }
 fn load_small_ints(const u8* p) { return ints{_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p))}; }
+fn splat_sum(const i16* two, int a, int b) {
+  i32 pair;
+  __builtin_memcpy(&pair, two, 4);
+  return ints{_mm256_madd_epi16(_mm256_set1_epi32(pair), _mm256_set1_epi32((i32)((u32)b << 16 | (u32)(a & 0xffff))))};
+}
 fn splat(float x) { return floats{_mm256_set1_ps(x)}; }
 fn to_floats(ints a) { return floats{_mm256_cvtepi32_ps(a.v)}; }
 fn times(floats a, floats b) { return floats{_mm256_mul_ps(a.v, b.v)}; }
@@ -59,7 +64,7 @@ template <int max_code> struct dot_small {
   static_assert(max_code <= 127, "two products must fit 16 bits");
   enum { fits = 32767 / (max_code * 127 * 2) };
   __m256i narrow = _mm256_setzero_si256(), sum = _mm256_setzero_si256();
-  void start(i32 x) { sum = _mm256_set1_epi32(x); }
+  void start(ints x) { sum = x.v; }
   void add(bytes w, bytes x) { narrow = _mm256_add_epi16(narrow, _mm256_maddubs_epi16(w.v, x.v)); }
   void widen() {
     sum = total().v;
@@ -71,7 +76,7 @@ template <int max_code> struct dot_small {
 struct dot_large {
   enum { fits = 1 << 30 };
   __m256i sum = _mm256_setzero_si256();
-  void start(i32 x) { sum = _mm256_set1_epi32(x); }
+  void start(ints x) { sum = x.v; }
   void add(bytes w, bytes x) {
     __m256i p = _mm256_maddubs_epi16(_mm256_abs_epi8(w.v), _mm256_sign_epi8(x.v, w.v));
     sum = _mm256_add_epi32(sum, _mm256_madd_epi16(p, _mm256_set1_epi16(1)));

@@ -1,7 +1,7 @@
 // The lane vocabulary on AVX-512 (F, BW, DQ, VL, VNNI): 16 rows. The words are defined in portable.h.
 #pragma once
 
-enum { lane_rows = 16, token_block = 8, panel_groups = 2, panel_pass = 4, attend_queries = 8, attend_parts = 2, prefetch_distance = 2048, signed_bias = 0 };
+enum { lane_rows = 16, decode_groups = 4, token_block = 8, panel_groups = 2, panel_pass = 4, attend_queries = 8, attend_parts = 2, prefetch_distance = 2048, signed_bias = 0 };
 
 struct bytes { __m512i v; };
 struct ints { __m512i v; };
@@ -29,6 +29,11 @@ fn plus(ints a, ints b) { return ints{_mm512_add_epi32(a.v, b.v)}; }
 fn minus(ints a, ints b) { return ints{_mm512_sub_epi32(a.v, b.v)}; }
 fn times(ints a, ints b) { return ints{_mm512_mullo_epi32(a.v, b.v)}; }
 fn load_small_ints(const u8* p) { return ints{_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))}; }
+fn splat_sum(const i16* two, int a, int b) {
+  i32 pair;
+  __builtin_memcpy(&pair, two, 4);
+  return ints{_mm512_madd_epi16(_mm512_set1_epi32(pair), _mm512_set1_epi32((i32)((u32)b << 16 | (u32)(a & 0xffff))))};
+}
 fn splat(float x) { return floats{_mm512_set1_ps(x)}; }
 fn to_floats(ints a) { return floats{_mm512_cvtepi32_ps(a.v)}; }
 fn times(floats a, floats b) { return floats{_mm512_mul_ps(a.v, b.v)}; }
@@ -57,7 +62,7 @@ fn prefetch(const u8* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 // vpdpbusd: unsigned codes times signed activations, four products into 32 bits, no saturation.
 template <int max_code> struct dot_small {
   enum { fits = 1 << 30 };  // products added before they must be widened
-  void start(i32 x) { sum = _mm512_set1_epi32(x); }
+  void start(ints x) { sum = x.v; }
   void widen() {}
   __m512i sum = _mm512_setzero_si512();
   void add(bytes w, bytes x) { sum = _mm512_dpbusd_epi32(sum, w.v, x.v); }

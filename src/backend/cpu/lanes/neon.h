@@ -1,7 +1,7 @@
 // The lane vocabulary on NEON with dot products and half precision (ARMv8.2): 4 rows. The words are defined in portable.h.
 #pragma once
 
-enum { lane_rows = 4, token_block = 4, panel_groups = 4, panel_pass = 4, attend_queries = 2, attend_parts = 2, prefetch_distance = 0, signed_bias = 128 };
+enum { lane_rows = 4, decode_groups = 1, token_block = 4, panel_groups = 4, panel_pass = 4, attend_queries = 2, attend_parts = 2, prefetch_distance = 0, signed_bias = 128 };
 
 struct bytes { uint8x16_t v; };
 struct ints { int32x4_t v; };
@@ -32,6 +32,7 @@ fn load_small_ints(const u8* p) {
   __builtin_memcpy(&four, p, 4);
   return ints{vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(four)))))};
 }
+fn splat_sum(const i16* two, int a, int b) { return splat((i32)(a * two[0] + b * two[1])); }
 fn splat(float x) { return floats{vdupq_n_f32(x)}; }
 fn to_floats(ints a) { return floats{vcvtq_f32_s32(a.v)}; }
 fn times(floats a, floats b) { return floats{vmulq_f32(a.v, b.v)}; }
@@ -58,7 +59,7 @@ fn prefetch(const u8*) {}
 template <int max_code> struct dot_small {
   enum { fits = 1 << 30 };
   int32x4_t sum = vdupq_n_s32(0);
-  void start(i32 x) { sum = vdupq_n_s32(x); }
+  void start(ints x) { sum = x.v; }
   void add(bytes w, bytes x) { sum = vdotq_s32(sum, vreinterpretq_s8_u8(w.v), vreinterpretq_s8_u8(x.v)); }
   void widen() {}
   ints total() const { return ints{sum}; }

@@ -9,6 +9,7 @@
 
 enum {
   lane_rows = 8,          // rows a resident tile interleaves
+  decode_groups = 1,      // row groups that one token meets at once
   token_block = 4,        // tokens that share one decoding of the weights
   panel_groups = 1,       // row groups and tokens that share one reading of a panel
   panel_pass = 2,
@@ -76,6 +77,8 @@ fn load_small_ints(const u8* p) {
   for (int i = 0; i < lane_rows; i++) r.v[i / 4][i % 4] = i8(p[i]);
   return r;
 }
+// a · two[0] + b · two[1], the same for every row.
+fn splat_sum(const i16* two, int a, int b) { return splat((i32)(a * two[0] + b * two[1])); }
 fn splat(float x) { return floats{{f32x4{x, x, x, x}, f32x4{x, x, x, x}}}; }
 fn to_floats(ints a) { return floats{{__builtin_convertvector(a.v[0], f32x4), __builtin_convertvector(a.v[1], f32x4)}}; }
 fn times(floats a, floats b) { return floats{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
@@ -110,7 +113,7 @@ fn four_products(u8x16 w, u8x16 x) {
 template <int max_code> struct dot_small {
   enum { fits = 1 << 30 };  // products added before they must be widened
   ints sum = splat(0);
-  void start(i32 x) { sum = splat(x); }
+  void start(ints x) { sum = x; }
   void add(bytes w, bytes x) {
     for (int i = 0; i < 2; i++) sum.v[i] += four_products(w.v[i], x.v[i]);
   }
