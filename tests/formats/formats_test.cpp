@@ -183,5 +183,35 @@ TEST(Registry, knows_nothing_of_the_unknown) {
   EXPECT_EQ(find_format(""), nullptr);
 }
 
+// Encoding is derived from the accessors: a weight is off by at most half a step (the scale's own rounding apart), zeros stay zeros,
+// and what is not finite does not become a number.
+TEST(Encode, IsWithinHalfAStep) {
+  std::set<std::string> names;
+  for (const Format& f : formats()) {
+    if (!f.encode) continue;
+    names.insert(f.name);
+    int64_t n = 8 * f.block;
+    std::mt19937 random(3);
+    std::normal_distribution<float> normal;
+    std::vector<float> x(n);
+    for (float& v : x) v = normal(random);
+    std::fill_n(x.begin(), f.block, 0.0f);
+    std::fill_n(x.begin() + f.block, f.block, -2.5f);
+    std::vector<std::byte> blocks(8 * f.block_bytes);
+    f.encode(x.data(), blocks.data(), n);
+    std::vector<float> y = decoded(f, blocks);
+    for (int64_t b = 0; b < 8; b++) {
+      float most = 0;
+      for (int i = 0; i < f.block; i++) most = std::max(most, std::fabs(x[b * f.block + i]));
+      float step = most / float((1 << (f.code_bits - 1)) - 1 ? (1 << (f.code_bits - 1)) - 1 : 1);
+      for (int i = 0; i < f.block; i++) ASSERT_NEAR(y[b * f.block + i], x[b * f.block + i], step * 0.501f + most * 0x1p-10f) << f.name << " block " << b << " weight " << i;
+    }
+    x[2 * f.block + 1] = INFINITY;
+    f.encode(x.data(), blocks.data(), n);
+    EXPECT_FALSE(std::isfinite(decoded(f, blocks)[2 * f.block + 1])) << f.name;
+  }
+  for (const char* name : {"q4_0", "q5_0", "q8_0"}) EXPECT_TRUE(names.contains(name)) << name;
+}
+
 }  // namespace
 }  // namespace ingot::quant

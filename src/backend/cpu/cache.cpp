@@ -1,0 +1,44 @@
+#include "backend/cpu/cache.h"
+
+#include <fmt/format.h>
+
+#include "ingot/error.h"
+
+namespace ingot::cpu {
+
+CacheLayout::CacheLayout(const backend::Plan& plan, const Isa& isa)
+    : layers_(plan.layers), kv_heads_(plan.kv_heads), room_((int64_t(plan.context) + gemv_max_rows - 1) / gemv_max_rows * gemv_max_rows), head_size_(plan.head_size) {
+  key_bytes_ = value_bytes_ = int64_t(head_size_) * static_cast<int>(sizeof(u16));
+  if (!plan.kv_format) return;
+  const FormatKernels& kernels = *isa.formats[plan.kv_format - quant::formats().data()];
+  if (kernels.halves) return;
+  if (!plan.kv_format->encode || !kernels.lane_rows || head_size_ % plan.kv_format->block)
+    throw Error("cpu", "keys and values cannot be kept in this format", plan.kv_format->name, fmt::format("16-bit floats, or codes with one scale a block, in blocks that divide the head size {}", head_size_));
+  format_ = plan.kv_format, kernels_ = &kernels;
+  key_bytes_ = int64_t(kernels.tile_bytes) / kernels.lane_rows * (head_size_ / format_->block);
+  value_bytes_ = static_cast<int64_t>(format_->row_bytes(head_size_));
+  coded_ = {kernels.resident, kernels.decode_row, key_bytes_ * gemv_max_rows, value_bytes_};
+}
+
+void CacheLayout::store(const OpKernels& ops, const float* key, const float* value, int position, u8* keys, u8* values) const {
+  if (format_) {
+    std::byte blocks[attend_max_head_size * sizeof(float)];
+    int rows = kernels_->lane_rows;
+    format_->encode(key, blocks, head_size_);
+    kernels_->pack_one(reinterpret_cast<const u8*>(blocks), head_size_, position % rows, keys + position / rows * rows * key_bytes_);
+    format_->encode(value, reinterpret_cast<std::byte*>(values + position * value_bytes_), head_size_);
+  } else {
+    u16 halves[attend_max_head_size];
+    ops.store_halves(key, head_size_, halves);
+    for (int i = 0; i < head_size_; i++) reinterpret_cast<u16*>(keys)[key_at(position, i, head_size_)] = halves[i];
+    ops.store_halves(value, head_size_, reinterpret_cast<u16*>(values + position * value_bytes_));
+  }
+}
+
+CpuCache::CpuCache(const backend::Plan& plan, const CacheLayout& layout)
+    : kv_heads_(plan.kv_heads),
+      key_bytes_(layout.head_key_bytes()),
+      value_bytes_(layout.head_value_bytes()),
+      region_(uint64_t(plan.layers) * plan.kv_heads * (key_bytes_ + value_bytes_), "keys and values", "ask for a shorter context") {}
+
+}  // namespace ingot::cpu
