@@ -1,7 +1,10 @@
 // ingot run: continues a text, streamed as it is made, or as one JSON object at the end.
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <chrono>
+#include <filesystem>
 #include <memory>
 
 #include "commands.h"
@@ -23,6 +26,7 @@ struct Run {
   LoadOptions load;
   SamplingOptions sampling;
   GenerateOptions limits;
+  std::string session_file;
   int logprobs = 0;
   bool raw = false, json = false;
 };
@@ -60,6 +64,7 @@ Json token_json(const Session& session, const Tokenizer& tokenizer, int32_t id, 
 
 /// Runs the prompt; false when Ctrl-C came first.
 bool read_prompt(Session& session, Answer& a, const InterruptWatch& watch) {
+  if (a.prompt_tokens.empty()) return true;  // what --session holds is continued
   session.set_stop([&watch] { return watch.noted(); });
   try {
     a.prompt_s = seconds_of([&] { session.append(a.prompt_tokens); });
@@ -67,19 +72,36 @@ bool read_prompt(Session& session, Answer& a, const InterruptWatch& watch) {
     if (!watch.noted()) throw;
     return false;
   }
+  session.set_stop({});
   return a.prompt_is_done = true;
 }
 
 /// Writes the answer; streamed unless it is JSON.
 Generation write_on(const Run& run, Session& session, Sampler& sampler, const InterruptWatch& watch, Answer& a) {
   GenerateOptions options = run.limits;
-  if (options.keep < 0) options.keep = static_cast<int>(a.prompt_tokens.size());
+  if (options.keep < 0) options.keep = session.size();
   options.interrupted = [&watch] { return watch.noted(); };
   if (run.json)
     options.on_token = [&](int32_t id) { a.tokens.push_back(token_json(session, session.model().tokenizer(), id, run.logprobs)); };
   else
     options.on_text = [](std::string_view text) { answer(text), flush_answer(); };
   return generate(session, sampler, options);
+}
+
+/// Continues what is in the file of --session, if there is one. A file that could not be written at the end is found before.
+void open_session(const std::string& path, Session& session) {
+  if (path.empty()) return;
+  if (std::filesystem::exists(path)) session.load(path);
+  std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+  if (!std::filesystem::is_directory(folder) || access(folder.c_str(), W_OK) != 0) throw Error("run", "cannot write " + path, "", "a folder that takes it");
+}
+
+/// The last token of an answer was chosen, but nothing asked what follows it: it is run now, to be there the next time.
+void keep_session(const std::string& path, Session& session, const Generation& made) {
+  if (path.empty()) return;
+  size_t missing = made.tokens.size() - static_cast<size_t>(made.steps);
+  if (session.size() + static_cast<int>(missing) <= session.context()) session.append(std::span(made.tokens).last(missing));
+  session.save(path);
 }
 
 /// Why the text ends there: for programs, and for people.
@@ -110,19 +132,25 @@ void answer_as_json(const Answer& a) {
 }
 
 int perform_run(const Run& run) {
-  std::string prompt = run.prompt.read();
+  bool goes_on = !run.session_file.empty() && std::filesystem::exists(run.session_file);
+  std::string prompt = goes_on && !run.prompt.is_given() ? "" : run.prompt.read();
   Model model = load_model(run.model, run.load);
+  Session session(model);
+  Sampler sampler(model, run.sampling);
+  open_session(run.session_file, session);
   Answer a;
   a.load_s = model.info().load_seconds;
-  a.prompt_tokens = model.tokenizer().encode(prompt, true, false);
-  if (a.prompt_tokens.empty()) throw Error("run", "the prompt holds no token", "", "some text: this model starts with no token of its own");
+  a.prompt_tokens = model.tokenizer().encode(prompt, session.size() == 0, false);
+  if (a.prompt_tokens.empty() && session.size() == 0)
+    throw Error("run", "the prompt holds no token", "", "some text: this model starts with no token of its own");
   InterruptWatch watch;
   if (!run.raw && !model.info().chat_template.empty())
     note(colored(Stream::notes, Color::dim, "The model has a chat template, which is not used: the text is continued as it stands (--raw hides this line)."));
-  Session session(model);
-  Sampler sampler(model, run.sampling);
   a.made.reason = StopReason::interrupted;
-  if (read_prompt(session, a, watch)) a.made = write_on(run, session, sampler, watch, a);
+  if (read_prompt(session, a, watch)) {
+    a.made = write_on(run, session, sampler, watch, a);
+    keep_session(run.session_file, session, a.made);
+  }
   if (run.json) {
     answer_as_json(a);
   } else {
@@ -140,6 +168,7 @@ void add_run(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("run", "Continue a text");
   add_model(*command, run->model);
   add_prompt(*command, run->prompt, "Text to continue");
+  command->add_option("--session", run->session_file, "Continue the text of this file, where there is one, and keep the longer text there")->type_name("FILE");
   add_context(*command, run->load);
   add_threads(*command, run->load);
   add_limits(*command, run->limits);
@@ -157,8 +186,13 @@ void add_run(CLI::App& app, Action& chosen) {
   The text of one token may be half a character, shown as U+FFFD; "text" is whole. The token that ends a text is left out.
   timings: load_s, prompt_tokens_per_s, decode_tokens_per_s; null where nothing was run.
 
+--session: the file belongs to this model, --kv and, with codes as keys and values, --isa; a damaged one is refused. It holds the text
+  itself, readable for whoever may read the file.
+
 Examples:
   ingot run model.gguf -p "The sea is" -n 64
+  ingot run model.gguf -p "The sea is" -n 64 --session sea.session     and then, without reading that again:
+  ingot run model.gguf -p " At night" -n 64 --session sea.session
   ingot run model.gguf -f letter.txt --temp 0 > answer.txt
   echo -n "Dear" | ingot run model.gguf -f - -n 20
   ingot run model.gguf -p "2 + 2 =" -n 1 --temp 0 --logprobs 5 --json)");

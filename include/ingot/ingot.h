@@ -248,6 +248,13 @@ class Session {
   const Model& model() const;
   /// Forgets all but the first `n` tokens.
   void truncate(int n);
+  /// Writes tokens, keys and values to the file at `path`, in one step; and `note`, which is the caller's (at most 64 MiB).
+  /// Errors: the file cannot be written.
+  void save(const std::string& path, std::string_view note = {}) const;
+  /// Takes what `save` wrote in place of what it holds, with the logits of the last token, and returns the note. Errors: the file cannot
+  /// be read, is damaged, of another version or model; keys and values that are laid out differently (--kv, or codes of another
+  /// instruction set); more tokens than fit. Then nothing changed.
+  std::string load(const std::string& path);
   /// From now on every append adds what step i of the plan (PlanInfo::steps) took to `seconds[i]`; empty: no more. `seconds` must
   /// stay alive until then. Errors: not one for each step.
   void time_steps(std::span<double> seconds);
@@ -297,7 +304,9 @@ struct GenerateOptions {
   std::function<std::span<const uint64_t>()> allowed;  ///< before each choice: the mask of Sampler::choose
   std::function<void(int32_t)> on_token;               ///< each token chosen, before it is appended; not the one that ends a text
   std::function<void(std::string_view)> on_text;       ///< text as it becomes certain; whole characters
-  std::function<bool()> interrupted;                   ///< asked before each token
+  /// Asked before each token, and when an append was stopped (Session::set_stop); stopped while the beginning was being forgotten, the
+  /// session holds a part of its text only.
+  std::function<bool()> interrupted;
 };
 
 struct Generation {

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/files.h"
 #include "engine/load.h"
 #include "engine/logprobs.h"
+#include "engine/session_file.h"
 
 namespace ingot {
 
@@ -119,6 +121,31 @@ void Session::truncate(int n) {
   if (n < 0 || n > s.size()) throw Error("engine", "cannot keep that many tokens", std::to_string(n), fmt::format("0 … {}", s.size()));
   if (n < s.size()) s.has_logits = false;
   s.tokens.resize(n);
+}
+
+void Session::save(const std::string& path, std::string_view note) const {
+  const State& s = *state_;
+  engine::SavedSession saved{s.model->fingerprint(), s.cache->layout(), std::string(note), s.tokens};
+  int positions = std::max(s.size() - 1, 0);
+  engine::write_session(path, saved, s.cache->bytes(positions), [&](const auto& to) { s.cache->save(positions, to); });
+}
+
+std::string Session::load(const std::string& path) {
+  State& s = *state_;
+  std::vector<std::byte> file = read_file(path, engine::most_session_bytes(s.model->plan.context, s.cache->bytes(s.model->plan.context)));
+  engine::Bytes cache;
+  engine::SavedSession saved = engine::parse_session(file, cache);
+  if (saved.model != s.model->fingerprint())
+    throw Error("engine", "the session belongs to another model", fmt::format("{:016x}", saved.model), fmt::format("{:016x}", s.model->fingerprint()));
+  if (saved.layout != s.cache->layout())
+    throw Error("engine", "the session's keys and values are kept differently", saved.layout, s.cache->layout(), "choose --kv and --isa as when it was saved");
+  s.check(saved.tokens, 0, 0);
+  int positions = std::max(static_cast<int>(saved.tokens.size()) - 1, 0);
+  s.cache->restore(positions, cache);  // refuses another size before it changes anything
+  truncate(0);
+  s.tokens.assign(saved.tokens.begin(), saved.tokens.begin() + positions);
+  append(std::span(saved.tokens).subspan(positions));
+  return std::move(saved.note);
 }
 
 void Session::time_steps(std::span<double> seconds) {

@@ -302,6 +302,33 @@ class WithModel(Command):
         self.assertEqual((len(made["tokens"]), made["stop_reason"]), (40, "length"))
         self.fails(1, "cannot keep that many", "run", MODEL, "-p", "x", "-c", "8", "--context-shift", "--keep", "7")
 
+    def test_a_session_goes_on_where_it_was(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "a.session"
+            drawn = ["run", MODEL, "--raw", "--json", "--seed", "3", "--temp", "0.9"]
+            whole = self.json(*drawn, "-p", self.PROMPT, "-n", "24")
+            first = self.json(*drawn, "-p", self.PROMPT, "-n", "10", "--session", file)
+            saved = file.read_bytes()
+            second = self.json(*drawn, "-n", "14", "--session", file)
+            self.assertEqual(second["prompt_tokens"], [])
+            self.assertEqual(first["text"] + second["text"], whole["text"])
+            self.assertNotEqual(file.read_bytes(), saved)
+            more = self.json("run", MODEL, "-p", " And then", "--raw", "--json", "--session", file, "-n", "4", "--temp", "0")
+            text = self.PROMPT + whole["text"] + " And then"
+            self.assertEqual(more["text"], self.json("run", MODEL, "-p", text, "--raw", "--json", "-n", "4", "--temp", "0")["text"])
+            self.assertEqual([f.name for f in pathlib.Path(folder).iterdir()], ["a.session"])
+            damaged = bytearray(saved)
+            damaged[len(saved) // 2] ^= 4
+            file.write_bytes(damaged)
+            self.fails(1, "[engine] the session is damaged", "run", MODEL, "-p", "x", "--raw", "--session", file)
+            self.assertEqual(file.read_bytes(), damaged)
+            file.write_bytes(saved)
+            self.fails(1, "kept differently", "run", MODEL, "-p", "x", "--raw", "--session", file, "--kv", "q8_0")
+            self.fails(1, "context is full", "run", MODEL, "-p", "x", "--raw", "--session", file, "-c", "8")
+            self.fails(1, "cannot write", "run", MODEL, "-p", "x", "--raw", "--session", file / "b")
+            self.fails(1, "cannot write", "run", MODEL, "-p", "x", "--raw", "--session", pathlib.Path(folder) / "none" / "b")
+            self.fails(1, "regular file", "run", MODEL, "-p", "x", "--raw", "--session", folder)
+
     def test_same_seed_same_text(self):
         args = ["run", MODEL, "-p", self.PROMPT, "-n", "16", "--temp", "1.5", "--raw", "--json", "--seed"]
         texts = [self.json(*args, seed)["text"] for seed in (1, 1, 2)]

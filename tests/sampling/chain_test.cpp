@@ -6,6 +6,7 @@
 
 #include "sampling/chain.h"
 #include "sampling/distributions.h"
+#include "sampling/twins.h"
 
 namespace ingot::sampling {
 namespace {
@@ -22,10 +23,10 @@ Tokens tokens(size_t n) {
 
 /// How often each token is drawn in `n` draws, one after another.
 std::map<int32_t, int> draws(const std::vector<float>& logits, const SamplingOptions& options, int n,
-                             std::span<const uint64_t> allowed = {}) {
+                             std::span<const uint64_t> allowed = {}, std::span<const int32_t> text = {}) {
   Chain chain(tokens(logits.size()), options);
   std::map<int32_t, int> count;
-  for (int i = 0; i < n; i++) count[chain.choose(logits, {}, allowed)]++;
+  for (int i = 0; i < n; i++) count[chain.choose(logits, text, allowed)]++;
   return count;
 }
 
@@ -40,10 +41,52 @@ TEST(Chain, DrawsFollowTheDistribution) {
   tests::expect_distribution(draws(logits_of(p), plain(), 20000), p);
 }
 
-TEST(Chain, TemperatureSharpens) {
+// One sampler on, all others off: draws follow what its twin leaves.
+TEST(Chain, DrawsOfEachSamplerFollowItsTwin) {
+  using namespace ingot::tests;
+  const std::vector<float> logits = logits_of({0.3, 0.25, 0.2, 0.1, 0.06, 0.05, 0.03, 0.01});
+  const std::vector<int32_t> text = {5, 1, 6, 2, 1, 6};
+  const Distribution d = distribution(logits);
+  struct Case {
+    const char* name;
+    void (*set)(SamplingOptions&);
+    Distribution left;
+  };
+  const double dynamic = twin_dynamic_temperature(d, 1, 0.5, 1.5);
+  const Case cases[] = {
+      {"top_k", [](SamplingOptions& o) { o.top_k = 5; }, twin_top_k(d, 5)},
+      {"top_p", [](SamplingOptions& o) { o.top_p = 0.8f; }, twin_top_p(d, 0.8)},
+      {"min_p", [](SamplingOptions& o) { o.min_p = 0.15f; }, twin_min_p(d, 0.15)},
+      {"typ_p", [](SamplingOptions& o) { o.typical_p = 0.7f; }, twin_typical(d, 0.7)},
+      {"top_n_sigma", [](SamplingOptions& o) { o.top_n_sigma = 1.2f; }, twin_top_n_sigma(d, 1.2)},
+      {"xtc", [](SamplingOptions& o) { o.xtc_probability = 1, o.xtc_threshold = 0.09f; }, twin_xtc(d, 0.09)},
+      {"temperature", [](SamplingOptions& o) { o.temperature = 0.6f; }, twin_temperature(d, 0.6)},
+      {"dynamic temperature", [](SamplingOptions& o) { o.dynatemp_range = 0.5f, o.dynatemp_exponent = 1.5f; },
+       twin_temperature(d, dynamic)},
+      {"penalties",
+       [](SamplingOptions& o) { o.repeat_penalty = 1.3f, o.frequency_penalty = 0.4f, o.presence_penalty = 0.2f, o.repeat_last_n = 5; },
+       twin_penalties(d, text, 5, 1.3, 0.2, 0.4)},
+      {"dry", [](SamplingOptions& o) { o.dry_multiplier = 0.7f; }, twin_dry(d, text, text.size(), -1, 0.7, 1.75, 2)},
+      {"mirostat", [](SamplingOptions& o) { o.mirostat = 2, o.mirostat_ent = 1.4f, o.mirostat_lr = 0; },  // a limit that stands: 2.8 bits
+       those(d, [](const Token& t) { return -std::log2(t.p) <= 2.8; })},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    std::vector<double> p(logits.size());
+    for (const Token& t : c.left) p[t.id] = t.p;
+    bool changed = c.left.size() != d.size();
+    for (const Token& t : d) changed |= std::abs(p[t.id] - t.p) > 0.01;
+    EXPECT_TRUE(changed) << "the case shows nothing";
+    SamplingOptions o = plain();
+    c.set(o);
+    expect_distribution(draws(logits, o, 20000, {}, text), p);
+  }
+}
+
+TEST(Chain, XtcIsAppliedAsOftenAsAskedFor) {
   SamplingOptions o = plain();
-  o.temperature = 0.5f;  // probabilities squared: 0.64 : 0.04
-  tests::expect_distribution(draws(logits_of({0.8, 0.2}), o, 20000), {0.64 / 0.68, 0.04 / 0.68});
+  o.xtc_probability = 0.3f, o.xtc_threshold = 0.2f;  // applied, it leaves 0.3 : 0.1 of 0.6 : 0.3 : 0.1
+  tests::expect_distribution(draws(logits_of({0.6, 0.3, 0.1}), o, 20000), {0.7 * 0.6, 0.7 * 0.3 + 0.3 * 0.75, 0.7 * 0.1 + 0.3 * 0.25});
 }
 
 TEST(Chain, OnlyAllowedTokensAreDrawnByTheirShares) {
