@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "base/files.h"
+#include "container/session_file.h"
 #include "engine/load.h"
 #include "engine/logprobs.h"
-#include "engine/session_file.h"
 
 namespace ingot {
 
@@ -125,16 +125,16 @@ void Session::truncate(int n) {
 
 void Session::save(const std::string& path, std::string_view note) const {
   const State& s = *state_;
-  engine::SavedSession saved{s.model->fingerprint(), s.cache->layout(), std::string(note), s.tokens};
+  container::SavedSession saved{s.model->fingerprint(), s.cache->layout(), std::string(note), s.tokens};
   int positions = std::max(s.size() - 1, 0);
-  engine::write_session(path, saved, s.cache->bytes(positions), [&](const auto& to) { s.cache->save(positions, to); });
+  container::write_session(path, saved, s.cache->bytes(positions), [&](const auto& to) { s.cache->save(positions, to); });
 }
 
 std::string Session::load(const std::string& path) {
   State& s = *state_;
-  std::vector<std::byte> file = read_file(path, engine::most_session_bytes(s.model->plan.context, s.cache->bytes(s.model->plan.context)));
-  engine::Bytes cache;
-  engine::SavedSession saved = engine::parse_session(file, cache);
+  std::vector<std::byte> file = read_file(path, container::most_session_bytes(s.model->plan.context, s.cache->bytes(s.model->plan.context)));
+  container::Bytes cache;
+  container::SavedSession saved = container::parse_session(file, cache);
   if (saved.model != s.model->fingerprint())
     throw Error("engine", "the session belongs to another model", fmt::format("{:016x}", saved.model), fmt::format("{:016x}", s.model->fingerprint()));
   if (saved.layout != s.cache->layout())

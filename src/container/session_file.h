@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace ingot::engine {
+namespace ingot::container {
 
 using Bytes = std::span<const std::byte>;
 
@@ -34,4 +34,4 @@ uint64_t most_session_bytes(uint64_t tokens, uint64_t cache_bytes);
 /// The session in `bytes`; `cache`: its keys and values there. Errors: no session, another version, damaged.
 SavedSession parse_session(Bytes bytes, Bytes& cache);
 
-}  // namespace ingot::engine
+}  // namespace ingot::container

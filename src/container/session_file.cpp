@@ -1,4 +1,4 @@
-#include "engine/session_file.h"
+#include "container/session_file.h"
 
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -13,7 +13,7 @@
 #include "base/files.h"
 #include "ingot/error.h"
 
-namespace ingot::engine {
+namespace ingot::container {
 namespace {
 
 constexpr uint32_t format_version = 1;
@@ -41,7 +41,7 @@ std::optional<uint64_t> file_bytes(const Header& h) {
 void write_session(const std::string& path, const SavedSession& session, uint64_t cache_bytes,
                    const std::function<void(const std::function<void(Bytes)>&)>& cache) {
   if (session.note.size() > max_note_bytes)
-    throw Error("engine", "the note of the session is too long", fmt::format("{} bytes", session.note.size()),
+    throw Error("container", "the note of the session is too long", fmt::format("{} bytes", session.note.size()),
                 fmt::format("at most {}", max_note_bytes));
   Header header;
   header.tokens = static_cast<uint32_t>(session.tokens.size());
@@ -72,19 +72,19 @@ SavedSession parse_session(Bytes bytes, Bytes& cache) {
   Header header, expected;
   Checksum checksum;
   if (bytes.size() < sizeof header + sizeof checksum)
-    throw Error("engine", "this is no session", fmt::format("{} bytes", bytes.size()), "a file that --session wrote");
+    throw Error("container", "this is no session", fmt::format("{} bytes", bytes.size()), "a file that --session wrote");
   std::memcpy(&header, bytes.data(), sizeof header);
   if (std::memcmp(header.magic, expected.magic, sizeof header.magic))
-    throw Error("engine", "this is no session", "another file", "a file that --session wrote");
+    throw Error("container", "this is no session", "another file", "a file that --session wrote");
   if (header.version != format_version)
-    throw Error("engine", "the session has another version", fmt::format("{}", header.version), fmt::format("{}", format_version),
+    throw Error("container", "the session has another version", fmt::format("{}", header.version), fmt::format("{}", format_version),
                 "run its text again");
   if (file_bytes(header) != bytes.size() || header.layout_bytes > max_layout_bytes || header.note_bytes > max_note_bytes)
-    throw Error("engine", "the session is damaged", fmt::format("{} bytes", bytes.size()), "the length that its beginning tells");
+    throw Error("container", "the session is damaged", fmt::format("{} bytes", bytes.size()), "the length that its beginning tells");
   Bytes summed = bytes.first(bytes.size() - sizeof checksum);
   std::memcpy(&checksum, summed.data() + summed.size(), sizeof checksum);
   if (checksum != XXH3_64bits(summed.data(), summed.size()))
-    throw Error("engine", "the session is damaged", "another checksum", fmt::format("{:016x}", checksum));
+    throw Error("container", "the session is damaged", "another checksum", fmt::format("{:016x}", checksum));
 
   size_t at = sizeof header;
   auto take = [&](uint64_t n) { return summed.subspan(std::exchange(at, at + n), n); };
@@ -100,4 +100,4 @@ SavedSession parse_session(Bytes bytes, Bytes& cache) {
   return session;
 }
 
-}  // namespace ingot::engine
+}  // namespace ingot::container

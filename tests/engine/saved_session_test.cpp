@@ -1,6 +1,4 @@
-// Sessions on disk: what was saved comes back bit for bit; what is damaged, or another model's, is refused and changes nothing.
-#include "engine/session_file.h"
-
+// Sessions on disk: what was saved comes back bit for bit; another model's, or one kept differently, is refused and changes nothing.
 #include <gtest/gtest.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -17,9 +15,7 @@
 namespace ingot {
 namespace {
 
-using engine::Bytes;
-
-class SessionFile : public testing::Test {
+class WithFile : public testing::Test {
  protected:
   void SetUp() override {
     path_ = testing::TempDir() + "ingot_session_XXXXXX";
@@ -35,13 +31,6 @@ class SessionFile : public testing::Test {
   std::string path_;
 };
 
-std::vector<std::byte> small_session(const std::string& path) {
-  engine::SavedSession session{0x1234, "f16", "a note", {5, 6, 7}};
-  std::string cache = "keys and values";
-  engine::write_session(path, session, cache.size(), [&](const auto& to) { to(std::as_bytes(std::span(cache))); });
-  return read_file(path, 1 << 20);
-}
-
 /// With a checksum that is right again.
 std::vector<std::byte> sealed(std::vector<std::byte> bytes) {
   uint64_t sum = XXH3_64bits(bytes.data(), bytes.size() - 8);
@@ -49,59 +38,10 @@ std::vector<std::byte> sealed(std::vector<std::byte> bytes) {
   return bytes;
 }
 
-void refused(Bytes bytes, const std::string& said) {
-  Bytes cache;
-  try {
-    engine::parse_session(bytes, cache);
-    ADD_FAILURE() << "taken; expected: " << said;
-  } catch (const Error& e) { EXPECT_NE(std::string(e.what()).find(said), std::string::npos) << e.what(); }
-}
-
-TEST_F(SessionFile, GivesBackWhatWasWritten) {
-  std::vector<std::byte> bytes = small_session(path_);
-  Bytes cache;
-  engine::SavedSession session = engine::parse_session(bytes, cache);
-  EXPECT_EQ(session.model, 0x1234u);
-  EXPECT_EQ(session.layout, "f16");
-  EXPECT_EQ(session.note, "a note");
-  EXPECT_EQ(session.tokens, (std::vector<int32_t>{5, 6, 7}));
-  EXPECT_EQ(std::string(reinterpret_cast<const char*>(cache.data()), cache.size()), "keys and values");
-}
-
-TEST_F(SessionFile, EveryDamageIsSeen) {
-  const std::vector<std::byte> bytes = small_session(path_);
-  for (size_t n = 0; n < bytes.size(); n++) refused(Bytes(bytes).first(n), n < 56 ? "no session" : "damaged");
-  for (size_t i = 0; i < bytes.size(); i++)
-    for (int bit = 0; bit < 8; bit++) {
-      std::vector<std::byte> changed = bytes;
-      changed[i] ^= static_cast<std::byte>(1 << bit);
-      refused(changed, i < 8 ? "no session" : i < 12 ? "another version" : "damaged");
-    }
-  std::vector<std::byte> longer = bytes;
-  longer.push_back(std::byte(0));
-  refused(longer, "damaged");
-}
-
-TEST_F(SessionFile, LengthsThatOverflowAreSeenBehindARightChecksum) {
-  const std::vector<std::byte> bytes = small_session(path_);
-  for (size_t at : {12, 24, 32, 40})  // tokens, bytes of layout, note and cache
-    for (uint64_t value : {uint64_t(0), uint64_t(1), uint64_t(1) << 31, ~uint64_t(0), ~uint64_t(0) - 40, uint64_t(1) << 62}) {
-      std::vector<std::byte> changed = bytes;
-      std::memcpy(changed.data() + at, &value, at == 12 ? 4 : 8);
-      refused(sealed(changed), "damaged");
-    }
-  std::vector<std::byte> shifted = bytes;  // the same total: what was note is cache now
-  uint64_t note = 3, cache = 18;
-  std::memcpy(shifted.data() + 32, &note, 8);
-  std::memcpy(shifted.data() + 40, &cache, 8);
-  Bytes rest;
-  EXPECT_EQ(engine::parse_session(sealed(shifted), rest).note, "a n");
-}
-
-class SavedOnSmallModel : public SessionFile {
+class SavedOnSmallModel : public WithFile {
  protected:
   void SetUp() override {
-    SessionFile::SetUp();
+    WithFile::SetUp();
     auto path = tests::model_path("smollm2-135m-instruct-q4_1.gguf");
     if (!path) GTEST_SKIP() << "no model: tools/fetch_model.sh smollm2 fetches it";
     model_path_ = *path;
