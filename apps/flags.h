@@ -34,6 +34,7 @@ void add_model(CLI::App& command, std::string& path);
 struct Prompt {
   std::string text, file;
   CLI::Option *from_text = nullptr, *from_file = nullptr;
+  bool is_given() const { return from_text->count() || from_file->count(); }
   /// The text, byte for byte. Errors: UsageError when none was given; Error when the file cannot be read.
   std::string read() const;
 };

@@ -17,6 +17,11 @@ std::string HelpLayout::make_positionals(const CLI::App* app) const {
   return only_positional.empty() ? "" : make_group("Arguments", true, only_positional);
 }
 
+// One empty line between groups, not two.
+std::string HelpLayout::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
+  return CLI::detail::find_and_replace(Formatter::make_help(app, name, mode), "\n\n\n", "\n\n");
+}
+
 std::string HelpLayout::make_option_opts(const CLI::Option* option) const {
   bool has_value = option->get_type_size() != 0 && option->nonpositional();
   return has_value ? " " + option->get_type_name() : "";

@@ -11,6 +11,7 @@ class HelpLayout : public CLI::Formatter {
   std::string make_description(const CLI::App* app) const override { return app->get_description() + "\n"; }
   std::string make_usage(const CLI::App* app, std::string name) const override;
   std::string make_positionals(const CLI::App* app) const override;
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
   std::string make_option_opts(const CLI::Option* option) const override;
   std::string make_option_desc(const CLI::Option* option) const override;
 };

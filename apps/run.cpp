@@ -1,7 +1,10 @@
 // ingot run: continues a text, streamed as it is made, or as one JSON object at the end.
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <chrono>
+#include <filesystem>
 #include <memory>
 
 #include "commands.h"
@@ -9,6 +12,7 @@
 #include "interrupt.h"
 #include "json_output.h"
 #include "output.h"
+#include "sampling_flags.h"
 #include "terminal.h"
 
 namespace ingot::apps {
@@ -21,7 +25,8 @@ struct Run {
   Prompt prompt;
   LoadOptions load;
   SamplingOptions sampling;
-  int most_tokens = -1;  // -1: until the model ends or the context is full
+  GenerateOptions limits;
+  std::string session_file;
   int logprobs = 0;
   bool raw = false, json = false;
 };
@@ -38,14 +43,12 @@ double seconds_of(Work&& work) {
 struct Answer {
   std::vector<int32_t> prompt_tokens;
   Json tokens = Json::array();  // filled for --json only
-  std::string text;
-  int n_tokens = 0, n_steps = 0;  // a step appends a token and makes the next one possible
-  std::string stop_reason;
-  double load_s = 0, prompt_s = 0, decode_s = 0;
+  Generation made;
+  double load_s = 0, prompt_s = 0;
   bool prompt_is_done = false;
 
   Json prompt_rate() const { return prompt_is_done && prompt_s > 0 ? Json(prompt_tokens.size() / prompt_s) : Json(); }
-  Json decode_rate() const { return n_steps ? Json(n_steps / decode_s) : Json(); }
+  Json decode_rate() const { return made.steps ? Json(made.steps / made.seconds) : Json(); }
 };
 
 /// The token as JSON, with the probability that the model gave it. Its text alone may be half a character: U+FFFD.
@@ -59,86 +62,103 @@ Json token_json(const Session& session, const Tokenizer& tokenizer, int32_t id, 
   return token;
 }
 
-void hand_out(const Run& run, const std::string& text, Answer& made) {
-  made.text += text;
-  if (run.json || text.empty()) return;
-  answer(text);
-  flush_answer();
-}
-
 /// Runs the prompt; false when Ctrl-C came first.
-bool read_prompt(Session& session, Answer& made, const InterruptWatch& watch) {
+bool read_prompt(Session& session, Answer& a, const InterruptWatch& watch) {
+  if (a.prompt_tokens.empty()) return true;  // what --session holds is continued
   session.set_stop([&watch] { return watch.noted(); });
   try {
-    made.prompt_s = seconds_of([&] { session.append(made.prompt_tokens); });
+    a.prompt_s = seconds_of([&] { session.append(a.prompt_tokens); });
   } catch (const Error&) {
     if (!watch.noted()) throw;
     return false;
   }
   session.set_stop({});
-  return made.prompt_is_done = true;
+  return a.prompt_is_done = true;
 }
 
-/// Chooses tokens until there is a reason to stop, and returns it. The token that ends a text is not part of the answer.
-std::string write_on(const Run& run, const Model& model, Session& session, const InterruptWatch& watch, TextStream& stream, Answer& made) {
-  const int context = session.context();
-  for (;;) {
-    if (made.n_tokens == run.most_tokens) return "length";
-    if (watch.noted()) return "interrupted";
-    int32_t id = -1;
-    double choice_s = seconds_of([&] { id = session.sample(run.sampling); });
-    if (model.tokenizer().is_end(id)) return "end";
-    if (run.json) made.tokens.push_back(token_json(session, model.tokenizer(), id, run.logprobs));
-    made.n_tokens++;
-    hand_out(run, stream.push(id), made);
-    if (made.n_tokens == run.most_tokens) return "length";  // nobody asks what follows the last token
-    if (session.size() >= context) return "context";
-    made.decode_s += choice_s + seconds_of([&] { session.append(std::span(&id, 1)); });
-    made.n_steps++;
+/// Writes the answer; streamed unless it is JSON.
+Generation write_on(const Run& run, Session& session, Sampler& sampler, const InterruptWatch& watch, Answer& a) {
+  GenerateOptions options = run.limits;
+  if (options.keep < 0) options.keep = session.size();
+  options.interrupted = [&watch] { return watch.noted(); };
+  if (run.json)
+    options.on_token = [&](int32_t id) { a.tokens.push_back(token_json(session, session.model().tokenizer(), id, run.logprobs)); };
+  else
+    options.on_text = [](std::string_view text) { answer(text), flush_answer(); };
+  return generate(session, sampler, options);
+}
+
+/// Continues what is in the file of --session, if there is one. A file that could not be written at the end is found before.
+void open_session(const std::string& path, Session& session) {
+  if (path.empty()) return;
+  if (std::filesystem::exists(path)) session.load(path);
+  std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+  if (!std::filesystem::is_directory(folder) || access(folder.c_str(), W_OK) != 0) throw Error("run", "cannot write " + path, "", "a folder that takes it");
+}
+
+/// The last token of an answer was chosen, but nothing asked what follows it: it is run now, to be there the next time.
+void keep_session(const std::string& path, Session& session, const Generation& made) {
+  if (path.empty()) return;
+  size_t missing = made.tokens.size() - static_cast<size_t>(made.steps);
+  if (session.size() + static_cast<int>(missing) <= session.context()) session.append(std::span(made.tokens).last(missing));
+  session.save(path);
+}
+
+/// Why the text ends there: for programs, and for people.
+std::pair<const char*, std::string> why(const Generation& made) {
+  switch (made.reason) {
+    case StopReason::end: return {"end", "the text is complete"};
+    case StopReason::stop: return {"stop", fmt::format("it came to '{}'", made.stop_string)};
+    case StopReason::length: return {"length", "as many as asked for (-n)"};
+    case StopReason::context: return {"context", "the context is full (-c)"};
+    case StopReason::interrupted: break;
   }
+  return {"interrupted", "interrupted"};
 }
 
-std::string summary(const Answer& made) {
+std::string summary(const Answer& a) {
   auto rate = [](const Json& r) { return r.is_null() ? std::string() : fmt::format(" at {:.1f} tokens/s", r.get<double>()); };
-  std::string why = made.stop_reason == "end"       ? "the text is complete"
-                    : made.stop_reason == "context" ? "the context is full (-c)"
-                    : made.stop_reason == "length"  ? "as many as asked for (-n)"
-                                                    : "interrupted";
   auto tokens = [](size_t n) { return fmt::format("{} token{}", n, n == 1 ? "" : "s"); };
-  return fmt::format("loaded in {:.2f} s; prompt: {}{}; answer: {}{}; {}", made.load_s, tokens(made.prompt_tokens.size()), rate(made.prompt_rate()),
-                     tokens(made.n_tokens), rate(made.decode_rate()), why);
+  return fmt::format("loaded in {:.2f} s; prompt: {}{}; answer: {}{}; {}", a.load_s, tokens(a.prompt_tokens.size()), rate(a.prompt_rate()),
+                     tokens(a.made.tokens.size()), rate(a.decode_rate()), why(a.made).second);
 }
 
-void answer_as_json(const Answer& made) {
-  answer_json({{"prompt_tokens", made.prompt_tokens},
-               {"tokens", made.tokens},
-               {"text", made.text},
-               {"stop_reason", made.stop_reason},
-               {"timings", {{"load_s", made.load_s}, {"prompt_tokens_per_s", made.prompt_rate()}, {"decode_tokens_per_s", made.decode_rate()}}}});
+void answer_as_json(const Answer& a) {
+  answer_json({{"prompt_tokens", a.prompt_tokens},
+               {"tokens", a.tokens},
+               {"text", a.made.text},
+               {"stop_reason", why(a.made).first},
+               {"timings", {{"load_s", a.load_s}, {"prompt_tokens_per_s", a.prompt_rate()}, {"decode_tokens_per_s", a.decode_rate()}}}});
 }
 
 int perform_run(const Run& run) {
-  std::string prompt = run.prompt.read();
+  bool goes_on = !run.session_file.empty() && std::filesystem::exists(run.session_file);
+  std::string prompt = goes_on && !run.prompt.is_given() ? "" : run.prompt.read();
   Model model = load_model(run.model, run.load);
-  Answer made;
-  made.load_s = model.info().load_seconds;
-  made.prompt_tokens = model.tokenizer().encode(prompt, true, false);
-  if (made.prompt_tokens.empty()) throw Error("run", "the prompt holds no token", "", "some text: this model starts with no token of its own");
+  Session session(model);
+  Sampler sampler(model, run.sampling);
+  open_session(run.session_file, session);
+  Answer a;
+  a.load_s = model.info().load_seconds;
+  a.prompt_tokens = model.tokenizer().encode(prompt, session.size() == 0, false);
+  if (a.prompt_tokens.empty() && session.size() == 0)
+    throw Error("run", "the prompt holds no token", "", "some text: this model starts with no token of its own");
   InterruptWatch watch;
   if (!run.raw && !model.info().chat_template.empty())
     note(colored(Stream::notes, Color::dim, "The model has a chat template, which is not used: the text is continued as it stands (--raw hides this line)."));
-  Session session(model);
-  TextStream stream(model.tokenizer());
-  made.stop_reason = read_prompt(session, made, watch) ? write_on(run, model, session, watch, stream, made) : "interrupted";
-  hand_out(run, stream.finish(), made);
-  if (run.json) {
-    answer_as_json(made);
-  } else {
-    if (!made.text.ends_with('\n')) answer("\n");
-    flush_answer();
-    note(colored(Stream::notes, Color::dim, summary(made)));
+  a.made.reason = StopReason::interrupted;
+  if (read_prompt(session, a, watch)) {
+    a.made = write_on(run, session, sampler, watch, a);
+    keep_session(run.session_file, session, a.made);
   }
-  return made.stop_reason == "interrupted" ? interrupted : success;
+  if (run.json) {
+    answer_as_json(a);
+  } else {
+    if (!a.made.text.ends_with('\n')) answer("\n");
+    flush_answer();
+    note(colored(Stream::notes, Color::dim, summary(a)));
+  }
+  return a.made.reason == StopReason::interrupted ? interrupted : success;
 }
 
 }  // namespace
@@ -148,18 +168,11 @@ void add_run(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("run", "Continue a text");
   add_model(*command, run->model);
   add_prompt(*command, run->prompt, "Text to continue");
-  command->add_option("-n,--predict", run->most_tokens, "Most tokens to write; -1: until the model ends its text or the context is full (default -1)")
-      ->check(whole_number(-1, max_int))
-      ->type_name("N");
+  command->add_option("--session", run->session_file, "Continue the text of this file, where there is one, and keep the longer text there")->type_name("FILE");
   add_context(*command, run->load);
   add_threads(*command, run->load);
-  SamplingOptions& s = run->sampling;
-  const double largest = std::numeric_limits<float>::max();
-  command->add_option("--temp", s.temperature, "Temperature; 0 always takes the most probable token")->check(real_number(0, largest))->type_name("X")->capture_default_str();
-  command->add_option("--top-k", s.top_k, "Choose among the K most probable tokens; 0: off")->check(whole_number(0, max_int))->type_name("K")->capture_default_str();
-  command->add_option("--top-p", s.top_p, "Choose among the fewest tokens that hold P of the probability; 1: off")->check(real_number(0, 1, true))->type_name("P")->capture_default_str();
-  command->add_option("--min-p", s.min_p, "Leave out tokens below P times the most probable one; 0: off")->check(real_number(0, 1))->type_name("P")->capture_default_str();
-  command->add_option("--seed", s.seed, "Same seed, same request: same text")->check(whole_number(0, std::numeric_limits<int64_t>::max()))->type_name("N")->capture_default_str();
+  add_limits(*command, run->limits);
+  add_sampling(*command, run->sampling);
   command->add_flag("--raw", run->raw, "Continue the text as it stands, without a word about the model's chat template (none is applied yet)");
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
   command->add_option("--logprobs", run->logprobs, "With --json: the K most probable tokens at each place")->check(whole_number(0, max_logprobs))->type_name("K");
@@ -169,12 +182,17 @@ void add_run(CLI::App& app, Action& chosen) {
 (exit status 130); a second one ends at once.
 
 --json: {prompt_tokens: [id], tokens: [{id, text, logprob, top: [{id, text, logprob}]}], text, stop_reason, timings}.
-  stop_reason: end, length, context or interrupted. logprob: natural logarithm, before temperature and the like.
+  stop_reason: end, stop, length, context or interrupted. logprob: natural logarithm, before temperature and the like.
   The text of one token may be half a character, shown as U+FFFD; "text" is whole. The token that ends a text is left out.
   timings: load_s, prompt_tokens_per_s, decode_tokens_per_s; null where nothing was run.
 
+--session: the file belongs to this model, --kv and, with codes as keys and values, --isa; a damaged one is refused. It holds the text
+  itself, readable for whoever may read the file.
+
 Examples:
   ingot run model.gguf -p "The sea is" -n 64
+  ingot run model.gguf -p "The sea is" -n 64 --session sea.session     and then, without reading that again:
+  ingot run model.gguf -p " At night" -n 64 --session sea.session
   ingot run model.gguf -f letter.txt --temp 0 > answer.txt
   echo -n "Dear" | ingot run model.gguf -f - -n 20
   ingot run model.gguf -p "2 + 2 =" -n 1 --temp 0 --logprobs 5 --json)");

@@ -177,13 +177,41 @@ class Model {
 /// The plan that `load` would make, without laying out a single weight.
 PlanInfo explain(const std::string& path, const LoadOptions& options = {}, double bandwidth = 0);
 
-/// How the next token is chosen. Applied in this order: top_k, top_p, min_p, temperature, draw.
+/// A number that is added to the logit of a token; −∞: the token is never chosen.
+struct TokenBias {
+  int32_t id;
+  float bias;
+};
+
+/// How the next token is chosen: biases first, then the samplers in their order, then a draw by the probabilities that are left.
 struct SamplingOptions {
-  float temperature = 0.8f;  ///< 0: the most probable token
-  int top_k = 40;            ///< 0: off
-  float top_p = 0.95f;       ///< 1: off
-  float min_p = 0.05f;       ///< 0: off
-  uint64_t seed = 0;         ///< same seed, same request: same tokens
+  /// Order; what is not listed is not applied. Known are those of the default.
+  std::vector<std::string> samplers = {"penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"};
+  float temperature = 0.8f;     ///< 0: the most probable token
+  float dynatemp_range = 0;     ///< temperature ± this, by the entropy of the distribution; 0: off
+  float dynatemp_exponent = 1;  ///< of entropy / greatest entropy
+  int top_k = 40;               ///< keeps that many; 0: off
+  float top_p = 0.95f;          ///< keeps the fewest that hold this probability; 1: off
+  float min_p = 0.05f;          ///< keeps those that many times as probable as the best; 0: off
+  float typical_p = 1;          ///< keeps this probability of what surprises as much as the average; 1: off
+  float top_n_sigma = 0;        ///< keeps logits within so many standard deviations of the best; 0 or less: off
+  float xtc_probability = 0;    ///< how often XTC is applied; 0: never
+  float xtc_threshold = 0.1f;   ///< XTC: of tokens this probable, only the least probable stays; above 0.5: off
+  float dry_multiplier = 0;     ///< penalty for what would repeat `dry_allowed_length` tokens; 0: off
+  float dry_base = 1.75f;       ///< factor on that penalty for each further token
+  int dry_allowed_length = 2;   ///< tokens
+  int dry_penalty_last_n = -1;  ///< tokens that are searched for repetition; −1: all, 0: off
+  std::vector<std::string> dry_sequence_breakers = {"\n", ":", "\"", "*"};  ///< text that repetition does not reach across
+  float repeat_penalty = 1;     ///< positive logits of tokens in the text are divided by it, others multiplied; 1: off
+  int repeat_last_n = 64;       ///< tokens that the three penalties look at; −1: all, 0: off
+  float presence_penalty = 0;   ///< taken off the logit of a token in the text
+  float frequency_penalty = 0;  ///< taken off for each time that it stands there
+  int mirostat = 0;             ///< 2: mirostat 2 instead of all samplers but penalties, dry and temperature; 0: off
+  float mirostat_lr = 0.1f;     ///< how fast it follows its target
+  float mirostat_ent = 5;       ///< target: surprise in bits
+  std::vector<TokenBias> logit_bias;
+  bool ignore_end = false;      ///< tokens that end a text are never chosen
+  uint64_t seed = 0;            ///< same seed, same request: same tokens
 };
 
 struct TokenLogprob {
@@ -205,17 +233,28 @@ class Session {
   void append_all_logits(std::span<const int32_t> tokens, const std::function<void(size_t, std::span<const float>)>& each, int chunk = 0);
   /// Scores over the vocabulary after the last token. Valid until the next `append`.
   std::span<const float> logits() const;
-  /// Chooses the next token from `logits()`; does not append it.
-  int32_t sample(const SamplingOptions& options);
   /// The `k` most probable next tokens with their log-probabilities, best first (ties: lower id first).
   std::vector<TokenLogprob> top(int k) const;
   /// Log-probability of `id` as the next token.
   float logprob(int32_t id) const;
-  /// Tokens held, and tokens that can be held.
+  /// Makes the session hold exactly `tokens`, with their logits: what it holds of their beginning is kept, the rest is run. Returns
+  /// how many were kept; the last token is run again where there are no logits of it. Errors: as `append`, and then nothing changed,
+  /// unless it was stopped.
+  int resume(std::span<const int32_t> tokens, int chunk = 0);
+  /// Tokens held, how many they are, and how many can be held.
+  std::span<const int32_t> tokens() const;
   int size() const;
   int context() const;
+  const Model& model() const;
   /// Forgets all but the first `n` tokens.
   void truncate(int n);
+  /// Writes tokens, keys and values to the file at `path`, in one step; and `note`, which is the caller's (at most 64 MiB).
+  /// Errors: the file cannot be written.
+  void save(const std::string& path, std::string_view note = {}) const;
+  /// Takes what `save` wrote in place of what it holds, with the logits of the last token, and returns the note. Errors: the file cannot
+  /// be read, is damaged, of another version or model; keys and values that are laid out differently (--kv, or codes of another
+  /// instruction set); more tokens than fit. Then nothing changed.
+  std::string load(const std::string& path);
   /// From now on every append adds what step i of the plan (PlanInfo::steps) took to `seconds[i]`; empty: no more. `seconds` must
   /// stay alive until then. Errors: not one for each step.
   void time_steps(std::span<double> seconds);
@@ -226,6 +265,62 @@ class Session {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Chooses tokens for one answer: options are checked once, and what a sampler learns on the way is kept from token to token.
+class Sampler {
+ public:
+  /// Errors: an option out of its range, a sampler that is not known.
+  Sampler(const Model& model, const SamplingOptions& options);
+  ~Sampler();
+  Sampler(Sampler&&) noexcept;
+  Sampler& operator=(Sampler&&) noexcept;
+  /// The token after those of `session`; does not append it. `allowed`: bit i % 64 of word i / 64 says whether token i may be chosen
+  /// (there are vocab / 64 words, rounded up); empty: every token may. Errors: no logits, logits that are no numbers, a mask that
+  /// does not fit, nothing left to choose from.
+  int32_t choose(const Session& session, std::span<const uint64_t> allowed = {});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Why `generate` came back.
+enum class StopReason {
+  end,         ///< the model chose a token that ends a text
+  stop,        ///< a stop string
+  length,      ///< as many tokens as asked for
+  context,     ///< the session is full
+  interrupted  ///< `interrupted` said so
+};
+
+/// What `generate` does beside choosing and appending tokens. Callbacks that are not set are left out.
+struct GenerateOptions {
+  int most_tokens = -1;           ///< −1: no limit
+  std::vector<std::string> stop;  ///< text that ends the answer, and is not part of it; wherever its tokens' borders lie
+  /// When the session is full: forget the older half of what follows the first `keep` tokens, run the rest again, and go on. A
+  /// beginning-of-text token is always kept. The logits are those of the shortened text.
+  bool context_shift = false;
+  int keep = 0;
+  std::function<std::span<const uint64_t>()> allowed;  ///< before each choice: the mask of Sampler::choose
+  std::function<void(int32_t)> on_token;               ///< each token chosen, before it is appended; not the one that ends a text
+  std::function<void(std::string_view)> on_text;       ///< text as it becomes certain; whole characters
+  /// Asked before each token, and when an append was stopped (Session::set_stop); stopped while the beginning was being forgotten, the
+  /// session holds a part of its text only.
+  std::function<bool()> interrupted;
+};
+
+struct Generation {
+  std::string text;              ///< without control tokens and without the stop string
+  std::vector<int32_t> tokens;   ///< all that were chosen, but for the one that ended the text; the session may not hold the last
+  StopReason reason = StopReason::length;
+  std::string stop_string;       ///< which one, where the reason is `stop`
+  int shifts = 0;                ///< how often the beginning was forgotten
+  int steps = 0;                 ///< tokens appended
+  double seconds = 0;            ///< choosing and appending; callbacks but `allowed` are not counted
+};
+/// Continues the text of `session`. Errors: those of Sampler::choose and Session::append; an empty stop string; no token in the
+/// session; a `keep` that leaves no room.
+Generation generate(Session& session, Sampler& sampler, const GenerateOptions& options = {});
 
 /// log-softmax of one score: logits[id] − log Σ exp(logits). Errors: no such id.
 float log_softmax(std::span<const float> logits, int32_t id);

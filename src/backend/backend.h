@@ -40,6 +40,14 @@ struct Choices {
 class Cache {
  public:
   virtual ~Cache() = default;
+  /// How they are laid out, in a few words. Caches of one model with the same layout understand each other's bytes, however many
+  /// positions they hold.
+  virtual std::string layout() const = 0;
+  /// Bytes that the first `positions` take when they leave, handed to `to` piece by piece.
+  virtual uint64_t bytes(int positions) const = 0;
+  virtual void save(int positions, const std::function<void(std::span<const std::byte>)>& to) const = 0;
+  /// Takes `from`, of `bytes(positions)` bytes, as the first positions. Errors: another size.
+  virtual void restore(int positions, std::span<const std::byte> from) = 0;
 };
 
 class Program {

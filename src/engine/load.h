@@ -24,6 +24,8 @@ struct Model::State {
   std::shared_ptr<const Tokenizer::State> tokenizer_state;
   Tokenizer tokenizer{nullptr};
   std::unique_ptr<backend::Program> program;  // after `file`, which it reads
+  /// As engine::fingerprint says.
+  uint64_t fingerprint() const;
 };
 
 namespace engine {

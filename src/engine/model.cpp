@@ -6,6 +6,7 @@
 #include <new>
 
 #include "engine/backends.h"
+#include "engine/fingerprint.h"
 #include "engine/load.h"
 #include "engine/vocabulary.h"
 #include "foundry/cast.h"
@@ -110,6 +111,7 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   return Model(std::move(state));
 }
 
+uint64_t Model::State::fingerprint() const { return engine::fingerprint(file, plan); }
 const ModelInfo& Model::info() const { return state_->info; }
 const Tokenizer& Model::tokenizer() const { return state_->tokenizer; }
 PlanInfo Model::explain(double bandwidth) const { return engine::with_bandwidth(state_->explained, bandwidth); }

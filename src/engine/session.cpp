@@ -1,33 +1,40 @@
-// A session: tokens go in, logits come out, one is chosen.
+// A session: tokens go in, logits come out.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "base/files.h"
+#include "container/session_file.h"
 #include "engine/load.h"
-#include "engine/sampling.h"
+#include "engine/logprobs.h"
 
 namespace ingot {
 
 struct Session::State {
-  explicit State(std::shared_ptr<Model::State> m) : model(std::move(m)), cache(model->program->make_cache()), logits(model->plan.vocab), sampler(model->plan.vocab) {}
+  State(const Model& m, std::shared_ptr<Model::State> s)
+      : door(m), model(std::move(s)), cache(model->program->make_cache()), logits(model->plan.vocab) {
+    tokens.reserve(model->plan.context);  // so that decoding allocates nothing
+  }
+  Model door;
   std::shared_ptr<Model::State> model;
   std::unique_ptr<backend::Cache> cache;
   std::vector<float> logits;      // (vocab), after the last token
   std::vector<float> all_logits;  // (max_head_batch, vocab) while all are asked for
-  engine::Sampler sampler;
-  int size = 0;
+  std::vector<int32_t> tokens;
   bool has_logits = false;
   std::function<bool()> stop;
   std::span<double> step_seconds;
 
-  void check(std::span<const int32_t> tokens, int chunk) const {
+  int size() const { return static_cast<int>(tokens.size()); }
+  /// May `more` follow the first `held` tokens?
+  void check(std::span<const int32_t> more, int held, int chunk) const {
     const backend::Plan& plan = model->plan;
     if (chunk < 0) throw Error("engine", "chunk is negative", std::to_string(chunk), "0 or more tokens");
-    for (int32_t t : tokens)
+    for (int32_t t : more)
       if (t < 0 || t >= plan.vocab) throw Error("engine", "token is not in the vocabulary", std::to_string(t), fmt::format("0 … {}", plan.vocab - 1));
-    if (static_cast<int64_t>(tokens.size()) > plan.context - size)
-      throw Error("engine", "context is full", fmt::format("{} tokens after {} held", tokens.size(), size), fmt::format("at most {} in all", plan.context), "ask for a longer context or shorten the prompt");
+    if (static_cast<int64_t>(more.size()) > plan.context - held)
+      throw Error("engine", "context is full", fmt::format("{} tokens after {} held", more.size(), held), fmt::format("at most {} in all", plan.context), "ask for a longer context or shorten the prompt");
   }
   void check_logits() const {
     if (!has_logits) throw Error("engine", "there are no logits yet", "", "at least one appended token");
@@ -37,29 +44,29 @@ struct Session::State {
   }
 };
 
-Session::Session(const Model& model) : state_(std::make_unique<State>(model.state_)) {}
+Session::Session(const Model& model) : state_(std::make_unique<State>(model, model.state_)) {}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::append(std::span<const int32_t> tokens, int chunk) {
   State& s = *state_;
-  s.check(tokens, chunk);
+  s.check(tokens, s.size(), chunk);
   size_t step = static_cast<size_t>(s.model->plan.max_batch);
   if (chunk > 0) step = std::min(step, static_cast<size_t>(chunk));
   for (size_t i = 0; i < tokens.size(); i += step) {
     s.check_stop();
     auto part = tokens.subspan(i, std::min(step, tokens.size() - i));
     bool last = i + part.size() == tokens.size();
-    s.model->program->run(*s.cache, part, s.size, last ? std::span<float>(s.logits) : std::span<float>(), s.step_seconds);
-    s.size += static_cast<int>(part.size());
+    s.model->program->run(*s.cache, part, s.size(), last ? std::span<float>(s.logits) : std::span<float>(), s.step_seconds);
+    s.tokens.insert(s.tokens.end(), part.begin(), part.end());
     s.has_logits = last;
   }
 }
 
 void Session::append_all_logits(std::span<const int32_t> tokens, const std::function<void(size_t, std::span<const float>)>& each, int chunk) {
   State& s = *state_;
-  s.check(tokens, chunk);
+  s.check(tokens, s.size(), chunk);
   size_t vocab = s.logits.size(), step = std::min(backend::max_head_batch, s.model->plan.max_batch);
   if (chunk > 0) step = std::min(step, static_cast<size_t>(chunk));
   s.all_logits.resize(step * vocab);
@@ -69,8 +76,8 @@ void Session::append_all_logits(std::span<const int32_t> tokens, const std::func
     s.check_stop();
     auto part = tokens.subspan(i, std::min(step, tokens.size() - i));
     std::span<float> logits(s.all_logits.data(), part.size() * vocab);
-    s.model->program->run(*s.cache, part, s.size, logits, s.step_seconds);
-    s.size += static_cast<int>(part.size());
+    s.model->program->run(*s.cache, part, s.size(), logits, s.step_seconds);
+    s.tokens.insert(s.tokens.end(), part.begin(), part.end());
     std::ranges::copy(logits.last(vocab), s.logits.begin());
     for (size_t k = 0; k < part.size(); k++) each(i + k, logits.subspan(k * vocab, vocab));
   }
@@ -80,11 +87,6 @@ void Session::append_all_logits(std::span<const int32_t> tokens, const std::func
 std::span<const float> Session::logits() const {
   state_->check_logits();
   return state_->logits;
-}
-
-int32_t Session::sample(const SamplingOptions& options) {
-  state_->check_logits();
-  return state_->sampler.sample(state_->logits, options, state_->size);
 }
 
 std::vector<TokenLogprob> Session::top(int k) const {
@@ -98,13 +100,52 @@ float Session::logprob(int32_t id) const {
   return log_softmax(state_->logits, id);
 }
 
-int Session::size() const { return state_->size; }
+int Session::resume(std::span<const int32_t> tokens, int chunk) {
+  State& s = *state_;
+  s.check(tokens, 0, chunk);
+  size_t same = std::ranges::mismatch(tokens, s.tokens).in1 - tokens.begin();
+  if (same == tokens.size() && same == s.tokens.size() && (s.has_logits || same == 0)) return static_cast<int>(same);
+  size_t kept = tokens.empty() ? 0 : std::min(same, tokens.size() - 1);
+  truncate(static_cast<int>(kept));
+  append(tokens.subspan(kept), chunk);
+  return static_cast<int>(kept);
+}
+
+std::span<const int32_t> Session::tokens() const { return state_->tokens; }
+int Session::size() const { return state_->size(); }
 int Session::context() const { return state_->model->plan.context; }
+const Model& Session::model() const { return state_->door; }
 
 void Session::truncate(int n) {
-  if (n < 0 || n > state_->size) throw Error("engine", "cannot keep that many tokens", std::to_string(n), fmt::format("0 … {}", state_->size));
-  if (n < state_->size) state_->has_logits = false;
-  state_->size = n;
+  State& s = *state_;
+  if (n < 0 || n > s.size()) throw Error("engine", "cannot keep that many tokens", std::to_string(n), fmt::format("0 … {}", s.size()));
+  if (n < s.size()) s.has_logits = false;
+  s.tokens.resize(n);
+}
+
+void Session::save(const std::string& path, std::string_view note) const {
+  const State& s = *state_;
+  container::SavedSession saved{s.model->fingerprint(), s.cache->layout(), std::string(note), s.tokens};
+  int positions = std::max(s.size() - 1, 0);
+  container::write_session(path, saved, s.cache->bytes(positions), [&](const auto& to) { s.cache->save(positions, to); });
+}
+
+std::string Session::load(const std::string& path) {
+  State& s = *state_;
+  std::vector<std::byte> file = read_file(path, container::most_session_bytes(s.model->plan.context, s.cache->bytes(s.model->plan.context)));
+  container::Bytes cache;
+  container::SavedSession saved = container::parse_session(file, cache);
+  if (saved.model != s.model->fingerprint())
+    throw Error("engine", "the session belongs to another model", fmt::format("{:016x}", saved.model), fmt::format("{:016x}", s.model->fingerprint()));
+  if (saved.layout != s.cache->layout())
+    throw Error("engine", "the session's keys and values are kept differently", saved.layout, s.cache->layout(), "choose --kv and --isa as when it was saved");
+  s.check(saved.tokens, 0, 0);
+  int positions = std::max(static_cast<int>(saved.tokens.size()) - 1, 0);
+  s.cache->restore(positions, cache);  // refuses another size before it changes anything
+  truncate(0);
+  s.tokens.assign(saved.tokens.begin(), saved.tokens.begin() + positions);
+  append(std::span(saved.tokens).subspan(positions));
+  return std::move(saved.note);
 }
 
 void Session::time_steps(std::span<double> seconds) {

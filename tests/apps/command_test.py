@@ -123,17 +123,33 @@ class WithoutModel(Command):
             "--top-p": ["0", "1.01", "nan"],
             "--min-p": ["-0.1", "1.1"],
             "--seed": ["-1", "99999999999999999999"],
+            "--dynatemp-range": ["-1", "x"],
+            "--typical": ["0", "1.1"],
+            "--top-nsigma": ["nan"],
+            "--xtc-probability": ["1.1"],
+            "--dry-base": ["0.5"],
+            "--dry-penalty-last-n": ["-2"],
+            "--dry-sequence-breaker": [""],
+            "--repeat-penalty": ["0", "-1"],
+            "--repeat-last-n": ["-2"],
+            "--frequency-penalty": ["inf"],
+            "--mirostat": ["1", "x"],
+            "--logit-bias": ["5", "x+1", "5+", "5+-1", "-1+1", "5+nan", "5+inf", "5+1 "],
+            "--stop": [""],
             "--logprobs": ["-1", "101"],
         }
         for flag, values in wrong.items():
             for value in values:
                 self.fails(2, f"got '{value}'; expected", "run", "none.gguf", "-p", "x", "--json", flag, value)
+        self.fails(2, "got 'top_q'; expected some of penalties, dry", "run", "none.gguf", "-p", "x", "--samplers", "top_k;top_q")
+        self.fails(2, "requires --context-shift", "run", "none.gguf", "-p", "x", "--keep", "3")
         for flag, value in (("-p", "1,x"), ("-n", "1,,2"), ("-t", "0,1025"), ("-r", "0")):
             self.fails(2, f"got '{value}'; expected", "bench", "none.gguf", flag, value)
         self.fails(2, "got 'fast'; expected", "explain", "none.gguf", "--bandwidth", "fast")
 
     def test_right_numbers_pass_the_check(self):
         right = {"-t": "1024", "-c": "0", "-n": "-1", "--temp": "0", "--top-k": "0", "--top-p": "1", "--min-p": "0", "--seed": "18446744073709551"}
+        right |= {"--logit-bias": "15043-inf", "--samplers": "temp;top-k,typical", "--dry-sequence-breaker": "none", "--mirostat": "2", "--top-nsigma": "-1"}
         for flag, value in right.items():
             self.fails(1, "none.gguf", "run", "none.gguf", "-p", "x", flag, value)
 
@@ -272,6 +288,46 @@ class WithModel(Command):
         self.assertEqual(made["stop_reason"], "context")
         self.assertEqual(len(made["prompt_tokens"]) + len(made["tokens"]), 11)  # the last one need not be held
         self.fails(1, "context is full", "run", MODEL, "-p", self.PROMPT, "-c", "2", "--raw")
+
+    def test_stop_strings_limits_and_bias(self):
+        whole = self.run_json("-n", "16")
+        stop = whole["text"][8:14]
+        made = self.run_json("-n", "16", "--stop", "never", "--stop", stop)
+        self.assertEqual((made["text"], made["stop_reason"]), (whole["text"][: whole["text"].index(stop)], "stop"))
+        first = whole["tokens"][0]["id"]
+        self.assertNotEqual(self.run_json("-n", "1", "--logit-bias", f"{first}-inf")["tokens"][0]["id"], first)
+        self.assertEqual({t["id"] for t in self.run_json("-n", "4", "--logit-bias", "28+100")["tokens"]}, {28})
+        self.fails(1, "a token of logit_bias", "run", MODEL, "-p", "x", "--logit-bias", "999999+1")
+        made = self.run_json("-n", "40", "-c", "16", "--context-shift", "--keep", "-1", "--ignore-eos")
+        self.assertEqual((len(made["tokens"]), made["stop_reason"]), (40, "length"))
+        self.fails(1, "cannot keep that many", "run", MODEL, "-p", "x", "-c", "8", "--context-shift", "--keep", "7")
+
+    def test_a_session_goes_on_where_it_was(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "a.session"
+            drawn = ["run", MODEL, "--raw", "--json", "--seed", "3", "--temp", "0.9"]
+            whole = self.json(*drawn, "-p", self.PROMPT, "-n", "24")
+            first = self.json(*drawn, "-p", self.PROMPT, "-n", "10", "--session", file)
+            saved = file.read_bytes()
+            second = self.json(*drawn, "-n", "14", "--session", file)
+            self.assertEqual(second["prompt_tokens"], [])
+            self.assertEqual(first["text"] + second["text"], whole["text"])
+            self.assertNotEqual(file.read_bytes(), saved)
+            more = self.json("run", MODEL, "-p", " And then", "--raw", "--json", "--session", file, "-n", "4", "--temp", "0")
+            text = self.PROMPT + whole["text"] + " And then"
+            self.assertEqual(more["text"], self.json("run", MODEL, "-p", text, "--raw", "--json", "-n", "4", "--temp", "0")["text"])
+            self.assertEqual([f.name for f in pathlib.Path(folder).iterdir()], ["a.session"])
+            damaged = bytearray(saved)
+            damaged[len(saved) // 2] ^= 4
+            file.write_bytes(damaged)
+            self.fails(1, "[container] the session is damaged", "run", MODEL, "-p", "x", "--raw", "--session", file)
+            self.assertEqual(file.read_bytes(), damaged)
+            file.write_bytes(saved)
+            self.fails(1, "kept differently", "run", MODEL, "-p", "x", "--raw", "--session", file, "--kv", "q8_0")
+            self.fails(1, "context is full", "run", MODEL, "-p", "x", "--raw", "--session", file, "-c", "8")
+            self.fails(1, "cannot write", "run", MODEL, "-p", "x", "--raw", "--session", file / "b")
+            self.fails(1, "cannot write", "run", MODEL, "-p", "x", "--raw", "--session", pathlib.Path(folder) / "none" / "b")
+            self.fails(1, "regular file", "run", MODEL, "-p", "x", "--raw", "--session", folder)
 
     def test_same_seed_same_text(self):
         args = ["run", MODEL, "-p", self.PROMPT, "-n", "16", "--temp", "1.5", "--raw", "--json", "--seed"]

@@ -98,12 +98,12 @@ TEST_F(OnSmallModel, DecodingAllocatesNothing) {
   Model model = load();
   Session s(model);
   s.append(tokens(8));
-  SamplingOptions options;
-  std::vector<int32_t> next = {s.sample(options)};
+  Sampler sampler(model, {});
+  std::vector<int32_t> next = {sampler.choose(s)};
   s.append(next);
   long before = allocations;
   for (int i = 0; i < 100; i++) {
-    next[0] = s.sample(options);
+    next[0] = sampler.choose(s);
     s.append(next);
   }
   EXPECT_EQ(allocations - before, 0);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "ingot/error.h"
 
 namespace ingot::cpu {
@@ -15,6 +17,7 @@ CacheLayout::CacheLayout(const backend::Plan& plan, const Isa& isa)
   if (!plan.kv_format->encode || !kernels.lane_rows || head_size_ % plan.kv_format->block)
     throw Error("cpu", "keys and values cannot be kept in this format", plan.kv_format->name, fmt::format("16-bit floats, or codes with one scale a block, in blocks that divide the head size {}", head_size_));
   format_ = plan.kv_format, kernels_ = &kernels;
+  name_ = fmt::format("{} {}", format_->name, isa.name);
   key_bytes_ = int64_t(kernels.tile_bytes) / kernels.lane_rows * (head_size_ / format_->block);
   value_bytes_ = static_cast<int64_t>(format_->row_bytes(head_size_));
   coded_ = {kernels.resident, kernels.decode_row, key_bytes_ * gemv_max_rows, value_bytes_};
@@ -36,9 +39,34 @@ void CacheLayout::store(const OpKernels& ops, const float* key, const float* val
 }
 
 CpuCache::CpuCache(const backend::Plan& plan, const CacheLayout& layout)
-    : kv_heads_(plan.kv_heads),
+    : layout_(layout),
+      layers_(plan.layers),
+      kv_heads_(plan.kv_heads),
       key_bytes_(layout.head_key_bytes()),
       value_bytes_(layout.head_value_bytes()),
       region_(uint64_t(plan.layers) * plan.kv_heads * (key_bytes_ + value_bytes_), "keys and values", "ask for a shorter context") {}
+
+uint64_t CpuCache::bytes(int positions) const { return static_cast<uint64_t>(layers_ * kv_heads_ * (layout_.key_bytes(positions) + layout_.value_bytes(positions))); }
+
+void CpuCache::save(int positions, const std::function<void(std::span<const std::byte>)>& to) const {
+  for (int layer = 0; layer < layers_; layer++)
+    for (int head = 0; head < kv_heads_; head++) {
+      to(std::as_bytes(std::span(keys(layer, head), layout_.key_bytes(positions))));
+      to(std::as_bytes(std::span(values(layer, head), layout_.value_bytes(positions))));
+    }
+}
+
+void CpuCache::restore(int positions, std::span<const std::byte> from) {
+  if (from.size() != bytes(positions)) throw Error("cpu", "keys and values do not fit", fmt::format("{} bytes", from.size()), fmt::format("{} bytes for {} positions", bytes(positions), positions));
+  auto take = [&](u8* to, int64_t n) {
+    std::memcpy(to, from.data(), n);
+    from = from.subspan(n);
+  };
+  for (int layer = 0; layer < layers_; layer++)
+    for (int head = 0; head < kv_heads_; head++) {
+      take(keys(layer, head), layout_.key_bytes(positions));
+      take(values(layer, head), layout_.value_bytes(positions));
+    }
+}
 
 }  // namespace ingot::cpu

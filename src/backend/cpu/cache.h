@@ -17,6 +17,11 @@ class CacheLayout {
   /// Writes key and value of one position. `keys`, `values`: of the layer and kv_head.
   void store(const OpKernels& ops, const float* key, const float* value, int position, u8* keys, u8* values) const;
   const CodedCache* coded() const { return format_ ? &coded_ : nullptr; }
+  /// Bytes of the first `positions` of one layer and kv_head, which lie together at the beginning: whole runs of 64 for keys.
+  int64_t key_bytes(int positions) const { return (int64_t(positions) + gemv_max_rows - 1) / gemv_max_rows * gemv_max_rows * key_bytes_; }
+  int64_t value_bytes(int positions) const { return positions * value_bytes_; }
+  /// "f16", or format and instruction set: rows of a resident layout differ between those.
+  const std::string& name() const { return name_; }
 
  private:
   const quant::Format* format_ = nullptr;  // null: f16
@@ -25,17 +30,23 @@ class CacheLayout {
   int64_t key_bytes_, value_bytes_;        // of one position
   int head_size_;
   CodedCache coded_ = {};
+  std::string name_ = "f16";
 };
 
-/// Keys and values of one session.
+/// Keys and values of one session. The layout must outlive them.
 class CpuCache : public backend::Cache {
  public:
   CpuCache(const backend::Plan& plan, const CacheLayout& layout);
   u8* keys(int layer, int kv_head) const { return region_.data() + (int64_t(layer) * kv_heads_ + kv_head) * (key_bytes_ + value_bytes_); }
   u8* values(int layer, int kv_head) const { return keys(layer, kv_head) + key_bytes_; }
+  std::string layout() const override { return layout_.name(); }
+  uint64_t bytes(int positions) const override;
+  void save(int positions, const std::function<void(std::span<const std::byte>)>& to) const override;
+  void restore(int positions, std::span<const std::byte> from) override;
 
  private:
-  int64_t kv_heads_, key_bytes_, value_bytes_;  // bytes: of one layer and kv_head
+  const CacheLayout& layout_;
+  int64_t layers_, kv_heads_, key_bytes_, value_bytes_;  // bytes: of one layer and kv_head
   Region region_;
 };
 

@@ -1,0 +1,13 @@
+// Probabilities as the model gives them, before any sampler.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "ingot/ingot.h"
+
+namespace ingot::engine {
+
+/// The `k` most probable tokens with log-probabilities, best first; equal ones by id.
+std::vector<TokenLogprob> top(std::span<const float> logits, int k);
+
+}  // namespace ingot::engine

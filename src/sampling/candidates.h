@@ -1,0 +1,64 @@
+// The tokens that may still be chosen, with their logits. Samplers change logits or leave candidates out; none adds one.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ingot::sampling {
+
+struct Candidate {
+  int32_t id;
+  float logit;
+};
+
+/// Better first; of equals the lower id.
+inline bool better(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
+
+/// Holds room for the whole vocabulary, so that choosing a token allocates nothing. Never empty between two samplers.
+///
+/// Order is made only as far as somebody looks: the best tokens of 250,000 are found by selection, and a sampler that stops after
+/// a few of them never pays for the rest.
+class Candidates {
+ public:
+  explicit Candidates(int vocab) { list_.reserve(vocab), weights_.reserve(vocab); }
+
+  void clear() { list_.clear(), sorted_ = 0; }
+  void add(int32_t id, float logit) { list_.push_back({id, logit}); }
+
+  size_t size() const { return list_.size(); }
+  const Candidate& operator[](size_t i) const { return list_[i]; }
+  std::span<const Candidate> all() const { return list_; }
+  /// All of them, to change logits: the order is lost.
+  std::span<Candidate> change() { return sorted_ = 0, std::span(list_); }
+
+  /// The most probable one.
+  const Candidate& best() const;
+  /// Puts the best `n` (or all, when there are fewer) in front, best first.
+  void sort(size_t n);
+  /// Keeps the first `n`.
+  void keep_first(size_t n);
+  /// Keeps those of which `keep(i)` is true, in their order; asked once for each i, in order.
+  template <class Keep> void keep_if(Keep keep) {
+    size_t kept = 0, kept_sorted = 0;
+    for (size_t i = 0; i < list_.size(); i++) {
+      if (!keep(i)) continue;
+      list_[kept++] = list_[i];
+      if (i < sorted_) kept_sorted = kept;
+    }
+    list_.resize(kept), sorted_ = kept_sorted;
+  }
+  /// Each logit becomes `f(logit)`, which must not change their order.
+  template <class F> void scale(F f) {
+    for (Candidate& c : list_) c.logit = f(c.logit);
+  }
+  /// exp(logit − best logit) of each, in order; `total` is their sum.
+  std::span<double> weights(double& total);
+
+ private:
+  std::vector<Candidate> list_;
+  std::vector<double> weights_;
+  size_t sorted_ = 0;  // so many at the front are in order, and better than the rest
+};
+
+}  // namespace ingot::sampling

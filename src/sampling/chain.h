@@ -1,0 +1,51 @@
+// The samplers of one answer, in the order that was asked for.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ingot/ingot.h"
+#include "sampling/candidates.h"
+#include "sampling/mirostat.h"
+#include "sampling/penalties.h"
+
+namespace ingot::sampling {
+
+/// What the chain has to know of the tokens.
+struct Tokens {
+  int count = 0;                              ///< logits there are
+  std::function<std::string(int32_t)> piece;  ///< bytes of a token
+  std::function<bool(int32_t)> is_end;        ///< ends a text
+};
+
+class Chain {
+ public:
+  /// Errors: options out of range, a sampler that is not known.
+  Chain(const Tokens& tokens, SamplingOptions options);
+  Chain(const Chain&) = delete;
+  Chain& operator=(const Chain&) = delete;
+  /// The token after `text`. `allowed`: bit i of word i / 64 says whether token i may be chosen; empty: all may. Random numbers
+  /// follow from the seed and the number of tokens in front; where fewer than before are in front, from the next number.
+  /// Errors: logits that are no numbers, sizes that do not fit, nothing left to choose from.
+  int32_t choose(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed);
+
+ private:
+  using Stage = std::function<void(Candidates&, std::span<const int32_t> text)>;
+  Stage stage(const std::string& name, const Tokens& tokens);
+  void order(const Tokens& tokens);
+  void fill(std::span<const float> logits, std::span<const uint64_t> allowed);
+  void check(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed) const;
+
+  SamplingOptions options_;
+  size_t vocab_;
+  std::vector<float> bias_;  // of each token; empty: none
+  std::vector<Stage> stages_;
+  Candidates candidates_;
+  Penalties penalties_;
+  std::optional<Dry> dry_;
+  std::optional<Mirostat> mirostat_;
+  uint64_t position_ = 0;
+};
+
+}  // namespace ingot::sampling

@@ -1,0 +1,43 @@
+// The samplers that may leave out the best candidate: typical, XTC.
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <tuple>
+
+#include "sampling/samplers.h"
+
+namespace ingot::sampling {
+
+void typical(Candidates& c, float p) {
+  struct Distance {
+    double from_entropy;  // of the surprise
+    int32_t id;
+    double weight;
+    auto operator<=>(const Distance& b) const { return std::tie(from_entropy, id) <=> std::tie(b.from_entropy, b.id); }
+  };
+  double total, entropy = 0;
+  std::span<double> weights = c.weights(total);
+  auto surprise = [&](size_t i) { return std::log(total) - std::log(weights[i]); };  // infinite where the weight is 0
+  for (size_t i = 0; i < c.size(); i++)
+    if (weights[i] > 0) entropy += weights[i] / total * surprise(i);
+  std::vector<Distance> distances;
+  for (size_t i = 0; i < c.size(); i++) distances.push_back({std::abs(surprise(i) - entropy), c[i].id, weights[i]});
+  auto distance = distances;
+  std::ranges::sort(distances, [](const Distance& a, const Distance& b) { return a < b; });
+  double kept = 0;
+  size_t last = 0;
+  for (; last + 1 < distances.size(); last++)
+    if ((kept += distances[last].weight) >= p * total) break;
+  c.keep_if([&](size_t i) { return !(distances[last] < distance[i]); });
+}
+
+void xtc(Candidates& c, float threshold) {
+  double total;
+  std::span<double> weights = c.weights(total);
+  std::optional<Candidate> least;
+  for (size_t i = 0; i < c.size(); i++)
+    if (weights[i] >= threshold * total && (!least || better(*least, c[i]))) least = c[i];
+  if (least) c.keep_if([&](size_t i) { return !better(c[i], *least); });
+}
+
+}  // namespace ingot::sampling

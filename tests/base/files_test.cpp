@@ -1,0 +1,74 @@
+// Files are read with a bound, and replaced in one step or not at all.
+#include "base/files.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "ingot/error.h"
+
+namespace ingot {
+namespace {
+
+class Files : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = testing::TempDir() + "ingot_files_XXXXXX";
+    ASSERT_NE(mkdtemp(folder_.data()), nullptr);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string path(const char* name) const { return folder_ + "/" + name; }
+  size_t entries() const { return std::distance(std::filesystem::directory_iterator(folder_), {}); }
+  static std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+  static std::string text_of(const std::string& path) {
+    auto all = read_file(path, 1 << 20);
+    return {reinterpret_cast<const char*>(all.data()), all.size()};
+  }
+  std::string folder_;
+};
+
+TEST_F(Files, TheOldOneStandsUntilTheNewOneIsWhole) {
+  std::ofstream(path("a")) << "old";
+  {
+    NewFile file(path("a"));
+    file.write(bytes("new and "));
+    file.write(bytes("longer"));
+    EXPECT_EQ(text_of(path("a")), "old");
+    file.commit();
+    EXPECT_EQ(text_of(path("a")), "new and longer");
+  }
+  EXPECT_EQ(entries(), 1u);
+  { NewFile(path("a")).write(bytes("never finished")); }
+  EXPECT_EQ(text_of(path("a")), "new and longer");
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(Files, RefusesWhatIsNoFile) {
+  mkdir(path("folder").c_str(), 0700);
+  mkfifo(path("pipe").c_str(), 0600);
+  for (const char* name : {"folder", "pipe"}) {
+    EXPECT_THROW(NewFile(path(name)), Error) << name;
+    EXPECT_THROW(read_file(path(name), 100), Error) << name;
+  }
+  EXPECT_THROW(NewFile(path("nowhere/a")), Error);
+  EXPECT_THROW(read_file(path("nothing"), 100), Error);
+  EXPECT_EQ(entries(), 2u);
+}
+
+TEST_F(Files, ReadsNoMoreThanItsBound) {
+  std::ofstream(path("a")) << "12345";
+  EXPECT_EQ(read_file(path("a"), 5).size(), 5u);
+  EXPECT_THROW(read_file(path("a"), 4), Error);
+}
+
+TEST_F(Files, AFullDiskIsAnError) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full";
+  EXPECT_THROW(NewFile("/dev/full"), Error);
+}
+
+}  // namespace
+}  // namespace ingot
