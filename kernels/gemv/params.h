@@ -28,6 +28,8 @@ struct GemvParams {
   int tokens;           // tokens to compute, at most 64
   float scale;          // factor on every output
   float* y;             // (tokens, 64) outputs, row r of the call at [r]; what lies behind its rows may be overwritten
+  bool ahead = false;   // how one token reads resident rows, the same bits either way: asking for them ahead, several row groups
+                        // at once; or group after group, left to the machine. Which is faster depends on the machine
 };
 
 enum { gemv_max_rows = 64, gemv_max_tokens = 64 };

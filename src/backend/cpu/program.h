@@ -34,6 +34,7 @@ class CpuProgram : public backend::Program {
  private:
   struct Part {  // one matrix of a projection
     void (*gemv)(const GemvParams&);
+    bool resident;
     const u8* weights;
     uint64_t stride;    // bytes from the rows of one call of the kernel to those of the next
     int64_t rows, cols;
@@ -55,6 +56,7 @@ class CpuProgram : public backend::Program {
   };
 
   void lay_out(const backend::Options& options);
+  void probe_reading();
   void run_step(const Cast& cast, const Batch& batch, Worker& worker);
   void embed(const Batch& batch, Worker& worker);
   void project(const Cast& cast, const Batch& batch, Worker& worker);
@@ -72,6 +74,7 @@ class CpuProgram : public backend::Program {
   Pool pool_;
   std::mutex mutex_;
   std::unique_ptr<Region> resident_;
+  bool ahead_ = false;                          // how one token reads resident weights: GemvParams::ahead
   std::vector<Cast> steps_;
   std::vector<std::vector<float>> buffers_;     // by Buffer, (max_batch, width)
   std::vector<std::vector<float>> cosines_, sines_;     // by rope, (max_batch, dims / 2)

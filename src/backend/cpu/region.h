@@ -12,6 +12,7 @@ class Region {
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
   unsigned char* data() const { return data_; }
+  uint64_t bytes() const { return bytes_; }
 
  private:
   void* mapped_ = nullptr;
