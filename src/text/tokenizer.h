@@ -22,7 +22,8 @@ struct Vocabulary {
   std::vector<float> scores;        ///< SPM: one per token
   std::vector<std::string> merges;  ///< BPE: "left right", best first
   int32_t bos = -1, eos = -1, eot = -1, unknown = -1;
-  std::vector<int32_t> ends;  ///< further tokens that end generation
+  std::vector<int32_t> ends;       ///< further tokens that end generation
+  std::vector<int32_t> stripping;  ///< special tokens that swallow the white space behind them
   bool add_bos = false, add_eos = false, add_space_prefix = true;
 };
 
