@@ -87,10 +87,16 @@ void mark_stripping(text::Vocabulary& vocabulary) {
 
 }  // namespace
 
-text::Vocabulary vocabulary_from(const container::Gguf& file) {
+text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view pre) {
   const auto key = [](std::string_view name) { return std::string(prefix).append(name); };
-  text::Vocabulary vocabulary =
-      text::empty_vocabulary(std::string(file.string_at(key("model"))), std::string(file.find_string(key("pre")).value_or("")));
+  const std::string model(file.string_at(key("model")));
+  if (!pre.empty() && !text::has_words(model)) {
+    throw Error("engine", "this vocabulary takes no pre-tokenizer",
+                fmt::format("a vocabulary of kind \"{}\", and pre-tokenizer \"{}\"", model, pre),
+                "byte-level BPE, which cuts text into words first", "leave the pre-tokenizer out (--pre)");
+  }
+  if (pre.empty()) pre = file.find_string(key("pre")).value_or("");
+  text::Vocabulary vocabulary = text::empty_vocabulary(model, std::string(pre));
 
   const auto strings = [&](std::string_view name) {
     const auto views = file.strings_at(key(name));

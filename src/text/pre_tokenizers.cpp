@@ -66,8 +66,10 @@ const std::string chinese_japanese = R"([\x{4E00}-\x{9FA5}\x{3040}-\x{30FF}]+)";
 // BLOOM: everything up to white space or one of these marks.
 const std::string bloom = R"( ?[^(\s|.,!?\x{2026}\x{3002}\x{FF0C}\x{3001}\x{964}\x{6D4}\x{60C})]+)";
 
+// Jais 2: white space in powers of two. Behind white space no line break can follow, since it was looked for at the run's beginning: the
+// lookbehind saves looking again in each part of a long run.
 const std::string jais2_space =
-    R"(\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s)";
+    R"((?<![^\S\r\n])\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s)";
 
 std::string ended_as(std::string rule, const std::string& space_rule) {
   rule.replace(rule.size() - space.size(), space.size(), space_rule);
@@ -90,7 +92,7 @@ std::vector<PreTokenizer> make_table() {
       {{"qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "hunyuan", "solar-open", "grok-2", "kormo"}, {cl100k(one)}},
       {{"qwen35"}, {cl100k(one, R"(\p{M})")}},
       {{"minicpm5"}, {up_to_three, cl100k(R"(\p{N}+)")}, yes},
-      {{"jais-2"}, {ended_as(cl100k(up_to_three), R"(\s*[\r\n]+|)" + jais2_space)}},
+      {{"jais-2"}, {ended_as(cl100k(up_to_three), jais2_space)}},
       {{"laguna"}, {R"([^\n]+|\n+)", cl100k(one)}},
       {{"bailingmoe", "bailingmoe2", "llada-moe"}, {ended_as(cl100k(one), R"(\s*[\r\n]|\s+(?!\S)|\s+)")}},
       {{"seed-coder"}, {contraction + R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|)" + space}},

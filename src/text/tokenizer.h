@@ -31,6 +31,9 @@ struct Vocabulary {
 /// SPM has unknown 0, bos 1, eos 2 and texts begin with bos and a space; BPE has none of these.
 Vocabulary empty_vocabulary(std::string model, std::string pre);
 
+/// Does a vocabulary of this model cut text into words first, by a pre-tokenizer?
+bool has_words(std::string_view model);
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;

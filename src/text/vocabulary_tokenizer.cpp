@@ -59,6 +59,8 @@ Vocabulary empty_vocabulary(std::string model, std::string pre) {
   return vocabulary;
 }
 
+bool has_words(std::string_view model) { return model == bpe; }
+
 std::unique_ptr<Tokenizer> Tokenizer::make(Vocabulary vocabulary) {
   if (vocabulary.model == bpe) return make_bpe(std::move(vocabulary));
   if (vocabulary.model == spm) return make_spm(std::move(vocabulary));

@@ -19,6 +19,7 @@ import pathlib
 import random
 import struct
 import sys
+import unicodedata
 
 import gguf
 import tokenizer
@@ -96,11 +97,21 @@ def numbers(values):
     return struct.pack(f"<{len(values) + 1}i", len(values), *values)
 
 
+def edges():
+    """Characters whose neighbour is of another category, and the ends of ranges that patterns name."""
+    category = [unicodedata.category(chr(c)) for c in range(0x20000)]
+    ends = [0x800, 0x3040, 0x309F, 0x30A0, 0x30FF, 0x4E00, 0x9FA5, 0xAC00, 0xD7FF, 0xFF0F, 0xFF1A, 0xFF5E]
+    found = {c for c in range(0x80, 0x20000) if category[c] != category[c - 1]} | set(ends)
+    return [chr(c + d) for c in sorted(found) for d in (-1, 0, 1) if category[c + d] != "Cs"]
+
+
 def texts_of(vocabulary, n, seed):
-    """Strings of every kind; among them spellings of this vocabulary's own tokens, and words without an end."""
+    """Strings of every kind; among them characters at the edges of classes, spellings of this vocabulary's own tokens, and long words."""
     rng = random.Random(seed)
-    marked = [t for t in vocabulary.special_texts() if t]
-    texts = tokenizer.strings(n - n // 10, seed)
+    at_edges, marked = edges(), [t for t in vocabulary.special_texts() if t]
+    texts = tokenizer.strings(n - 2 * (n // 5), seed)
+    while len(texts) < n - n // 5:
+        texts.append("".join(rng.choice(at_edges) + rng.choice(["", "", "a", "中", " ", "\n", "7", "!"]) for _ in range(10)).encode())
     while len(texts) < n:
         parts = [tokenizer.part(rng), rng.choice(marked or [" "]), tokenizer.part(rng) * rng.choice([1, 1, 1, 20])]
         rng.shuffle(parts)
