@@ -118,6 +118,10 @@ void add_machine(CLI::App& command, LoadOptions& options) {
   command.add_flag_callback("--no-repack", [&options] { options.repack = false; }, "Run straight from the mapped file: loads at once, runs slower");
 }
 
+void add_pre_tokenizer(CLI::App& command, std::string& pre) {
+  command.add_option("--pre", pre, "Pre-tokenizer to use instead of the one that the file names; a wrong NAME lists them")->type_name("NAME");
+}
+
 void add_threads(CLI::App& command, LoadOptions& options) {
   command.add_option("-t,--threads", options.threads, "Threads; 0 is one for each core (default 0)")->check(whole_number(0, max_threads))->type_name("N");
 }

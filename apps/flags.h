@@ -42,6 +42,7 @@ void add_prompt(CLI::App& command, Prompt& prompt, const std::string& what);
 
 /// --device --isa --no-repack, and -t and -c where the command takes one of each.
 void add_machine(CLI::App& command, LoadOptions& options);
+void add_pre_tokenizer(CLI::App& command, std::string& pre);
 void add_threads(CLI::App& command, LoadOptions& options);
 void add_context(CLI::App& command, LoadOptions& options);
 void add_strict(CLI::App& command, LoadOptions& options);

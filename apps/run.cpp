@@ -176,6 +176,7 @@ void add_run(CLI::App& app, Action& chosen) {
   command->add_flag("--raw", run->raw, "Continue the text as it stands, without a word about the model's chat template (none is applied yet)");
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
   command->add_option("--logprobs", run->logprobs, "With --json: the K most probable tokens at each place")->check(whole_number(0, max_logprobs))->type_name("K");
+  add_pre_tokenizer(*command, run->load.pre);
   add_machine(*command, run->load);
   add_strict(*command, run->load);
   command->footer(R"(The text goes to stdout as it is made, with a line end after it. Ctrl-C stops after the current token and keeps what is there

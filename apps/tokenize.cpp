@@ -14,7 +14,7 @@ namespace ingot::apps {
 namespace {
 
 struct Tokenize {
-  std::string model;
+  std::string model, pre;
   Prompt prompt;
   bool special = false, no_bos = false, json = false, back = false;
 };
@@ -74,7 +74,7 @@ int back_to_text(const Tokenize& flags, const Tokenizer& tokenizer, const std::s
 
 int perform_tokenize(const Tokenize& flags) {
   std::string input = flags.prompt.read();
-  Tokenizer tokenizer = load_tokenizer(flags.model);
+  Tokenizer tokenizer = load_tokenizer(flags.model, flags.pre);
   if (flags.back) return back_to_text(flags, tokenizer, input);
   std::vector<int32_t> ids = tokenizer.encode(input, !flags.no_bos, flags.special);
   if (flags.json) {
@@ -95,6 +95,7 @@ void add_tokenize(CLI::App& app, Action& chosen) {
   command->add_flag("--special", flags->special, "Read spelled control tokens as tokens; with --detokenize, spell them out");
   CLI::Option* no_bos = command->add_flag("--no-bos", flags->no_bos, "Put no beginning-of-text token in front, even where the model asks for one");
   command->add_flag("--detokenize", flags->back, "Turn ids into text")->excludes(no_bos);
+  add_pre_tokenizer(*command, flags->pre);
   command->add_flag("--json", flags->json, "A JSON array of ids; with --detokenize, a JSON string");
   command->footer(R"(A line for each token: its id and its bytes, with escapes for what is no character. --detokenize writes the text byte for byte,
 with a line end only on a terminal.

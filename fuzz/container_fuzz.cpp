@@ -1,8 +1,5 @@
-// Fuzzes the container: any bytes give a model or an ingot::Error, and what a model hands out can be read. Build and run:
-//
-//   clang++-19 -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Isrc -Iinclude
-//       fuzz/container_fuzz.cpp src/container/*.cpp -lfmt -o container_fuzz
-//   python3 tools/make_malformed.py --out corpus --small && ./container_fuzz -max_len=65536 corpus
+// Fuzzes the container: any bytes give a model or an ingot::Error, and what a model hands out can be read.
+// More inputs to begin with: python3 tools/make_malformed.py --out build/fuzz/corpus/container --small
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

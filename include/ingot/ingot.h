@@ -82,6 +82,7 @@ struct LoadOptions {
   int threads = 0;              ///< 0: one per core this process may use
   int context = 0;              ///< tokens a session can hold; 0: the model's own limit, at most 4,096
   int max_batch = 512;          ///< tokens of a prompt that go through the plan at once
+  std::string pre;              ///< pre-tokenizer (gpt-2, llama-bpe, …) instead of the one that the file names; "": the file's own
   std::string kv;               ///< format of keys and values, "" = the device's 16-bit floats
   bool repack = true;           ///< false: run straight from the mapped file
   bool strict_kernels = false;  ///< true: refuse a plan that has a slow step
@@ -138,8 +139,9 @@ class Tokenizer {
   std::shared_ptr<const State> state_;
 };
 
-/// The tokenizer of the model file at `path`; no weight is read and the architecture need not be known.
-Tokenizer load_tokenizer(const std::string& path);
+/// The tokenizer of the model file at `path`; no weight is read and the architecture need not be known. `pre`: as in LoadOptions.
+/// Errors: unknown pre-tokenizer (the known ones are listed); one is forced on a vocabulary that has none.
+Tokenizer load_tokenizer(const std::string& path, const std::string& pre = "");
 
 /// Joins token pieces into text that never ends inside a UTF-8 character.
 class TextStream {

@@ -93,7 +93,7 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   auto state = std::make_shared<State>(container::Gguf::open(path, engine::geometry_of));
   foundry::Blueprint blueprint = foundry::resolve(state->file);
   auto tokenizer = std::make_shared<Tokenizer::State>();
-  tokenizer->tokenizer = text::Tokenizer::make(engine::vocabulary_from(state->file));
+  tokenizer->tokenizer = text::Tokenizer::make(engine::vocabulary_from(state->file, options.pre));
   state->tokenizer_state = tokenizer;
   state->tokenizer = Tokenizer(tokenizer);
   const backend::Backend& backend = engine::find_backend(options.device);
@@ -125,10 +125,10 @@ PlanInfo explain(const std::string& path, const LoadOptions& options, double ban
   return engine::with_bandwidth(std::move(info), bandwidth);
 }
 
-Tokenizer load_tokenizer(const std::string& path) {
+Tokenizer load_tokenizer(const std::string& path, const std::string& pre) {
   container::Gguf file = container::Gguf::open(path, engine::geometry_of);
   auto state = std::make_shared<Tokenizer::State>();
-  state->tokenizer = text::Tokenizer::make(engine::vocabulary_from(file));
+  state->tokenizer = text::Tokenizer::make(engine::vocabulary_from(file, pre));
   return Tokenizer(state);
 }
 

@@ -11,31 +11,31 @@ namespace {
 // Files seldom name every token that ends an answer, so readers of GGUF go by the spelling. Some files also type these tokens as
 // text; they count as control tokens nevertheless. (Facts found by asking llama.cpp, release of October 2026.)
 const std::string_view answer_ends[] = {"<|eot_id|>",
-                                            "<|im_end|>",
-                                            "<|end|>",
-                                            "<|return|>",
-                                            "<|call|>",
-                                            "<|flush|>",
-                                            "<|calls|>",
-                                            "<end_of_turn>",
-                                            "<|endoftext|>",
-                                            "<|end_of_text|>",
-                                            "<end_of_utterance>",
-                                            "</s>",
-                                            "<eos>",
-                                            "[EOS]",
-                                            "<EOT>",
-                                            "_<EOT>",
-                                            "[EOT]",
-                                            "<|eom_id|>",
-                                            "<｜end▁of▁sentence｜>",
-                                            "<turn|>",
-                                            "<|tool_response>",
-                                            "[e~["};
+                                        "<|im_end|>",
+                                        "<|end|>",
+                                        "<|return|>",
+                                        "<|call|>",
+                                        "<|flush|>",
+                                        "<|calls|>",
+                                        "<end_of_turn>",
+                                        "<|endoftext|>",
+                                        "<|end_of_text|>",
+                                        "<end_of_utterance>",
+                                        "</s>",
+                                        "<eos>",
+                                        "[EOS]",
+                                        "<EOT>",
+                                        "_<EOT>",
+                                        "[EOT]",
+                                        "<|eom_id|>",
+                                        "<｜end▁of▁sentence｜>",
+                                        "<turn|>",
+                                        "<|tool_response>",
+                                        "[e~["};
 
 // Ends of code that fills a gap: padding, next repository, next file.
 const std::string_view gap_ends[] = {"<|fim_pad|>",   "<fim-pad>",  "<fim_pad>", "<PAD>",      "[PAD]",       "<|fim_repo|>",
-                                         "<|repo_name|>", "<fim-repo>", "<REPO>",    "<reponame>", "<|file_sep|>"};
+                                     "<|repo_name|>", "<fim-repo>", "<REPO>",    "<reponame>", "<|file_sep|>"};
 
 // Where the gap is: control tokens, whatever the file says, but no ends.
 const std::string_view gap_marks[] = {
@@ -73,12 +73,30 @@ void mark_known_spellings(text::Vocabulary& vocabulary) {
   }
 }
 
+// In tokenizer.json the special tokens of Phi-3 swallow the white space behind them, all but three ("rstrip"); GGUF has no key for
+// that. Its vocabulary is known by a token that no other family has.
+void mark_stripping(text::Vocabulary& vocabulary) {
+  if (std::find(vocabulary.tokens.begin(), vocabulary.tokens.end(), "<|placeholder1|>") == vocabulary.tokens.end()) return;
+  for (size_t id = 0; id < std::min(vocabulary.tokens.size(), vocabulary.types.size()); id++) {
+    using enum text::TokenType;
+    const bool special = vocabulary.types[id] == control || vocabulary.types[id] == user_defined || vocabulary.types[id] == unknown;
+    const std::string& token = vocabulary.tokens[id];
+    if (special && token != "<unk>" && token != "<s>" && token != "<|endoftext|>") vocabulary.stripping.push_back(static_cast<int32_t>(id));
+  }
+}
+
 }  // namespace
 
-text::Vocabulary vocabulary_from(const container::Gguf& file) {
+text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view pre) {
   const auto key = [](std::string_view name) { return std::string(prefix).append(name); };
-  text::Vocabulary vocabulary =
-      text::empty_vocabulary(std::string(file.string_at(key("model"))), std::string(file.find_string(key("pre")).value_or("")));
+  const std::string model(file.string_at(key("model")));
+  if (!pre.empty() && !text::has_words(model)) {
+    throw Error("engine", "this vocabulary takes no pre-tokenizer",
+                fmt::format("a vocabulary of kind \"{}\", and pre-tokenizer \"{}\"", model, pre),
+                "byte-level BPE, which cuts text into words first", "leave the pre-tokenizer out (--pre)");
+  }
+  if (pre.empty()) pre = file.find_string(key("pre")).value_or("");
+  text::Vocabulary vocabulary = text::empty_vocabulary(model, std::string(pre));
 
   const auto strings = [&](std::string_view name) {
     const auto views = file.strings_at(key(name));
@@ -102,6 +120,7 @@ text::Vocabulary vocabulary_from(const container::Gguf& file) {
   flag("add_eos_token", vocabulary.add_eos);
   flag("add_space_prefix", vocabulary.add_space_prefix);
   mark_known_spellings(vocabulary);
+  mark_stripping(vocabulary);
   return vocabulary;
 }
 

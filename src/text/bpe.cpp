@@ -70,7 +70,8 @@ class BpeTokenizer final : public VocabularyTokenizer {
         merges_(this->vocabulary().merges.size()) {
     for (unsigned byte = 0; byte < 256; byte++) byte_ids_[byte] = find(spelled(std::string(1, static_cast<char>(byte))));
     const auto& merges = this->vocabulary().merges;
-    for (size_t rank = 0; rank < merges.size(); rank++) add_merge(merges[rank], rank);
+    std::string joined;
+    for (size_t rank = 0; rank < merges.size(); rank++) add_merge(merges[rank], rank, joined);
   }
 
  private:
@@ -78,7 +79,7 @@ class BpeTokenizer final : public VocabularyTokenizer {
   std::string bytes_of(int32_t id) const override;
   bool has_prefix_space() const override { return false; }
 
-  void add_merge(const std::string& merge, size_t rank);
+  void add_merge(const std::string& merge, size_t rank, std::string& joined);
   void append_word(std::string_view word, Workplace& work, std::vector<int32_t>& ids) const;
   void consider(int32_t left, Workplace& work) const;
 
@@ -88,21 +89,23 @@ class BpeTokenizer final : public VocabularyTokenizer {
   std::array<int32_t, 256> byte_ids_{};  // -1: the vocabulary has no token for this byte
 };
 
-void BpeTokenizer::add_merge(const std::string& merge, size_t rank) {
+// `joined`: room that is kept between the merges.
+void BpeTokenizer::add_merge(const std::string& merge, size_t rank, std::string& joined) {
   const auto fail = [&](const std::string& got, const std::string& expected) {
     throw Error("text", fmt::format("merge {} of the vocabulary is broken", rank), got, expected);
   };
   // A side may begin with a space when a vocabulary spells spaces plainly, so the blank is looked for from the second byte on.
   const size_t blank = merge.find(' ', 1);
   if (blank == std::string::npos || blank + 1 == merge.size()) fail(fmt::format("\"{}\"", merge), "two tokens with a space between them");
-  const std::string left = merge.substr(0, blank), right = merge.substr(blank + 1);
-  const auto known = [&](const std::string& text) {
+  const std::string_view left = std::string_view(merge).substr(0, blank), right = std::string_view(merge).substr(blank + 1);
+  const auto known = [&](std::string_view text) {
     const int32_t id = find(text);
     if (id < 0) fail(fmt::format("\"{}\"", text), "a token of the vocabulary");
     return id;
   };
   const int32_t left_id = known(left), right_id = known(right);
-  merges_.add(left_id, right_id, {static_cast<uint32_t>(rank), known(left + right)});
+  joined.assign(left).append(right);
+  merges_.add(left_id, right_id, {static_cast<uint32_t>(rank), known(joined)});
 }
 
 // Queues the merge of `left` with its right neighbour, if there is one.
@@ -188,7 +191,7 @@ std::unique_ptr<Tokenizer> make_bpe(Vocabulary vocabulary) {
     std::string known;
     for (const std::string_view name : pre_tokenizer_names()) known.append(known.empty() ? "one of " : ", ").append(name);
     throw Error("text", "unknown pre-tokenizer", fmt::format("\"{}\"", vocabulary.pre), known,
-                "name the one that cuts text like this model's");
+                "force the one that cuts text like this model's (--pre)");
   }
   return std::make_unique<BpeTokenizer>(std::move(vocabulary), *rule);
 }

@@ -1,65 +1,115 @@
-// The table of pre-tokenizers, and splitting with PCRE2 (UTF, UCP, JIT). To add a rule, add a row; the patterns are those that
-// the makers publish in their tokenizer.json, grouped under the names that GGUF files use.
+// The table of pre-tokenizers. To add a rule, add a row: the patterns are those that the makers publish in their tokenizer.json or
+// in tiktoken (openai_public.py), grouped under the names that GGUF files use.
 #include "text/pre_tokenizers.h"
 
 #include <algorithm>
-#include <new>
-
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <fmt/format.h>
-#include <pcre2.h>
-
-#include "ingot/error.h"
 
 namespace ingot::text {
 namespace {
 
-// GPT-2 (Radford et al. 2019, encoder.py): contractions, then letters, numbers, the rest, each with one space before it; a run of
-// white space leaves its last character to the word that follows.
-constexpr std::string_view gpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+// 's 't 'm 'd 're 've 'll in either case.
+const std::string contraction = R"('(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL]))";
+// White space ends behind its last line break; without one it leaves its last character to the word that follows.
+const std::string space = R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
 
-// Contractions in either case, letters with one other character before them, line breaks kept together; numbers in groups of
-// three digits (Llama 3, after OpenAI's cl100k_base) or one (Qwen 2).
-constexpr std::string_view llama3 =
-    R"('(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view qwen2 =
-    R"('(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+// GPT-2 (Radford et al. 2019, encoder.py): contractions, then letters, numbers, the rest, each with one space before it.
+const std::string gpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
-const std::vector<PreTokenizer>& table() {
-  static const std::vector<PreTokenizer> rules{
+// OpenAI's cl100k_base: letters with one other character before them, line breaks kept together with symbols; what a number is,
+// each family says. Some take marks for letters.
+std::string cl100k(const std::string& numbers, const std::string& marks = "") {
+  return contraction + R"(|[^\r\n\p{L}\p{N}]?[\p{L})" + marks + "]+|" + numbers + R"(| ?[^\s\p{L}\p{N})" + marks + R"(]+[\r\n]*|)" + space;
+}
+
+// OpenAI's o200k_base: as before, but a capital begins a word, and a contraction belongs to the word that it ends.
+std::string o200k(const std::string& numbers, const std::string& word_end, const std::string& line_end = R"([\r\n/]*)") {
+  const std::string upper = R"([\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])", lower = R"([\p{Ll}\p{Lm}\p{Lo}\p{M}])", before = R"([^\r\n\p{L}\p{N}]?)";
+  return before + upper + "*" + lower + "+" + word_end + "|" + before + upper + "+" + lower + "*" + word_end + "|" + numbers +
+         R"(| ?[^\s\p{L}\p{N}]+)" + line_end + "|" + space;
+}
+
+// Kimi K2 (tokenization_kimi.py): o200k where Han stands apart. Its classes are given as what they leave out, since they are
+// intersections.
+std::string kimi_k2() {
+  const std::string upper = R"([^\p{Ll}\p{N}\p{P}\p{S}\p{Z}\p{C}\p{sc:Han}])",
+                    lower = R"([^\p{Lu}\p{Lt}\p{N}\p{P}\p{S}\p{Z}\p{C}\p{sc:Han}])", before = R"([^\r\n\p{L}\p{N}]?)",
+                    end = "(?:" + contraction + ")?";
+  return R"(\p{sc:Han}+|)" + before + upper + "*" + lower + "+" + end + "|" + before + upper + "+" + lower + "*" + end +
+         R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|)" + space;
+}
+
+// DeepSeek LLM: letters of scripts with two cases, as of Unicode 12 without the small letters of Armenian and Georgian; then
+// punctuation, then ideographs and the scripts between.
+const std::string deepseek_letters =
+    R"(\s?[A-Za-z\x{B5}\x{C0}-\x{D6}\x{D8}-\x{F6}\x{F8}-\x{1BA}\x{1BC}-\x{1BF}\x{1C4}-\x{293}\x{295}-\x{2AF}\x{370}-\x{373}\x{376}\x{377})"
+    R"(\x{37B}-\x{37D}\x{37F}\x{386}\x{388}-\x{38A}\x{38C}\x{38E}-\x{3A1}\x{3A3}-\x{3F5}\x{3F7}-\x{481}\x{48A}-\x{52F}\x{531}-\x{556})"
+    R"(\x{10A0}-\x{10C5}\x{13A0}-\x{13F5}\x{13F8}-\x{13FD}\x{1C90}-\x{1CBA}\x{1CBD}-\x{1CBF}\x{1D00}-\x{1D2B}\x{1D6B}-\x{1D77})"
+    R"(\x{1D79}-\x{1D9A}\x{1E00}-\x{1F15}\x{1F18}-\x{1F1D}\x{1F20}-\x{1F45}\x{1F48}-\x{1F4D}\x{1F50}-\x{1F57}\x{1F59}\x{1F5B}\x{1F5D})"
+    R"(\x{1F5F}-\x{1F7D}\x{1F80}-\x{1FB4}\x{1FB6}-\x{1FBC}\x{1FBE}\x{1FC2}-\x{1FC4}\x{1FC6}-\x{1FCC}\x{1FD0}-\x{1FD3}\x{1FD6}-\x{1FDB})"
+    R"(\x{1FE0}-\x{1FEC}\x{1FF2}-\x{1FF4}\x{1FF6}-\x{1FFC}\x{2102}\x{2107}\x{210A}-\x{2113}\x{2115}\x{2119}-\x{211D}\x{2124}\x{2126})"
+    R"(\x{2128}\x{212A}-\x{212D}\x{212F}-\x{2134}\x{2139}\x{213C}-\x{213F}\x{2145}-\x{2149}\x{214E}\x{2183}\x{2184}\x{2C00}-\x{2C7B})"
+    R"(\x{2C7E}-\x{2CE4}\x{2CEB}-\x{2CEE}\x{2CF2}\x{2CF3}\x{A640}-\x{A66D}\x{A680}-\x{A69B}\x{A722}-\x{A76F}\x{A771}-\x{A787})"
+    R"(\x{A78B}-\x{A78E}\x{AB70}-\x{ABBF}\x{FB00}-\x{FB06}\x{FB13}-\x{FB17}\x{FF21}-\x{FF3A}\x{FF41}-\x{FF5A}\x{10400}-\x{1044F})"
+    R"(\x{104B0}-\x{104D3}\x{104D8}-\x{104FB}\x{10C80}-\x{10CB2}\x{10CC0}-\x{10CF2}\x{118A0}-\x{118DF}\x{1E900}-\x{1E943}]+)";
+const std::string deepseek_punctuation = R"(\s?[!-/:-~\x{FF01}-\x{FF0F}\x{FF1A}-\x{FF5E}\x{2018}-\x{201F}\x{3001}\x{3002}]+)";
+// White space is left out of the ranges (U+1680, U+2000 …), as llama.cpp does; a maker's engine may keep it with its neighbours.
+const std::string deepseek_ideographs =
+    R"([\x{800}-\x{167F}\x{1681}-\x{1FFF}\x{200B}-\x{2027}\x{202A}-\x{202E}\x{2030}-\x{205E}\x{2060}-\x{2FFF}\x{3001}-\x{9FA5}\x{AC00}-\x{D7FF}]+)";
+// The lookbehind changes nothing but the time: a run of white space is tried once, not from each of its characters.
+const std::string space_at_end = R"((?<!\s)\s+\z)";
+
+// DeepSeek V3: numbers in threes, Chinese and Japanese, then the rest.
+const std::string deepseek_v3_rest =
+    R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|)" + space;
+const std::string chinese_japanese = R"([\x{4E00}-\x{9FA5}\x{3040}-\x{30FF}]+)";
+
+// BLOOM: everything up to white space or one of these marks.
+const std::string bloom = R"( ?[^(\s|.,!?\x{2026}\x{3002}\x{FF0C}\x{3001}\x{964}\x{6D4}\x{60C})]+)";
+
+// Jais 2: white space in powers of two. Behind white space no line break can follow, since it was looked for at the run's beginning: the
+// lookbehind saves looking again in each part of a long run.
+const std::string jais2_space =
+    R"((?<![^\S\r\n])\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s)";
+
+std::string ended_as(std::string rule, const std::string& space_rule) {
+  rule.replace(rule.size() - space.size(), space.size(), space_rule);
+  return rule;
+}
+
+std::vector<PreTokenizer> make_table() {
+  const std::string up_to_three = R"(\p{N}{1,3})", one = R"(\p{N})", suffix = "(?:" + contraction + ")?";
+  const bool yes = true;
+  return {
       // What GGUF readers take when a file names no rule.
       {{"default"}, {R"([\p{P}$+<=>^~|]+)", gpt2, R"(\p{N}+)", "[0-9][0-9][0-9]"}},
-      {{"gpt-2", "phi-2"}, {gpt2}},
+      {{"gpt-2", "phi-2", "mpt", "olmo", "jais", "exaone4", "gigachat", "a.x-4.0", "mellum", "trillion", "granite-docling"}, {gpt2}},
       // Each digit is a word of its own.
-      {{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"}, {R"(\p{N})", gpt2}},
+      {{"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"}, {one, gpt2}},
       {{"falcon"}, {R"([\p{P}$+<=>^~|`]+)", gpt2, "[0-9][0-9][0-9]"}},
-      {{"llama-bpe", "llama3", "llama-v3"}, {llama3}, true, true},
-      {{"qwen2", "deepseek-r1-qwen", "stablelm2"}, {qwen2}},
+      {{"llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"}, {cl100k(up_to_three)}, yes, yes},
+      {{"glm4", "glm5"}, {cl100k(up_to_three)}, yes},
+      {{"chatglm-bpe", "dbrx", "smaug-bpe"}, {cl100k(up_to_three)}},
+      {{"qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "hunyuan", "solar-open", "grok-2", "kormo"}, {cl100k(one)}},
+      {{"qwen35"}, {cl100k(one, R"(\p{M})")}},
+      {{"minicpm5"}, {up_to_three, cl100k(R"(\p{N}+)")}, yes},
+      {{"jais-2"}, {ended_as(cl100k(up_to_three), jais2_space)}},
+      {{"laguna"}, {R"([^\n]+|\n+)", cl100k(one)}},
+      {{"bailingmoe", "bailingmoe2", "llada-moe"}, {ended_as(cl100k(one), R"(\s*[\r\n]|\s+(?!\S)|\s+)")}},
+      {{"seed-coder"}, {contraction + R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|)" + space}},
+      {{"gpt-4o", "llama4", "kanana2", "minimax-m2"}, {o200k(up_to_three, suffix)}},
+      {{"tekken"}, {o200k(one, "")}, yes, yes},
+      {{"kimi-k2"}, {kimi_k2()}},
+      {{"deepseek-llm"}, {"[\r\n]", deepseek_letters, deepseek_punctuation, space_at_end, deepseek_ideographs, R"(\p{N}+)"}},
+      {{"deepseek-coder"}, {"[\r\n]", R"(\s?\p{L}+)", R"(\s?\p{P}+)", deepseek_ideographs, one}},
+      {{"deepseek-v3", "hunyuan-dense", "joyai-llm"}, {up_to_three, chinese_japanese, deepseek_v3_rest}},
+      {{"bloom", "gpt3-finnish", "poro-chat"}, {bloom}},
+      {{"viking"}, {bloom, one}},
   };
+}
+
+const std::vector<PreTokenizer>& table() {
+  static const std::vector<PreTokenizer> rules = make_table();
   return rules;
-}
-
-std::string message_of(int code) {
-  std::string text(256, '\0');
-  const int length = pcre2_get_error_message(code, reinterpret_cast<PCRE2_UCHAR*>(text.data()), text.size());
-  text.resize(length > 0 ? static_cast<size_t>(length) : 0);
-  return text;
-}
-
-// `text` as the matcher may see it: same length, same words. Lone surrogates are not allowed in UTF mode and become U+FFFD, a
-// symbol too. U+180E is white space to PCRE2's \s alone, so it becomes U+2060, a format character like it.
-// Empty when nothing has to change.
-std::string matchable(std::string_view text) {
-  std::string changed;
-  const auto replace = [&](size_t at, std::string_view by) {
-    if (changed.empty()) changed = text;
-    changed.replace(at, by.size(), by);
-  };
-  for (size_t at = 0; at + 2 < text.size(); at++) {
-    if (text[at] == '\xED' && static_cast<unsigned char>(text[at + 1]) >= 0xA0) replace(at, "\xEF\xBF\xBD");
-    if (text.substr(at, 3) == "\xE1\xA0\x8E") replace(at, "\xE2\x81\xA0");
-  }
-  return changed;
 }
 
 }  // namespace
@@ -77,67 +127,6 @@ std::vector<std::string_view> pre_tokenizer_names() {
   for (const PreTokenizer& rule : table()) names.insert(names.end(), rule.names.begin(), rule.names.end());
   std::sort(names.begin(), names.end());
   return names;
-}
-
-struct WordSplitter::Pattern {
-  explicit Pattern(std::string_view pattern) {
-    int error = 0;
-    PCRE2_SIZE at = 0;
-    code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF | PCRE2_UCP, &error, &at, nullptr);
-    if (!code) throw Error("text", fmt::format("pre-tokenizer pattern \"{}\" does not compile", pattern), message_of(error), "", "");
-    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where it cannot, matching is slower but the same
-  }
-  Pattern(const Pattern&) = delete;
-  ~Pattern() { pcre2_code_free(code); }
-
-  // Appends the words of `piece`; `readable` is its text for the matcher.
-  void split(std::string_view piece, std::string_view readable, pcre2_match_data* match, std::vector<std::string_view>& words) const {
-    const auto find_from = [&](size_t at, uint32_t options) {
-      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(readable.data()), readable.size(), at, PCRE2_NO_UTF_CHECK | options, match,
-                         nullptr);
-    };
-    size_t from = 0;
-    const auto cut = [&](size_t to) {
-      if (to > from) words.push_back(piece.substr(from, to - from));
-      from = to;
-    };
-    while (from < piece.size()) {
-      int found = find_from(from, 0);
-      if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = find_from(from, PCRE2_NO_JIT);
-      if (found == PCRE2_ERROR_NOMATCH) break;
-      // One pair of offsets was asked for; 0 only says that there are groups beyond it.
-      if (found < 0) throw Error("text", "cutting text into words failed", message_of(found), "", "cut the text into shorter parts");
-      const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match);
-      if (range[1] == range[0]) break;
-      cut(range[0]);
-      cut(range[1]);
-    }
-    cut(piece.size());
-  }
-
-  pcre2_code* code;
-};
-
-WordSplitter::WordSplitter(const PreTokenizer& rule) {
-  for (const std::string_view pattern : rule.patterns) patterns_.push_back(std::make_unique<Pattern>(pattern));
-}
-
-WordSplitter::~WordSplitter() = default;
-
-std::vector<std::string_view> WordSplitter::split(std::string_view text) const {
-  const std::string changed = matchable(text);
-  const std::string_view readable = changed.empty() ? text : changed;
-  const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> match(pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
-  if (!match) throw std::bad_alloc();
-  std::vector<std::string_view> words{text};
-  for (const auto& pattern : patterns_) {
-    std::vector<std::string_view> pieces;
-    pieces.swap(words);
-    for (const std::string_view piece : pieces) {
-      pattern->split(piece, readable.substr(static_cast<size_t>(piece.data() - text.data()), piece.size()), match.get(), words);
-    }
-  }
-  return words;
 }
 
 }  // namespace ingot::text

@@ -9,10 +9,10 @@
 namespace ingot::text {
 
 struct PreTokenizer {
-  std::vector<std::string_view> names;     ///< as GGUF's tokenizer.ggml.pre spells them
-  std::vector<std::string_view> patterns;  ///< in Unicode mode: \p{…}, \s and \S know all of Unicode
-  bool whole_words = false;                ///< a word that is a token is taken as it stands, whatever the merges say
-  bool adds_bos = false;                   ///< when the file says nothing about it
+  std::vector<std::string_view> names;  ///< as GGUF's tokenizer.ggml.pre spells them
+  std::vector<std::string> patterns;    ///< PCRE2, in Unicode mode: \p{…}, \s and \S know all of Unicode
+  bool whole_words = false;             ///< a word that is a token is taken as it stands, whatever the merges say
+  bool adds_bos = false;                ///< when the file says nothing about it
 };
 
 /// The rule of that name; "" is "default". Null when unknown.

@@ -14,6 +14,8 @@ SpecialTokens::SpecialTokens(const Vocabulary& vocabulary) : nodes_(1), roots_(2
     if (!always && type != TokenType::control && type != TokenType::unknown) continue;
     if (!vocabulary.tokens[id].empty()) add(vocabulary.tokens[id], static_cast<int32_t>(id), always);
   }
+  if (!vocabulary.stripping.empty()) strips_.resize(vocabulary.tokens.size());
+  for (const int32_t id : vocabulary.stripping) strips_[static_cast<size_t>(id)] = true;
 }
 
 uint32_t SpecialTokens::child_of(uint32_t node, uint8_t byte) const {
@@ -80,6 +82,13 @@ std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, 
   return chosen;
 }
 
+namespace {
+
+// First position from `at` on that holds no white space of ASCII.
+size_t behind_space(std::string_view text, size_t at) { return std::min(text.find_first_not_of(" \t\n\v\f\r", at), text.size()); }
+
+}  // namespace
+
 std::vector<Fragment> SpecialTokens::split(std::string_view text, bool parse_special) const {
   std::vector<Fragment> fragments;
   size_t from = 0;
@@ -87,6 +96,7 @@ std::vector<Fragment> SpecialTokens::split(std::string_view text, bool parse_spe
     if (match.at > from) fragments.push_back({text.substr(from, match.at - from), -1});
     fragments.push_back({text.substr(match.at, match.bytes), match.id});
     from = match.at + match.bytes;
+    if (strips(match.id)) from = behind_space(text, from);
   }
   if (from < text.size()) fragments.push_back({text.substr(from), -1});
   return fragments;

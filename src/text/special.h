@@ -9,7 +9,8 @@
 
 namespace ingot::text {
 
-/// A part of a text: a token (id >= 0, `text` is its spelling) or plain text (id -1), never empty.
+/// A part of a text: a token (id >= 0, `text` is its spelling) or plain text (id -1), never empty. White space between a token that
+/// strips and what follows belongs to no fragment.
 struct Fragment {
   std::string_view text;
   int32_t id;
@@ -39,8 +40,11 @@ class SpecialTokens {
   Match longest(std::string_view text, size_t at, size_t below, bool parse_special) const;
   std::vector<Match> matches(std::string_view text, bool parse_special) const;
 
+  bool strips(int32_t id) const { return !strips_.empty() && strips_[static_cast<size_t>(id)]; }
+
   std::vector<Node> nodes_;
   std::vector<uint32_t> roots_;  // first byte -> node
+  std::vector<bool> strips_;     // by token; empty: none does
 };
 
 }  // namespace ingot::text

@@ -22,13 +22,17 @@ struct Vocabulary {
   std::vector<float> scores;        ///< SPM: one per token
   std::vector<std::string> merges;  ///< BPE: "left right", best first
   int32_t bos = -1, eos = -1, eot = -1, unknown = -1;
-  std::vector<int32_t> ends;  ///< further tokens that end generation
+  std::vector<int32_t> ends;       ///< further tokens that end generation
+  std::vector<int32_t> stripping;  ///< special tokens that swallow the white space behind them
   bool add_bos = false, add_eos = false, add_space_prefix = true;
 };
 
 /// A vocabulary of this model and pre-tokenizer, still without tokens, set up as readers of GGUF take what a file leaves unsaid:
 /// SPM has unknown 0, bos 1, eos 2 and texts begin with bos and a space; BPE has none of these.
 Vocabulary empty_vocabulary(std::string model, std::string pre);
+
+/// Does a vocabulary of this model cut text into words first, by a pre-tokenizer?
+bool has_words(std::string_view model);
 
 class Tokenizer {
  public:

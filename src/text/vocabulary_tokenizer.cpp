@@ -21,8 +21,8 @@ Vocabulary checked(Vocabulary vocabulary) {
     throw Error("text", "token types do not match the tokens", fmt::format("{} types", vocabulary.types.size()),
                 fmt::format("{}, one per token", n));
   }
-  const auto check = [&](const char* what, int32_t id) {
-    if (id < -1 || id >= static_cast<int64_t>(n)) {
+  const auto check = [&](const char* what, int32_t id, int32_t lowest = -1) {
+    if (id < lowest || id >= static_cast<int64_t>(n)) {
       throw Error("text", fmt::format("the {} token is outside the vocabulary", what), fmt::format("id {}", id),
                   fmt::format("0 to {}", n - 1));
     }
@@ -32,6 +32,7 @@ Vocabulary checked(Vocabulary vocabulary) {
   check("eot", vocabulary.eot);
   check("unknown", vocabulary.unknown);
   for (const int32_t id : vocabulary.ends) check("end", id);
+  for (const int32_t id : vocabulary.stripping) check("stripping", id, 0);
   const auto need = [](bool wanted, const char* what, int32_t id) {
     if (wanted && id < 0)
       throw Error("text", fmt::format("texts are to carry the {} token, but there is none", what), "", fmt::format("an id for {}", what));
@@ -57,6 +58,8 @@ Vocabulary empty_vocabulary(std::string model, std::string pre) {
   vocabulary.pre = std::move(pre);
   return vocabulary;
 }
+
+bool has_words(std::string_view model) { return model == bpe; }
 
 std::unique_ptr<Tokenizer> Tokenizer::make(Vocabulary vocabulary) {
   if (vocabulary.model == bpe) return make_bpe(std::move(vocabulary));

@@ -356,6 +356,11 @@ class WithModel(Command):
         self.assertGreater(len(plain), 1)
         self.assertEqual(self.succeeds("tokenize", MODEL, "--detokenize", "-p", special[0]), "")
         self.assertEqual(self.succeeds("tokenize", MODEL, "--detokenize", "--special", "-p", special[0]), "<|im_end|>")
+        forced = self.json("tokenize", MODEL, "-p", "12 34", "--pre", "gpt-2", "--json")
+        self.assertNotEqual(forced, self.json("tokenize", MODEL, "-p", "12 34", "--json"))
+        self.assertEqual(forced, self.json("run", MODEL, "-p", "12 34", "-n", "1", "--pre", "gpt-2", "--json")["prompt_tokens"])
+        for command in (["tokenize"], ["run", "-n", "1"]):
+            self.fails(1, 'unknown pre-tokenizer; got "nobody"; expected one of a.x-4.0, ', *command, MODEL, "-p", "x", "--pre", "nobody")
         self.fails(2, "got 'two'", "tokenize", MODEL, "--detokenize", "-p", "1 two")
         self.fails(1, "not in the vocabulary; got 999999", "tokenize", MODEL, "--detokenize", "-p", "999999")
 

@@ -13,6 +13,8 @@
 
 #include "engine/load.h"
 #include "support/gguf_builder.h"
+#include "support/growth.h"
+#include "support/long_texts.h"
 #include "support/models.h"
 
 namespace ingot {
@@ -21,14 +23,14 @@ namespace {
 using test::GgufBuilder;
 using Ids = std::vector<int32_t>;
 
-text::Vocabulary read(const GgufBuilder& file) {
+text::Vocabulary read(const GgufBuilder& file, std::string_view pre = {}) {
   const std::string path = testing::TempDir() + "ingot_vocabulary_" + std::to_string(getpid()) + ".gguf";
   file.write(path);
   struct Removed {
     const std::string& path;
     ~Removed() { std::remove(path.c_str()); }
   } removed{path};
-  return engine::vocabulary_from(container::Gguf::open(path, engine::geometry_of));
+  return engine::vocabulary_from(container::Gguf::open(path, engine::geometry_of), pre);
 }
 
 GgufBuilder with_tokens(const std::string& model, const std::vector<std::string>& tokens) {
@@ -72,6 +74,32 @@ TEST(VocabularyFrom, KnowsEndsByTheirSpelling) {
   EXPECT_EQ(v.types[3], text::TokenType::control);
   EXPECT_EQ(v.types[4], text::TokenType::control);
   EXPECT_EQ(v.types[0], text::TokenType::normal);
+}
+
+TEST(VocabularyFrom, KnowsTokensThatStrip) {
+  GgufBuilder file = with_tokens("llama", {"<unk>", "<s>", "</s>", "a", "<|endoftext|>", "<|assistant|>", "<|placeholder1|>"});
+  file.array("tokenizer.ggml.token_type", std::vector<int32_t>{2, 3, 4, 1, 3, 3, 3});
+  EXPECT_EQ(read(file).stripping, (Ids{2, 5, 6}));
+  file = with_tokens("llama", {"<unk>", "<s>", "</s>", "a", "<|endoftext|>", "<|assistant|>", "<|user|>"});
+  file.array("tokenizer.ggml.token_type", std::vector<int32_t>{2, 3, 4, 1, 3, 3, 3});
+  EXPECT_EQ(read(file).stripping, Ids{}) << "another family";
+}
+
+TEST(VocabularyFrom, AnotherPreTokenizerCanBeForced) {
+  GgufBuilder file = with_tokens("gpt2", {"a"});
+  file.kv("tokenizer.ggml.pre", "smollm");
+  EXPECT_EQ(read(file).pre, "smollm");
+  const text::Vocabulary forced = read(file, "llama-bpe");
+  EXPECT_EQ(forced.pre, "llama-bpe");
+  EXPECT_TRUE(forced.add_bos) << "what the file leaves unsaid comes with the rule";
+  EXPECT_FALSE(read(file.kv("tokenizer.ggml.add_bos_token", false), "llama-bpe").add_bos);
+  EXPECT_EQ(read(file, "nobody's").pre, "nobody's") << "text::Tokenizer::make refuses it";
+  try {
+    read(with_tokens("llama", {"<unk>", "<s>", "a"}), "gpt-2");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("this vocabulary takes no pre-tokenizer"), std::string::npos);
+  }
 }
 
 TEST(VocabularyFrom, RefusesWhatCannotBe) {
@@ -171,6 +199,14 @@ TEST_P(RealVocabulary, LongTextsComeBack) {
     std::string text;
     while (text.size() < 1 << 20) text += part;
     EXPECT_TRUE(decoded(tokenizer_->encode(text, false, true)) == text) << part;
+  }
+}
+
+TEST_P(RealVocabulary, TimeGrowsWithTheText) {
+  const auto shorter = tests::long_texts(1 << 16), longer = tests::long_texts(1 << 18);
+  for (size_t i = 0; i < longer.size(); i++) {
+    const auto encode = [&](const std::string& text) { return [&] { tokenizer_->encode(text, false, true); }; };
+    EXPECT_LE(tests::growth(encode(shorter[i].second), encode(longer[i].second), 9), 9) << longer[i].first;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "ingot/error.h"
+#include "support/growth.h"
 #include "vocabularies.h"
 
 namespace ingot::text {
@@ -126,6 +127,20 @@ TEST(Bpe, AByteWithoutATokenIsLeftOut) {
 TEST(Bpe, OneMebibyteOfOneLetter) {
   const auto tokenizer = Tokenizer::make(bpe_vocabulary({"a a", "aa aa", "aaaa aaaa"}));
   EXPECT_EQ(tokenizer->encode(std::string(1 << 20, 'a'), false, false).size(), (1u << 20) / 8);
+}
+
+// All pairs of the first n bytes are tokens.
+Vocabulary pairs_vocabulary(unsigned n) {
+  std::vector<std::string> merges;
+  for (unsigned a = 0; a < n; a++) {
+    for (unsigned b = 0; b < n; b++) merges.push_back(byte_spelling(a) + ' ' + byte_spelling(b));
+  }
+  return bpe_vocabulary(merges);
+}
+
+TEST(Bpe, TimeToBuildGrowsWithTheVocabulary) {
+  const Vocabulary small = pairs_vocabulary(128), large = pairs_vocabulary(256);
+  EXPECT_LE(tests::growth([&] { Tokenizer::make(small); }, [&] { Tokenizer::make(large); }, 9), 9);
 }
 
 TEST(Bpe, AddedTokensMayHoldCharactersThatSpellNoByte) {

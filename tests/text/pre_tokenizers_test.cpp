@@ -4,9 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 #include <stdexcept>
 
+#include "support/growth.h"
+#include "support/long_texts.h"
 #include "text/utf8.h"
 
 namespace ingot::text {
@@ -58,6 +63,51 @@ TEST(PreTokenizers, DefaultAndFalconCutPunctuationAndThreeDigits) {
   EXPECT_EQ(find_pre_tokenizer(""), find_pre_tokenizer("default"));
 }
 
+TEST(PreTokenizers, FamiliesThatDifferInOnePlace) {
+  EXPECT_EQ(split("gpt-4o", "HTTPServer isn't"), (Words{"HTTPServer", " isn't"}));
+  EXPECT_EQ(split("gpt-4o", "fooBar/\n/x"), (Words{"foo", "Bar", "/\n/", "x"}));
+  EXPECT_EQ(split("tekken", "isn't 123"), (Words{"isn", "'t", " ", "1", "2", "3"}));
+  EXPECT_EQ(split("kimi-k2", "ab\u6f22\u5b57cd"), (Words{"ab", "\u6f22\u5b57", "cd"}));
+  EXPECT_EQ(split("deepseek-v3", "(abc 12345"), (Words{"(abc", " ", "123", "45"}));
+  EXPECT_EQ(split("deepseek-llm", "ab12  \nc"), (Words{"ab", "12", "  ", "\n", "c"}));
+  EXPECT_EQ(split("deepseek-coder", "ab12."), (Words{"ab", "1", "2", "."}));
+  EXPECT_EQ(split("bailingmoe", "a\n\n\nb"), (Words{"a", "\n\n\n", "b"}));
+  EXPECT_EQ(split("seed-coder", "a!\nb"), (Words{"a", "!", "\n", "b"}));
+  EXPECT_EQ(split("bloom", "ab12!\u3002 c"), (Words{"ab12", "!\u3002", " c"}));
+  EXPECT_TRUE(find_pre_tokenizer("tekken")->whole_words && find_pre_tokenizer("glm4")->whole_words);
+  EXPECT_FALSE(find_pre_tokenizer("gpt-4o")->whole_words || find_pre_tokenizer("gpt-4o")->adds_bos);
+}
+
+// The makers' own patterns in another engine: tools/goldens/words.py.
+TEST(PreTokenizers, WordsAreThoseOfTheMakersPatterns) {
+  std::ifstream file(INGOT_SOURCE_DIR "/tests/text/golden/words.json");
+  const auto golden = nlohmann::json::parse(file);
+  ASSERT_GT(golden["cases"].size(), 700u);
+  for (size_t rule = 0; rule < golden["rules"].size(); rule++) {
+    const std::string name = golden["rules"][rule];
+    for (const auto& row : golden["cases"]) {
+      std::vector<size_t> lengths;
+      for (const std::string& word : split(name, row[0].get<std::string>())) lengths.push_back(word.size());
+      EXPECT_EQ(lengths, row[rule + 1].get<std::vector<size_t>>()) << name << ": " << row[0];
+    }
+  }
+}
+
+// Each of these stands in for one of its own kind, whatever the matcher knows of Unicode: letter, mark, number, punctuation, symbol.
+TEST(PreTokenizers, CharactersThatCameLater) {
+  EXPECT_EQ(split("gpt-2", "a\U0003144b b"), (Words{"a\U0003144b", " b"}));
+  EXPECT_EQ(split("qwen35", "a\U00011f34b"), (Words{"a\U00011f34b"}));
+  EXPECT_EQ(split("smollm", "\U00011f50\U00011f51"), (Words{"\U00011f50", "\U00011f51"}));
+  EXPECT_EQ(split("deepseek-coder", "\U00011f43\U0001fa75"), (Words{"\U00011f43", "\U0001fa75"}));
+  EXPECT_EQ(split("deepseek-v3", "\U0001fa75a"), (Words{"\U0001fa75", "a"}));
+  EXPECT_EQ(split("deepseek-v3",
+                  "\xED\xA0\x80"
+                  "a"),
+            (Words{"\xED\xA0\x80"
+                   "a"}))
+      << "a lone surrogate is no symbol";
+}
+
 TEST(PreTokenizers, WhiteSpaceIsUnicodes) {
   EXPECT_EQ(split("gpt-2", "a\u3000\u2003b"), (Words{"a", "\u3000", "\u2003", "b"}));
   EXPECT_EQ(split("gpt-2", "a\u0085\u00a0b"), (Words{"a", "\u0085", "\u00a0", "b"}));
@@ -100,14 +150,20 @@ TEST(PreTokenizers, WordsJoinedAreTheText) {
   }
 }
 
-TEST(PreTokenizers, LongRuns) {
-  for (const std::string_view name : {"default", "gpt-2", "smollm", "falcon", "llama-bpe", "qwen2"}) {
+// Four times the text takes about four times as long; with a rule that tries a run from each of its characters it is sixteen times.
+TEST(PreTokenizers, TimeGrowsWithTheText) {
+  std::set<const PreTokenizer*> tried;
+  const auto shorter = tests::long_texts(1 << 15), longer = tests::long_texts(1 << 17);
+  for (const std::string_view name : pre_tokenizer_names()) {
+    if (!tried.insert(find_pre_tokenizer(name)).second) continue;
     const WordSplitter splitter(*find_pre_tokenizer(name));
-    for (const char c : {'a', ' ', '\n', '!', '1'}) {
-      const std::string text(1 << 20, c);
+    for (size_t i = 0; i < longer.size(); i++) {
+      const std::string small = lenient_utf8(shorter[i].second), large = lenient_utf8(longer[i].second);
+      const double growth = tests::growth([&] { splitter.split(small); }, [&] { splitter.split(large); }, 9);
+      EXPECT_LE(growth, 9) << name << ": " << longer[i].first;
       size_t bytes = 0;
-      for (const std::string_view word : splitter.split(text)) bytes += word.size();
-      EXPECT_EQ(bytes, text.size()) << name << ' ' << c;
+      for (const std::string_view word : splitter.split(large)) bytes += word.size();
+      EXPECT_EQ(bytes, large.size()) << name << ": " << longer[i].first;
     }
   }
 }

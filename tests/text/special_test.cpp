@@ -52,6 +52,25 @@ TEST(Special, ControlTokensOnlyOnRequest) {
   EXPECT_EQ(split({"<x>"}, "a<x>", TokenType::unused, true), "a<x>");
 }
 
+TEST(Special, SomeSwallowTheWhiteSpaceBehindThem) {
+  Vocabulary v;
+  const int32_t stripping = add_token(v, "<x>", TokenType::user_defined), other = add_token(v, "<y>", TokenType::user_defined);
+  v.stripping = {stripping};
+  const SpecialTokens specials(v);
+  std::vector<std::pair<std::string, int32_t>> got;
+  for (const Fragment& f : specials.split("a <x> \t\n\v\f\r b<y> c<x>\n<y><x>\u00a0<x> ", false)) got.emplace_back(f.text, f.id);
+  EXPECT_EQ(got, (std::vector<std::pair<std::string, int32_t>>{{"a ", -1},
+                                                               {"<x>", stripping},
+                                                               {"b", -1},
+                                                               {"<y>", other},
+                                                               {" c", -1},
+                                                               {"<x>", stripping},
+                                                               {"<y>", other},
+                                                               {"<x>", stripping},
+                                                               {"\u00a0", -1},
+                                                               {"<x>", stripping}}));
+}
+
 std::string marked(bool is_token, std::string_view part) {
   std::string text(1, is_token ? '+' : '-');
   text += part;

@@ -88,6 +88,11 @@ TEST(Tokenizer, RefusesWhatDoesNotFit) {
   v = sound;
   v.ends = {257};
   EXPECT_NE(refusal(v).find("the end token is outside the vocabulary"), std::string::npos);
+  for (const int32_t id : {257, -1}) {
+    v = sound;
+    v.stripping = {id};
+    EXPECT_NE(refusal(v).find("the stripping token is outside the vocabulary"), std::string::npos) << id;
+  }
   v = sound;
   v.add_bos = true;
   EXPECT_NE(refusal(v).find("carry the bos token, but there is none"), std::string::npos);

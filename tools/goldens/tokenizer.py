@@ -169,6 +169,8 @@ def _library():
         ("llama_model_load_from_file", pointer, [text, _Params]),
         ("llama_model_get_vocab", pointer, [pointer]),
         ("llama_vocab_n_tokens", i32, [pointer]),
+        ("llama_vocab_get_attr", i32, [pointer, i32]),
+        ("llama_vocab_get_text", text, [pointer, i32]),
         ("llama_vocab_is_eog", boolean, [pointer, i32]),
         ("llama_tokenize", i32, [pointer, text, i32, pointer, i32, boolean, boolean]),
         ("llama_token_to_piece", i32, [pointer, i32, text, i32, i32, boolean]),
@@ -187,13 +189,18 @@ _lib.llama_log_set(ctypes.cast(_silence, ctypes.c_void_p), None)
 class Vocabulary:
     """llama.cpp's tokenizer of one model file."""
 
-    def __init__(self, path):
-        model = _lib.llama_model_load_from_file(str(path).encode(), _lib.llama_model_default_params())
+    def __init__(self, path, params=None):
+        model = _lib.llama_model_load_from_file(str(path).encode(), params or _lib.llama_model_default_params())
         if not model:
             raise RuntimeError(f"[tokenizer] llama.cpp does not load {path}")
         self._vocab = _lib.llama_model_get_vocab(model)
         self.size = _lib.llama_vocab_n_tokens(self._vocab)
         self.ends = [i for i in range(self.size) if _lib.llama_vocab_is_eog(self._vocab, i)]
+
+    def special_texts(self):
+        """Spellings of unknown, control and added tokens (attributes 1, 8 and 16)."""
+        special = [i for i in range(self.size) if _lib.llama_vocab_get_attr(self._vocab, i) & (1 | 8 | 16)]
+        return [_lib.llama_vocab_get_text(self._vocab, i).decode("utf-8", "replace") for i in special]
 
     def encode(self, raw, add_special, parse_special):
         ids = (ctypes.c_int32 * (2 * len(raw) + 8))()

@@ -1,0 +1,85 @@
+// Cutting text by one rule, with PCRE2 (UTF, UCP, JIT).
+#include <new>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <fmt/format.h>
+#include <pcre2.h>
+
+#include "ingot/error.h"
+#include "text/pre_tokenizers.h"
+#include "text/stand_ins.h"
+
+namespace ingot::text {
+namespace {
+
+std::string message_of(int code) {
+  std::string text(256, '\0');
+  const int length = pcre2_get_error_message(code, reinterpret_cast<PCRE2_UCHAR*>(text.data()), text.size());
+  text.resize(length > 0 ? static_cast<size_t>(length) : 0);
+  return text;
+}
+
+}  // namespace
+
+struct WordSplitter::Pattern {
+  explicit Pattern(std::string_view pattern) {
+    int error = 0;
+    PCRE2_SIZE at = 0;
+    code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), PCRE2_UTF | PCRE2_UCP, &error, &at, nullptr);
+    if (!code) throw Error("text", fmt::format("pre-tokenizer pattern \"{}\" does not compile", pattern), message_of(error), "", "");
+    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where it cannot, matching is slower but the same
+  }
+  Pattern(const Pattern&) = delete;
+  ~Pattern() { pcre2_code_free(code); }
+
+  // Appends the words of `piece`; `readable` is its text for the matcher.
+  void split(std::string_view piece, std::string_view readable, pcre2_match_data* match, std::vector<std::string_view>& words) const {
+    const auto find_from = [&](size_t at, uint32_t options) {
+      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(readable.data()), readable.size(), at, PCRE2_NO_UTF_CHECK | options, match,
+                         nullptr);
+    };
+    size_t from = 0;
+    const auto cut = [&](size_t to) {
+      if (to > from) words.push_back(piece.substr(from, to - from));
+      from = to;
+    };
+    while (from < piece.size()) {
+      int found = find_from(from, 0);
+      if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = find_from(from, PCRE2_NO_JIT);
+      if (found == PCRE2_ERROR_NOMATCH) break;
+      // One pair of offsets was asked for; 0 only says that there are groups beyond it.
+      if (found < 0) throw Error("text", "cutting text into words failed", message_of(found), "", "cut the text into shorter parts");
+      const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match);
+      if (range[1] == range[0]) break;
+      cut(range[0]);
+      cut(range[1]);
+    }
+    cut(piece.size());
+  }
+
+  pcre2_code* code;
+};
+
+WordSplitter::WordSplitter(const PreTokenizer& rule) {
+  for (const std::string_view pattern : rule.patterns) patterns_.push_back(std::make_unique<Pattern>(pattern));
+}
+
+WordSplitter::~WordSplitter() = default;
+
+std::vector<std::string_view> WordSplitter::split(std::string_view text) const {
+  const std::string changed = with_stand_ins(text);
+  const std::string_view readable = changed.empty() ? text : changed;
+  const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> match(pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
+  if (!match) throw std::bad_alloc();
+  std::vector<std::string_view> words{text};
+  for (const auto& pattern : patterns_) {
+    std::vector<std::string_view> pieces;
+    pieces.swap(words);
+    for (const std::string_view piece : pieces) {
+      pattern->split(piece, readable.substr(static_cast<size_t>(piece.data() - text.data()), piece.size()), match.get(), words);
+    }
+  }
+  return words;
+}
+
+}  // namespace ingot::text

@@ -1,0 +1,30 @@
+// How work grows with its input, in processor time of this thread: a ratio within one run, so that it means the same on every machine.
+#pragma once
+#include <algorithm>
+#include <ctime>
+
+namespace ingot::tests {
+
+inline double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+template <class Work> double seconds_of(Work&& work) {
+  const double start = thread_seconds();
+  work();
+  return thread_seconds() - start;
+}
+
+/// Time of `large()` over that of `small()`, the smallest of a few rounds; further rounds only while it is above `enough`.
+template <class Small, class Large> double growth(Small&& small, Large&& large, double enough) {
+  double least = 1e9;
+  for (int round = 0; round < 5 && least > enough; round++) {
+    const double before = seconds_of(small), after = seconds_of(large);
+    least = std::min(least, after / std::max(before, 1e-5));
+  }
+  return least;
+}
+
+}  // namespace ingot::tests
