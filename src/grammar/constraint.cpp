@@ -2,6 +2,7 @@
 #include "grammar/constraint.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace ingot::grammar {
 
@@ -36,7 +37,7 @@ const Constraint::HeadTokens& Constraint::tokens_of(Head head) {
     key = uint64_t{head.expression} << 32 | at_least << 16 | at_most;
   }
   if (auto known = heads_.find(key); known != heads_.end()) return known->second;
-  HeadTokens made{.mask = Mask(ends_.size()), .tokens = {}, .exits = {}};
+  HeadTokens made{.mask = Mask(ends_.size()), .tokens = {}, .exits = {}, .exit_mask = {}};
   const VocabularyTrie& trie = *vocabulary_;
   walk(0, matcher_.state_of(head, complete), [&](uint32_t node, State state) {
     set(made.mask, node);
@@ -50,9 +51,32 @@ const Constraint::HeadTokens& Constraint::tokens_of(Head head) {
       for (uint64_t rest = made.mask[word]; rest; rest &= rest - 1) made.tokens.push_back(static_cast<int32_t>(word * 64 + static_cast<size_t>(std::countr_zero(rest))));
     made.mask = {};
   }
+  if (made.exits.size() > few_exits) {
+    made.exit_mask.resize(trie.nodes() / 64 + 1);
+    for (uint32_t node : made.exits) made.exit_mask[node / 64] |= uint64_t{1} << node % 64;
+    made.exits = {};
+  }
   if (head_bytes_ > kept_head_bytes) heads_.clear(), head_bytes_ = 0;
   head_bytes_ += made.bytes();
   return heads_.emplace(key, std::move(made)).first->second;
+}
+
+/// Adds the tokens that begin with a whole text of an expression and go on into `rest`.
+void Constraint::add_beyond(Mask& mask, const HeadTokens& head, State rest) {
+  auto add = [&](uint32_t node, State) { set(mask, node); };
+  for (uint32_t exit : head.exits) walk(exit, rest, add);
+  if (head.exit_mask.empty()) return;
+  // Many exits, such as every character of a string: what follows can begin with few bytes, so those are looked for instead.
+  for (int byte = 0; byte < 256; byte++) {
+    const State next = matcher_.step(rest, static_cast<uint8_t>(byte));
+    if (next == dead) continue;
+    for (uint32_t node : vocabulary_->nodes_of(static_cast<uint8_t>(byte))) {
+      const uint32_t parent = (*vocabulary_)[node].parent;
+      if (!(head.exit_mask[parent / 64] >> parent % 64 & 1)) continue;
+      set(mask, node);
+      walk(node, next, add);
+    }
+  }
 }
 
 Constraint::Mask Constraint::compute(State state) {
@@ -61,7 +85,7 @@ Constraint::Mask Constraint::compute(State state) {
     const HeadTokens& fitting = tokens_of(item.head);
     for (size_t word = 0; word < fitting.mask.size(); word++) mask[word] |= fitting.mask[word];
     for (int32_t id : fitting.tokens) mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << id % 64;
-    for (uint32_t node : fitting.exits) walk(node, item.rest, [&](uint32_t below, State) { set(mask, below); });
+    add_beyond(mask, fitting, item.rest);
   }
   if (matcher_.accepts(state))
     for (size_t word = 0; word < mask.size(); word++) mask[word] |= ends_[word];
@@ -94,7 +118,7 @@ void Constraint::accept(int32_t id) {
   const State next = matcher_.step(state_, piece);
   if (next == dead) refuse();
   state_ = next;
-  if (matcher_.size() > Matcher::most_states / 2) {
+  if (matcher_.is_crowded()) {
     masks_.clear();
     state_ = matcher_.keep_only(state_);
   }

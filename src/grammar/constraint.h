@@ -30,17 +30,20 @@ class Constraint {
  private:
   static constexpr size_t kept_masks = 256;          // of states
   static constexpr size_t kept_head_bytes = 64 << 20;  // of expressions' tokens
+  static constexpr size_t few_exits = 256;
   using Mask = std::vector<uint64_t>;
   /// What the tree of tokens holds for one expression, whatever follows it.
   struct HeadTokens {
     Mask mask;                    // tokens that fit, or, where they are few:
     std::vector<int32_t> tokens;  // the same as a list
-    std::vector<uint32_t> exits;  // nodes where the expression may end while tokens go on
-    size_t bytes() const { return mask.size() * 8 + tokens.size() * 4 + exits.size() * 4 + 64; }
+    std::vector<uint32_t> exits;  // nodes where the expression may end while tokens go on, or, where they are many:
+    Mask exit_mask;               // the same, by node
+    size_t bytes() const { return (mask.size() + exit_mask.size()) * 8 + (tokens.size() + exits.size()) * 4 + 64; }
   };
 
   const HeadTokens& tokens_of(Head head);
   Mask compute(State state);
+  void add_beyond(Mask& mask, const HeadTokens& head, State rest);
   template <typename Visit> void walk(uint32_t from, State state, Visit&& visit);
   void set(Mask& mask, uint32_t node) const {
     for (int32_t id : vocabulary_->tokens(node)) mask[static_cast<size_t>(id) / 64] |= uint64_t{1} << id % 64;

@@ -110,7 +110,7 @@ class Parser {
       skip(depth > 0);
       if (rest_.empty() || at("|") || at(")") || at("\n") || at("\r")) return grammar_.sequence(parts);
       Id part = element(depth);
-      while (auto counts = quantifier()) part = grammar_.repeat(part, counts->first, counts->second);
+      for (skip(depth > 0); auto counts = quantifier(); skip(depth > 0)) part = grammar_.repeat(part, counts->first, counts->second);
       parts.push_back(part);
     }
   }

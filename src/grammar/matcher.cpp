@@ -79,7 +79,7 @@ State Matcher::intern(std::span<const Item> items, bool may_end) {
     const Node& node = states_[from->second];
     if (node.may_end == may_end && std::ranges::equal(this->items(from->second), items)) return from->second;
   }
-  if (states_.size() >= most_states || items_.size() >= 4 * size_t{most_states}) throw too_ambiguous("too many states");
+  if (states_.size() >= most_states || items_.size() >= most_items) throw too_ambiguous("too many states");
   Node node{.first = static_cast<uint32_t>(items_.size()), .count = static_cast<uint32_t>(items.size()), .shortest = may_end ? 0 : Rules::endless, .may_end = may_end};
   for (const Item& item : items) {
     node.depth = std::max(node.depth, states_[item.rest].depth + 1);
@@ -93,28 +93,29 @@ State Matcher::intern(std::span<const Item> items, bool may_end) {
   return state;
 }
 
-State Matcher::unite(State a, State b) {
-  if (a == b || b == dead) return a;
-  if (a == dead) return b;
-  if (a > b) std::swap(a, b);
-  const uint64_t pair = uint64_t{a} << 32 | b;
-  if (auto known = united_.find(pair); known != united_.end()) return known->second;
-  // Copies: items_ grows while rests are united.
-  const std::vector<Item> of_a(items(a).begin(), items(a).end()), of_b(items(b).begin(), items(b).end());
-  work(of_a.size() + of_b.size());
-  std::vector<Item> all;
-  auto i = of_a.begin(), k = of_b.begin();
-  while (i != of_a.end() || k != of_b.end()) {
-    if (k == of_b.end() || (i != of_a.end() && i->head < k->head))
-      all.push_back(*i++);
-    else if (i == of_a.end() || k->head < i->head)
-      all.push_back(*k++);
-    else
-      all.push_back({i->head, unite(i->rest, k->rest)}), ++i, ++k;
+/// What any of `states` allows. All at once: uniting two at a time would leave a state behind for each step.
+State Matcher::unite(std::vector<State> states) {
+  std::erase(states, dead);
+  std::ranges::sort(states);
+  states.erase(std::ranges::unique(states).begin(), states.end());
+  if (states.empty()) return dead;
+  if (states.size() == 1) return states[0];
+  if (auto known = united_.find(states); known != united_.end()) return known->second;
+  std::vector<Item> all, united;
+  bool may_end = false;
+  for (State state : states) {
+    all.insert(all.end(), items(state).begin(), items(state).end());
+    may_end |= states_[state].may_end;
   }
-  const State united = intern(all, states_[a].may_end || states_[b].may_end);
-  united_.emplace(pair, united);
-  return united;
+  work(all.size());
+  std::ranges::sort(all);
+  for (size_t i = 0; i < all.size();) {
+    const Head head = all[i].head;
+    std::vector<State> rests;
+    for (; i < all.size() && all[i].head == head; i++) rests.push_back(all[i].rest);
+    united.push_back({head, unite(std::move(rests))});
+  }
+  return united_[std::move(states)] = intern(united, may_end);
 }
 
 std::vector<Item> Matcher::open_items(State state) const {
@@ -144,14 +145,16 @@ State Matcher::new_step(State state, uint8_t byte) {
     if (rest != dead && can_begin(head, byte)) todo.push({left_depth(head), {head, rest}});
   };
   for (const Item& item : open_items(state)) add(item.head, item.rest);
-  State next = dead;
+  std::vector<State> reached;
   while (!todo.empty()) {
-    auto [head, rest] = todo.top().item;
-    for (todo.pop(); !todo.empty() && todo.top().item.head == head; todo.pop()) rest = unite(rest, todo.top().item.rest);
+    const Head head = todo.top().item.head;
+    std::vector<State> rests;
+    for (; !todo.empty() && todo.top().item.head == head; todo.pop()) rests.push_back(todo.top().item.rest);
+    const State rest = unite(std::move(rests));
     const Rules::Entry& e = rules_->entries[head.expression];
     work(1 + (e.kind == Expression::choice ? e.count : 0));
     switch (e.kind) {
-      case Expression::bytes: next = unite(next, rest); break;
+      case Expression::bytes: reached.push_back(rest); break;
       case Expression::sequence: {
         const Id child = rules_->children[e.first + head.at].id;
         const Head behind{head.expression, head.at + 1};
@@ -166,6 +169,7 @@ State Matcher::new_step(State state, uint8_t byte) {
         break;
     }
   }
+  const State next = unite(std::move(reached));
   work_limit_ = UINT64_MAX;
   uint32_t& row = states_[state].row;
   if (row == no_row) {

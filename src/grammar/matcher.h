@@ -4,6 +4,7 @@
 // transition is computed once, so what repeats is a walk through a table.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -32,7 +33,8 @@ struct Item {
 class Matcher {
  public:
   static constexpr uint32_t max_depth = 2000;         ///< states behind states; what nests deeper does not match
-  static constexpr uint32_t most_states = 1 << 20;    ///< kept at a time
+  static constexpr size_t most_states = 1 << 20;      ///< kept at a time
+  static constexpr size_t most_items = 4 << 20;
   static constexpr uint64_t most_work = 1 << 20;      ///< steps of one transition
 
   explicit Matcher(std::shared_ptr<const Rules> rules);
@@ -64,6 +66,8 @@ class Matcher {
   const Rules& rules() const { return *rules_; }
 
   size_t size() const { return states_.size(); }
+  /// Time for `keep_only`: half of what may be kept is in use.
+  bool is_crowded() const { return states_.size() > most_states / 2 || items_.size() > most_items / 2; }
   /// Steps of work that were done so far.
   uint64_t work() const { return work_; }
   /// Forgets all states but `state` and those behind it; returns its new number.
@@ -85,7 +89,7 @@ class Matcher {
   uint32_t left_depth(Head head) const;
   bool can_begin(Head head, uint8_t byte) const;
   State intern(std::span<const Item> items, bool may_end);
-  State unite(State a, State b);
+  State unite(std::vector<State> states);
   State new_step(State state, uint8_t byte);
   void clear();
   void work(uint64_t steps);
@@ -96,7 +100,7 @@ class Matcher {
   std::vector<Item> items_;
   std::vector<State> rows_;
   std::unordered_multimap<uint64_t, State> known_;   // by hash of items
-  std::unordered_map<uint64_t, State> united_;       // by pair of states
+  std::map<std::vector<State>, State> united_;       // by states
   uint64_t work_ = 0, work_limit_ = UINT64_MAX;
 };
 
