@@ -39,7 +39,7 @@ struct Loose {
   std::map<CharacterSet, uint32_t> numbers;
 
   uint32_t node() {
-    budget.spend();
+    budget.spend(4);  // it holds two lists
     nodes.emplace_back();
     return static_cast<uint32_t>(nodes.size() - 1);
   }

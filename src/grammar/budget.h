@@ -9,7 +9,7 @@ namespace ingot::grammar {
 
 class Budget {
  public:
-  static constexpr uint64_t usual = 1 << 20;  ///< steps; a schema of a hundred properties takes about ten thousand
+  static constexpr uint64_t usual = 1 << 19;  ///< steps, some 50 ms at worst; schemas in use take a hundredth of it
   explicit Budget(uint64_t limit = usual) : limit_(limit) {}
   /// Pays for `steps`. Errors: more than the limit in all.
   void spend(uint64_t steps = 1) {

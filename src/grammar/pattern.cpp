@@ -1,6 +1,8 @@
 // A recursive-descent parser of regular expressions; groups nest at most so deep.
 #include "grammar/pattern.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -28,7 +30,7 @@ class Parser {
  private:
   [[noreturn]] void fail(const std::string& what) const {
     const std::string_view seen = text_.substr(0, std::min<size_t>(text_.size(), 60));
-    throw Error("grammar", what + " in a pattern, at byte " + std::to_string(text_.size() - rest_.size()), "\"" + std::string(seen) + (seen.size() < text_.size() ? "…\"" : "\""));
+    throw Error("grammar", fmt::format("{} in a pattern, at byte {}", what, text_.size() - rest_.size()), fmt::format("\"{}{}\"", seen, seen.size() < text_.size() ? "…" : ""));
   }
   bool take(std::string_view start) {
     if (!rest_.starts_with(start)) return false;

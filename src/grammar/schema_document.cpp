@@ -1,6 +1,7 @@
 // Parsing, pointers and references.
 #include "grammar/schema_document.h"
 
+#include <array>
 #include <charconv>
 
 namespace ingot::grammar {
@@ -57,11 +58,16 @@ const Json* step_down(const Json& place, const std::string& token) {
 
 }  // namespace
 
-SchemaDocument::SchemaDocument(std::string_view text) {
+SchemaDocument::SchemaDocument(std::string_view text, Budget& budget) {
   if (text.size() > max_bytes) throw Error("grammar", "the JSON schema is too large", std::to_string(text.size()) + " bytes", "at most " + std::to_string(max_bytes));
+  std::array<uint64_t, max_depth + 2> members{};  // so far, of the object that is open at each depth
   try {
-    root_ = Json::parse(text, [](int depth, Json::parse_event_t, Json&) {
+    root_ = Json::parse(text, [&](int depth, Json::parse_event_t event, Json&) {
       if (depth > max_depth) throw Error("grammar", "the JSON schema nests too deeply", "", "at most " + std::to_string(max_depth) + " levels");
+      const auto level = static_cast<size_t>(depth);
+      if (event == Json::parse_event_t::object_start) members[level + 1] = 0;
+      if (event == Json::parse_event_t::key) members[level]++;
+      budget.spend(1 + members[level] / 16);  // an object that keeps its order looks through its members for each new one
       return true;
     });
   } catch (const Json::exception& e) {

@@ -15,8 +15,8 @@ class SchemaDocument {
  public:
   static constexpr int max_depth = 100;
   static constexpr size_t max_bytes = 4 << 20;
-  /// Errors: not JSON, too large, too deep.
-  explicit SchemaDocument(std::string_view text);
+  /// Errors: not JSON, too large, too deep, over budget.
+  SchemaDocument(std::string_view text, Budget& budget);
   const Json& root() const { return root_; }
   /// What `$ref` of `schema` refers to. Errors: outside this document, or nothing there.
   const Json& resolve(const Json& schema) const;

@@ -74,6 +74,7 @@ bool SchemaGrammar::add(Conjunction& to, const Json& schema, std::vector<const J
       document_.fail(schema, "", "a schema is an alternative of its own");
     return true;
   }
+  budget_.spend(schema.size());
   refuse_unknown(schema);
   if (schema.empty()) return true;
   to.push_back({&schema});
@@ -141,6 +142,7 @@ uint8_t SchemaGrammar::types(const Conjunction& schemas) const {
 }
 
 Id SchemaGrammar::build(const Conjunction& schemas) {
+  for (const Part& part : schemas) budget_.spend(1 + part.schema->size());  // keywords are looked for one after the other
   for (size_t i = 0; i < schemas.size(); i++) {
     if (find(*schemas[i].schema, "anyOf") && !(schemas[i].settled & Part::any_of)) return build_alternatives(schemas, i, "anyOf", Part::any_of);
     if (find(*schemas[i].schema, "oneOf") && !(schemas[i].settled & Part::one_of)) return build_alternatives(schemas, i, "oneOf", Part::one_of);
@@ -230,7 +232,7 @@ Id SchemaGrammar::literal(const Json& value) {
 
 Rules parse_json_schema(std::string_view text, Budget& budget) {
   budget.spend(text.size() / 16);
-  SchemaDocument document(text);
+  SchemaDocument document(text, budget);
   SchemaGrammar grammar(document, budget);
   Conjunction all;
   auto rules = grammar.add(all, document.root()) ? grammar.rules(all) : std::nullopt;

@@ -92,7 +92,6 @@ class SchemaGrammar {
   Expressions grammar_;
   std::map<Conjunction, Id> rules_;
   std::deque<Conjunction> to_do_;
-  std::set<const Json*> checked_;
   std::map<std::pair<std::string, bool>, Automaton> patterns_;
   int trials_ = 0;  // grammars inside of which this one is made to try values
 };

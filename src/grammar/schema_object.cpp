@@ -68,7 +68,9 @@ std::optional<Conjunction> SchemaGrammar::value_of(const Conjunction& schemas, c
   Conjunction value;
   for (const Part& part : schemas) {
     const Json& schema = *part.schema;
-    const Json &properties = schemas_in(document_, schema, "properties"), &by_pattern = schemas_in(document_, schema, "patternProperties");
+    const Json& properties = schemas_in(document_, schema, "properties");
+    const Json& by_pattern = schemas_in(document_, schema, "patternProperties");
+    budget_.spend(1 + properties.size() / 16);
     bool is_mentioned = false;
     if (auto found = properties.find(name); found != properties.end()) {
       is_mentioned = true;

@@ -20,7 +20,8 @@ import jsonschema
 from schema_cases import CASES, REFUSED, REFUSED_TEXTS
 
 WALKS = 60
-MOST_STEPS = 1 << 20  # Budget::usual, and one last request
+PATTERNS = 500
+MOST_STEPS = 1 << 19  # Budget::usual; the last request may go beyond it, by no more than the schema is long
 
 
 class Probe:
@@ -149,6 +150,39 @@ def check_case(probe, schema, instances, seed):
     return wrong, len(answer["walks"]), sum(expected), len(expected) - sum(expected)
 
 
+def random_pattern(rng, depth=3):
+    kind = rng.randrange(9 if depth else 3)
+    if kind == 0:
+        return rng.choice("abc")
+    if kind == 1:
+        return rng.choice([".", r"\d", r"[ab]", r"[^a]", r"[a-c\d]", r"\w", r"[^\w]?", r"\.", r"\x62", r"\u0063", "é", '"', r"\\"])
+    if kind == 2:
+        return rng.choice(["^", "$", ""])
+    if kind in (3, 4, 5):
+        return "".join(random_pattern(rng, depth - 1) for _ in range(rng.randrange(1, 4)))
+    if kind == 6:
+        return "(" + random_pattern(rng, depth - 1) + "|" + random_pattern(rng, depth - 1) + ")"
+    return "(?:" + random_pattern(rng, depth - 1) + ")" + rng.choice(["*", "+", "?", "{2}", "{1,3}", "{2,}", "*?", "{0,1}"])
+
+
+def check_patterns(probe, seed, n):
+    """Patterns that nobody chose, against Python's re."""
+    rng, wrong, matched = random.Random(seed), [], 0
+    for i in range(n):
+        pattern = random_pattern(rng)
+        texts = ["", *("".join(rng.choice('abc1.é"\\\n') for _ in range(rng.randrange(1, 7))) for _ in range(30))]
+        answer = probe.ask(schema=json.dumps({"type": "string", "pattern": pattern}), walks=10, seed=i, check=[json.dumps(t, ensure_ascii=False) for t in texts])
+        search = re.compile(pattern.replace("$", r"\Z"), re.ASCII).search
+        if "error" in answer:
+            if "no value" not in answer["error"] or any(search(t) for t in texts):
+                wrong.append(f"{pattern}: {answer['error']}")
+            continue
+        matched += sum(answer["accepts"])
+        wrong += [f"{pattern} on {t!r}: {accepts}" for t, accepts in zip(texts, answer["accepts"]) if accepts != bool(search(t))]
+        wrong += [f"{pattern} gave {walk!r}" for walk in answer["walks"] if not search(json.loads(walk))]
+    return wrong, matched
+
+
 def main():
     probe, seed = Probe(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     failures, walks, accepted, rejected = 0, 0, 0, 0
@@ -163,9 +197,12 @@ def main():
     refused = [(json.dumps(s), named) for s, named in REFUSED] + [(t if isinstance(t, str) else t.decode("latin-1"), named) for t, named in REFUSED_TEXTS]
     for text, named in refused:
         answer = probe.ask(schema=text)
-        if named not in answer.get("error", "") or answer["steps"] > 2 * MOST_STEPS:
+        if named not in answer.get("error", "") or answer["steps"] > MOST_STEPS + len(text) + 1000:
             failures += 1
             print(f"not refused as it should be ({named}): {text[:200]}\n    {str(answer)[:300]}")
+    wrong, matched = check_patterns(probe, seed, PATTERNS)
+    failures += len(wrong)
+    print(*wrong[:8], f"{PATTERNS} random patterns: {matched} texts matched", sep="\n")
     print(f"{len(CASES)} schemas: {walks} random texts, {accepted} valid and {rejected} forbidden instances; {len(refused)} refused; {failures} failures")
     return 1 if failures else 0
 
