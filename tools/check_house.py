@@ -30,11 +30,12 @@ ROOMS = {
     "src/container": [ERROR, "src/base"],
     "src/text": [DOOR, "src/base"],  # implements the door's Tokenizer
     "src/sampling": [DOOR, "src/base"],  # chooses by the door's SamplingOptions
+    "src/grammar": [ERROR, "src/base", "src/text"],
     "src/quant": [ERROR, "src/base", "kernels/dialect", "kernels/quant"],
     "src/backend": [ERROR, "src/base", "src/quant"],
     "src/backend/*": [ERROR, "src/base", "src/quant", "src/backend", "kernels/*"],
     "src/foundry": [ERROR, "src/base", "src/container", "src/quant", "src/backend"],
-    "src/engine": [DOOR, "src/base", "src/container", "src/text", "src/sampling", "src/quant", "src/backend", "src/foundry"],
+    "src/engine": [DOOR, "src/base", "src/container", "src/text", "src/sampling", "src/grammar", "src/quant", "src/backend", "src/foundry"],
     "src/server": [DOOR, "src/base"],
     "apps": [DOOR],
 }

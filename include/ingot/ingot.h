@@ -136,6 +136,7 @@ class Tokenizer {
   explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 
  private:
+  friend class Constraint;
   std::shared_ptr<const State> state_;
 };
 
@@ -326,6 +327,49 @@ Generation generate(Session& session, Sampler& sampler, const GenerateOptions& o
 
 /// log-softmax of one score: logits[id] − log Σ exp(logits). Errors: no such id.
 float log_softmax(std::span<const float> logits, int32_t id);
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Structured output
+
+/// What a text may look like, from a notation that people know. Copies share one grammar; const and safe to share between threads.
+class Grammar {
+ public:
+  /// From GBNF: rules `name ::= …`, of which `root` is the whole text. Errors: not GBNF (names the line), left recursion, too large.
+  static Grammar from_gbnf(std::string_view text);
+  /// From a JSON schema (text): every text of the grammar is a valid instance. Members stand in the schema's order. Errors: not a
+  /// schema, something in it that cannot be enforced (names its JSON pointer), nothing satisfies it, too large. Reads nothing else.
+  static Grammar from_json_schema(std::string_view schema);
+  /// Is `text` a whole text of the grammar?
+  bool matches(std::string_view text) const;
+  struct State;
+  explicit Grammar(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+ private:
+  friend class Constraint;
+  std::shared_ptr<const State> state_;
+};
+
+/// A grammar on its way through one answer: which tokens may come next. Not safe to share between threads.
+class Constraint {
+ public:
+  Constraint(const Grammar& grammar, const Tokenizer& tokenizer);
+  ~Constraint();
+  Constraint(Constraint&&) noexcept;
+  Constraint& operator=(Constraint&&) noexcept;
+  /// May token i come next: bit i % 64 of word i / 64. Tokens that end generation may where the text may end. Valid until the next
+  /// call. Errors: none may, for the vocabulary cannot spell what the grammar wants, or the text nests too deeply.
+  std::span<const uint64_t> allowed();
+  /// Goes on behind `id`. Errors: it is not allowed.
+  void accept(int32_t id);
+  /// May the text end here?
+  bool may_end() const;
+  /// Back to the beginning; what was learnt about the grammar stays, so that this is faster than a new one.
+  void reset();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Machine

@@ -1,11 +1,13 @@
 // From a path to something that runs: file, blueprint, plan and program of one model, kept together.
 #pragma once
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "backend/backend.h"
 #include "container/gguf.h"
 #include "foundry/blueprint.h"
+#include "grammar/vocabulary_trie.h"
 #include "ingot/ingot.h"
 #include "text/tokenizer.h"
 
@@ -13,6 +15,12 @@ namespace ingot {
 
 struct Tokenizer::State {
   std::unique_ptr<text::Tokenizer> tokenizer;
+  /// The texts of all tokens as a tree, built when a grammar first asks for it.
+  std::shared_ptr<const grammar::VocabularyTrie> trie() const;
+
+ private:
+  mutable std::once_flag trie_once_;
+  mutable std::shared_ptr<const grammar::VocabularyTrie> trie_;
 };
 
 struct Model::State {

@@ -1,0 +1,91 @@
+// Building expressions, and the few simplifications that keep equal things equal.
+#include "grammar/expressions.h"
+
+#include <algorithm>
+
+namespace ingot::grammar {
+
+Id Expressions::add(Expression expression, const std::vector<Id>& children) {
+  budget_.spend(1 + children.size());
+  std::string key(1, static_cast<char>(expression.kind));
+  auto append = [&key](uint32_t number) { key.append(reinterpret_cast<const char*>(&number), sizeof number); };
+  append(expression.min), append(expression.max);
+  for (Id child : children) append(child);
+  auto [at, is_new] = known_.try_emplace(std::move(key), static_cast<Id>(list_.size()));
+  if (!is_new) return at->second;
+  expression.first = static_cast<uint32_t>(children_.size());
+  expression.count = static_cast<uint32_t>(children.size());
+  children_.insert(children_.end(), children.begin(), children.end());
+  list_.push_back(expression);
+  return at->second;
+}
+
+Id Expressions::bytes(const ByteSet& set) {
+  if (set.none()) return nothing();
+  auto [at, is_new] = of_set_.try_emplace(set, static_cast<Id>(list_.size()));
+  if (!is_new) return at->second;
+  budget_.spend();
+  list_.push_back({Expression::bytes, static_cast<uint32_t>(sets_.size())});
+  sets_.push_back(set);
+  return at->second;
+}
+
+Id Expressions::text(std::string_view text) {
+  std::vector<Id> parts;
+  for (char c : text) parts.push_back(bytes(ByteSet().set(static_cast<uint8_t>(c))));
+  return sequence(parts);
+}
+
+Id Expressions::sequence(const std::vector<Id>& parts) {
+  std::vector<Id> flat;
+  for (Id part : parts) {
+    const Expression& e = list_[part];
+    if (e.kind == Expression::choice && e.count == 0) return part;
+    if (e.kind == Expression::sequence)
+      flat.insert(flat.end(), children_.begin() + e.first, children_.begin() + e.first + e.count);
+    else
+      flat.push_back(part);
+  }
+  return flat.size() == 1 ? flat[0] : add({Expression::sequence}, flat);
+}
+
+Id Expressions::choice(const std::vector<Id>& alternatives) {
+  std::vector<Id> flat;
+  ByteSet set;
+  auto take = [&](Id alternative) {
+    if (list_[alternative].kind == Expression::bytes)
+      set |= this->set(alternative);
+    else
+      flat.push_back(alternative);
+  };
+  for (Id alternative : alternatives) {
+    const Expression e = list_[alternative];
+    if (e.kind != Expression::choice) take(alternative);
+    for (uint32_t i = 0; e.kind == Expression::choice && i < e.count; i++) take(children_[e.first + i]);
+  }
+  if (set.any()) flat.push_back(bytes(set));
+  std::ranges::sort(flat);
+  flat.erase(std::ranges::unique(flat).begin(), flat.end());
+  return flat.size() == 1 ? flat[0] : add({Expression::choice}, flat);
+}
+
+Id Expressions::repeat(Id what, uint32_t min, uint32_t max) {
+  const Expression& e = list_[what];
+  if (max == 0 || (e.kind == Expression::sequence && e.count == 0)) return empty();
+  if (e.kind == Expression::choice && e.count == 0) return min == 0 ? empty() : what;
+  if (min == 1 && max == 1) return what;
+  return add({Expression::repeat, 0, 0, min, max}, {what});
+}
+
+Id Expressions::declare(std::string name) {
+  budget_.spend();
+  const Id rule = static_cast<Id>(list_.size());
+  list_.push_back({Expression::rule, static_cast<uint32_t>(children_.size()), 1});
+  children_.push_back(rule);  // itself: no text at all, until it is defined
+  names_[rule] = std::move(name);
+  return rule;
+}
+
+void Expressions::define(Id rule, Id body) { children_[list_[rule].first] = body; }
+
+}  // namespace ingot::grammar

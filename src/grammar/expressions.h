@@ -1,0 +1,66 @@
+// A grammar while it is written: expressions over bytes, each a number. Equal expressions are one and the same, so that what is
+// said twice is matched, and remembered, once. Knows nothing of the languages that grammars are written in.
+#pragma once
+#include <bitset>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "grammar/budget.h"
+
+namespace ingot::grammar {
+
+using Id = uint32_t;
+using ByteSet = std::bitset<256>;
+constexpr uint32_t unlimited = UINT32_MAX;  ///< as a maximum of repetitions
+
+/// What stands in one place of a grammar. `first` and `count` are a range of the list of children.
+struct Expression {
+  enum Kind : uint8_t {
+    bytes,     ///< one byte of set number `first`
+    sequence,  ///< the children, one after the other; none: the empty text
+    choice,    ///< one of the children; none: no text at all
+    repeat,    ///< the child `min` to `max` times
+    rule,      ///< whatever the child is; the only way to come back to oneself
+  };
+  Kind kind;
+  uint32_t first = 0, count = 0;
+  uint32_t min = 0, max = 0;
+};
+
+class Expressions {
+ public:
+  explicit Expressions(Budget& budget) : budget_(budget) {}
+  Id bytes(const ByteSet& set);
+  Id text(std::string_view text);
+  Id sequence(const std::vector<Id>& parts);
+  Id choice(const std::vector<Id>& alternatives);
+  Id repeat(Id what, uint32_t min, uint32_t max);
+  Id optional(Id what) { return repeat(what, 0, 1); }
+  Id empty() { return sequence({}); }    ///< the empty text
+  Id nothing() { return choice({}); }    ///< no text at all
+  /// A rule that can be used before it is defined. `name` is for messages.
+  Id declare(std::string name);
+  void define(Id rule, Id body);
+
+  const Expression& operator[](Id id) const { return list_[id]; }
+  Id child(Id id, uint32_t i = 0) const { return children_[list_[id].first + i]; }
+  const ByteSet& set(Id id) const { return sets_[list_[id].first]; }
+  const std::string& name(Id rule) const { return names_.at(rule); }
+  size_t size() const { return list_.size(); }
+  Budget& budget() const { return budget_; }
+
+ private:
+  Id add(Expression expression, const std::vector<Id>& children);
+  Budget& budget_;
+  std::vector<Expression> list_;
+  std::vector<Id> children_;
+  std::vector<ByteSet> sets_;
+  std::unordered_map<ByteSet, Id> of_set_;
+  std::unordered_map<std::string, Id> known_;  // by kind, bounds and children
+  std::unordered_map<Id, std::string> names_;  // of rules
+};
+
+}  // namespace ingot::grammar

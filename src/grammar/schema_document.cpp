@@ -1,0 +1,123 @@
+// Parsing, pointers and references.
+#include "grammar/schema_document.h"
+
+#include <array>
+#include <charconv>
+
+namespace ingot::grammar {
+namespace {
+
+/// The path from `place` down to `wanted`, if it is there.
+bool find_path(const Json& place, const Json& wanted, std::string& path) {
+  if (&place == &wanted) return true;
+  const size_t before = path.size();
+  for (auto it = place.begin(); place.is_structured() && it != place.end(); ++it) {
+    path += '/';
+    for (char c : place.is_object() ? it.key() : std::to_string(it - place.begin())) path += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    if (find_path(*it, wanted, path)) return true;
+    path.resize(before);
+  }
+  return false;
+}
+
+std::string decode_percent(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); i++) {
+    int value = 0;
+    if (text[i] == '%' && i + 2 < text.size() && std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
+      out += static_cast<char>(value);
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+std::string unescape(std::string_view token) {
+  std::string out;
+  for (size_t i = 0; i < token.size(); i++) {
+    if (token[i] == '~' && i + 1 < token.size() && (token[i + 1] == '0' || token[i + 1] == '1'))
+      out += token[++i] == '0' ? '~' : '/';
+    else
+      out += token[i];
+  }
+  return out;
+}
+
+const Json* step_down(const Json& place, const std::string& token) {
+  if (place.is_object()) {
+    auto found = place.find(token);
+    return found == place.end() ? nullptr : &*found;
+  }
+  size_t index = 0;
+  auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), index);
+  if (!place.is_array() || error != std::errc() || end != token.data() + token.size() || index >= place.size()) return nullptr;
+  return &place[index];
+}
+
+}  // namespace
+
+SchemaDocument::SchemaDocument(std::string_view text, Budget& budget) {
+  if (text.size() > max_bytes) throw Error("grammar", "the JSON schema is too large", std::to_string(text.size()) + " bytes", "at most " + std::to_string(max_bytes));
+  std::array<uint64_t, max_depth + 2> members{};  // so far, of the object that is open at each depth
+  try {
+    root_ = Json::parse(text, [&](int depth, Json::parse_event_t event, Json&) {
+      if (depth > max_depth) throw Error("grammar", "the JSON schema nests too deeply", "", "at most " + std::to_string(max_depth) + " levels");
+      const auto level = static_cast<size_t>(depth);
+      if (event == Json::parse_event_t::object_start) members[level + 1] = 0;
+      if (event == Json::parse_event_t::key) members[level]++;
+      budget.spend(1 + members[level] / 16);  // an object that keeps its order looks through its members for each new one
+      return true;
+    });
+  } catch (const Json::exception& e) {
+    throw Error("grammar", "the JSON schema is not JSON", e.what());
+  }
+  if (!root_.is_object() && !root_.is_boolean()) throw Error("grammar", "the JSON schema is no schema", root_.type_name(), "an object or a boolean");
+}
+
+const Json* SchemaDocument::anchor(const Json& place, const std::string& name) const {
+  if (place.is_object())
+    if (auto found = place.find("$anchor"); found != place.end() && *found == name) return &place;
+  for (const Json& part : place)
+    if (part.is_structured())
+      if (const Json* found = anchor(part, name)) return found;
+  return nullptr;
+}
+
+const Json& SchemaDocument::resolve(const Json& schema) const {
+  const Json& reference = schema["$ref"];
+  if (!reference.is_string()) fail(schema, "$ref", "a reference is no text", reference.dump());
+  std::string text = reference.get<std::string>();
+  if (root_.is_object() && root_.contains("$id") && root_["$id"].is_string()) {
+    const std::string id = root_["$id"].get<std::string>();
+    if (!id.empty() && text.starts_with(id)) text.erase(0, id.size());
+  }
+  if (!text.empty() && text[0] != '#') fail(schema, "$ref", "a reference leads out of the document", text, "a reference that starts with #", "put the schema into $defs");
+  const std::string path = decode_percent(std::string_view(text).substr(std::min<size_t>(1, text.size())));
+  if (!path.empty() && path[0] != '/') {
+    const Json* found = anchor(root_, path);
+    if (!found) fail(schema, "$ref", "a reference to an anchor that is not there", text);
+    return *found;
+  }
+  const Json* place = &root_;
+  for (size_t i = 0; i < path.size();) {
+    const size_t end = std::min(path.find('/', i + 1), path.size());
+    place = step_down(*place, unescape(std::string_view(path).substr(i + 1, end - i - 1)));
+    if (!place) fail(schema, "$ref", "a reference to what is not there", text);
+    i = end;
+  }
+  return *place;
+}
+
+std::string SchemaDocument::pointer_to(const Json& place) const {
+  std::string path = "#";
+  find_path(root_, place, path);
+  return path;
+}
+
+void SchemaDocument::fail(const Json& schema, const std::string& keyword, const std::string& what, const std::string& got, const std::string& expected, const std::string& advice) const {
+  throw Error("grammar", "at " + pointer_to(schema) + (keyword.empty() ? "" : "/" + keyword) + ": " + what, got, expected, advice);
+}
+
+}  // namespace ingot::grammar

@@ -1,0 +1,161 @@
+// Objects: members in the schema's order, then further ones whose names are none of these.
+#include <algorithm>
+
+#include "grammar/schema_grammar.h"
+
+namespace ingot::grammar {
+namespace {
+
+constexpr size_t most_members = 500;
+constexpr size_t most_name_patterns = 6;
+
+/// `keyword` of `schema` as an object of schemas, or an empty one.
+const Json& schemas_in(const SchemaDocument& document, const Json& schema, const char* keyword) {
+  static const Json none = Json::object();
+  auto found = schema.find(keyword);
+  if (found == schema.end()) return none;
+  if (!found->is_object()) document.fail(schema, keyword, "no object of schemas", found->type_name());
+  return *found;
+}
+
+}  // namespace
+
+Id SchemaGrammar::build_object(const Conjunction& schemas) {
+  std::vector<std::string> names;
+  std::set<std::string> known, required;
+  auto note = [&](const std::string& name) {
+    if (known.insert(name).second) names.push_back(name);
+  };
+  Conjunction name_rules;
+  bool has_name_rules = false, may_have_members = true;
+  for (const Part& part : schemas) {
+    const Json& schema = *part.schema;
+    for (const char* keyword : {"dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties"})
+      if (find(schema, keyword)) document_.fail(schema, keyword, "this cannot be enforced");
+    const Json& properties = schemas_in(document_, schema, "properties");
+    for (auto it = properties.begin(); it != properties.end(); ++it) note(it.key());
+    if (const Json* rule = find(schema, "propertyNames")) has_name_rules = true, may_have_members = may_have_members && add(name_rules, *rule);
+    const Json* wanted = find(schema, "required");
+    if (!wanted || wanted->is_boolean()) continue;  // draft 3 had a flag there
+    if (!wanted->is_array()) document_.fail(schema, "required", "no list of names", wanted->type_name());
+    for (const Json& name : *wanted) {
+      if (!name.is_string()) document_.fail(schema, "required", "no name", name.dump());
+      required.insert(name.get<std::string>());
+    }
+  }
+  for (const std::string& name : required) note(name);
+  if (names.size() > most_members) document_.fail(*schemas[0].schema, "properties", "too many members", std::to_string(names.size()), "at most " + std::to_string(most_members));
+  if (has_name_rules && (types(name_rules) & string) == 0) may_have_members = false;
+  Json single;
+  for (const Part& part : name_rules)
+    for (const char* keyword : {"enum", "const", "anyOf", "oneOf"})
+      if (find(*part.schema, keyword)) document_.fail(*part.schema, keyword, "this cannot be enforced on names", "", "", "list them in properties, or use a pattern");
+  const auto keys = has_name_rules ? string_language(name_rules, true) : std::nullopt;
+
+  std::vector<Member> members;
+  for (const std::string& name : names) {
+    const auto value = value_of(schemas, name);
+    const bool possible = value && may_have_members && (!keys || keys->accepts(name));
+    const Id made = possible ? pair(grammar_.text(Json(name).dump()), rule_for(*value)) : grammar_.nothing();
+    members.push_back({made, required.contains(name)});
+  }
+  const Id further = may_have_members ? further_pairs(schemas, names, keys) : grammar_.nothing();
+  return enclosed("{", build_members(schemas, members, further), "}");
+}
+
+/// What the value of member `name` must satisfy; nothing: there may be none.
+std::optional<Conjunction> SchemaGrammar::value_of(const Conjunction& schemas, const std::string& name) {
+  Conjunction value;
+  for (const Part& part : schemas) {
+    const Json& schema = *part.schema;
+    const Json& properties = schemas_in(document_, schema, "properties");
+    const Json& by_pattern = schemas_in(document_, schema, "patternProperties");
+    budget_.spend(1 + properties.size() / 16);
+    bool is_mentioned = false;
+    if (auto found = properties.find(name); found != properties.end()) {
+      is_mentioned = true;
+      if (!add(value, *found)) return std::nullopt;
+    }
+    for (auto it = by_pattern.begin(); it != by_pattern.end(); ++it) {
+      if (!pattern(schema, it.key(), true).accepts(name)) continue;
+      is_mentioned = true;
+      if (!add(value, *it)) return std::nullopt;
+    }
+    const Json* rest = find(schema, "additionalProperties");
+    if (!is_mentioned && rest && !add(value, *rest)) return std::nullopt;
+  }
+  return value;
+}
+
+/// One member that is none of `names`. Names are divided by the patterns that they match.
+Id SchemaGrammar::further_pairs(const Conjunction& schemas, const std::vector<std::string>& names, const std::optional<Automaton>& keys) {
+  struct NamePattern {
+    size_t part;
+    const Automaton* language;
+    const Json* value;
+  };
+  std::vector<NamePattern> patterns;
+  for (size_t i = 0; i < schemas.size(); i++) {
+    const Json& by_pattern = schemas_in(document_, *schemas[i].schema, "patternProperties");
+    for (auto it = by_pattern.begin(); it != by_pattern.end(); ++it) patterns.push_back({i, &pattern(*schemas[i].schema, it.key(), true), &*it});
+    if (patterns.size() > most_name_patterns) document_.fail(*schemas[i].schema, "patternProperties", "too many patterns", "", "at most " + std::to_string(most_name_patterns));
+  }
+  std::optional<Automaton> free = keys;
+  auto narrowed = [&](const std::optional<Automaton>& from, const Automaton& by) { return from ? from->intersection(by, budget_) : by; };
+  if (!names.empty()) free = narrowed(free, Automaton::of(names, budget_).complement(budget_));
+
+  std::vector<Id> pairs;
+  for (uint32_t matched = 0; matched < 1u << patterns.size(); matched++) {
+    Conjunction value;
+    bool possible = true;
+    auto take = [&](const Json& schema) { possible = possible && add(value, schema); };
+    for (size_t i = 0; i < schemas.size(); i++) {
+      bool is_mentioned = false;
+      for (size_t p = 0; p < patterns.size(); p++)
+        if (patterns[p].part == i && matched >> p & 1) is_mentioned = true, take(*patterns[p].value);
+      const Json* rest = find(*schemas[i].schema, "additionalProperties");
+      if (!is_mentioned && rest) take(*rest);
+    }
+    if (!possible) continue;
+    std::optional<Automaton> language = free;
+    for (size_t p = 0; p < patterns.size(); p++) language = narrowed(language, matched >> p & 1 ? *patterns[p].language : patterns[p].language->complement(budget_));
+    if (language && language->empty()) continue;
+    const Id key = language ? grammar_.sequence({grammar_.text("\""), language->expression(grammar_, json_character), grammar_.text("\"")}) : free_string(0, unlimited);
+    pairs.push_back(pair(key, rule_for(value)));
+  }
+  return grammar_.choice(pairs);
+}
+
+/// All members, counted as far as minProperties and maxProperties ask for it. Rules are by the next member and the count so far.
+Id SchemaGrammar::build_members(const Conjunction& schemas, const std::vector<Member>& members, Id further) {
+  uint32_t least = largest(schemas, "minProperties"), most = smallest(schemas, "maxProperties");
+  const auto n_required = static_cast<uint32_t>(std::ranges::count_if(members, &Member::required));
+  const bool has_further = grammar_[further].kind != Expression::choice || grammar_[further].count > 0;
+  if (least <= n_required) least = 0;
+  // A further name may be written twice and then counts once: no more than one of them can be relied on.
+  if (has_further && least > n_required + 1) {
+    for (const Part& part : schemas)
+      if (count(*part.schema, "minProperties").value_or(0) == least) document_.fail(*part.schema, "minProperties", "this cannot be enforced while names are free", std::to_string(least), "at most one more than what is required", "or additionalProperties: false");
+  }
+  if (!has_further && most >= members.size()) most = unlimited;
+  const uint32_t top = std::max({1u, least, most == unlimited ? 0u : most});
+  if (top > 100000) document_.fail(*schemas[0].schema, "", "too many members to count", std::to_string(top));
+
+  const size_t n = members.size();
+  std::vector<std::vector<Id>> rules(n + 1, std::vector<Id>(top + 1));
+  for (auto& row : rules)
+    for (Id& rule : row) rule = grammar_.declare("members");
+  for (size_t i = 0; i <= n; i++) {
+    for (uint32_t count = 0; count <= top; count++) {
+      const Id one = i < n ? members[i].pair : further;
+      std::vector<Id> alternatives;
+      if (count < most) alternatives.push_back(grammar_.sequence({count ? comma() : space(), one, rules[std::min(i + 1, n)][std::min(count + 1, top)]}));
+      if (i < n && !members[i].required) alternatives.push_back(rules[i + 1][count]);
+      if (i == n && count >= least) alternatives.push_back(grammar_.empty());
+      grammar_.define(rules[i][count], grammar_.choice(alternatives));
+    }
+  }
+  return rules[0][0];
+}
+
+}  // namespace ingot::grammar
