@@ -45,7 +45,7 @@ fi
 rm -rf -- "$downloads/unpacked"
 mkdir -- "$downloads/unpacked"
 tar -xzf "$source" -C "$downloads/unpacked" --strip-components=3 "$inside" || fail "$archive could not be unpacked" "is the disk full?"
-mv -- "$downloads/unpacked/models" "$folder"
+mv -T -- "$downloads/unpacked/models" "$folder"
 rm -rf -- "$downloads"
 say "vocabularies and chat templates are in place"
 printf '%s\n' "$folder"

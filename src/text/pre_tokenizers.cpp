@@ -55,7 +55,8 @@ const std::string deepseek_punctuation = R"(\s?[!-/:-~\x{FF01}-\x{FF0F}\x{FF1A}-
 // White space is left out of the ranges (U+1680, U+2000 …), as llama.cpp does; a maker's engine may keep it with its neighbours.
 const std::string deepseek_ideographs =
     R"([\x{800}-\x{167F}\x{1681}-\x{1FFF}\x{200B}-\x{2027}\x{202A}-\x{202E}\x{2030}-\x{205E}\x{2060}-\x{2FFF}\x{3001}-\x{9FA5}\x{AC00}-\x{D7FF}]+)";
-// The lookbehind changes nothing but the time: a run of white space is tried once, not from each of its characters.
+// The lookbehind changes nothing but the time: a run of white space is tried once, not from each of its characters (PCRE2 sees that by
+// itself only where it compiles to machine code).
 const std::string space_at_end = R"((?<!\s)\s+\z)";
 
 // DeepSeek V3: numbers in threes, Chinese and Japanese, then the rest.
