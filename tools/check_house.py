@@ -29,11 +29,12 @@ ROOMS = {
     "src/base": [ERROR],
     "src/container": [ERROR, "src/base"],
     "src/text": [DOOR, "src/base"],  # implements the door's Tokenizer
+    "src/jinja": [ERROR, "src/base"],
     "src/quant": [ERROR, "src/base", "kernels/dialect", "kernels/quant"],
     "src/backend": [ERROR, "src/base", "src/quant"],
     "src/backend/*": [ERROR, "src/base", "src/quant", "src/backend", "kernels/*"],
     "src/foundry": [ERROR, "src/base", "src/container", "src/quant", "src/backend"],
-    "src/engine": [DOOR, "src/base", "src/container", "src/text", "src/quant", "src/backend", "src/foundry"],
+    "src/engine": [DOOR, "src/base", "src/container", "src/text", "src/jinja", "src/quant", "src/backend", "src/foundry"],
     "src/server": [DOOR, "src/base"],
     "apps": [DOOR],
 }
