@@ -10,7 +10,7 @@ namespace ingot::jinja {
 
 struct Limits {
   uint64_t steps = 2'000'000;
-  size_t memory_bytes = size_t{24} << 20;  ///< strings and containers alive at a time
+  size_t memory_bytes = size_t{16} << 20;  ///< strings and containers alive at a time
   size_t text_bytes = size_t{1} << 20;     ///< the result, and any single string
   int depth = 1000;                        ///< evaluations inside each other
   /// Limits for a conversation of that size: long inputs may take more of everything but depth.

@@ -25,7 +25,7 @@ int64_t read_number(Renderer& r, std::string_view text, size_t& at) {
   int64_t n = -1;
   const auto read = std::from_chars(text.data() + at, text.data() + text.size(), n);
   if (at >= text.size() || text[at] < '0' || text[at] > '9') return -1;
-  if (read.ec != std::errc()) r.fail("a number in a format is too large", std::string(text.substr(0, 40)));
+  if (read.ec != std::errc()) r.fail("a number in a format is too large", std::string(text));
   at = static_cast<size_t>(read.ptr - text.data());
   return n;
 }
@@ -110,7 +110,7 @@ Text percent_format(Renderer& r, const Text& pattern, const Value& values) {
   const auto take = [&]() -> Value {
     if (is_tuple && next < values.as<ListRef>()->items.size()) return values.as<ListRef>()->items[next++];
     if (!is_tuple && next++ == 0) return values;
-    r.fail("there are too few values for a format", pattern.bytes().substr(0, 40));
+    r.fail("there are too few values for a format", pattern.bytes());
   };
   const std::string_view bytes = pattern.bytes();
   Text out;
@@ -143,7 +143,7 @@ Text percent_format(Renderer& r, const Text& pattern, const Value& values) {
     }
     spec.width = std::max<int64_t>(0, read_number(r, bytes, at));
     if (at < bytes.size() && bytes[at] == '.') at++, spec.precision = std::max<int64_t>(0, read_number(r, bytes, at));
-    if (at >= bytes.size()) r.fail("a format ends too early", std::string(bytes.substr(0, 40)));
+    if (at >= bytes.size()) r.fail("a format ends too early", std::string(bytes));
     spec.type = bytes[at++];
     if (spec.type == '%') {
       out.append("%");
@@ -168,11 +168,11 @@ Text percent_format(Renderer& r, const Text& pattern, const Value& values) {
     else if (spec.type == 'c' && value.is_text() && n_characters(value.bytes()) == 1)
       text = value.text();
     else
-      r.fail("a format has a conversion that is not supported", std::string(1, spec.type), "one of s r d i u x X o f F e E g G");
+      r.fail("a format has a conversion that is not supported", std::string(bytes.substr(at - 1)), "one of s r d i u x X o f F e E g G");
     pad(r, out, text, spec, '>');
   }
   const bool all_used = named || (is_tuple ? next == values.as<ListRef>()->items.size() : next > 0 || values.is<DictRef>());
-  if (!all_used) r.fail("there are too many values for a format", pattern.bytes().substr(0, 40));
+  if (!all_used) r.fail("there are too many values for a format", pattern.bytes());
   return out;
 }
 
@@ -206,7 +206,7 @@ Specification read_specification(Renderer& r, std::string_view text) {
 }
 
 void write_field(Renderer& r, Text& out, const Value& value, std::string_view conversion, std::string_view format) {
-  if (format.find('{') != std::string_view::npos) r.fail("a format inside of a format is not supported", std::string(format.substr(0, 40)));
+  if (format.find('{') != std::string_view::npos) r.fail("a format inside of a format is not supported", std::string(format));
   Specification spec = read_specification(r, format);
   Text text;
   if (conversion == "r")
@@ -249,10 +249,9 @@ Text brace_format(Renderer& r, const Text& pattern, const Arguments& arguments) 
       continue;
     }
     size_t end = bytes.find('}', brace);
-    if (bytes[brace] == '}' || end == std::string_view::npos) r.fail("a format has a single brace", std::string(bytes.substr(brace, 40)));
+    if (bytes[brace] == '}' || end == std::string_view::npos) r.fail("a format has a single brace", std::string(bytes.substr(brace)));
     const size_t inner = bytes.find('{', brace + 1);
-    if (inner < end)
-      r.fail("a format inside of a format is not supported", std::string(bytes.substr(brace, std::min<size_t>(40, end - brace))));
+    if (inner < end) r.fail("a format inside of a format is not supported", std::string(bytes.substr(brace, end - brace)));
     std::string_view field = bytes.substr(brace + 1, end - brace - 1), format, conversion;
     if (const size_t colon = field.find(':'); colon != std::string_view::npos)
       format = field.substr(colon + 1), field = field.substr(0, colon);
@@ -270,7 +269,7 @@ Text brace_format(Renderer& r, const Text& pattern, const Arguments& arguments) 
         if (name == field) value = &given;
     }
     if (!value)
-      r.fail("a format speaks of a value that is not there", fmt::format("{{{}}}", field.substr(0, 40)), "",
+      r.fail("a format speaks of a value that is not there", fmt::format("{{{}}}", field), "",
              "attributes and items of values are not supported here");
     write_field(r, out, *value, conversion, format);
     at = end + 1;

@@ -30,14 +30,16 @@ Value range(Renderer& r, const Arguments& a) {
 void fill(Renderer& r, Dict& made, const Arguments& a, const char* callee) {
   const Arguments positional{a.positional, {}};
   const Bound b(r, callee, positional, {"mapping"});
-  if (b[0] && b[0]->is<DictRef>())
+  if (b[0] && b[0]->is<DictRef>()) {
     for (const auto& [key, value] : b[0]->as<DictRef>()->entries) made.set(key, value);
-  else if (b[0])
-    for (const Value& pair : r.elements(*b[0])->items) {
+  } else if (b[0]) {
+    const ListRef pairs = r.elements(*b[0]);
+    for (const Value& pair : pairs->items) {
       const ListRef both = r.elements(pair);
       if (both->items.size() != 2) r.fail("a dict is made of what are no pairs");
       made.set(both->items[0], both->items[1]);
     }
+  }
   for (const auto& [name, value] : a.named) made.set(r.text(name), value);
 }
 

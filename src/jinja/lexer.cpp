@@ -225,7 +225,7 @@ int hex_value(char c) { return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c |
 }  // namespace
 
 void fail_at(int line, const std::string& what, const std::string& got, const std::string& expected, const std::string& advice) {
-  throw Error("jinja", fmt::format("line {}: {}", line, what), got, expected, advice);
+  throw Error("jinja", fmt::format("line {}: {}", line, beginning(what, 200)), beginning(got), expected, advice);
 }
 
 std::string normalized_source(std::string_view source) {
@@ -251,8 +251,7 @@ std::string unescaped(const Token& token) {
     char32_t c = 0;
     for (size_t i = 0; i < n; i++, at++) {
       const int digit = at < text.size() ? hex_value(text[at]) : -1;
-      if (digit < 0)
-        fail_at(token.line, "a string escape lacks digits", std::string(text.substr(0, 40)), fmt::format("{} hexadecimal digits", n));
+      if (digit < 0) fail_at(token.line, "a string escape lacks digits", std::string(text), fmt::format("{} hexadecimal digits", n));
       c = c << 4 | static_cast<char32_t>(digit);
     }
     if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))

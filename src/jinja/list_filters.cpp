@@ -9,11 +9,15 @@
 namespace ingot::jinja {
 namespace {
 
-std::vector<Value> items_of(Renderer& r, const Value& value) {
-  const ListRef list = r.elements(value);
-  r.budget.step(list->items.size() / 4);
-  return list->items;
-}
+/// Pairs of a key and a value, paid for.
+class Keyed {
+ public:
+  Keyed(Renderer& r, size_t n) : held_(&r.budget, n * sizeof(pairs[0])) { pairs.reserve(n); }
+  std::vector<std::pair<Value, Value>> pairs;
+
+ private:
+  Held held_;
+};
 
 /// Small letters for comparing, unless case counts.
 Value without_case(Renderer& r, const Value& value) { return value.is_text() ? r.text(lower(r, value.text())) : value; }
@@ -25,7 +29,7 @@ Value key_of(Renderer& r, const Value& item, const Value* attribute, bool case_s
 }
 
 /// Sorts by keys that were made beforehand; equal ones stay in order.
-std::vector<Value> sorted(Renderer& r, std::vector<std::pair<Value, Value>> keyed, bool reverse) {
+std::vector<Value> sorted(Renderer& r, std::vector<std::pair<Value, Value>>& keyed, bool reverse) {
   std::ranges::stable_sort(keyed, [&](const auto& a, const auto& b) {
     return reverse ? compare(b.first, a.first, r.budget) < 0 : compare(a.first, b.first, r.budget) < 0;
   });
@@ -38,10 +42,11 @@ std::vector<Value> sorted(Renderer& r, std::vector<std::pair<Value, Value>> keye
 Value sort(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "sort", a, {"reverse", "case_sensitive", "attribute"});
   const bool case_sensitive = b.truth(1, false);
-  std::vector<std::pair<Value, Value>> keyed;
-  for (const Value& item : items_of(r, input)) {
+  const ListRef list = r.elements(input);
+  Keyed keyed(r, list->items.size());
+  for (const Value& item : list->items) {
     if (!b.has(2) || !b[2]->is_text() || b.text(2).bytes().find(',') == std::string::npos) {
-      keyed.emplace_back(key_of(r, item, b[2], case_sensitive), item);
+      keyed.pairs.emplace_back(key_of(r, item, b[2], case_sensitive), item);
       continue;
     }
     std::vector<Value> keys;  // "a,b": by a, then by b
@@ -50,9 +55,9 @@ Value sort(Renderer& r, const Value& input, const Arguments& a) {
       const Value name = r.text(attribute);
       keys.push_back(key_of(r, item, &name, case_sensitive));
     }
-    keyed.emplace_back(r.list(std::move(keys)), item);
+    keyed.pairs.emplace_back(r.list(std::move(keys)), item);
   }
-  return r.list(sorted(r, std::move(keyed), b.truth(0, false)));
+  return r.list(sorted(r, keyed.pairs, b.truth(0, false)));
 }
 
 Value dictsort(Renderer& r, const Value& input, const Arguments& a) {
@@ -61,17 +66,18 @@ Value dictsort(Renderer& r, const Value& input, const Arguments& a) {
   if (by != "key" && by != "value") r.fail("dictsort sorts by key or by value", by);
   if (input.is<Undefined>()) fail_undefined(r.budget, input.as<Undefined>());
   if (!input.is<DictRef>()) r.fail("dictsort is of dicts", described(input));
-  std::vector<std::pair<Value, Value>> keyed;
+  Keyed keyed(r, input.as<DictRef>()->entries.size());
   for (const auto& [key, value] : input.as<DictRef>()->entries)
-    keyed.emplace_back(key_of(r, by == "key" ? key : value, nullptr, b.truth(0, false)), r.list({key, value}, ListKind::tuple));
-  return r.list(sorted(r, std::move(keyed), b.truth(2, false)));
+    keyed.pairs.emplace_back(key_of(r, by == "key" ? key : value, nullptr, b.truth(0, false)), r.list({key, value}, ListKind::tuple));
+  return r.list(sorted(r, keyed.pairs, b.truth(2, false)));
 }
 
 Value unique(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "unique", a, {"case_sensitive", "attribute"});
   const DictRef seen = r.dict();
   std::vector<Value> chosen;
-  for (const Value& item : items_of(r, input)) {
+  const ListRef list = r.elements(input);
+  for (const Value& item : list->items) {
     const Value key = key_of(r, item, b[1], b.truth(0, false));
     if (seen->find(key)) continue;
     seen->set(key, Value(true));
@@ -84,8 +90,8 @@ template <bool largest> Value extreme(Renderer& r, const Value& input, const Arg
   const Bound b(r, largest ? "max" : "min", a, {"case_sensitive", "attribute"});
   const Value* best = nullptr;
   Value best_key;
-  const std::vector<Value> items = items_of(r, input);
-  for (const Value& item : items) {
+  const ListRef list = r.elements(input);
+  for (const Value& item : list->items) {
     const Value key = key_of(r, item, b[1], b.truth(0, false));
     const int order = best ? compare(key, best_key, r.budget) : 0;
     if (best && (largest ? order <= 0 : order >= 0)) continue;
@@ -98,7 +104,8 @@ template <bool largest> Value extreme(Renderer& r, const Value& input, const Arg
 Value sum(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "sum", a, {"attribute", "start"});
   Value total = b[1] ? *b[1] : Value(int64_t{0});
-  for (const Value& item : items_of(r, input)) {
+  const ListRef list = r.elements(input);
+  for (const Value& item : list->items) {
     const Value term = b.has(0) ? r.path(item, *b[0]) : item;
     if (term.is_text() || total.is_text()) r.fail("sum is of numbers", described(term), "", "join texts with |join");
     total = arithmetic(r, BinaryOp::add, total, term);
@@ -107,7 +114,8 @@ Value sum(Renderer& r, const Value& input, const Arguments& a) {
 }
 
 Value map(Renderer& r, const Value& input, const Arguments& a) {
-  const std::vector<Value> items = truth(input) ? items_of(r, input) : std::vector<Value>();
+  const ListRef list = r.elements(truth(input) ? input : Value(Undefined{}));
+  const auto& items = list->items;
   std::vector<Value> mapped;
   if (a.positional.empty()) {
     const Bound b(r, "map", a, {"attribute", "default"}, 1);
@@ -132,7 +140,8 @@ template <bool keep, bool by_attribute> Value choose(Renderer& r, const Value& i
   Arguments rest;
   if (has_test) rest = {{a.positional.begin() + n_own + 1, a.positional.end()}, a.named};
   std::vector<Value> chosen;
-  for (const Value& item : truth(input) ? items_of(r, input) : std::vector<Value>()) {
+  const ListRef list = r.elements(truth(input) ? input : Value(Undefined{}));
+  for (const Value& item : list->items) {
     const Value judged = by_attribute ? r.path(item, a.positional[0]) : item;
     r.budget.step();
     if ((has_test ? apply_test(r, a.positional[n_own].bytes(), judged, rest) : truth(judged)) == keep) chosen.push_back(item);
@@ -147,10 +156,11 @@ Value groupby(Renderer& r, const Value& input, const Arguments& a) {
     Value found = r.path(item, *b[0]);
     return found.is<Undefined>() && b.has(1) ? *b[1] : found;
   };
-  std::vector<std::pair<Value, Value>> keyed;
-  for (const Value& item : items_of(r, input)) {
+  const ListRef list = r.elements(input);
+  Keyed keyed(r, list->items.size());
+  for (const Value& item : list->items) {
     const Value key = original(item);
-    keyed.emplace_back(case_sensitive ? key : without_case(r, key), item);
+    keyed.pairs.emplace_back(case_sensitive ? key : without_case(r, key), item);
   }
   std::vector<Value> groups, members;
   Value present;
@@ -158,7 +168,7 @@ Value groupby(Renderer& r, const Value& input, const Arguments& a) {
     if (!members.empty()) groups.push_back(r.list({original(members[0]), r.list(members)}, ListKind::tuple));
     members.clear();
   };
-  for (const Value& item : sorted(r, keyed, false)) {
+  for (const Value& item : sorted(r, keyed.pairs, false)) {
     const Value key = case_sensitive ? original(item) : without_case(r, original(item));
     if (!members.empty() && !equal(key, present, r.budget)) finish();
     present = key;
@@ -174,7 +184,8 @@ Value batch(Renderer& r, const Value& input, const Arguments& a) {
   if (size < 1) r.fail("a batch holds nothing", fmt::format("{}", size), "1 or more");
   std::vector<Value> batches, members;
   const auto finish = [&] { batches.push_back(r.list(std::exchange(members, {}))); };
-  for (const Value& item : items_of(r, input)) {
+  const ListRef list = r.elements(input);
+  for (const Value& item : list->items) {
     if (static_cast<int64_t>(members.size()) == size) finish();
     members.push_back(item);
   }
@@ -193,7 +204,8 @@ Value slices(Renderer& r, const Value& input, const Arguments& a) {
   const int64_t n = b.integer(0, 1);
   if (n < 1) r.fail("there are no slices", fmt::format("{}", n), "1 or more");
   r.budget.step(static_cast<uint64_t>(n));
-  const std::vector<Value> items = items_of(r, input);
+  const ListRef list = r.elements(input);
+  const auto& items = list->items;
   const auto each = static_cast<int64_t>(items.size()) / n, longer = static_cast<int64_t>(items.size()) % n;
   std::vector<Value> all;
   auto at = items.begin();
@@ -216,7 +228,8 @@ template <bool last> Value end(Renderer& r, const Value& input, const Arguments&
 
 Value reverse(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "reverse", a, {});
-  std::vector<Value> items = items_of(r, input);
+  const ListRef list = r.elements(input);
+  std::vector<Value> items = list->items;
   std::ranges::reverse(items);
   if (!input.is_text()) return r.list(std::move(items), ListKind::generator);
   Text all;
@@ -226,7 +239,8 @@ Value reverse(Renderer& r, const Value& input, const Arguments& a) {
 
 Value to_list(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "list", a, {});
-  return r.list(items_of(r, input));
+  const ListRef list = r.elements(input);
+  return r.list(list->items);
 }
 
 Value items(Renderer& r, const Value& input, const Arguments& a) {

@@ -129,7 +129,7 @@ bool contains(Renderer& r, const Value& container, const Value& element) {
   if (container.is_text()) {
     if (!element.is_text()) r.fail("only a string can be in a string", described(element));
     r.budget.copy(4 * container.bytes().size());
-    return container.bytes().find(element.bytes()) != std::string::npos;
+    return find_text(container.bytes(), element.bytes()) != std::string_view::npos;
   }
   const ListRef items = r.elements(container);
   return std::ranges::any_of(items->items, [&](const Value& item) { return equal(item, element, r.budget); });

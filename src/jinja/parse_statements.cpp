@@ -32,11 +32,10 @@ void Parser::fail(const std::string& what, const std::string& got, const std::st
 
 void Parser::unexpected(const std::string& expected) const {
   const Token& token = now();
-  const std::string got = token.kind == TokenKind::end         ? "the end of the template"
-                          : token.kind == TokenKind::block_end ? "%}"
-                          : token.kind == TokenKind::variable_end
-                              ? "}}"
-                              : std::string(Text(token.text).slice(0, std::min<size_t>(token.text.size(), 40)).bytes());
+  const std::string got = token.kind == TokenKind::end            ? "the end of the template"
+                          : token.kind == TokenKind::block_end    ? "%}"
+                          : token.kind == TokenKind::variable_end ? "}}"
+                                                                  : std::string(token.text);
   fail("a tag does not read as it should", got, expected);
 }
 

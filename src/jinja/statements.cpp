@@ -138,13 +138,13 @@ Value Macro::call(Renderer& r, const Arguments& arguments) {
     }
   }
   const Renderer::Inner inner(r, outer_);
+  // A default may speak of other parameters; one that was not given is undefined by then, even to its own default.
   for (size_t i = 0; i < n; i++) {
-    const auto& [name, otherwise] = node_.parameters[i];
-    if (!places[i])
-      places[i] =
-          otherwise ? r.evaluate(otherwise) : Value(Undefined{std::make_shared<const String>(&r.budget, Text(node_.parameter_names[i]))});
-    r.assign(name, *places[i]);
+    const Value missing = Undefined{std::make_shared<const String>(&r.budget, Text(node_.parameter_names[i]))};
+    r.assign(node_.parameters[i].first, places[i].value_or(missing));
   }
+  for (size_t i = 0; i < n; i++)
+    if (const auto& [name, otherwise] = node_.parameters[i]; !places[i] && otherwise) r.assign(name, r.evaluate(otherwise));
   if (node_.takes_varargs) r.assign(r.program.find("varargs"), r.list(std::move(further), ListKind::tuple));
   if (node_.takes_kwargs) r.assign(r.program.find("kwargs"), named);
   if (node_.takes_caller && r.program.find("caller") >= 0) r.assign(r.program.find("caller"), caller);

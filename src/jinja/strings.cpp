@@ -7,6 +7,11 @@
 
 namespace ingot::jinja {
 
+void pay_backward_search(Renderer& r, std::string_view text, std::string_view wanted) {
+  constexpr size_t short_bytes = 64;
+  if (wanted.size() > short_bytes) r.budget.copy(text.size() * wanted.size());
+}
+
 Text upper(Renderer& r, const Text& text) { return mapped(r, text, to_upper); }
 Text lower(Renderer& r, const Text& text) { return mapped(r, text, to_lower); }
 
@@ -30,7 +35,7 @@ Text replaced(Renderer& r, const Text& text, const Text& from, const Text& to, i
   size_t at = 0;
   r.budget.copy(4 * bytes.size());
   for (; most != 0; most--) {
-    size_t found = from.empty() ? at : bytes.find(from.bytes(), at);
+    size_t found = from.empty() ? at : find_text(bytes, from.bytes(), at);
     if (found == std::string_view::npos) break;
     r.budget.step();
     r.budget.check_text(out.size() + to.size());
@@ -65,9 +70,10 @@ std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, in
     if (separator->empty()) r.fail("a text is split at an empty separator");
     const auto n = static_cast<int64_t>(separator->size());
     if (!from_right) {
-      for (size_t at = 0; most != 0 && (at = bytes.find(separator->bytes(), at)) != std::string_view::npos; most--)
+      for (size_t at = 0; most != 0 && (at = find_text(bytes, separator->bytes(), at)) != std::string_view::npos; most--)
         cuts.push_back({at, at + separator->size()}), at += separator->size();
     } else {
+      pay_backward_search(r, bytes, separator->bytes());
       for (auto end = static_cast<int64_t>(bytes.size()); most != 0 && end >= n; most--) {
         const size_t at = bytes.rfind(separator->bytes(), static_cast<size_t>(end - n));
         if (at == std::string_view::npos) break;
@@ -87,6 +93,7 @@ std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, in
       else
         words.back().end = at;
     }
+    const Held held(&r.budget, words.size() * (sizeof(Span) + sizeof(Text)));
     std::vector<Text> parts;
     const size_t n = words.size(), cut = most < 0 || static_cast<size_t>(most) >= n ? n : static_cast<size_t>(most);
     r.budget.step(n);
@@ -100,6 +107,7 @@ std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, in
     return parts;
   }
   r.budget.step(cuts.size());
+  const Held held(&r.budget, cuts.size() * (sizeof(Span) + sizeof(Text)));
   std::vector<Text> parts;
   size_t from = 0;
   for (const Span& cut : cuts) {

@@ -20,6 +20,8 @@ template <typename Change> Text mapped(Renderer& r, const Text& text, Change&& c
   return out;
 }
 
+/// Pays for a search from the end, which the library does byte by byte; short texts are found in what a copy costs anyway.
+void pay_backward_search(Renderer& r, std::string_view text, std::string_view wanted);
 Text upper(Renderer& r, const Text& text);
 Text lower(Renderer& r, const Text& text);
 /// The first character large, the others small.

@@ -90,7 +90,8 @@ Value join(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "join", a, {"d", "attribute"});
   const Text separator = b[0] ? to_text(*b[0], r.budget) : Text();
   std::vector<Text> parts;
-  for (const Value& item : r.elements(input)->items) {
+  const ListRef items = r.elements(input);
+  for (const Value& item : items->items) {
     r.budget.step();
     parts.push_back(to_text(b.has(1) ? r.path(item, *b[1]) : item, r.budget));
   }

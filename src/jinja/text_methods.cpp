@@ -34,7 +34,8 @@ template <bool from_right> Value partition(Renderer& r, const Value& self, const
   const Text &text = self.text(), &separator = b.text(0);
   if (separator.empty()) r.fail("a text is split at an empty separator");
   r.budget.copy(4 * text.size());
-  const size_t at = from_right ? text.bytes().rfind(separator.bytes()) : text.bytes().find(separator.bytes());
+  if (from_right) pay_backward_search(r, text.bytes(), separator.bytes());
+  const size_t at = from_right ? text.bytes().rfind(separator.bytes()) : find_text(text.bytes(), separator.bytes());
   if (at == std::string::npos)
     return texts(r, from_right ? std::vector{Text(), Text(), text} : std::vector{text, Text(), Text()}, ListKind::tuple);
   return texts(r, {text.slice(0, at), text.slice(at, at + separator.size()), text.slice(at + separator.size(), text.size())},
@@ -77,7 +78,8 @@ template <bool from_right, bool must> Value find(Renderer& r, const Value& self,
   const Bound b(r, must ? "index" : "find", a, {"sub", "start", "end"}, 1);
   const Part part = part_of(r, self.text(), b);
   const std::string_view text = part.of(self.bytes()), wanted = b.text(0).bytes();
-  const size_t at = !part.valid ? std::string_view::npos : from_right ? text.rfind(wanted) : text.find(wanted);
+  if (from_right) pay_backward_search(r, text, wanted);
+  const size_t at = !part.valid ? std::string_view::npos : from_right ? text.rfind(wanted) : find_text(text, wanted);
   if (at != std::string_view::npos) return static_cast<int64_t>(character_at_byte(self.bytes(), part.begin + at));
   if (must) r.fail("a part of a text is not there", described(*b[0]));
   return int64_t{-1};
@@ -90,7 +92,7 @@ Value count_in_text(Renderer& r, const Value& self, const Arguments& a) {
   if (!part.valid) return int64_t{0};
   if (wanted.empty()) return static_cast<int64_t>(n_characters(text)) + 1;
   int64_t n = 0;
-  for (size_t at = 0; (at = text.find(wanted, at)) != std::string_view::npos; at += wanted.size()) n++;
+  for (size_t at = 0; (at = find_text(text, wanted, at)) != std::string_view::npos; at += wanted.size()) n++;
   return n;
 }
 
@@ -102,7 +104,8 @@ Value replace_method(Renderer& r, const Value& self, const Arguments& a) {
 Value join_method(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "join", a, {"iterable"}, 1);
   std::vector<Text> parts;
-  for (const Value& item : r.elements(*b[0])->items) {
+  const ListRef items = r.elements(*b[0]);
+  for (const Value& item : items->items) {
     if (!item.is_text()) r.fail("what is joined is no string", described(item), "", "the filter |join takes other values too");
     parts.push_back(item.text());
   }

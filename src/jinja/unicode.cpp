@@ -3,6 +3,7 @@
 #include "jinja/unicode.h"
 
 #include <locale.h>
+#include <cstring>
 #include <cwchar>
 #include <cwctype>
 
@@ -62,6 +63,11 @@ size_t n_characters(std::string_view text) {
   return n;
 }
 
+std::string beginning(std::string_view text, size_t most) {
+  const size_t end = byte_of_character(text, most);
+  return std::string(text.substr(0, end)) + (end < text.size() ? "…" : "");
+}
+
 size_t byte_of_character(std::string_view text, size_t index) {
   size_t at = 0;
   for (; at < text.size(); at++)
@@ -98,6 +104,12 @@ std::string to_upper(char32_t c) {
   return utf8(static_cast<char32_t>(towupper_l(static_cast<wint_t>(c), unicode_locale())));
 }
 std::string to_lower(char32_t c) { return utf8(static_cast<char32_t>(towlower_l(static_cast<wint_t>(c), unicode_locale()))); }
+
+size_t find_text(std::string_view text, std::string_view wanted, size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  const void* at = memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
+  return at ? static_cast<size_t>(static_cast<const char*>(at) - text.data()) : std::string_view::npos;
+}
 
 Ends strip(std::string_view text, const std::string_view* chars, bool left, bool right) {
   const auto goes = [&](size_t begin, size_t end) {

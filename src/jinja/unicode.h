@@ -13,6 +13,8 @@ bool is_utf8(std::string_view bytes);
 char32_t next_character(std::string_view text, size_t& at);
 std::string utf8(char32_t character);
 size_t n_characters(std::string_view text);
+/// The first characters of `text`: what an error shows of it.
+std::string beginning(std::string_view text, size_t most = 60);
 /// Byte at which character `index` begins; the size of the text when there are fewer.
 size_t byte_of_character(std::string_view text, size_t index);
 /// How many characters begin before byte `at`.
@@ -27,6 +29,9 @@ bool is_lower(char32_t c);
 bool is_printable(char32_t c);
 std::string to_upper(char32_t c);
 std::string to_lower(char32_t c);
+
+/// As std::string_view::find, but in linear time whatever the two hold.
+size_t find_text(std::string_view text, std::string_view wanted, size_t from = 0);
 
 /// Byte positions of `text` without the white space at its ends; `chars`, when not null: without these characters instead.
 struct Ends {

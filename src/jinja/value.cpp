@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "jinja/unicode.h"
+
 namespace ingot::jinja {
 namespace {
 
@@ -111,7 +113,7 @@ Value make_text(Budget& budget, Text text) {
 Value make_list(Budget& budget, std::vector<Value> items, ListKind kind) { return std::make_shared<List>(&budget, std::move(items), kind); }
 
 void fail(const Budget& budget, const std::string& what, const std::string& got, const std::string& expected, const std::string& advice) {
-  throw Error("jinja", fmt::format("line {}: {}", budget.line, what), got, expected, advice);
+  throw Error("jinja", fmt::format("line {}: {}", budget.line, beginning(what, 200)), beginning(got), expected, advice);
 }
 
 void fail_undefined(const Budget& budget, const Undefined& value) {
@@ -126,9 +128,7 @@ std::string type_name(const Value& value) {
 
 std::string described(const Value& value) {
   if (!value.is_text()) return "a value of type " + type_name(value);
-  constexpr size_t shown = 40;
-  return fmt::format("the string '{}'{}", Text(value.bytes()).slice(0, std::min(shown, value.bytes().size())).bytes(),
-                     value.bytes().size() > shown ? "…" : "");
+  return fmt::format("the string '{}'", beginning(value.bytes(), 40));
 }
 
 int depth_of(const Value& value) {

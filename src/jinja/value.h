@@ -36,7 +36,7 @@ class Held {
 };
 
 struct String : Held {
-  String(Budget* budget, Text t) : Held(budget, sizeof(String) + t.size() + t.input().size() * sizeof(Span)), text(std::move(t)) {}
+  String(Budget* budget, Text t) : Held(budget, sizeof(String) + 32 + t.size() + t.input().size() * sizeof(Span)), text(std::move(t)) {}
   const Text text;
 };
 
