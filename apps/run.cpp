@@ -1,9 +1,10 @@
-// ingot run: continues a text, streamed as it is made, or as one JSON object at the end.
+// ingot run: answers a prompt or continues a text, streamed as it is made, or as one JSON object at the end.
 #include <fmt/format.h>
 
 #include <chrono>
 #include <memory>
 
+#include "chat_prompt.h"
 #include "commands.h"
 #include "flags.h"
 #include "interrupt.h"
@@ -17,7 +18,7 @@ namespace {
 constexpr int max_logprobs = 100;
 
 struct Run {
-  std::string model;
+  std::string model, system;
   Prompt prompt;
   LoadOptions load;
   SamplingOptions sampling;
@@ -117,16 +118,25 @@ void answer_as_json(const Answer& made) {
                {"timings", {{"load_s", made.load_s}, {"prompt_tokens_per_s", made.prompt_rate()}, {"decode_tokens_per_s", made.decode_rate()}}}});
 }
 
+/// The prompt as the model's chat template writes it; as it stands with --raw and where the model has no template.
+std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const std::string& prompt) {
+  if (run.raw || model.info().chat_template.empty()) return model.tokenizer().encode(prompt, true, false);
+  try {
+    return model.tokenizer().encode(render_chat(model.chat_template(), one_turn(run.system, prompt)));
+  } catch (const Error&) {
+    note("The model's chat template cannot be used; --raw continues the text without it.");
+    throw;
+  }
+}
+
 int perform_run(const Run& run) {
   std::string prompt = run.prompt.read();
   Model model = load_model(run.model, run.load);
   Answer made;
   made.load_s = model.info().load_seconds;
-  made.prompt_tokens = model.tokenizer().encode(prompt, true, false);
+  made.prompt_tokens = prompt_tokens(run, model, prompt);
   if (made.prompt_tokens.empty()) throw Error("run", "the prompt holds no token", "", "some text: this model starts with no token of its own");
   InterruptWatch watch;
-  if (!run.raw && !model.info().chat_template.empty())
-    note(colored(Stream::notes, Color::dim, "The model has a chat template, which is not used: the text is continued as it stands (--raw hides this line)."));
   Session session(model);
   TextStream stream(model.tokenizer());
   made.stop_reason = read_prompt(session, made, watch) ? write_on(run, model, session, watch, stream, made) : "interrupted";
@@ -145,9 +155,9 @@ int perform_run(const Run& run) {
 
 void add_run(CLI::App& app, Action& chosen) {
   auto run = std::make_shared<Run>();
-  CLI::App* command = app.add_subcommand("run", "Continue a text");
+  CLI::App* command = app.add_subcommand("run", "Answer a prompt, or continue a text");
   add_model(*command, run->model);
-  add_prompt(*command, run->prompt, "Text to continue");
+  add_prompt(*command, run->prompt, "What the user says; with --raw, text to continue");
   command->add_option("-n,--predict", run->most_tokens, "Most tokens to write; -1: until the model ends its text or the context is full (default -1)")
       ->check(whole_number(-1, max_int))
       ->type_name("N");
@@ -160,12 +170,16 @@ void add_run(CLI::App& app, Action& chosen) {
   command->add_option("--top-p", s.top_p, "Choose among the fewest tokens that hold P of the probability; 1: off")->check(real_number(0, 1, true))->type_name("P")->capture_default_str();
   command->add_option("--min-p", s.min_p, "Leave out tokens below P times the most probable one; 0: off")->check(real_number(0, 1))->type_name("P")->capture_default_str();
   command->add_option("--seed", s.seed, "Same seed, same request: same text")->check(whole_number(0, std::numeric_limits<int64_t>::max()))->type_name("N")->capture_default_str();
-  command->add_flag("--raw", run->raw, "Continue the text as it stands, without a word about the model's chat template (none is applied yet)");
+  CLI::Option* raw = command->add_flag("--raw", run->raw, "Continue the text as it stands, without the model's chat template");
+  command->add_option("--system", run->system, "System message before the prompt")->type_name("TEXT")->excludes(raw);
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
   command->add_option("--logprobs", run->logprobs, "With --json: the K most probable tokens at each place")->check(whole_number(0, max_logprobs))->type_name("K");
   add_machine(*command, run->load);
   add_strict(*command, run->load);
-  command->footer(R"(The text goes to stdout as it is made, with a line end after it. Ctrl-C stops after the current token and keeps what is there
+  command->footer(R"(A model with a chat template gets the prompt as one turn of a user (ingot template shows how); --raw and models without one continue
+the text as it stands.
+
+The text goes to stdout as it is made, with a line end after it. Ctrl-C stops after the current token and keeps what is there
 (exit status 130); a second one ends at once.
 
 --json: {prompt_tokens: [id], tokens: [{id, text, logprob, top: [{id, text, logprob}]}], text, stop_reason, timings}.
@@ -174,10 +188,10 @@ void add_run(CLI::App& app, Action& chosen) {
   timings: load_s, prompt_tokens_per_s, decode_tokens_per_s; null where nothing was run.
 
 Examples:
-  ingot run model.gguf -p "The sea is" -n 64
-  ingot run model.gguf -f letter.txt --temp 0 > answer.txt
-  echo -n "Dear" | ingot run model.gguf -f - -n 20
-  ingot run model.gguf -p "2 + 2 =" -n 1 --temp 0 --logprobs 5 --json)");
+  ingot run model.gguf -p "Why is the sea blue?"
+  ingot run model.gguf -f letter.txt --system "Summarize." --temp 0 > answer.txt
+  echo -n "Dear" | ingot run model.gguf --raw -f - -n 20
+  ingot run model.gguf --raw -p "2 + 2 =" -n 1 --temp 0 --logprobs 5 --json)");
   command->callback([run, &chosen] {
     if (run->logprobs > 0 && !run->json) throw CLI::ValidationError("--logprobs", "needs --json");
     chosen = [run] { return perform_run(*run); };

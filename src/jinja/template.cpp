@@ -6,6 +6,7 @@
 
 #include "jinja/json.h"
 #include "jinja/renderer.h"
+#include "jinja/unicode.h"
 
 namespace ingot::jinja {
 namespace {
@@ -33,8 +34,8 @@ Template::~Template() = default;
 Template::Template(Template&&) noexcept = default;
 Template& Template::operator=(Template&&) noexcept = default;
 
-Text Template::render(const std::vector<Variable>& variables, const std::tm& now) const {
-  size_t bytes = 0;
+Text Template::render(const std::vector<Variable>& variables, std::string_view further, const std::tm& now) const {
+  size_t bytes = further.size();
   for (const Variable& variable : variables) bytes += variable.json.size();
   Budget budget(Limits::for_input(bytes));
   Renderer renderer(*program_, budget, now);
@@ -42,6 +43,15 @@ Text Template::render(const std::vector<Variable>& variables, const std::tm& now
     Value value = read_json(budget, variable.json, variable.from_input, variable.name);
     if (variable.name == "messages") trust_roles(budget, value);
     renderer.define(variable.name, std::move(value));
+  }
+  if (!further.empty()) {
+    const Value object = read_json(budget, further, true, "the variables");
+    if (!object.is<DictRef>()) throw Error("jinja", "the variables are no JSON object", described(object), "{\"name\": value}");
+    for (const auto& [name, value] : object.as<DictRef>()->entries) {
+      const auto own = std::ranges::find(variables, name.bytes(), &Variable::name);
+      if (own != variables.end() && !own->replaceable) throw Error("jinja", "a variable has a name that is taken", beginning(name.bytes()));
+      renderer.define(name.bytes(), value);
+    }
   }
   return renderer.run();
 }

@@ -18,7 +18,8 @@ struct Program;
 struct Variable {
   std::string name;
   std::string_view json;
-  bool from_input = false;  ///< its strings come from the conversation, not from the model
+  bool from_input = false;   ///< its strings come from the conversation, not from the model
+  bool replaceable = false;  ///< may be named among the further variables
 };
 
 class Template {
@@ -28,9 +29,9 @@ class Template {
   ~Template();
   Template(Template&&) noexcept;
   Template& operator=(Template&&) noexcept;
-  /// What the template writes. `now`: what strftime_now tells. Safe to call from several threads. Errors: JSON that cannot be read;
+  /// What the template writes. `further`: JSON object of further variables, or "". `now`: what strftime_now tells. Safe to call from several threads. Errors: JSON that cannot be read;
   /// what the template does with values that do not allow it, with the line; limits exceeded; what raise_exception says (room "template").
-  Text render(const std::vector<Variable>& variables, const std::tm& now) const;
+  Text render(const std::vector<Variable>& variables, std::string_view further, const std::tm& now) const;
 
  private:
   std::unique_ptr<const Program> program_;

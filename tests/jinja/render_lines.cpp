@@ -21,7 +21,7 @@ int main() {
     Json answer;
     const auto start = std::chrono::steady_clock::now();
     try {
-      const ingot::jinja::Text text = ingot::jinja::Template(request["template"].get<std::string>()).render(variables, now);
+      const ingot::jinja::Text text = ingot::jinja::Template(request["template"].get<std::string>()).render(variables, "", now);
       answer["text"] = text.bytes();
       answer["input"] = Json::array();
       for (const ingot::jinja::Span& span : text.input()) answer["input"].push_back({span.begin, span.end});
