@@ -99,6 +99,10 @@ void add_prompt(CLI::App& command, Prompt& prompt, const std::string& what) {
 std::string Prompt::read() const {
   if (from_text->count()) return text;
   if (!from_file->count()) throw UsageError("there is no text; expected -p TEXT or -f FILE (- is stdin)");
+  return read_bytes(file);
+}
+
+std::string read_bytes(const std::string& file) {
   auto cannot = [&] { return Error("input", "cannot read " + (file == "-" ? "stdin" : file), std::strerror(errno), "a readable file"); };
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(nullptr, std::fclose);
   if (file != "-") opened.reset(std::fopen(file.c_str(), "rb"));

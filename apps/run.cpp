@@ -1,4 +1,4 @@
-// ingot run: continues a text, streamed as it is made, or as one JSON object at the end.
+// ingot run: answers a prompt or continues a text, streamed as it is made, or as one JSON object at the end.
 #include <fmt/format.h>
 
 #include <unistd.h>
@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "chat_prompt.h"
 #include "commands.h"
 #include "flags.h"
 #include "interrupt.h"
@@ -21,7 +22,7 @@ namespace {
 constexpr int max_logprobs = 100;
 
 struct Run {
-  std::string model;
+  std::string model, system;
   Prompt prompt;
   LoadOptions load;
   SamplingOptions sampling;
@@ -131,6 +132,18 @@ void answer_as_json(const Answer& a) {
                {"timings", {{"load_s", a.load_s}, {"prompt_tokens_per_s", a.prompt_rate()}, {"decode_tokens_per_s", a.decode_rate()}}}});
 }
 
+/// The prompt as the model's chat template writes it; as it stands with --raw, where the model has no template, and behind the text
+/// of a session file.
+std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Session& session, const std::string& prompt) {
+  if (run.raw || session.size() > 0 || model.info().chat_template.empty()) return model.tokenizer().encode(prompt, session.size() == 0, false);
+  try {
+    return model.tokenizer().encode(render_chat(model.chat_template(), one_turn(run.system, prompt)));
+  } catch (const Error&) {
+    note("The model's chat template cannot be used; --raw continues the text without it.");
+    throw;
+  }
+}
+
 int perform_run(const Run& run) {
   bool goes_on = !run.session_file.empty() && std::filesystem::exists(run.session_file);
   std::string prompt = goes_on && !run.prompt.is_given() ? "" : run.prompt.read();
@@ -140,12 +153,10 @@ int perform_run(const Run& run) {
   open_session(run.session_file, session);
   Answer a;
   a.load_s = model.info().load_seconds;
-  a.prompt_tokens = model.tokenizer().encode(prompt, session.size() == 0, false);
+  a.prompt_tokens = prompt_tokens(run, model, session, prompt);
   if (a.prompt_tokens.empty() && session.size() == 0)
     throw Error("run", "the prompt holds no token", "", "some text: this model starts with no token of its own");
   InterruptWatch watch;
-  if (!run.raw && !model.info().chat_template.empty())
-    note(colored(Stream::notes, Color::dim, "The model has a chat template, which is not used: the text is continued as it stands (--raw hides this line)."));
   a.made.reason = StopReason::interrupted;
   if (read_prompt(session, a, watch)) {
     a.made = write_on(run, session, sampler, watch, a);
@@ -165,21 +176,25 @@ int perform_run(const Run& run) {
 
 void add_run(CLI::App& app, Action& chosen) {
   auto run = std::make_shared<Run>();
-  CLI::App* command = app.add_subcommand("run", "Continue a text");
+  CLI::App* command = app.add_subcommand("run", "Answer a prompt, or continue a text");
   add_model(*command, run->model);
-  add_prompt(*command, run->prompt, "Text to continue");
+  add_prompt(*command, run->prompt, "What the user says; with --raw, text to continue");
   command->add_option("--session", run->session_file, "Continue the text of this file, where there is one, and keep the longer text there")->type_name("FILE");
   add_context(*command, run->load);
   add_threads(*command, run->load);
   add_limits(*command, run->limits);
   add_sampling(*command, run->sampling);
-  command->add_flag("--raw", run->raw, "Continue the text as it stands, without a word about the model's chat template (none is applied yet)");
+  CLI::Option* raw = command->add_flag("--raw", run->raw, "Continue the text as it stands, without the model's chat template");
+  command->add_option("--system", run->system, "System message before the prompt")->type_name("TEXT")->excludes(raw);
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
   command->add_option("--logprobs", run->logprobs, "With --json: the K most probable tokens at each place")->check(whole_number(0, max_logprobs))->type_name("K");
   add_pre_tokenizer(*command, run->load.pre);
   add_machine(*command, run->load);
   add_strict(*command, run->load);
-  command->footer(R"(The text goes to stdout as it is made, with a line end after it. Ctrl-C stops after the current token and keeps what is there
+  command->footer(R"(A model with a chat template gets the prompt as one turn of a user (ingot template shows how); --raw and models without one continue
+the text as it stands.
+
+The text goes to stdout as it is made, with a line end after it. Ctrl-C stops after the current token and keeps what is there
 (exit status 130); a second one ends at once.
 
 --json: {prompt_tokens: [id], tokens: [{id, text, logprob, top: [{id, text, logprob}]}], text, stop_reason, timings}.
@@ -187,16 +202,16 @@ void add_run(CLI::App& app, Action& chosen) {
   The text of one token may be half a character, shown as U+FFFD; "text" is whole. The token that ends a text is left out.
   timings: load_s, prompt_tokens_per_s, decode_tokens_per_s; null where nothing was run.
 
---session: the file belongs to this model, --kv and, with codes as keys and values, --isa; a damaged one is refused. It holds the text
+--session: text behind that of the file is continued as it stands. The file belongs to this model, --kv and, with codes as keys and values, --isa; a damaged one is refused. It holds the text
   itself, readable for whoever may read the file.
 
 Examples:
-  ingot run model.gguf -p "The sea is" -n 64
-  ingot run model.gguf -p "The sea is" -n 64 --session sea.session     and then, without reading that again:
-  ingot run model.gguf -p " At night" -n 64 --session sea.session
-  ingot run model.gguf -f letter.txt --temp 0 > answer.txt
-  echo -n "Dear" | ingot run model.gguf -f - -n 20
-  ingot run model.gguf -p "2 + 2 =" -n 1 --temp 0 --logprobs 5 --json)");
+  ingot run model.gguf -p "Why is the sea blue?"
+  ingot run model.gguf -f letter.txt --system "Summarize." --temp 0 > answer.txt
+  echo -n "Dear" | ingot run model.gguf --raw -f - -n 20
+  ingot run model.gguf --raw -p "The sea is" -n 64 --session sea.session     and then, without reading that again:
+  ingot run model.gguf --raw -p " At night" -n 64 --session sea.session
+  ingot run model.gguf --raw -p "2 + 2 =" -n 1 --temp 0 --logprobs 5 --json)");
   command->callback([run, &chosen] {
     if (run->logprobs > 0 && !run->json) throw CLI::ValidationError("--logprobs", "needs --json");
     chosen = [run] { return perform_run(*run); };

@@ -31,11 +31,12 @@ ROOMS = {
     "src/text": [DOOR, "src/base"],  # implements the door's Tokenizer
     "src/sampling": [DOOR, "src/base"],  # chooses by the door's SamplingOptions
     "src/grammar": [ERROR, "src/base", "src/text"],
+    "src/jinja": [ERROR, "src/base"],
     "src/quant": [ERROR, "src/base", "kernels/dialect", "kernels/quant"],
     "src/backend": [ERROR, "src/base", "src/quant"],
     "src/backend/*": [ERROR, "src/base", "src/quant", "src/backend", "kernels/*"],
     "src/foundry": [ERROR, "src/base", "src/container", "src/quant", "src/backend"],
-    "src/engine": [DOOR, "src/base", "src/container", "src/text", "src/sampling", "src/grammar", "src/quant", "src/backend", "src/foundry"],
+    "src/engine": [DOOR, "src/base", "src/container", "src/text", "src/jinja", "src/sampling", "src/grammar", "src/quant", "src/backend", "src/foundry"],
     "src/server": [DOOR, "src/base"],
     "apps": [DOOR],
 }

@@ -2,6 +2,7 @@
 // Nothing else of ingot is public. The library never prints, aborts or exits; failures are `ingot::Error`.
 #pragma once
 #include <cstdint>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -119,18 +120,33 @@ struct ModelInfo {
   double load_seconds = 0;
 };
 
+/// Bytes [begin, end) of a text.
+struct Span {
+  size_t begin = 0, end = 0;
+};
+
+/// What a chat template wrote: text for `Tokenizer::encode`.
+struct ChatPrompt {
+  std::string text;
+  std::vector<Span> input;  ///< what came from the conversation and not from the template, in order; control tokens spelled there stay text
+};
+
 /// A tokenizer as the model file describes it. Copies are cheap and share one vocabulary.
 class Tokenizer {
  public:
   /// Token ids of `text` (UTF-8; invalid bytes are kept as bytes where the vocabulary can). `add_special`: put the
   /// beginning-of-text token in front when the model asks for it. `parse_special`: spelled control tokens become tokens.
   std::vector<int32_t> encode(std::string_view text, bool add_special = true, bool parse_special = false) const;
+  /// Token ids of a prompt: control tokens that the template spells become tokens, those that its input spells stay text. The
+  /// beginning-of-text token stands in front when the model asks for it, once, also where the template writes it.
+  std::vector<int32_t> encode(const ChatPrompt& prompt) const;
   /// Bytes of `ids`. `show_special`: control tokens are spelled out instead of left out.
   std::string decode(std::span<const int32_t> ids, bool show_special = false) const;
   /// Bytes of one token, as `decode` would append them (no position-dependent space rule).
   std::string piece(int32_t id, bool show_special = false) const;
   int vocab() const;
   int32_t bos() const;                ///< -1 when there is none
+  int32_t eos() const;                ///< -1 when there is none
   bool is_end(int32_t id) const;      ///< a token that ends generation
   struct State;
   explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
@@ -158,6 +174,34 @@ class TextStream {
   std::string held_;
 };
 
+struct ChatOptions {
+  bool add_generation_prompt = true;  ///< write the beginning of the model's answer as well
+  std::string tools;                  ///< JSON array of the tools that the model may call; "": none
+  std::string variables;              ///< JSON object of further names that the template knows, as {"enable_thinking": false}; "": none
+  std::optional<std::tm> now;         ///< the local time that a template may ask for; otherwise the system's, in UTC
+};
+
+/// A chat template: how a model wants conversations to be written. Jinja, run by an interpreter that has no way to files or the machine and
+/// whose work, memory and depth are limited. Copies share one template; const and safe to share between threads.
+class ChatTemplate {
+ public:
+  /// `source`: the template; `tokenizer`: of the model, for what the template knows as bos_token and eos_token. Errors: syntax and
+  /// statements that are not supported, with the line.
+  ChatTemplate(std::string_view source, const Tokenizer& tokenizer);
+  /// The prompt of `messages`: a JSON array of {"role": …, "content": …, …}, as chat APIs and model libraries have them. Errors: no such
+  /// JSON; what the template cannot do, with the line; its limits; room "template": what it says when it refuses the conversation.
+  ChatPrompt render(std::string_view messages, const ChatOptions& options = {}) const;
+  const std::string& source() const;
+  struct State;
+  explicit ChatTemplate(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+ private:
+  std::shared_ptr<const State> state_;
+};
+
+/// The chat template of the model file at `path`; no weight is read. Errors: there is none.
+ChatTemplate load_chat_template(const std::string& path);
+
 class Session;
 
 /// A loaded model: weights laid out for the device and the plan that runs them. Copies share one model; const and safe to share between threads.
@@ -167,6 +211,8 @@ class Model {
   static Model load(const std::string& path, const LoadOptions& options = {});
   const ModelInfo& info() const;
   const Tokenizer& tokenizer() const;
+  /// Errors: the file has none (`info().chat_template` is empty), or one that is not understood.
+  ChatTemplate chat_template() const;
   /// The plan of one token. `bandwidth`: bytes per second of the device, for the bound of each step; 0: none.
   PlanInfo explain(double bandwidth = 0) const;
   struct State;

@@ -40,6 +40,9 @@ namespace engine {
 
 /// Geometry of a tensor type as the registry of formats has it.
 std::optional<container::Geometry> geometry_of(uint32_t type);
+/// The chat template of `file`: tokenizer.chat_template, and tokenizer.chat_template.tool_use for conversations with tools where there is
+/// one. Errors: there is none.
+ChatTemplate chat_template_of(const container::Gguf& file, const Tokenizer& tokenizer);
 /// The part of the options that is the backend's.
 backend::Options backend_options(const LoadOptions& options);
 

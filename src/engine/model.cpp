@@ -114,6 +114,7 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
 uint64_t Model::State::fingerprint() const { return engine::fingerprint(file, plan); }
 const ModelInfo& Model::info() const { return state_->info; }
 const Tokenizer& Model::tokenizer() const { return state_->tokenizer; }
+ChatTemplate Model::chat_template() const { return engine::chat_template_of(state_->file, state_->tokenizer); }
 PlanInfo Model::explain(double bandwidth) const { return engine::with_bandwidth(state_->explained, bandwidth); }
 
 PlanInfo explain(const std::string& path, const LoadOptions& options, double bandwidth) {

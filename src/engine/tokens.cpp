@@ -7,6 +7,13 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special, 
   return state_->tokenizer->encode(text, add_special, parse_special);
 }
 
+std::vector<int32_t> Tokenizer::encode(const ChatPrompt& prompt) const {
+  const text::Vocabulary& vocabulary = state_->tokenizer->vocabulary();
+  std::vector<int32_t> ids = state_->tokenizer->encode(prompt.text, false, true, prompt.input);
+  if (vocabulary.add_bos && (ids.empty() || ids[0] != vocabulary.bos)) ids.insert(ids.begin(), vocabulary.bos);
+  return ids;
+}
+
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool show_special) const {
   std::string text;
   bool first = true;
@@ -20,6 +27,7 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool show_special) c
 std::string Tokenizer::piece(int32_t id, bool show_special) const { return state_->tokenizer->piece(id, false, show_special); }
 int Tokenizer::vocab() const { return static_cast<int>(state_->tokenizer->vocabulary().tokens.size()); }
 int32_t Tokenizer::bos() const { return state_->tokenizer->vocabulary().bos; }
+int32_t Tokenizer::eos() const { return state_->tokenizer->vocabulary().eos; }
 bool Tokenizer::is_end(int32_t id) const { return state_->tokenizer->is_end(id); }
 
 std::string TextStream::push(int32_t id) {

@@ -40,23 +40,30 @@ void SpecialTokens::add(std::string_view spelling, int32_t id, bool always) {
   nodes_[node].always = always;
 }
 
-// The longest spelling at `at` that is shorter than `below` bytes; id -1 when there is none.
-SpecialTokens::Match SpecialTokens::longest(std::string_view text, size_t at, size_t below, bool parse_special) const {
+// The longest spelling at `at` that is shorter than `below` bytes, and, of a control token, ends by `control_end`; id -1 when there is
+// none.
+SpecialTokens::Match SpecialTokens::longest(std::string_view text, size_t at, size_t below, size_t control_end) const {
   Match best{at, 0, -1};
   uint32_t node = roots_[static_cast<uint8_t>(text[at])];
   for (size_t bytes = 1; node && bytes < below; bytes++) {
-    if (nodes_[node].id >= 0 && (parse_special || nodes_[node].always)) best = {at, bytes, nodes_[node].id};
+    if (nodes_[node].id >= 0 && (at + bytes <= control_end || nodes_[node].always)) best = {at, bytes, nodes_[node].id};
     if (at + bytes == text.size()) break;
     node = child_of(node, static_cast<uint8_t>(text[at + bytes]));
   }
   return best;
 }
 
-std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, bool parse_special) const {
+std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, bool parse_special, std::span<const Span> plain) const {
+  // How far a control token that begins at `at` may reach.
+  const auto control_end = [&](size_t at) {
+    if (!parse_special) return size_t{0};
+    const auto next = std::upper_bound(plain.begin(), plain.end(), at, [](size_t x, const Span& span) { return x < span.end; });
+    return next == plain.end() ? text.size() : next->begin;
+  };
   std::map<size_t, std::vector<Match>, std::greater<>> by_length;
   for (size_t at = 0; at < text.size(); at++) {
     if (!roots_[static_cast<uint8_t>(text[at])]) continue;
-    const Match match = longest(text, at, SIZE_MAX, parse_special);
+    const Match match = longest(text, at, SIZE_MAX, control_end(at));
     if (match.id >= 0) by_length[match.bytes].push_back(match);
   }
   std::vector<Match> chosen;
@@ -70,7 +77,7 @@ std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, 
       if (covered[match.at]) continue;
       // What is chosen by now is no shorter than this match, so an overlap covers its first or its last byte.
       if (covered[match.at + match.bytes - 1]) {
-        const Match shorter = longest(text, match.at, match.bytes, parse_special);
+        const Match shorter = longest(text, match.at, match.bytes, control_end(match.at));
         if (shorter.id >= 0) by_length[shorter.bytes].push_back(shorter);
         continue;
       }
@@ -89,10 +96,10 @@ size_t behind_space(std::string_view text, size_t at) { return std::min(text.fin
 
 }  // namespace
 
-std::vector<Fragment> SpecialTokens::split(std::string_view text, bool parse_special) const {
+std::vector<Fragment> SpecialTokens::split(std::string_view text, bool parse_special, std::span<const Span> plain) const {
   std::vector<Fragment> fragments;
   size_t from = 0;
-  for (const Match& match : matches(text, parse_special)) {
+  for (const Match& match : matches(text, parse_special, plain)) {
     if (match.at > from) fragments.push_back({text.substr(from, match.at - from), -1});
     fragments.push_back({text.substr(match.at, match.bytes), match.id});
     from = match.at + match.bytes;

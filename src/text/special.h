@@ -2,6 +2,7 @@
 // tokens only on request. Splits text into such tokens and the plain text between them.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -20,8 +21,9 @@ class SpecialTokens {
  public:
   explicit SpecialTokens(const Vocabulary& vocabulary);
   /// Fragments of `text` in order. A longer spelling wins over a shorter one wherever the two overlap, even where the shorter
-  /// begins further left; equal lengths go from left to right. Time: linear in the text times the longest spelling.
-  std::vector<Fragment> split(std::string_view text, bool parse_special) const;
+  /// begins further left; equal lengths go from left to right. Control tokens that touch `plain` (in order, no overlaps) stay
+  /// text. Time: linear in the text times the longest spelling.
+  std::vector<Fragment> split(std::string_view text, bool parse_special, std::span<const Span> plain = {}) const;
 
  private:
   struct Match {
@@ -37,8 +39,8 @@ class SpecialTokens {
   };
   uint32_t child_of(uint32_t node, uint8_t byte) const;
   void add(std::string_view spelling, int32_t id, bool always);
-  Match longest(std::string_view text, size_t at, size_t below, bool parse_special) const;
-  std::vector<Match> matches(std::string_view text, bool parse_special) const;
+  Match longest(std::string_view text, size_t at, size_t below, size_t control_end) const;
+  std::vector<Match> matches(std::string_view text, bool parse_special, std::span<const Span> plain) const;
 
   bool strips(int32_t id) const { return !strips_.empty() && strips_[static_cast<size_t>(id)]; }
 

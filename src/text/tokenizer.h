@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ingot/ingot.h"
+
 namespace ingot::text {
 
 enum class TokenType : uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
@@ -40,8 +42,9 @@ class Tokenizer {
   /// Checks the vocabulary and builds the tables. Errors: unknown model or pre-tokenizer (lists the known ones), no tokens or two
   /// that read the same, lengths that disagree, special ids out of range, merges that name unknown tokens.
   static std::unique_ptr<Tokenizer> make(Vocabulary vocabulary);
-  /// Ids of `text`; any bytes are accepted. `parse_special`: spelled control tokens become tokens, otherwise they stay text.
-  virtual std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special) const = 0;
+  /// Ids of `text`; any bytes are accepted. `parse_special`: spelled control tokens become tokens, otherwise they stay text, as they do
+  /// where they touch `plain` (in order, no overlaps), which cuts the text nowhere else.
+  virtual std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special, std::span<const Span> plain = {}) const = 0;
   /// Bytes of one token. `first`: it is the first of a text (SPM drops the prefix space). `show_special`: spell control tokens.
   virtual std::string piece(int32_t id, bool first, bool show_special) const = 0;
   virtual const Vocabulary& vocabulary() const = 0;

@@ -15,7 +15,7 @@ namespace ingot::text {
 
 class VocabularyTokenizer : public Tokenizer {
  public:
-  std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special) const final;
+  std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special, std::span<const Span> plain) const final;
   std::string piece(int32_t id, bool first, bool show_special) const final;
   const Vocabulary& vocabulary() const final { return vocabulary_; }
   bool is_end(int32_t id) const final;

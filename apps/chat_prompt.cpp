@@ -1,0 +1,24 @@
+// Messages as JSON, and the local time.
+#include "chat_prompt.h"
+
+#include <ctime>
+
+#include "json_output.h"
+
+namespace ingot::apps {
+
+std::string one_turn(std::string_view system, std::string_view user) {
+  Json messages = Json::array();
+  if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
+  messages.push_back({{"role", "user"}, {"content", user}});
+  return messages.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+ChatPrompt render_chat(const ChatTemplate& chat, std::string_view messages, ChatOptions options) {
+  const std::time_t seconds = std::time(nullptr);
+  std::tm now{};
+  if (localtime_r(&seconds, &now)) options.now = now;
+  return chat.render(messages, options);
+}
+
+}  // namespace ingot::apps

@@ -1,0 +1,76 @@
+// ingot template: the prompt that a model's chat template makes of a conversation, or the template itself.
+#include <memory>
+
+#include "chat_prompt.h"
+#include "commands.h"
+#include "flags.h"
+#include "json_output.h"
+#include "output.h"
+#include "terminal.h"
+
+namespace ingot::apps {
+namespace {
+
+struct TemplateFlags {
+  std::string model, messages, user, system, tools, file;
+  ChatOptions chat;
+  bool no_generation_prompt = false, json = false;
+};
+
+int answer_prompt(const TemplateFlags& flags, const ChatPrompt& prompt) {
+  if (!flags.json) {
+    answer(prompt.text);
+    if (is_terminal(Stream::answers) && !prompt.text.ends_with('\n')) answer("\n");
+    return success;
+  }
+  Json input = Json::array();
+  for (const Span& span : prompt.input) input.push_back({span.begin, span.end});
+  answer_json({{"text", prompt.text}, {"input", input}, {"tokens", load_tokenizer(flags.model).encode(prompt)}});
+  return success;
+}
+
+int perform_template(const TemplateFlags& flags) {
+  if (flags.messages == "-" && (flags.tools == "-" || flags.file == "-")) throw UsageError("stdin can be read once only");
+  const ChatTemplate chat = flags.file.empty() ? load_chat_template(flags.model) : ChatTemplate(read_bytes(flags.file), load_tokenizer(flags.model));
+  if (flags.messages.empty() && flags.user.empty()) {
+    if (flags.json) answer_json(chat.source());
+    else answer(chat.source() + (is_terminal(Stream::answers) ? "\n" : ""));
+    return success;
+  }
+  ChatOptions options = flags.chat;
+  options.add_generation_prompt = !flags.no_generation_prompt;
+  if (!flags.tools.empty()) options.tools = read_bytes(flags.tools);
+  return answer_prompt(flags, render_chat(chat, flags.messages.empty() ? one_turn(flags.system, flags.user) : read_bytes(flags.messages), options));
+}
+
+}  // namespace
+
+void add_template(CLI::App& app, Action& chosen) {
+  auto flags = std::make_shared<TemplateFlags>();
+  CLI::App* command = app.add_subcommand("template", "Show the prompt that a model's chat template makes of a conversation");
+  add_model(*command, flags->model);
+  CLI::Option* messages = command->add_option("--messages", flags->messages, "Conversation, a JSON array of messages; - is stdin")->type_name("FILE");
+  CLI::Option* user = command->add_option("-p,--prompt", flags->user, "Conversation of one turn: what the user says")->type_name("TEXT")->excludes(messages);
+  command->add_option("--system", flags->system, "With -p: the system message before it")->type_name("TEXT")->needs(user);
+  command->add_option("--tools", flags->tools, "Tools that the model may call, a JSON array; - is stdin")->type_name("FILE");
+  command->add_option("--set", flags->chat.variables, "Further variables of the template, a JSON object")->type_name("JSON");
+  command->add_option("--template", flags->file, "Template to use instead of the model's own")->type_name("FILE");
+  command->add_flag("--no-generation-prompt", flags->no_generation_prompt, "Stop before the model's answer begins");
+  command->add_flag("--json", flags->json, "One JSON object instead of text");
+  command->footer(R"(Without a conversation: the template itself.
+
+Messages and tools are what chat APIs take: [{"role": "user", "content": "Hi"}]. The prompt goes to stdout byte for byte, with a line end
+added only on a terminal. Templates are a subset of Jinja, run within limits and without a way to the machine.
+
+--json: {text, input: [[begin, end]], tokens: [id]}. input: bytes of the text that came from the conversation; control tokens that are
+  spelled there are no tokens. Without a conversation: a JSON string.
+
+Examples:
+  ingot template model.gguf
+  ingot template model.gguf -p "Hello" --system "Be brief."
+  ingot template model.gguf --messages chat.json --tools tools.json
+  ingot template model.gguf -p "Hello" --set '{"enable_thinking": false}' --json)");
+  command->callback([flags, &chosen] { chosen = [flags] { return perform_template(*flags); }; });
+}
+
+}  // namespace ingot::apps

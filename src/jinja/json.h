@@ -1,0 +1,21 @@
+// JSON in and out of a template, as Python's json module reads and writes it.
+#pragma once
+#include <string_view>
+
+#include "jinja/value.h"
+
+namespace ingot::jinja {
+
+/// The value that `json` spells. `from_input`: its strings come from the conversation. Whole numbers beyond 64 bits become floats.
+/// Errors: no JSON, or nested too deeply; `what` names it.
+Value read_json(Budget& budget, std::string_view json, bool from_input, std::string_view what);
+
+struct JsonStyle {
+  bool ascii = false, sort_keys = false;
+  Value indent = None{};  ///< None: one line; a number of spaces, or a string
+  std::optional<Text> item_separator, key_separator;
+};
+/// Errors: values that JSON does not have.
+Text write_json(Budget& budget, const Value& value, const JsonStyle& style);
+
+}  // namespace ingot::jinja

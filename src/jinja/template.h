@@ -1,0 +1,40 @@
+// A chat template: Jinja as the makers of models use it, run by an interpreter of ours. It has no way to the machine, to files or to
+// the network, and what it may cost is limited. Nothing here knows models; the door's ChatTemplate gives it what a model has.
+#pragma once
+#include <ctime>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "jinja/text.h"
+
+namespace ingot::jinja {
+
+struct Program;
+
+/// A name that the template finds, and its value as JSON.
+struct Variable {
+  std::string name;
+  std::string_view json;
+  bool from_input = false;   ///< its strings come from the conversation, not from the model
+  bool replaceable = false;  ///< may be named among the further variables
+};
+
+class Template {
+ public:
+  /// Errors: syntax, statements that are not supported, more than 512 KiB of text.
+  explicit Template(std::string_view source);
+  ~Template();
+  Template(Template&&) noexcept;
+  Template& operator=(Template&&) noexcept;
+  /// What the template writes. `further`: JSON object of further variables, or "". `now`: what strftime_now tells. Safe to call from several threads. Errors: JSON that cannot be read;
+  /// what the template does with values that do not allow it, with the line; limits exceeded; what raise_exception says (room "template").
+  Text render(const std::vector<Variable>& variables, std::string_view further, const std::tm& now) const;
+
+ private:
+  std::unique_ptr<const Program> program_;
+};
+
+}  // namespace ingot::jinja
