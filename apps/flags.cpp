@@ -3,13 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 #include <optional>
 
+#include "files.h"
 #include "terminal.h"
 
 namespace ingot::apps {
@@ -99,20 +96,7 @@ void add_prompt(CLI::App& command, Prompt& prompt, const std::string& what) {
 std::string Prompt::read() const {
   if (from_text->count()) return text;
   if (!from_file->count()) throw UsageError("there is no text; expected -p TEXT or -f FILE (- is stdin)");
-  return read_bytes(file);
-}
-
-std::string read_bytes(const std::string& file) {
-  auto cannot = [&] { return Error("input", "cannot read " + (file == "-" ? "stdin" : file), std::strerror(errno), "a readable file"); };
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(nullptr, std::fclose);
-  if (file != "-") opened.reset(std::fopen(file.c_str(), "rb"));
-  std::FILE* source = file == "-" ? stdin : opened.get();
-  if (!source) throw cannot();
-  std::string bytes;
-  char buffer[1 << 16];
-  while (size_t n = std::fread(buffer, 1, sizeof buffer, source)) bytes.append(buffer, n);
-  if (std::ferror(source)) throw cannot();
-  return bytes;
+  return read_text(file);
 }
 
 void add_machine(CLI::App& command, LoadOptions& options) {

@@ -40,9 +40,6 @@ struct Prompt {
 };
 void add_prompt(CLI::App& command, Prompt& prompt, const std::string& what);
 
-/// The bytes of `file`; - is stdin. Errors: Error when it cannot be read.
-std::string read_bytes(const std::string& file);
-
 /// --device --isa --no-repack, and -t and -c where the command takes one of each.
 void add_machine(CLI::App& command, LoadOptions& options);
 void add_pre_tokenizer(CLI::App& command, std::string& pre);

@@ -14,6 +14,7 @@
 #include "json_output.h"
 #include "output.h"
 #include "sampling_flags.h"
+#include "structure_flags.h"
 #include "terminal.h"
 
 namespace ingot::apps {
@@ -27,6 +28,7 @@ struct Run {
   LoadOptions load;
   SamplingOptions sampling;
   GenerateOptions limits;
+  Structure structure;
   std::string session_file;
   int logprobs = 0;
   bool raw = false, json = false;
@@ -78,14 +80,16 @@ bool read_prompt(Session& session, Answer& a, const InterruptWatch& watch) {
 }
 
 /// Writes the answer; streamed unless it is JSON.
-Generation write_on(const Run& run, Session& session, Sampler& sampler, const InterruptWatch& watch, Answer& a) {
+Generation write_on(const Run& run, Session& session, Sampler& sampler, Constraint* constraint, const InterruptWatch& watch, Answer& a) {
   GenerateOptions options = run.limits;
   if (options.keep < 0) options.keep = session.size();
   options.interrupted = [&watch] { return watch.noted(); };
-  if (run.json)
-    options.on_token = [&](int32_t id) { a.tokens.push_back(token_json(session, session.model().tokenizer(), id, run.logprobs)); };
-  else
-    options.on_text = [](std::string_view text) { answer(text), flush_answer(); };
+  if (constraint) options.allowed = [constraint] { return constraint->allowed(); };
+  options.on_token = [&](int32_t id) {
+    if (constraint) constraint->accept(id);
+    if (run.json) a.tokens.push_back(token_json(session, session.model().tokenizer(), id, run.logprobs));
+  };
+  if (!run.json) options.on_text = [](std::string_view text) { answer(text), flush_answer(); };
   return generate(session, sampler, options);
 }
 
@@ -147,6 +151,7 @@ std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Ses
 int perform_run(const Run& run) {
   bool goes_on = !run.session_file.empty() && std::filesystem::exists(run.session_file);
   std::string prompt = goes_on && !run.prompt.is_given() ? "" : run.prompt.read();
+  const std::optional<Grammar> grammar = run.structure.read();
   Model model = load_model(run.model, run.load);
   Session session(model);
   Sampler sampler(model, run.sampling);
@@ -156,10 +161,12 @@ int perform_run(const Run& run) {
   a.prompt_tokens = prompt_tokens(run, model, session, prompt);
   if (a.prompt_tokens.empty() && session.size() == 0)
     throw Error("run", "the prompt holds no token", "", "some text: this model starts with no token of its own");
+  std::optional<Constraint> constraint;
+  if (grammar) constraint.emplace(*grammar, model.tokenizer());
   InterruptWatch watch;
   a.made.reason = StopReason::interrupted;
   if (read_prompt(session, a, watch)) {
-    a.made = write_on(run, session, sampler, watch, a);
+    a.made = write_on(run, session, sampler, constraint ? &*constraint : nullptr, watch, a);
     keep_session(run.session_file, session, a.made);
   }
   if (run.json) {
@@ -184,6 +191,7 @@ void add_run(CLI::App& app, Action& chosen) {
   add_threads(*command, run->load);
   add_limits(*command, run->limits);
   add_sampling(*command, run->sampling);
+  add_structure(*command, run->structure);
   CLI::Option* raw = command->add_flag("--raw", run->raw, "Continue the text as it stands, without the model's chat template");
   command->add_option("--system", run->system, "System message before the prompt")->type_name("TEXT")->excludes(raw);
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
@@ -202,17 +210,24 @@ The text goes to stdout as it is made, with a line end after it. Ctrl-C stops af
   The text of one token may be half a character, shown as U+FFFD; "text" is whole. The token that ends a text is left out.
   timings: load_s, prompt_tokens_per_s, decode_tokens_per_s; null where nothing was run.
 
---session: text behind that of the file is continued as it stands. The file belongs to this model, --kv and, with codes as keys and values, --isa; a damaged one is refused. It holds the text
-  itself, readable for whoever may read the file.
+--json-schema, --grammar: only tokens that fit are chosen, so that the answer is what they say, unless -n or the context ends it before. What
+  of JSON schema can be enforced, and how JSON is then written: docs/structured-output.md.
+
+--session: text behind that of the file is continued as it stands. The file belongs to this model, --kv and, with codes as keys and
+  values, --isa; a damaged one is refused. It holds the text itself, readable for whoever may read the file.
 
 Examples:
   ingot run model.gguf -p "Why is the sea blue?"
   ingot run model.gguf -f letter.txt --system "Summarize." --temp 0 > answer.txt
+  ingot run model.gguf -p "Three primes?" --json-schema '{"type": "array", "items": {"type": "integer"}, "minItems": 3, "maxItems": 3}'
+  ingot run model.gguf -p "Is it so?" --grammar 'root ::= "yes" | "no"'
   echo -n "Dear" | ingot run model.gguf --raw -f - -n 20
   ingot run model.gguf --raw -p "The sea is" -n 64 --session sea.session     and then, without reading that again:
   ingot run model.gguf --raw -p " At night" -n 64 --session sea.session
   ingot run model.gguf --raw -p "2 + 2 =" -n 1 --temp 0 --logprobs 5 --json)");
   command->callback([run, &chosen] {
+    if (run->sampling.ignore_end && !(run->structure.grammar + run->structure.schema).empty())
+      throw CLI::ValidationError("--ignore-eos", "a grammar says where the text ends");
     if (run->logprobs > 0 && !run->json) throw CLI::ValidationError("--logprobs", "needs --json");
     chosen = [run] { return perform_run(*run); };
   });

@@ -3,6 +3,7 @@
 
 #include "chat_prompt.h"
 #include "commands.h"
+#include "files.h"
 #include "flags.h"
 #include "json_output.h"
 #include "output.h"
@@ -31,7 +32,7 @@ int answer_prompt(const TemplateFlags& flags, const ChatPrompt& prompt) {
 
 int perform_template(const TemplateFlags& flags) {
   if (flags.messages == "-" && (flags.tools == "-" || flags.file == "-")) throw UsageError("stdin can be read once only");
-  const ChatTemplate chat = flags.file.empty() ? load_chat_template(flags.model) : ChatTemplate(read_bytes(flags.file), load_tokenizer(flags.model));
+  const ChatTemplate chat = flags.file.empty() ? load_chat_template(flags.model) : ChatTemplate(read_text(flags.file), load_tokenizer(flags.model));
   if (flags.messages.empty() && flags.user.empty()) {
     if (flags.json) answer_json(chat.source());
     else answer(chat.source() + (is_terminal(Stream::answers) ? "\n" : ""));
@@ -39,8 +40,8 @@ int perform_template(const TemplateFlags& flags) {
   }
   ChatOptions options = flags.chat;
   options.add_generation_prompt = !flags.no_generation_prompt;
-  if (!flags.tools.empty()) options.tools = read_bytes(flags.tools);
-  return answer_prompt(flags, render_chat(chat, flags.messages.empty() ? one_turn(flags.system, flags.user) : read_bytes(flags.messages), options));
+  if (!flags.tools.empty()) options.tools = read_text(flags.tools);
+  return answer_prompt(flags, render_chat(chat, flags.messages.empty() ? one_turn(flags.system, flags.user) : read_text(flags.messages), options));
 }
 
 }  // namespace

@@ -338,6 +338,29 @@ class WithModel(Command):
         self.assertEqual((len(made["tokens"]), made["stop_reason"]), (40, "length"))
         self.fails(1, "cannot keep that many", "run", MODEL, "-p", "x", "-c", "8", "--context-shift", "--keep", "7")
 
+    def test_answers_have_the_structure_that_was_asked_for(self):
+        schema = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 12}, "legs": {"type": "integer", "minimum": 2, "maximum": 8},
+                  "tame": {"type": "boolean"}, "colours": {"type": "array", "items": {"enum": ["black", "white", "red"]}, "maxItems": 3}},
+                  "required": ["name", "legs", "tame", "colours"], "additionalProperties": False}
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "animal.json"
+            file.write_text(json.dumps(schema))
+            for seed in range(4):
+                made = self.json("run", MODEL, "-p", "An animal as JSON:", "--raw", "--json", "--json-schema", file, "--temp", "2", "--seed", seed, "-n", "400")
+                animal = json.loads(made["text"])
+                self.assertEqual((list(animal), made["stop_reason"]), (schema["required"], "end"))
+                self.assertTrue(2 <= animal["legs"] <= 8 and len(animal["name"]) <= 12 and {*animal["colours"]} <= {"black", "white", "red"}, animal)
+            (pathlib.Path(folder) / "date.gbnf").write_text("root ::= [12] [0-9]{3} \"-\" [01] [0-9]\n")
+            dated = self.run_json("--grammar", pathlib.Path(folder) / "date.gbnf")
+            self.assertRegex(dated["text"], r"^[12]\d{3}-[01]\d$")
+        self.assertIn(self.run_json("--grammar", 'root ::= " yes" | " no"', "-n", "20")["text"], (" yes", " no"))
+        self.assertEqual(self.run_json("-j", '{"const": [1, {"a": null}]}', "--top-k", "1", "-n", "40")["text"].replace(" ", "").replace("\n", ""), '[1,{"a":null}]')
+        self.fails(1, "at #/properties/a/not", "run", MODEL, "-p", "x", "-j", '{"properties": {"a": {"not": {}}}}')
+        self.fails(1, "no rule named root", "run", MODEL, "-p", "x", "--grammar", 'a ::= "b"')
+        self.fails(1, "cannot read none.gbnf", "run", MODEL, "-p", "x", "--grammar", "none.gbnf")
+        self.fails(2, "where the text ends", "run", MODEL, "-p", "x", "-j", "{}", "--ignore-eos")
+        self.fails(2, "excludes", "run", MODEL, "-p", "x", "-j", "{}", "--grammar", 'root ::= "a"')
+
     def test_a_session_goes_on_where_it_was(self):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "a.session"

@@ -1,0 +1,25 @@
+// A value is the text itself where it can be nothing else, and otherwise the name of a file.
+#include "structure_flags.h"
+
+#include "files.h"
+
+namespace ingot::apps {
+
+std::optional<Grammar> Structure::read() const {
+  if (!grammar.empty()) return Grammar::from_gbnf(grammar.find("::=") != std::string::npos ? grammar : read_text(grammar));
+  if (!schema.empty()) return Grammar::from_json_schema(schema.front() == '{' ? schema : read_text(schema));
+  return std::nullopt;
+}
+
+void add_structure(CLI::App& command, Structure& structure) {
+  const char* group = "What to write";
+  CLI::Option* grammar = command.add_option("--grammar,--grammar-file", structure.grammar, "The answer is a text of this grammar (GBNF): a file, or the rules themselves")
+                             ->type_name("FILE")
+                             ->group(group);
+  command.add_option("-j,--json-schema,--json-schema-file", structure.schema, "The answer is JSON that this schema allows: a file, or the schema itself")
+      ->type_name("FILE")
+      ->group(group)
+      ->excludes(grammar);
+}
+
+}  // namespace ingot::apps

@@ -1,0 +1,20 @@
+// Flags that say what an answer may look like, for every command that writes text.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "ingot/ingot.h"
+
+namespace ingot::apps {
+
+struct Structure {
+  std::string grammar, schema;  // texts, or names of files
+  /// The grammar that was asked for, if any. Errors: Error when a file cannot be read or the grammar cannot be used.
+  std::optional<Grammar> read() const;
+};
+
+/// --grammar and --json-schema.
+void add_structure(CLI::App& command, Structure& structure);
+
+}  // namespace ingot::apps
