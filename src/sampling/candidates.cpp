@@ -5,27 +5,81 @@
 
 namespace ingot::sampling {
 
-const Candidate& Candidates::best() const { return sorted_ ? list_.front() : *std::ranges::min_element(list_, better); }
+namespace {
+
+/// The greatest of a block, sixteen lanes at a time.
+float greatest(std::span<const float> block) {
+  constexpr size_t lanes = 16;
+  float most[lanes];
+  std::ranges::fill(most, -INFINITY);
+  size_t i = 0;
+  for (; i + lanes <= block.size(); i += lanes)
+    for (size_t j = 0; j < lanes; j++) most[j] = block[i + j] > most[j] ? block[i + j] : most[j];
+  for (; i < block.size(); i++) most[0] = std::max(most[0], block[i]);
+  return *std::ranges::max_element(most);
+}
+
+}  // namespace
+
+// Nearly every block of logits lies below the n-th best so far, which its greatest alone tells.
+void Candidates::add_best(std::span<const float> logits, size_t n) {
+  constexpr size_t block = 256;
+  const size_t room = std::min(2 * n, list_.size());
+  float least = -INFINITY;  // what does not exceed it is not among the best n
+  clear();
+  for (size_t first = 0; first < logits.size(); first += block) {
+    std::span<const float> some = logits.subspan(first, std::min(block, logits.size() - first));
+    if (greatest(some) <= least) continue;
+    for (size_t i = 0; i < some.size(); i++) {
+      if (some[i] <= least) continue;
+      if (size_ == room) sort_anew(n), least = list_[n - 1].logit;
+      if (some[i] > least) add(static_cast<int32_t>(first + i), some[i]);
+    }
+  }
+  sort_anew(n);
+}
+
+/// Sorts all, and keeps the first `n`.
+void Candidates::sort_anew(size_t n) {
+  sorted_ = 0;
+  sort(n);
+  keep_first(n);
+}
+
+const Candidate& Candidates::best() const {
+  if (sorted_) return list_.front();
+  float most = list_.front().logit;
+  for (const Candidate& c : all()) most = std::max(most, c.logit);
+  const Candidate* best = nullptr;
+  for (const Candidate& c : all())
+    if (c.logit == most && (!best || c.id < best->id)) best = &c;
+  return *best;
+}
 
 void Candidates::sort(size_t n) {
-  n = std::min(n, list_.size());
+  constexpr size_t few = 16;  // of a list so many times longer, a heap of the best finds them sooner
+  n = std::min(n, size_);
   if (n <= sorted_) return;
-  if (n < list_.size()) std::nth_element(list_.begin() + sorted_, list_.begin() + n, list_.end(), better);
-  std::sort(list_.begin() + sorted_, list_.begin() + n, better);
+  auto from = list_.begin() + sorted_, middle = list_.begin() + n, end = list_.begin() + size_;
+  if (few * (n - sorted_) < size_ - sorted_) {
+    std::partial_sort(from, middle, end, better);
+  } else {
+    if (n < size_) std::nth_element(from, middle, end, better);
+    std::sort(from, middle, better);
+  }
   sorted_ = n;
 }
 
 void Candidates::keep_first(size_t n) {
-  if (n < list_.size()) list_.resize(n);
-  sorted_ = std::min(sorted_, list_.size());
+  size_ = std::min(size_, n);
+  sorted_ = std::min(sorted_, size_);
 }
 
 std::span<double> Candidates::weights(double& total) {
   double most = best().logit;
-  weights_.resize(list_.size());
   total = 0;
-  for (size_t i = 0; i < list_.size(); i++) total += weights_[i] = std::exp(list_[i].logit - most);
-  return weights_;
+  for (size_t i = 0; i < size_; i++) total += weights_[i] = std::exp(list_[i].logit - most);
+  return std::span(weights_).first(size_);
 }
 
 }  // namespace ingot::sampling

@@ -21,16 +21,22 @@ inline bool better(const Candidate& a, const Candidate& b) { return a.logit != b
 /// a few of them never pays for the rest.
 class Candidates {
  public:
-  explicit Candidates(int vocab) { list_.reserve(vocab), weights_.reserve(vocab); }
+  explicit Candidates(int vocab) : list_(vocab), weights_(vocab) {}
 
-  void clear() { list_.clear(), sorted_ = 0; }
-  void add(int32_t id, float logit) { list_.push_back({id, logit}); }
+  void clear() { size_ = sorted_ = 0; }
+  void add(int32_t id, float logit) { list_[size_++] = {id, logit}; }
+  /// Instead of adding all and sorting the best `n`: holds those alone, best first.
+  void add_best(std::span<const float> logits, size_t n);
 
-  size_t size() const { return list_.size(); }
+  size_t size() const { return size_; }
   const Candidate& operator[](size_t i) const { return list_[i]; }
-  std::span<const Candidate> all() const { return list_; }
+  std::span<const Candidate> all() const { return std::span(list_).first(size_); }
   /// All of them, to change logits: the order is lost.
-  std::span<Candidate> change() { return sorted_ = 0, std::span(list_); }
+  std::span<Candidate> change() { return sorted_ = 0, std::span(list_).first(size_); }
+  /// Each logit becomes `f(logit)`, which must not change their order.
+  template <class F> void scale(F f) {
+    for (Candidate& c : std::span(list_).first(size_)) c.logit = f(c.logit);
+  }
 
   /// The most probable one.
   const Candidate& best() const;
@@ -41,24 +47,21 @@ class Candidates {
   /// Keeps those of which `keep(i)` is true, in their order; asked once for each i, in order.
   template <class Keep> void keep_if(Keep keep) {
     size_t kept = 0, kept_sorted = 0;
-    for (size_t i = 0; i < list_.size(); i++) {
+    for (size_t i = 0; i < size_; i++) {
       if (!keep(i)) continue;
       list_[kept++] = list_[i];
       if (i < sorted_) kept_sorted = kept;
     }
-    list_.resize(kept), sorted_ = kept_sorted;
-  }
-  /// Each logit becomes `f(logit)`, which must not change their order.
-  template <class F> void scale(F f) {
-    for (Candidate& c : list_) c.logit = f(c.logit);
+    size_ = kept, sorted_ = kept_sorted;
   }
   /// exp(logit − best logit) of each, in order; `total` is their sum.
   std::span<double> weights(double& total);
 
  private:
-  std::vector<Candidate> list_;
+  void sort_anew(size_t n);
+  std::vector<Candidate> list_;  // the first size_ of them
   std::vector<double> weights_;
-  size_t sorted_ = 0;  // so many at the front are in order, and better than the rest
+  size_t size_ = 0, sorted_ = 0;  // so many at the front are in order, and better than the rest
 };
 
 }  // namespace ingot::sampling

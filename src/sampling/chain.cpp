@@ -66,6 +66,7 @@ void Chain::order(const Tokens& tokens) {
     greedy = name == "temperature" && options_.temperature == 0 && options_.dynatemp_range == 0;
     // What only cuts away the improbable need not run when the best is taken anyway.
     while (greedy && !stages_.empty() && spares_the_best.back()) stages_.pop_back(), spares_the_best.pop_back();
+    if (stages_.empty()) first_cut_ = greedy ? 1 : name == "top_k" ? static_cast<size_t>(options_.top_k) : 0;
     stages_.push_back(std::move(made));
     spares_the_best.push_back(is(name, {"top_n_sigma", "top_k", "top_p", "min_p"}));
   }
@@ -80,12 +81,14 @@ void Chain::check(std::span<const float> logits, std::span<const int32_t> text, 
   for (int32_t t : text)
     if (t < 0 || static_cast<size_t>(t) >= vocab_)
       throw Error("sampling", "token is not in the vocabulary", fmt::format("{}", t), fmt::format("0 … {}", vocab_ - 1));
-  for (float x : logits)
-    if (!(x < INFINITY))
-      throw Error("sampling", "the model's output is not a number", fmt::format("{}", x), "", "the model file is damaged or not supported");
+  bool numbers = true;  // looked at all together, which is sixteen at a time
+  for (float x : logits) numbers &= x < INFINITY;
+  if (!numbers)
+    throw Error("sampling", "the model's output is not a number", "NaN or infinity", "", "the model file is damaged or not supported");
 }
 
 void Chain::fill(std::span<const float> logits, std::span<const uint64_t> allowed) {
+  if (bias_.empty() && allowed.empty() && first_cut_ > 0) return candidates_.add_best(logits, first_cut_);
   candidates_.clear();
   for (size_t first = 0; first < vocab_; first += 64) {
     uint64_t word = allowed.empty() ? ~uint64_t(0) : allowed[first / 64];
@@ -95,12 +98,12 @@ void Chain::fill(std::span<const float> logits, std::span<const uint64_t> allowe
       if (word >> i % 64 & 1 && logit > -INFINITY) candidates_.add(static_cast<int32_t>(i), logit);
     }
   }
-  if (candidates_.size() == 0) throw Error("sampling", "no token may be chosen", "", "one at least that mask and bias leave");
 }
 
 int32_t Chain::choose(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed) {
   check(logits, text, allowed);
   fill(logits, allowed);
+  if (candidates_.size() == 0) throw Error("sampling", "no token may be chosen", "", "one at least that mask and bias leave");
   position_ = std::max<uint64_t>(position_, text.size());
   for (const Stage& stage : stages_) stage(candidates_, text);
   double chance = uniform(options_.seed, 2 * position_++);

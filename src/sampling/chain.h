@@ -41,6 +41,7 @@ class Chain {
   size_t vocab_;
   std::vector<float> bias_;  // of each token; empty: none
   std::vector<Stage> stages_;
+  size_t first_cut_ = 0;  // the first stage leaves the best so many, and no other; 0: it does not
   Candidates candidates_;
   Penalties penalties_;
   std::optional<Dry> dry_;

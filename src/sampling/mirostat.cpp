@@ -9,10 +9,13 @@ namespace ingot::sampling {
 
 int32_t Mirostat::choose(Candidates& c, double chance) {
   double total;
-  c.sort(c.size());
-  std::span<double> weights = c.weights(total);
+  c.weights(total);
+  double most = c.best().logit;
   size_t kept = 1;
-  while (kept < c.size() && -std::log2(weights[kept] / total) <= limit_) kept++;
+  for (size_t sorted = 0; kept < c.size(); kept++) {
+    if (kept >= sorted) c.sort(sorted = 8 * sorted + 64);
+    if (-std::log2(std::exp(c[kept].logit - most) / total) > limit_) break;
+  }
   c.keep_first(kept);
   size_t i = draw(c, chance);
   limit_ -= rate_ * (-std::log2(c.weights(total)[i] / total) - target_);

@@ -71,6 +71,15 @@ TEST(Samplers, TopK) {
       "top_k", 1, 100, [](Candidates& c, double x) { top_k(c, static_cast<int>(x)); },
       [](const Distribution& d, double x) { return twin_top_k(d, static_cast<int>(x)); });
 }
+TEST(Samplers, TheBestAreAddedAsIfAllHadBeen) {
+  for (int i = 0; i < 400; i++) {
+    std::vector<float> logits = made_up(i);
+    int k = whole(1, 80);
+    Candidates c(static_cast<int>(logits.size()));
+    c.add_best(logits, k);
+    expect_same(c, twin_top_k(distribution(logits), k), "best " + std::to_string(k) + ", case " + std::to_string(i));
+  }
+}
 TEST(Samplers, TopP) {
   compare(
       "top_p", 0.01, 1, [](Candidates& c, double x) { top_p(c, static_cast<float>(x)); }, twin_top_p);
@@ -177,6 +186,18 @@ TEST(Samplers, Dry) {
     expect_same(c, expected, "case " + std::to_string(i));
   }
   EXPECT_GT(penalized, 100);
+}
+
+TEST(Samplers, DryForgetsTheLastCall) {
+  SamplingOptions o;
+  o.dry_multiplier = 1;
+  Dry dry(8, piece, o);
+  Candidates first = candidates(std::vector<float>(8, 1)), second = candidates(std::vector<float>(8, 1));
+  dry.apply(first, std::vector<int32_t>{3, 4, 5, 3, 4}, o);
+  EXPECT_EQ(first[5].logit, 0);
+  dry.apply(second, std::vector<int32_t>{3, 4, 6, 3, 4}, o);
+  EXPECT_EQ(second[5].logit, 1);
+  EXPECT_EQ(second[6].logit, 0);
 }
 
 TEST(Samplers, DryIsLinear) {
