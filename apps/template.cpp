@@ -32,16 +32,20 @@ int answer_prompt(const TemplateFlags& flags, const ChatPrompt& prompt) {
 
 int perform_template(const TemplateFlags& flags) {
   if (flags.messages == "-" && (flags.tools == "-" || flags.file == "-")) throw UsageError("stdin can be read once only");
-  const ChatTemplate chat = flags.file.empty() ? load_chat_template(flags.model) : ChatTemplate(read_text(flags.file), load_tokenizer(flags.model));
+  const ChatTemplate chat =
+      flags.file.empty() ? load_chat_template(flags.model) : ChatTemplate(read_text(flags.file), load_tokenizer(flags.model));
   if (flags.messages.empty() && flags.user.empty()) {
-    if (flags.json) answer_json(chat.source());
-    else answer(chat.source() + (is_terminal(Stream::answers) ? "\n" : ""));
+    if (flags.json)
+      answer_json(chat.source());
+    else
+      answer(chat.source() + (is_terminal(Stream::answers) ? "\n" : ""));
     return success;
   }
   ChatOptions options = flags.chat;
   options.add_generation_prompt = !flags.no_generation_prompt;
   if (!flags.tools.empty()) options.tools = read_text(flags.tools);
-  return answer_prompt(flags, render_chat(chat, flags.messages.empty() ? one_turn(flags.system, flags.user) : read_text(flags.messages), options));
+  return answer_prompt(flags,
+                       render_chat(chat, flags.messages.empty() ? one_turn(flags.system, flags.user) : read_text(flags.messages), options));
 }
 
 }  // namespace
@@ -50,8 +54,11 @@ void add_template(CLI::App& app, Action& chosen) {
   auto flags = std::make_shared<TemplateFlags>();
   CLI::App* command = app.add_subcommand("template", "Show the prompt that a model's chat template makes of a conversation");
   add_model(*command, flags->model);
-  CLI::Option* messages = command->add_option("--messages", flags->messages, "Conversation, a JSON array of messages; - is stdin")->type_name("FILE");
-  CLI::Option* user = command->add_option("-p,--prompt", flags->user, "Conversation of one turn: what the user says")->type_name("TEXT")->excludes(messages);
+  CLI::Option* messages =
+      command->add_option("--messages", flags->messages, "Conversation, a JSON array of messages; - is stdin")->type_name("FILE");
+  CLI::Option* user = command->add_option("-p,--prompt", flags->user, "Conversation of one turn: what the user says")
+                          ->type_name("TEXT")
+                          ->excludes(messages);
   command->add_option("--system", flags->system, "With -p: the system message before it")->type_name("TEXT")->needs(user);
   command->add_option("--tools", flags->tools, "Tools that the model may call, a JSON array; - is stdin")->type_name("FILE");
   command->add_option("--set", flags->chat.variables, "Further variables of the template, a JSON object")->type_name("JSON");

@@ -19,19 +19,23 @@ std::string json_string(std::string_view text) {
   std::string json = "\"";
   for (const char c : text::repair_utf8(text)) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') (json += '\\') += c;
-    else if (byte < 0x20) ((json += "\\u00") += digits[byte >> 4]) += digits[byte & 15];
-    else json += c;
+    if (c == '"' || c == '\\')
+      (json += '\\') += c;
+    else if (byte < 0x20)
+      ((json += "\\u00") += digits[byte >> 4]) += digits[byte & 15];
+    else
+      json += c;
   }
   return json += '"';
 }
 
-std::shared_ptr<const ChatTemplate::State> make_state(std::string_view source, std::optional<std::string_view> for_tools, const Tokenizer& tokenizer) {
+std::shared_ptr<const ChatTemplate::State> make_state(std::string_view source, std::optional<std::string_view> for_tools,
+                                                      const Tokenizer& tokenizer) {
   const auto spelled = [&](int32_t id) { return id < 0 ? std::string() : json_string(tokenizer.piece(id, true)); };
   std::optional<jinja::Template> with_tools;
   if (for_tools) with_tools.emplace(*for_tools);
-  return std::make_shared<ChatTemplate::State>(
-      ChatTemplate::State{std::string(source), jinja::Template(source), std::move(with_tools), spelled(tokenizer.bos()), spelled(tokenizer.eos())});
+  return std::make_shared<ChatTemplate::State>(ChatTemplate::State{std::string(source), jinja::Template(source), std::move(with_tools),
+                                                                   spelled(tokenizer.bos()), spelled(tokenizer.eos())});
 }
 
 std::tm utc_now() {

@@ -42,8 +42,10 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
   bool end_array() override { return add(make_list(budget_, close().values)); }
   bool parse_error(std::size_t at, const std::string&, const nlohmann::detail::exception& e) override {
-    const std::string_view text = e.what();
-    error = fmt::format("byte {}: {}", at, text.substr(std::min(text.find("] ") + 2, text.size())));
+    // What was read last is left out: it may end inside a character.
+    const std::string_view text = e.what(), read = "; last read";
+    const size_t begin = std::min(text.find("] ") + 2, text.size()), end = std::min(text.find(read), text.size());
+    error = fmt::format("byte {}: {}", at, text.substr(begin, std::max(begin, end) - begin));
     return false;
   }
 
