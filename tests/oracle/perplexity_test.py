@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`ingot eval` against llama.cpp, live: perplexity_test.py PATH_OF_INGOT [MODEL_FILE TOKENS]. Default: SmolLM2, 1,024 tokens.
+"""`ingot eval` against llama.cpp, live: perplexity_test.py PATH_OF_INGOT [MODEL_FILE TOKENS]. Default: SmolLM2, one window.
 
 Perplexity and divergence are computed here from llama.cpp's scores, by the definition of its own tool: windows of 512 tokens, each
 begun by the beginning-of-text token where the model asks for one, the second half scored. The text is the Python interpreter's
@@ -20,9 +20,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = pathlib.Path(os.environ.get("INGOT_CACHE") or ROOT / ".cache") / "models"
 CONTEXT = 512
 MOST_OFF_F32 = 0.001  # of the perplexity
-EXACT_WINDOWS = 8  # so many with the F32 copy, which is slow; one in the short form
+EXACT_WINDOWS = 8  # at most so many with the F32 copy, which is slow
 FULL_TOKENS = 20_000  # from here on, errors of single tokens average out
-MOST_OFF, MOST_OFF_FEW = 0.005, 0.02  # of the perplexity, quantized: on as many tokens, and on fewer
+MOST_OFF, MOST_OFF_FEW = 0.005, 0.03  # of the perplexity, quantized: on as many tokens, and on fewer
 MOST_DIVERGENCE_FACTOR = 1.15  # of llama.cpp's own from the F32 copy (docs/decisions/0009)
 
 
@@ -97,7 +97,7 @@ def main():
     if len(sys.argv) not in (2, 4):
         sys.exit(__doc__)
     ingot = sys.argv[1]
-    file, tokens = (sys.argv[2], int(sys.argv[3])) if len(sys.argv) == 4 else ("smollm2-135m-instruct-q4_1.gguf", 1024)
+    file, tokens = (sys.argv[2], int(sys.argv[3])) if len(sys.argv) == 4 else ("smollm2-135m-instruct-q4_1.gguf", CONTEXT)
     if not (MODELS / file).exists():
         skip(f"there is no {MODELS / file}; tools/fetch_model.sh {fetch_name(file)} puts it there")
     if not (MODELS / "exact" / file).exists():
@@ -124,8 +124,7 @@ def main():
         compare("perplexity, quantized", made["perplexity"], wanted.perplexity, MOST_OFF if made["windows"] * CONTEXT >= FULL_TOKENS else MOST_OFF_FEW)
         compare("its error", made["perplexity_error"], wanted.error, 0.05)
 
-    threads = os.cpu_count() or 1
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as text, oracle.Oracle(MODELS / file, CONTEXT, threads) as quantized:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as text, oracle.Oracle(MODELS / file, CONTEXT) as quantized:
         ids, n_bytes = [], 3 * tokens
         while len(ids) < tokens + CONTEXT:
             text_so_far = reference_text(n_bytes)
@@ -133,12 +132,12 @@ def main():
         text.write(text_so_far)
         text.flush()
         n_windows = -(-tokens // CONTEXT)
-        few = EXACT_WINDOWS if tokens >= FULL_TOKENS else 1
+        few = min(n_windows, EXACT_WINDOWS)
         if n_windows > few:
             wanted = Expected(np, quantized, ids, n_windows)
             made = ingot_eval(ingot, text.name, MODELS / file, "--windows", str(n_windows))
             check_one(made, wanted)
-        with oracle.Oracle(MODELS / "exact" / file, CONTEXT, threads) as exact:
+        with oracle.Oracle(MODELS / "exact" / file, CONTEXT) as exact:
             wanted = Expected(np, quantized, ids, few, exact)
         made = ingot_eval(ingot, text.name, MODELS / file, "--windows", str(few), "--against", MODELS / "exact" / file)
     check_one(made, wanted)
