@@ -1,8 +1,11 @@
 // Perplexity and divergence against the definition, spelled out in float64 over a session's logits.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "engine/softmax.h"
@@ -161,6 +164,40 @@ TEST_F(Evaluating, FollowsTheDefinition) {
   Evaluation alone = evaluate(model, text, options());
   EXPECT_EQ(alone.nll, made.nll);
   EXPECT_FALSE(alone.against);
+}
+
+/// A copy of the model file that asks for a beginning-of-text token; it lives as long as this.
+struct ModelThatBegins {
+  explicit ModelThatBegins(const std::string& source) {
+    std::ifstream in(source, std::ios::binary);
+    std::string bytes(std::istreambuf_iterator<char>(in), {});
+    const std::string key = "tokenizer.ggml.add_bos_token";
+    bytes.at(bytes.find(key) + key.size() + sizeof(uint32_t)) = 1;  // behind the type comes the flag
+    std::ofstream(path, std::ios::binary) << bytes;
+  }
+  ~ModelThatBegins() { std::filesystem::remove(path); }
+  std::string path = testing::TempDir() + "ingot_evaluation_" + std::to_string(getpid()) + ".gguf";
+};
+
+TEST_F(Evaluating, EachWindowBeginsAsTextsDo) {
+  ModelThatBegins file(path_);
+  LoadOptions load;
+  load.context = context;
+  Model model = Model::load(file.path, load);
+  std::vector<int32_t> ids = model.tokenizer().encode(text);
+  ASSERT_EQ(ids.front(), model.tokenizer().bos());
+  double nll = 0;
+  for (int w = 0; w < 2; w++) {
+    std::vector<int32_t> window(ids.begin() + w * context, ids.begin() + (w + 1) * context);
+    window.front() = model.tokenizer().bos();
+    auto rows = scored_logits(model, window);
+    for (size_t i = 0; i < rows.size(); i++) nll -= plain_logprobs(rows[i])[window[context / 2 + 1 + i]];
+  }
+  EvaluateOptions o = options();
+  o.windows = 2;
+  EXPECT_NEAR(evaluate(model, text, o).nll, nll / 32, 1e-6);
+  Model other = this->load();
+  EXPECT_THROW(evaluate(model, text, o, &other), Error);  // it begins otherwise
 }
 
 TEST_F(Evaluating, AModelIsItself) {
