@@ -13,7 +13,9 @@ using Action = std::function<int()>;
 enum ExitStatus { success = 0, failure = 1, bad_usage = 2, interrupted = 130 };
 
 void add_run(CLI::App& app, Action& chosen);
+void add_chat(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
+void add_eval(CLI::App& app, Action& chosen);
 void add_inspect(CLI::App& app, Action& chosen);
 void add_explain(CLI::App& app, Action& chosen);
 void add_formats(CLI::App& app, Action& chosen);

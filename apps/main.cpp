@@ -20,7 +20,9 @@ const char* const examples = R"(Examples:
   ingot run model.gguf -p "Why is the sea blue?"   answer a question
   ingot run model.gguf --raw -p "The sea is" -n 64 continue a text
   ingot run model.gguf -p "2 + 2 =" --temp 0 --json
+  ingot chat model.gguf                            talk with it
   ingot explain model.gguf                         the plan that will run
+  ingot eval model.gguf --text book.txt            how well it predicts a text
   ingot bench model.gguf -t 1,2                    its speed, against the machine's memory
   ingot COMMAND --help                             the flags of one command
 
@@ -97,7 +99,7 @@ int command(int argc, char** argv) {
   app.require_subcommand(1);
   app.formatter(std::make_shared<HelpLayout>());
   app.get_formatter()->label("Subcommands", "Commands");
-  for (auto add : {add_run, add_bench, add_inspect, add_explain, add_formats, add_tokenize, add_template, add_doctor}) add(app, chosen);
+  for (auto add : {add_run, add_chat, add_bench, add_eval, add_inspect, add_explain, add_formats, add_tokenize, add_template, add_doctor}) add(app, chosen);
   add_everywhere(app);
   for (CLI::App* sub : app.get_subcommands({})) add_everywhere(*sub);
   app.footer(examples);

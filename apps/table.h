@@ -1,5 +1,6 @@
 // A table of words, written as aligned text, Markdown or CSV.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+/// "1 token", "2 tokens"
+std::string count_text(int64_t n, const char* noun);
 /// "93.8 MiB"
 std::string bytes_text(uint64_t bytes);
 /// "1.24 ms", with the unit that suits

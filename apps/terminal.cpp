@@ -6,13 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
 namespace ingot::apps {
 namespace {
 
-constexpr std::chrono::seconds patience{2};  // a shorter load needs no bar
+constexpr std::chrono::seconds patience{2};  // shorter work needs no bar
 bool color_refused = false;
 
 bool is_set(const char* name) {
@@ -20,9 +21,17 @@ bool is_set(const char* name) {
   return value && *value;
 }
 
+/// "0:07", "12:34" or "3:05:00".
+std::string time_text(double seconds) {
+  long s = std::lround(std::min(seconds, 1e8));
+  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60) : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
 }  // namespace
 
 bool is_terminal(Stream stream) { return isatty(stream == Stream::answers ? STDOUT_FILENO : STDERR_FILENO); }
+
+bool input_is_terminal() { return isatty(STDIN_FILENO); }
 
 int terminal_columns() {
   winsize size = {};
@@ -52,12 +61,16 @@ ProgressBar::~ProgressBar() {
 void ProgressBar::show(double done) {
   if (!wanted_) return;
   std::lock_guard lock(mutex_);
-  int percent = static_cast<int>(100 * std::clamp(done, 0.0, 1.0));
-  if (percent == percent_ || std::chrono::steady_clock::now() - start_ < patience) return;
+  done = std::clamp(done, 0.0, 1.0);
+  auto spent = std::chrono::steady_clock::now() - start_;
+  std::string left = done > 0 ? time_text(std::chrono::duration<double>(spent).count() * (1 - done) / done) : "";
+  int percent = static_cast<int>(100 * done);
+  if ((percent == percent_ && left == left_) || spent < patience) return;
   percent_ = percent;
+  left_ = left;
   drawn_ = true;
-  int width = std::clamp(terminal_columns() - 16, 10, 50), filled = width * percent / 100;
-  fmt::print(stderr, "\r{} [{:=<{}}{:{}}] {:3}%", work_, "", filled, "", width - filled, percent);
+  int width = std::clamp(terminal_columns() - 30, 10, 50), filled = width * percent / 100;
+  fmt::print(stderr, "\r{} [{:=<{}}{:{}}] {:3}%{}\033[K", work_, "", filled, "", width - filled, percent, left.empty() ? "" : ", " + left + " left");
 }
 
 }  // namespace ingot::apps

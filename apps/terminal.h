@@ -1,4 +1,4 @@
-// What is known of the terminal: is there one, does it want colour, how wide is it; and the bar that a long load shows.
+// What is known of the terminal: is there one, does it want colour, how wide is it; and the bar that long work shows.
 #pragma once
 #include <chrono>
 #include <mutex>
@@ -11,6 +11,7 @@ enum class Stream { answers, notes };  // stdout, stderr
 enum class Color { bold, dim, red, yellow };
 
 bool is_terminal(Stream stream);
+bool input_is_terminal();
 /// Width of the terminal behind stderr in columns; 80 when it does not say.
 int terminal_columns();
 
@@ -21,7 +22,7 @@ bool takes_color(Stream stream);
 /// `text` in `color` where the stream takes it, `text` elsewhere.
 std::string colored(Stream stream, Color color, std::string_view text);
 
-/// A bar on stderr for a load that has taken longer than two seconds. Shows nothing where stderr is no terminal, and leaves
+/// A bar on stderr, with the time that is left, for work that has taken longer than two seconds. Shows nothing where stderr is no terminal, and leaves
 /// nothing behind.
 class ProgressBar {
  public:
@@ -39,6 +40,7 @@ class ProgressBar {
   std::chrono::steady_clock::time_point start_;
   bool wanted_, drawn_ = false;
   int percent_ = -1;
+  std::string left_;
 };
 
 }  // namespace ingot::apps

@@ -418,6 +418,44 @@ class Constraint {
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Evaluation
+
+struct EvaluateOptions {
+  int context = 512;  ///< tokens of a window
+  int windows = 0;    ///< most windows to score; 0: all that the text fills
+  std::function<void(double)> progress;  ///< called with 0…1 on the way
+  std::function<bool()> stop;            ///< asked before each window but the first; true: the result is that of the windows so far
+};
+
+/// How far a model's next-token distributions are from those of a base model, over the scored tokens of the same text.
+/// The divergence of one token is Kullback and Leibler's D(base ‖ model) = Σ p_base · (ln p_base − ln p_model), in nats.
+struct Divergence {
+  double base_perplexity = 0, base_perplexity_error = 0;
+  double log_ratio = 0, log_ratio_error = 0;  ///< ln(perplexity / base_perplexity); tokens are paired, so its error is the smaller one
+  double mean = 0, mean_error = 0;
+  double median = 0, p90 = 0, p99 = 0, p999 = 0, max = 0;  ///< quantiles, interpolated between neighbours
+  double same_top = 0, same_top_error = 0;    ///< share of tokens whose most probable next token is the same
+};
+
+/// How well a model predicts a text. Errors are standard errors: deviation over √(scored − 1); 0 where only one token was scored.
+struct Evaluation {
+  int context = 0;         ///< tokens of a window
+  int64_t windows = 0;     ///< scored; fewer than the text has where `stop` said so
+  int64_t scored = 0;      ///< tokens that were predicted
+  double perplexity = 0, perplexity_error = 0;
+  double nll = 0;          ///< mean −ln p of a scored token, in nats; perplexity = exp(nll)
+  double seconds = 0;      ///< of the models and the scores
+  std::optional<Divergence> against;
+};
+
+/// Perplexity of `model` on `text` as llama.cpp defines it: the text's tokens are cut into windows of `context` tokens, what does not
+/// fill one is left out; where the model begins a text with a token of its own, that token takes the place of each window's first;
+/// the tokens of the second half of a window are scored, each with all before it in the window. `base`: a model of the same
+/// vocabulary that runs beside it, window by window: the result has `against`. Logits are never kept beyond a few tokens.
+/// Errors: a window that no session of the models holds, a text that fills no window, vocabularies that differ.
+Evaluation evaluate(const Model& model, std::string_view text, const EvaluateOptions& options = {}, const Model* base = nullptr);
+
+// ---------------------------------------------------------------------------------------------------------------------
 // Machine
 
 struct DeviceInfo {

@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = pathlib.Path(os.environ.get("INGOT_CACHE") or ROOT / ".cache") / "models"
 MODEL = MODELS / "smollm2-135m-instruct-q4_1.gguf"
 MODEL_THAT_BEGINS = MODELS / "gemma-3-270m-q4_k_m.gguf"
-COMMANDS = ["run", "bench", "inspect", "explain", "formats", "tokenize", "template", "doctor"]
+COMMANDS = ["run", "bench", "eval", "inspect", "explain", "formats", "tokenize", "template", "doctor"]
 SKIPPED = 77
 BINARY = ""
 
@@ -107,6 +107,8 @@ class WithoutModel(Command):
         self.fails(2, "no command 'fromats'", "fromats", "q4_0")
         for command in ("run", "bench", "inspect", "explain", "tokenize", "template"):
             self.fails(2, "a model (MODEL or -m FILE)", command)
+        self.fails(2, "a model (MODEL or -m FILE)", "eval", "--text", "x")
+        self.fails(2, "--text is required", "eval", "model.gguf")
         self.fails(2, "there is no text", "run", "model.gguf")
         self.fails(2, "--prompt excludes --file", "tokenize", "model.gguf", "-p", "x", "-f", "y")
         self.fails(2, "--no-bos excludes --detokenize", "tokenize", "model.gguf", "-p", "1", "--detokenize", "--no-bos")
@@ -149,6 +151,9 @@ class WithoutModel(Command):
         self.fails(2, "requires --context-shift", "run", "none.gguf", "-p", "x", "--keep", "3")
         for flag, value in (("-p", "1,x"), ("-n", "1,,2"), ("-t", "0,1025"), ("-r", "0")):
             self.fails(2, f"got '{value}'; expected", "bench", "none.gguf", flag, value)
+        for flag, values in {"--ctx": ["3", "-1", "x"], "--windows": ["-1", "x"]}.items():
+            for value in values:
+                self.fails(2, f"got '{value}'; expected", "eval", "none.gguf", "--text", "x", flag, value)
         self.fails(2, "got 'fast'; expected", "explain", "none.gguf", "--bandwidth", "fast")
 
     def test_right_numbers_pass_the_check(self):
@@ -162,6 +167,8 @@ class WithoutModel(Command):
             self.assertRegex(self.fails(1, "none.gguf", *command, "-m", "none.gguf"), r"^\[\w+\] .*\n$")
             self.assertRegex(self.fails(1, "", *command, __file__), r"^\[\w+\] .*\n$")
         self.fails(1, "cannot read none.txt", "run", "none.gguf", "-f", "none.txt")
+        self.fails(1, "cannot read none.txt", "eval", "none.gguf", "--text", "none.txt")
+        self.fails(1, "none.gguf", "eval", "none.gguf", "--text", __file__)
 
     def test_formats(self):
         rows = self.json("formats", "--json")
@@ -422,6 +429,44 @@ class WithModel(Command):
             self.fails(1, 'unknown pre-tokenizer; got "nobody"; expected one of a.x-4.0, ', *command, MODEL, "-p", "x", "--pre", "nobody")
         self.fails(2, "got 'two'", "tokenize", MODEL, "--detokenize", "-p", "1 two")
         self.fails(1, "not in the vocabulary; got 999999", "tokenize", MODEL, "--detokenize", "-p", "999999")
+
+    def test_eval(self):
+        text = (ROOT / "HOUSE.md").read_text()[:2000].encode()
+        args = ["eval", MODEL, "--text", "-", "--ctx", "64", "--windows", "4"]
+        made = self.json(*args, "--json", input=text)
+        self.assert_keys(made, "perplexity perplexity_error nll context windows scored_tokens interrupted tokens_per_s")
+        self.assertEqual((made["context"], made["windows"], made["scored_tokens"], made["interrupted"]), (64, 4, 4 * 31, False))
+        self.assertAlmostEqual(made["perplexity"], math.exp(made["nll"]), 9)
+        self.assertTrue(0 < made["perplexity_error"] < made["perplexity"])
+        both = self.json(*args, "--json", "--against", MODEL, input=text)
+        self.assertEqual(both["nll"], made["nll"])
+        self.assert_keys(both["against"], "perplexity perplexity_error log_ratio log_ratio_error kl same_top same_top_error")
+        self.assertEqual(both["against"]["kl"], dict.fromkeys("mean mean_error median p90 p99 p99_9 max".split(), 0))
+        self.assertEqual(both["against"]["same_top"], 1)
+        status, out, err = ingot(*args, "--against", MODEL, input=text)
+        self.assertEqual(status, 0, err)
+        self.assertTrue(out.startswith(f"perplexity         {made['perplexity']:.4f} ± "), out)
+        self.assertIn("100.00 %", out)
+        self.assertRegex(err, r"^4 windows of 64 tokens each, 124 of their tokens scored; \d+ tokens/s\n$")
+        self.fails(1, "the text fills no window", "eval", MODEL, "--text", "-", input=b"short")
+        self.fails(1, "context is longer", "eval", MODEL, "--text", "-", "--ctx", "100000", input=text)
+
+    def test_eval_shows_the_time_left_and_stops_at_a_window(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write((ROOT / "HOUSE.md").read_text() * 40)
+            file.flush()
+            main, side = pty.openpty()
+            process = subprocess.Popen([BINARY, "eval", MODEL, "--text", file.name, "--ctx", "64"], stdin=side, stdout=side, stderr=side)
+            os.close(side)
+            seen = b""
+            while not re.search(rb"evaluating \[=* *\] +\d+%, \d+:\d\d left", seen):
+                seen += os.read(main, 4096)
+            process.send_signal(signal.SIGINT)
+            while b"interrupted" not in seen:
+                seen += os.read(main, 4096)
+            self.assertEqual(process.wait(), 130)
+            os.close(main)
+        self.assertRegex(seen.decode(), r"perplexity +\d+\.\d+ ± ")
 
     def test_bench_profile_and_depth(self):
         rows = self.json("bench", MODEL, "-p", "8", "-n", "4", "-d", "20", "-r", "1", "--profile", "--json")

@@ -123,6 +123,17 @@ class Oracle:
             raise RuntimeError(f"[oracle] llama_decode of {len(ids)} tokens; got {code}; expected 0")
         return np.ctypeslib.as_array(_lib.llama_get_logits_ith(self._context, -1), (self.vocab,))
 
+    def decode_rows(self, ids, first):
+        """Runs `ids` after the tokens so far; the scores (len(ids) - first, vocab) after each token from ids[first] on, as the library holds them."""
+        tokens = (ctypes.c_int32 * len(ids))(*ids)
+        wanted = (ctypes.c_int8 * len(ids))(*(i >= first for i in range(len(ids))))
+        batch = _lib.llama_batch_get_one(ctypes.cast(tokens, ctypes.c_void_p), len(ids))
+        batch.logits = ctypes.cast(wanted, ctypes.c_void_p)
+        code = _lib.llama_decode(self._context, batch)
+        if code != 0:
+            raise RuntimeError(f"[oracle] llama_decode of {len(ids)} tokens; got {code}; expected 0")
+        return np.ctypeslib.as_array(_lib.llama_get_logits_ith(self._context, first), (len(ids) - first, self.vocab))
+
     def append(self, ids):
         """Log-probabilities (vocab) of the token after `ids`, which come after the tokens so far."""
         logits = self.decode(ids).astype(np.float64)

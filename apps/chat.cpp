@@ -1,0 +1,119 @@
+// ingot chat: a conversation with a model, at a terminal; or one answer to what a pipe holds.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "chat_shell.h"
+#include "commands.h"
+#include "files.h"
+#include "flags.h"
+#include "line_editor.h"
+#include "output.h"
+#include "sampling_flags.h"
+#include "table.h"
+#include "terminal.h"
+
+namespace ingot::apps {
+namespace {
+
+struct Chat {
+  std::string model, first, system, history;
+  LoadOptions load;
+  Settings settings;
+};
+
+/// Where lines are remembered: in the folder for what programs keep between runs.
+std::string default_history() {
+  const char *state = std::getenv("XDG_STATE_HOME"), *home = std::getenv("HOME");
+  if (state && *state) return std::string(state) + "/ingot/chat_history";
+  return home && *home ? std::string(home) + "/.local/state/ingot/chat_history" : "";
+}
+
+/// One message: the text of -p, then what the pipe holds.
+int answer_pipe(const Chat& chat, ChatShell& shell) {
+  std::string piped = read_text("-"), message = chat.first;
+  if (!piped.empty()) message += (message.empty() ? "" : "\n\n") + piped;
+  if (message.ends_with('\n')) message.pop_back();
+  if (message.empty()) throw UsageError("there is no message; expected one from the pipe, or -p TEXT");
+  return shell.ask(message) ? success : interrupted;
+}
+
+/// Errors of a command or a message end neither the program nor the conversation.
+bool take(ChatShell& shell, const std::string& line) {
+  try {
+    return shell.take(line);
+  } catch (const Error& e) {
+    note(colored(Stream::notes, Color::red, e.what()));
+    return true;
+  }
+}
+
+int converse(const Chat& chat, ChatShell& shell) {
+  LineEditor editor(chat.history);
+  std::string message = chat.first;
+  if (!message.empty() && !take(shell, message)) return success;
+  bool history_works = true;
+  for (message.clear();;) {
+    LineEditor::Line line = editor.read(message.empty() ? ">" : ".");
+    if (line.end == LineEditor::End::input) return note(""), success;
+    if (line.end == LineEditor::End::interrupt) {
+      if (message.empty() && line.text.empty()) note(colored(Stream::notes, Color::dim, "/quit or Ctrl-D ends the chat"));
+      message.clear();
+      continue;
+    }
+    message += line.text;
+    if (message.ends_with('\\')) {
+      message.back() = '\n';
+      continue;
+    }
+    if (!message.empty()) {
+      std::string trouble = editor.remember(message);
+      if (!trouble.empty() && history_works) note(colored(Stream::notes, Color::yellow, "lines are not remembered: " + trouble));
+      history_works = trouble.empty();
+      if (!take(shell, message)) return success;
+    }
+    message.clear();
+  }
+}
+
+int perform_chat(const Chat& chat) {
+  const bool at_terminal = input_is_terminal();
+  Model model = load_model(chat.model, chat.load);
+  ChatShell shell(model, chat.settings, chat.system);
+  if (!at_terminal) return answer_pipe(chat, shell);
+  const ModelInfo& info = model.info();
+  note(colored(Stream::notes, Color::dim, fmt::format("{} ({} of context). /help shows what to type, Ctrl-D ends.", info.name.empty() ? info.architecture : info.name,
+                                                      count_text(model.explain().context, "token"))));
+  return converse(chat, shell);
+}
+
+}  // namespace
+
+void add_chat(CLI::App& app, Action& chosen) {
+  auto chat = std::make_shared<Chat>();
+  chat->history = default_history();
+  CLI::App* command = app.add_subcommand("chat", "Talk with a model");
+  add_model(*command, chat->model);
+  command->add_option("-p,--prompt", chat->first, "First message; what a pipe holds comes behind it")->type_name("TEXT");
+  command->add_option("-s,--system", chat->system, "System message: what the model is to be")->type_name("TEXT");
+  command->add_option("--history", chat->history, "File that remembers your lines; '' for none (default in ~/.local/state/ingot)")->type_name("FILE");
+  add_context(*command, chat->load);
+  add_threads(*command, chat->load);
+  add_limits(*command, chat->settings.limits);
+  add_sampling(*command, chat->settings.sampling);
+  add_machine(*command, chat->load);
+  add_strict(*command, chat->load);
+  command->footer("While chatting:\n" + ChatShell::help() + R"(
+Ctrl-C stops an answer and keeps the chat; the second one at once ends it. When the conversation outgrows the context, its oldest
+messages are left out of what the model is given, and you are told. Where stdin is no terminal, it is one message: the answer goes
+to stdout, and that is all.
+
+Examples:
+  ingot chat model.gguf
+  ingot chat model.gguf -s "You answer in rhymes." --temp 0.5
+  git diff | ingot chat model.gguf -p "What does this change do?" > review.txt)");
+  command->callback([chat, &chosen] { chosen = [chat] { return perform_chat(*chat); }; });
+}
+
+}  // namespace ingot::apps

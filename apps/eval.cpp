@@ -1,0 +1,117 @@
+// ingot eval: how well a model predicts a text, and how far it is from a base model.
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+
+#include "commands.h"
+#include "files.h"
+#include "flags.h"
+#include "interrupt.h"
+#include "json_output.h"
+#include "output.h"
+#include "table.h"
+#include "terminal.h"
+
+namespace ingot::apps {
+namespace {
+
+struct Eval {
+  std::string model, base, file;
+  LoadOptions load;
+  EvaluateOptions options;
+  bool json = false;
+};
+
+double tokens_per_s(const Evaluation& e) { return double(e.windows) * e.context / e.seconds; }
+
+std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
+
+std::string report(const Evaluation& e) {
+  std::string text = fmt::format("perplexity         {:.4f} ± {:.4f}\n", e.perplexity, e.perplexity_error);
+  if (e.against) {
+    const Divergence& d = *e.against;
+    text += fmt::format("of the base        {:.4f} ± {:.4f}\n", d.base_perplexity, d.base_perplexity_error);
+    text += fmt::format("ln of their ratio  {:.6f} ± {:.6f}\n", d.log_ratio, d.log_ratio_error);
+    text += fmt::format("KL divergence      {:.6f} ± {:.6f} nat\n", d.mean, d.mean_error);
+    text += fmt::format("  median {:.6f}   90 % {:.6f}   99 % {:.6f}   99.9 % {:.6f}   max {:.6f}\n", d.median, d.p90, d.p99, d.p999, d.max);
+    text += fmt::format("same top token     {} ± {}\n", percent(d.same_top), percent(d.same_top_error));
+  }
+  return text;
+}
+
+Json to_json(const Evaluation& e, bool interrupted) {
+  Json json = {{"perplexity", e.perplexity}, {"perplexity_error", e.perplexity_error}, {"nll", e.nll}, {"context", e.context}, {"windows", e.windows},
+               {"scored_tokens", e.scored}, {"interrupted", interrupted}, {"tokens_per_s", tokens_per_s(e)}};
+  if (!e.against) return json;
+  const Divergence& d = *e.against;
+  json["against"] = {{"perplexity", d.base_perplexity}, {"perplexity_error", d.base_perplexity_error},
+                     {"log_ratio", d.log_ratio}, {"log_ratio_error", d.log_ratio_error},
+                     {"kl", {{"mean", d.mean}, {"mean_error", d.mean_error}, {"median", d.median}, {"p90", d.p90}, {"p99", d.p99}, {"p99_9", d.p999}, {"max", d.max}}},
+                     {"same_top", d.same_top}, {"same_top_error", d.same_top_error}};
+  return json;
+}
+
+int perform_eval(const Eval& eval) {
+  std::string text = read_text(eval.file);
+  LoadOptions load = eval.load;
+  load.context = eval.options.context;
+  Model model = load_model(eval.model, load);
+  std::optional<Model> base;
+  if (!eval.base.empty()) base = load_model(eval.base, load);
+  InterruptWatch watch;
+  bool stopped = false;
+  Evaluation made;
+  {
+    ProgressBar bar("evaluating");
+    EvaluateOptions options = eval.options;
+    options.progress = [&bar](double done) { bar.show(done); };
+    options.stop = [&] { return stopped = watch.noted(); };
+    made = evaluate(model, text, options, base ? &*base : nullptr);
+  }
+  if (eval.json) {
+    answer_json(to_json(made, stopped));
+  } else {
+    answer(report(made));
+    flush_answer();
+    note(colored(Stream::notes, Color::dim, fmt::format("{} of {} tokens each, {} of their tokens scored; {:.0f} tokens/s{}", count_text(made.windows, "window"), made.context, made.scored,
+                                                        tokens_per_s(made), stopped ? "; interrupted" : "")));
+  }
+  return stopped ? interrupted : success;
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Action& chosen) {
+  auto eval = std::make_shared<Eval>();
+  CLI::App* command = app.add_subcommand("eval", "Measure how well a model predicts a text");
+  add_model(*command, eval->model);
+  command->add_option("--text,-f,--file", eval->file, "Text to predict, read byte for byte; - is stdin")->type_name("FILE")->required();
+  command->add_option("--against", eval->base, "Base model to compare with, token by token")->type_name("BASE");
+  command->add_option("-c,--ctx,--ctx-size", eval->options.context, "Tokens of a window")->check(whole_number(4, max_int))->type_name("N")->capture_default_str();
+  command->add_option("--windows", eval->options.windows, "Most windows to score; 0: all of the text (default 0)")->check(whole_number(0, max_int))->type_name("N");
+  add_threads(*command, eval->load);
+  command->add_flag("--json", eval->json, "One JSON object");
+  add_machine(*command, eval->load);
+  add_strict(*command, eval->load);
+  command->footer(R"(Perplexity is e to the mean surprise of a token, in nats. The text is cut into windows (what does not fill one is left out), each
+read anew; the second half of a window is scored. Where the model starts texts with a token of its own, each window starts with it.
+So llama.cpp defines it, and numbers can be compared. ± is one standard error.
+
+--against: both models read the text side by side. KL divergence: of the model's next-token distribution from the base's, in nats,
+over the scored tokens. Both need the same vocabulary.
+
+A bar shows progress and the time left. Ctrl-C stops after the current window and reports on what was read (exit status 130).
+
+--json: {perplexity, perplexity_error, nll, context, windows, scored_tokens, interrupted, tokens_per_s}, with --against also
+against: {perplexity, perplexity_error, log_ratio, log_ratio_error, kl: {mean, mean_error, median, p90, p99, p99_9, max}, same_top,
+same_top_error}; log_ratio: ln of the models' perplexities over each other; same_top: share of tokens with the same best next token.
+
+Examples:
+  ingot eval model.gguf --text book.txt
+  ingot eval model-q4.gguf --text book.txt --against model-f16.gguf --json
+  ingot eval model.gguf --text book.txt --ctx 2048 --windows 20)");
+  command->callback([eval, &chosen] { chosen = [eval] { return perform_eval(*eval); }; });
+}
+
+}  // namespace ingot::apps

@@ -1,0 +1,32 @@
+// Lines from a person at a terminal: editing, history, several lines in one. It knows the keys and nothing of what lines mean.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace ingot::apps {
+
+class LineEditor {
+ public:
+  /// `history_file`: where lines are remembered between runs; "" for nowhere. A file that cannot be read is an empty one.
+  explicit LineEditor(std::string history_file);
+  ~LineEditor();
+  LineEditor(const LineEditor&) = delete;
+  LineEditor& operator=(const LineEditor&) = delete;
+
+  enum class End { line, interrupt, input };  // Enter, Ctrl-C, Ctrl-D on an empty line or a closed terminal
+  struct Line {
+    End end;
+    std::string text;  ///< without the last line end; may hold others (Alt-Enter, or pasted)
+  };
+  /// `prompt`: what stands in front, without a space behind it.
+  Line read(const std::string& prompt);
+  /// Puts `line` into the history, and the history into its file. Returns what went wrong with the file, or "".
+  std::string remember(const std::string& line);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace ingot::apps

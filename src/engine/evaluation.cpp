@@ -1,0 +1,170 @@
+// Perplexity and divergence of the public door. A text goes through window by window; both models take the scored half of a
+// window in slices, whose logits are compared at once and forgotten: only one number a scored token is kept.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <vector>
+
+#include "backend/plan.h"
+#include "engine/softmax.h"
+#include "ingot/ingot.h"
+
+namespace ingot {
+namespace {
+
+/// Mean of numbers, and how sure it is.
+struct Mean {
+  int64_t n = 0;
+  double sum = 0, squares = 0;
+  void add(double x) { n++, sum += x, squares += x * x; }
+  double value() const { return n ? sum / n : 0; }
+  double error() const { return n > 1 ? std::sqrt(std::max(0.0, squares / n - value() * value()) / (n - 1)) : 0; }
+};
+
+double quantile(const std::vector<float>& sorted, double share) {
+  if (sorted.empty()) return 0;
+  double at = share * (sorted.size() - 1);
+  size_t below = static_cast<size_t>(at), above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (at - below) * (double(sorted[above]) - sorted[below]);
+}
+
+/// What the scored tokens have shown so far.
+struct Scores {
+  Mean nll, base_nll, nll_difference, divergence, same_top;
+  std::vector<float> divergences;  // one a scored token
+
+  void add(std::span<const float> logits, int32_t next) { nll.add(-engine::softmax(logits).logprob(logits[next])); }
+
+  void add(std::span<const float> logits, std::span<const float> base, int32_t next) {
+    engine::Softmax own = engine::softmax(logits), other = engine::softmax(base);
+    double own_nll = -own.logprob(logits[next]), other_nll = -other.logprob(base[next]);
+    nll.add(own_nll);
+    base_nll.add(other_nll);
+    nll_difference.add(own_nll - other_nll);
+    same_top.add(own.best == other.best);
+    double d = engine::divergence(base, other, logits, own);
+    divergence.add(d);
+    divergences.push_back(static_cast<float>(d));
+  }
+
+  Divergence against() {
+    std::ranges::sort(divergences);
+    Divergence d;
+    d.base_perplexity = std::exp(base_nll.value());
+    d.base_perplexity_error = d.base_perplexity * base_nll.error();
+    d.log_ratio = nll_difference.value(), d.log_ratio_error = nll_difference.error();
+    d.mean = divergence.value(), d.mean_error = divergence.error();
+    d.median = quantile(divergences, 0.5), d.p90 = quantile(divergences, 0.9), d.p99 = quantile(divergences, 0.99);
+    d.p999 = quantile(divergences, 0.999), d.max = quantile(divergences, 1);
+    d.same_top = same_top.value(), d.same_top_error = same_top.error();
+    return d;
+  }
+};
+
+/// The windows of a text, as one model's token ids.
+struct Windows {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> first;  // what the model puts in front of a text: one token or none
+  int context = 0;
+  int64_t count = 0;
+
+  Windows(const Model& model, std::string_view text, const EvaluateOptions& options)
+      : ids(model.tokenizer().encode(text)), first(model.tokenizer().encode("")), context(options.context), count(ids.size() / options.context) {
+    if (count == 0) throw Error("evaluate", "the text fills no window", fmt::format("{} tokens", ids.size()), fmt::format("at least {}", context), "take a longer text or a shorter window");
+    if (options.windows > 0) count = std::min<int64_t>(count, options.windows);
+  }
+  std::vector<int32_t> operator[](int64_t window) const {
+    auto begin = ids.begin() + window * context;
+    std::vector<int32_t> one(begin, begin + context);
+    if (!first.empty()) one.front() = first.front();
+    return one;
+  }
+};
+
+void check(const EvaluateOptions& options, const Model& model) {
+  constexpr int least = 4;  // half a window has a token to predict, and one before it
+  int most = model.explain().context;
+  if (options.context < least || options.context > most)
+    throw Error("evaluate", "no session holds a window of that size", fmt::format("{} tokens", options.context), fmt::format("{} to {}", least, most), "load the model with a longer context");
+  if (options.windows < 0) throw Error("evaluate", "cannot score that many windows", std::to_string(options.windows), "0 or more");
+}
+
+/// Two models can be compared where each text has the same ids in both.
+void check_same_vocabulary(const Model& model, const Windows& windows, const Model& base, std::string_view text) {
+  if (base.info().vocab != model.info().vocab)
+    throw Error("evaluate", "the models have different vocabularies", fmt::format("{} and {} tokens", model.info().vocab, base.info().vocab), "two models of one vocabulary");
+  if (base.tokenizer().encode(text) != windows.ids || base.tokenizer().encode("") != windows.first)
+    throw Error("evaluate", "the models have different vocabularies", "other token ids for the same text", "two models of one vocabulary");
+}
+
+/// The model and, where there is one, its base, taken through a text side by side.
+class Pair {
+ public:
+  Pair(const Model& model, const Model* base) : vocab_(model.info().vocab), session_(model) {
+    if (!base) return;
+    base_.emplace(*base);
+    base_logits_.resize(backend::max_head_batch * vocab_);
+  }
+
+  /// Adds the scores of one window. `progress`: called with 0…1.
+  void score(std::span<const int32_t> tokens, Scores& scores, const std::function<void(double)>& progress) {
+    const size_t half = tokens.size() / 2, last = tokens.size() - 1;  // nothing follows the last token
+    start(session_, tokens.first(half));
+    if (base_) start(*base_, tokens.first(half));
+    for (size_t at = half; at < last; at += backend::max_head_batch) {
+      auto slice = tokens.subspan(at, std::min<size_t>(backend::max_head_batch, last - at));
+      if (base_) base_->append_all_logits(slice, [&](size_t i, std::span<const float> logits) { std::ranges::copy(logits, base_logits(i).begin()); });
+      session_.append_all_logits(slice, [&](size_t i, std::span<const float> logits) {
+        int32_t next = tokens[at + i + 1];
+        if (base_) scores.add(logits, base_logits(i), next);
+        else scores.add(logits, next);
+      });
+      if (progress) progress(double(at + slice.size()) / last);
+    }
+  }
+
+ private:
+  static void start(Session& session, std::span<const int32_t> tokens) {
+    session.truncate(0);
+    session.append(tokens);
+  }
+  std::span<float> base_logits(size_t i) { return std::span(base_logits_).subspan(i * vocab_, vocab_); }
+
+  size_t vocab_;
+  Session session_;
+  std::optional<Session> base_;
+  std::vector<float> base_logits_;  // (max_head_batch, vocab)
+};
+
+}  // namespace
+
+Evaluation evaluate(const Model& model, std::string_view text, const EvaluateOptions& options, const Model* base) {
+  check(options, model);
+  Windows windows(model, text, options);
+  if (base) {
+    check(options, *base);
+    check_same_vocabulary(model, windows, *base, text);
+  }
+  Pair pair(model, base);
+  Scores scores;
+  Evaluation result;
+  result.context = options.context;
+  auto start = std::chrono::steady_clock::now();
+  for (; result.windows < windows.count; result.windows++) {
+    if (result.windows > 0 && options.stop && options.stop()) break;
+    pair.score(windows[result.windows], scores, [&](double done) {
+      if (options.progress) options.progress((result.windows + done) / windows.count);
+    });
+  }
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.scored = scores.nll.n;
+  result.nll = scores.nll.value();
+  result.perplexity = std::exp(result.nll);
+  result.perplexity_error = result.perplexity * scores.nll.error();
+  if (base) result.against = scores.against();
+  return result;
+}
+
+}  // namespace ingot
