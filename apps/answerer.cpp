@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "chat_prompt.h"
 #include "terminal.h"
 
 namespace ingot::apps {
@@ -16,15 +17,10 @@ constexpr int least_answer_room = 256;  // tokens; a quarter of the context wher
 
 }  // namespace
 
-Answerer::Answerer(const Model& model) : model_(model), session_(model) {
-  if (model.info().chat_template.empty())
-    throw Error("chat", "the model has no chat template", "", "a model that was made for chatting", "ingot run continues a text with any model");
-}
+Answerer::Answerer(const Model& model, ChatTemplate chat_template) : model_(model), template_(std::move(chat_template)), session_(model) {}
 
 std::vector<int32_t> Answerer::prompt(const Conversation& conversation, int left_out) const {
-  std::string s; // PROVISIONAL
-  for (const auto& m : conversation.json(left_out)) s += "<|im_start|>" + m["role"].get<std::string>() + "\n" + m["content"].get<std::string>() + "<|im_end|>\n";
-  return model_.tokenizer().encode(s + "<|im_start|>assistant\n", true, true);
+  return model_.tokenizer().encode(render_chat(template_, conversation.json(left_out).dump()));
 }
 
 /// When the conversation has become too long, turns are left out from its beginning until half of the context is free: a change at

@@ -20,8 +20,7 @@ struct Answered {
 
 class Answerer {
  public:
-  /// Errors: a model without a chat template.
-  explicit Answerer(const Model& model);
+  Answerer(const Model& model, ChatTemplate chat_template);
   /// The answer to the last message; `on_text` gets it as it is made. A note of `watch` ends it early, also while the prompt is read.
   /// Errors: a template that refuses the conversation, a last turn that does not fit into the context.
   Answered answer(const Conversation& conversation, const Settings& settings, const InterruptWatch& watch, const std::function<void(std::string_view)>& on_text);
@@ -36,6 +35,7 @@ class Answerer {
   bool read(const std::vector<int32_t>& tokens, const InterruptWatch& watch, Answered& answered);
 
   Model model_;
+  ChatTemplate template_;
   Session session_;
   int left_out_ = 0;
 };

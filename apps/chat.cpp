@@ -18,7 +18,7 @@ namespace ingot::apps {
 namespace {
 
 struct Chat {
-  std::string model, first, system, history;
+  std::string model, first, system, template_file, history;
   LoadOptions load;
   Settings settings;
 };
@@ -77,10 +77,17 @@ int converse(const Chat& chat, ChatShell& shell) {
   }
 }
 
+ChatTemplate chat_template(const Chat& chat, const Model& model) {
+  if (!chat.template_file.empty()) return ChatTemplate(read_text(chat.template_file), model.tokenizer());
+  if (model.info().chat_template.empty())
+    throw Error("chat", "the model has no chat template", "", "a model that was made for chatting, or --template FILE", "ingot run continues a text with any model");
+  return model.chat_template();
+}
+
 int perform_chat(const Chat& chat) {
   const bool at_terminal = input_is_terminal();
   Model model = load_model(chat.model, chat.load);
-  ChatShell shell(model, chat.settings, chat.system);
+  ChatShell shell(model, chat_template(chat, model), chat.settings, chat.system);
   if (!at_terminal) return answer_pipe(chat, shell);
   const ModelInfo& info = model.info();
   note(colored(Stream::notes, Color::dim, fmt::format("{} ({} of context). /help shows what to type, Ctrl-D ends.", info.name.empty() ? info.architecture : info.name,
@@ -96,13 +103,15 @@ void add_chat(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("chat", "Talk with a model");
   add_model(*command, chat->model);
   command->add_option("-p,--prompt", chat->first, "First message; what a pipe holds comes behind it")->type_name("TEXT");
-  command->add_option("-s,--system", chat->system, "System message: what the model is to be")->type_name("TEXT");
+  command->add_option("--system", chat->system, "System message: what the model is to be")->type_name("TEXT");
+  command->add_option("--template", chat->template_file, "Chat template to use instead of the model's own")->type_name("FILE");
   command->add_option("--history", chat->history, "File that remembers your lines; '' for none (default in ~/.local/state/ingot)")->type_name("FILE");
   add_context(*command, chat->load);
   add_threads(*command, chat->load);
   add_limits(*command, chat->settings.limits);
   add_sampling(*command, chat->settings.sampling);
   add_machine(*command, chat->load);
+  add_pre_tokenizer(*command, chat->load.pre);
   add_strict(*command, chat->load);
   command->footer("While chatting:\n" + ChatShell::help() + R"(
 Ctrl-C stops an answer and keeps the chat; the second one at once ends it. When the conversation outgrows the context, its oldest
@@ -111,7 +120,7 @@ to stdout, and that is all.
 
 Examples:
   ingot chat model.gguf
-  ingot chat model.gguf -s "You answer in rhymes." --temp 0.5
+  ingot chat model.gguf --system "You answer in rhymes." --temp 0.5
   git diff | ingot chat model.gguf -p "What does this change do?" > review.txt)");
   command->callback([chat, &chosen] { chosen = [chat] { return perform_chat(*chat); }; });
 }

@@ -65,7 +65,10 @@ const ChatShell::Command ChatShell::commands[] = {
     {"/quit", "", "end the chat; Ctrl-D does too", nullptr},
 };
 
-ChatShell::ChatShell(const Model& model, Settings settings, const std::string& system) : settings_(std::move(settings)), answerer_(model) { conversation_.set_system(valid_utf8(system)); }
+ChatShell::ChatShell(const Model& model, ChatTemplate chat_template, Settings settings, const std::string& system)
+    : settings_(std::move(settings)), answerer_(model, std::move(chat_template)) {
+  conversation_.set_system(valid_utf8(system));
+}
 
 bool ChatShell::take(const std::string& line) {
   if (!line.starts_with('/')) {

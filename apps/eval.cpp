@@ -93,6 +93,7 @@ void add_eval(CLI::App& app, Action& chosen) {
   add_threads(*command, eval->load);
   command->add_flag("--json", eval->json, "One JSON object");
   add_machine(*command, eval->load);
+  add_pre_tokenizer(*command, eval->load.pre);
   add_strict(*command, eval->load);
   command->footer(R"(Perplexity is e to the mean surprise of a token, in nats. The text is cut into windows (what does not fill one is left out), each
 read anew; the second half of a window is scored. Where the model starts texts with a token of its own, each window starts with it.
