@@ -352,7 +352,7 @@ class WithModel(Command):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "animal.json"
             file.write_text(json.dumps(schema))
-            for seed in range(4):
+            for seed in range(2):
                 made = self.json("run", MODEL, "-p", "An animal as JSON:", "--raw", "--json", "--json-schema", file, "--temp", "2", "--seed", seed, "-n", "400")
                 animal = json.loads(made["text"])
                 self.assertEqual((list(animal), made["stop_reason"]), (schema["required"], "end"))
