@@ -83,7 +83,7 @@ struct LoadOptions {
   int threads = 0;              ///< 0: one per core this process may use
   int context = 0;              ///< tokens a session can hold; 0: the model's own limit, at most 4,096
   int max_batch = 512;          ///< tokens of a prompt that go through the plan at once
-  std::string pre;              ///< pre-tokenizer (gpt-2, llama-bpe, …) instead of the one that the file names; "": the file's own
+  std::string pre;              ///< pre-tokenizer, as files name theirs, instead of the one that the file names; "": the file's own
   std::string kv;               ///< format of keys and values, "" = the device's 16-bit floats
   bool repack = true;           ///< false: run straight from the mapped file
   bool strict_kernels = false;  ///< true: refuse a plan that has a slow step
