@@ -115,7 +115,7 @@ class WithoutModel(Command):
         self.fails(2, "needs --json", "run", "model.gguf", "-p", "x", "--logprobs", "3")
         self.fails(2, "--messages excludes --prompt", "template", "model.gguf", "--messages", "x", "-p", "y")
         self.fails(2, "--system requires --prompt", "template", "model.gguf", "--system", "y")
-        self.fails(2, "--system excludes --raw", "run", "model.gguf", "-p", "x", "--system", "y", "--raw")
+        self.fails(2, "--raw excludes --system", "run", "model.gguf", "-p", "x", "--system", "y", "--raw")
         self.fails(2, "stdin can be read once only", "template", "model.gguf", "--messages", "-", "--tools", "-")
         self.fails(2, "something to measure", "bench", "model.gguf", "-p", "0", "-n", "0")
 
