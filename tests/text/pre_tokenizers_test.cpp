@@ -126,6 +126,13 @@ TEST(PreTokenizers, NamesAreSortedAndFound) {
   EXPECT_EQ(find_pre_tokenizer("nobody's"), nullptr);
 }
 
+TEST(PreTokenizers, ThePageListsThem) {
+  std::ifstream file(INGOT_SOURCE_DIR "/docs/vocabularies.md");
+  std::string page, word;
+  while (file >> word) page += " " + (word.ends_with(',') || word.ends_with(';') ? word.substr(0, word.size() - 1) : word) + " ";
+  for (const std::string_view name : pre_tokenizer_names()) EXPECT_NE(page.find(" " + std::string(name) + " "), std::string::npos) << name;
+}
+
 // No byte is lost or doubled, whatever the text; lone surrogates and NUL among it.
 TEST(PreTokenizers, WordsJoinedAreTheText) {
   std::mt19937 random(3);
