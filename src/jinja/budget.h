@@ -17,7 +17,7 @@ struct Limits {
   static Limits for_input(size_t bytes) {
     Limits l;
     l.steps += 64 * uint64_t{bytes};
-    l.memory_bytes += 16 * bytes;
+    l.memory_bytes += 32 * bytes;
     l.text_bytes += 4 * bytes;
     return l;
   }

@@ -3,6 +3,7 @@ the same. Shared by the tests of this folder.
 """
 
 import datetime
+import functools
 import json
 import subprocess
 
@@ -50,10 +51,15 @@ def environment():
     return env
 
 
+@functools.lru_cache(maxsize=1)  # a template is rendered often in a row
+def compiled(env, template):
+    return env.from_string(template)
+
+
 def render(env, template, variables):
     """(text, None) or (None, what went wrong); a refusal of the template is `refused: …`."""
     try:
-        return env.from_string(template).render(**variables), None
+        return compiled(env, template).render(**variables), None
     except Refused as e:
         return None, f"refused: {e}"
     except Exception as e:  # whatever the template provokes
