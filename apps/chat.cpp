@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "files.h"
 #include "flags.h"
+#include "interrupt.h"
 #include "line_editor.h"
 #include "output.h"
 #include "sampling_flags.h"
@@ -51,6 +52,7 @@ bool take(ChatShell& shell, const std::string& line) {
 
 int converse(const Chat& chat, ChatShell& shell) {
   LineEditor editor(chat.history);
+  InterruptWatch watch;  // a Ctrl-C that comes just after an answer does not end the chat
   std::string message = chat.first;
   if (!message.empty() && !take(shell, message)) return success;
   bool history_works = true;

@@ -34,11 +34,14 @@ void end_on_interrupt() {
   sigaction(SIGINT, &action, nullptr);
 }
 
-InterruptWatch::InterruptWatch() {
+InterruptWatch::InterruptWatch() : within_another_(watched) {
   seen = false;
   watched = true;
 }
-InterruptWatch::~InterruptWatch() { watched = false; }
+InterruptWatch::~InterruptWatch() {
+  watched = within_another_;
+  seen = false;
+}
 bool InterruptWatch::noted() const { return seen; }
 
 }  // namespace ingot::apps

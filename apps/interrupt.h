@@ -1,5 +1,5 @@
 // Ctrl-C. Usually it ends the process at once, with status 130. While an InterruptWatch lives, the first one is only noted, so
-// that what was made so far can be handed out; the second ends the process.
+// that what was made so far can be handed out; the second ends the process. A watch may live within another one: it counts anew.
 #pragma once
 
 namespace ingot::apps {
@@ -15,6 +15,9 @@ class InterruptWatch {
   InterruptWatch& operator=(const InterruptWatch&) = delete;
   /// Was there a Ctrl-C since the watch began?
   bool noted() const;
+
+ private:
+  bool within_another_;
 };
 
 }  // namespace ingot::apps

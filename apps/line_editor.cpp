@@ -107,6 +107,7 @@ LineEditor::Line LineEditor::read(const std::string& prompt) {
   // between the marks \001 stands what takes no place; at the very end libedit would drop it, so the space comes last
   state_->prompt = color ? "\001\033[1m\001" + prompt + "\001\033[0m\001 " : prompt + " ";
   state_->interrupted = false;
+  el_set(state_->editor, EL_PREP_TERM, 1);  // before the prompt is seen, so that no key comes too early
   if (marks_pastes) std::fputs(paste_on, stderr);
   int n = 0;
   const char* line = el_gets(state_->editor, &n);

@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = pathlib.Path(os.environ.get("INGOT_CACHE") or ROOT / ".cache") / "models"
 MODEL = MODELS / "smollm2-135m-instruct-q4_1.gguf"
 MODEL_THAT_BEGINS = MODELS / "gemma-3-270m-q4_k_m.gguf"
-COMMANDS = ["run", "bench", "eval", "inspect", "explain", "formats", "tokenize", "template", "doctor"]
+COMMANDS = ["run", "chat", "bench", "eval", "inspect", "explain", "formats", "tokenize", "template", "doctor"]
 SKIPPED = 77
 BINARY = ""
 
@@ -105,7 +105,7 @@ class WithoutModel(Command):
         self.fails(2, "no place for 'another.gguf'", "run", "model.gguf", "another.gguf", "-p", "x")
         self.fails(2, "no flag '--isaa'", "run", "model.gguf", "-p", "x", "--isaa", "avx2")
         self.fails(2, "no command 'fromats'", "fromats", "q4_0")
-        for command in ("run", "bench", "inspect", "explain", "tokenize", "template"):
+        for command in ("run", "chat", "bench", "inspect", "explain", "tokenize", "template"):
             self.fails(2, "a model (MODEL or -m FILE)", command)
         self.fails(2, "a model (MODEL or -m FILE)", "eval", "--text", "x")
         self.fails(2, "--text is required", "eval", "model.gguf")
