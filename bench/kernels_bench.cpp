@@ -84,7 +84,7 @@ void attend(benchmark::State& state, const OpKernels& ops, int tokens, int seen)
   std::vector<u16> keys(room * head_size), values(room * head_size);
   ops.store_halves(vector(room * head_size).data(), static_cast<int>(room * head_size), keys.data());
   values = keys;
-  AttendParams p{query.data(), heads * head_size, tokens, heads, seen - tokens, 0, keys.data(), values.data(), head_size, 0.088f, out.data()};
+  AttendParams p{query.data(), heads * head_size, tokens, heads, seen - tokens, 0, keys.data(), values.data(), head_size, 0.088f, out.data(), nullptr};
   repeat(state, int64_t(tokens) * heads * seen * head_size, 2 * 2 * int64_t(seen) * head_size, [&] { ops.attend(p); });
 }
 
