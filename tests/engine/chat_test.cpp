@@ -1,5 +1,7 @@
 // Chat templates with a vocabulary: what a user spells stays text wherever a template puts it, and the beginning-of-text token stands
 // in front once. Real vocabularies: SmolLM2's, and those that tools/fetch_vocabularies.sh fetches.
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -83,7 +85,7 @@ std::string small_file(bool add_bos, const std::string& chat_template, const std
       .kv("tokenizer.ggml.add_bos_token", add_bos);
   if (!chat_template.empty()) file.kv("tokenizer.chat_template", chat_template);
   if (!for_tools.empty()) file.kv("tokenizer.chat_template.tool_use", for_tools);
-  const std::string path = testing::TempDir() + "ingot_chat_test.gguf";
+  const std::string path = testing::TempDir() + "ingot_chat_test_" + std::to_string(getpid()) + ".gguf";
   file.write(path);
   return path;
 }
