@@ -8,12 +8,27 @@
 //   BYTES        pointer to bytes of weights
 //   u8 … i64     integers of fixed width
 //   float_of     bits -> float;  half_to_float  bits of an f16 -> float
+//   DEVICE       address space of device memory, in pointers of parameter structs
+//
+// Kernels of GPUs have these words besides, which cuda.h and metal.h say:
+//
+//   SHARED       address space of what the threads of a group share;  THREAD  of what is a thread's own (for references)
+//   PARAMS(T)    reference to the parameters of a launch
+//   Place        which thread this is: group of groups, index in the group, lane of 32, warp
+//   group_barrier()          all threads of a group arrive, and see what the others wrote to SHARED before
+//   lane_exchange(x, mask)   the x of lane `lane ^ mask`; all 32 lanes call it
+//   dot4(a, b, sum)          sum + the products of four signed bytes each
+//   permute(lo, hi, s)       byte i of the result is byte (s >> 4 i & 7) of the eight in lo and hi
+//   nearest_half(x)          bits of the f16 nearest to x, ties to even
+//   bits_of                  float -> bits
+//   ENTRY(name, kernel)      an entry point: a struct with Params, Room (the group's memory), `threads` and run(params, room, place)
 #pragma once
 
 #define fn static inline __attribute__((always_inline)) auto
 #define MEMBER inline __attribute__((always_inline))
 #define TABLE(type, name, count) static constexpr type name[count]
 #define BYTES const u8*
+#define DEVICE
 
 typedef unsigned char u8;
 typedef signed char i8;

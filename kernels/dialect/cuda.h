@@ -16,9 +16,46 @@ typedef unsigned long long u64;
 typedef long long i64;
 
 fn float_of(u32 bits) { return __uint_as_float(bits); }
+fn bits_of(float x) { return __float_as_uint(x); }
 
 fn half_to_float(u32 bits) {
   float f;
   asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"((u16)bits));
   return f;
 }
+
+// ---- words of kernels
+
+#define DEVICE
+#define SHARED
+#define THREAD
+#define PRAGMA(text) _Pragma(#text)
+#define UNROLL(n) PRAGMA(unroll n)
+#define PARAMS(type) const type&
+
+struct Place {
+  u32 group, groups, index;
+  MEMBER u32 lane() const { return index % 32; }
+  MEMBER u32 warp() const { return index / 32; }
+};
+
+fn group_barrier() -> void { __syncthreads(); }
+fn lane_exchange(float x, u32 mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+fn lane_exchange(i32 x, u32 mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+fn dot4(u32 a, u32 b, i32 sum) { return __dp4a((i32)a, (i32)b, sum); }
+fn permute(u32 lo, u32 hi, u32 selector) { return __byte_perm(lo, hi, selector); }
+
+fn nearest_half(float x) -> u32 {
+  u16 bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return bits;
+}
+
+#ifndef ENTRY
+extern __shared__ uint4 group_memory[];
+#define ENTRY(name, ...)                                                                                                   \
+  typedef __VA_ARGS__ name##_kernel;                                                                                       \
+  extern "C" __global__ void __launch_bounds__(name##_kernel::threads) name(const __grid_constant__ name##_kernel::Params p) { \
+    name##_kernel::run(p, *(name##_kernel::Room*)group_memory, Place{blockIdx.x, gridDim.x, threadIdx.x});                 \
+  }
+#endif

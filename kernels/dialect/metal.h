@@ -18,4 +18,44 @@ typedef ulong u64;
 typedef long i64;
 
 fn float_of(u32 bits) { return as_type<float>(bits); }
+fn bits_of(float x) { return as_type<uint>(x); }
 fn half_to_float(u32 bits) { return float(as_type<half>(u16(bits))); }
+
+// ---- words of kernels
+
+#define DEVICE device
+#define SHARED threadgroup
+#define THREAD thread
+#define PRAGMA(text) _Pragma(#text)
+#define UNROLL(n) PRAGMA(unroll n)
+#define PARAMS(type) const constant type&
+
+struct Place {
+  u32 group, groups, index;
+  MEMBER u32 lane() const { return index % 32; }
+  MEMBER u32 warp() const { return index / 32; }
+};
+
+fn group_barrier() -> void { threadgroup_barrier(mem_flags::mem_threadgroup); }
+fn lane_exchange(float x, u32 mask) { return simd_shuffle_xor(x, (ushort)mask); }
+fn lane_exchange(i32 x, u32 mask) { return simd_shuffle_xor(x, (ushort)mask); }
+fn dot4(u32 a, u32 b, i32 sum) {
+  char4 x = as_type<char4>(a), y = as_type<char4>(b);
+  return sum + (i32)x.x * y.x + (i32)x.y * y.y + (i32)x.z * y.z + (i32)x.w * y.w;
+}
+fn permute(u32 lo, u32 hi, u32 selector) {
+  u64 both = (u64)hi << 32 | lo;
+  return (u32)(both >> (selector & 7) * 8 & 255) | (u32)(both >> (selector >> 4 & 7) * 8 & 255) << 8 |
+         (u32)(both >> (selector >> 8 & 7) * 8 & 255) << 16 | (u32)(both >> (selector >> 12 & 7) * 8 & 255) << 24;
+}
+fn nearest_half(float x) -> u32 { return as_type<ushort>((half)x); }
+
+#ifndef ENTRY
+#define ENTRY(name, ...)                                                                                                      \
+  typedef __VA_ARGS__ name##_kernel;                                                                                          \
+  kernel void name(constant name##_kernel::Params& p [[buffer(0)]], threadgroup name##_kernel::Room& room [[threadgroup(0)]], \
+                   uint group [[threadgroup_position_in_grid]], uint groups [[threadgroups_per_grid]],                        \
+                   uint index [[thread_index_in_threadgroup]]) {                                                              \
+    name##_kernel::run(p, room, Place{group, groups, index});                                                                 \
+  }
+#endif

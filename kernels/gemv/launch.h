@@ -1,0 +1,46 @@
+// What a launch of a matrix kernel is given on a GPU. Up to three matrices share an input; a thread group computes 32 rows of one of them
+// for some tokens (for gate and up: the same 32 rows of both).
+//
+//   y[token][row] = scale · Σ_k W[row][k] · x[token][k] + bias[row]
+//
+// K is cut into chunks of 32; warp w of W takes the chunks w, w + W, … in order, each entering by the fused multiply-adds of params.h, and
+// the W sums of an output are added in order of w. So a launch repeats its bits; they differ from the CPU's in the last places.
+#pragma once
+
+enum { group_rows = 32, split_warps = 8, most_segments = 3 };
+
+// Vectors as int8 codes in device memory: what quantize-out leaves and prepared inputs are.
+struct DeviceActivations {
+  DEVICE i8* codes;      // (tokens, K)       x ≈ code · scale
+  DEVICE float* scales;  // (tokens, K / 32)
+  DEVICE i32* sums;      // (tokens, K / 16)  Σ of 16 codes
+};
+
+struct GemvSegment {
+  BYTES weights;             // in the resident layout with 32 rows a tile, or file rows
+  DEVICE const float* bias;  // (rows) or null
+  DEVICE float* y;           // (tokens, rows)
+  i32 rows;
+  i32 groups;                // thread groups that it takes: rows / 32, rounded up
+  float scale;
+};
+
+struct GemvLaunch {
+  DEVICE const float* x;     // (tokens, K); read by kernels that prepare their input, and by those of floating formats
+  DEVICE const float* norm;  // (K) weights of the norm in front, or null
+  DeviceActivations codes;   // the input, where it was prepared before
+  DeviceActivations out;     // where quantize-out writes: (tokens, rows of the first segment)
+  GemvSegment segment[most_segments];
+  i32 segments;
+  i32 cols;                  // K
+  i32 tokens;
+  float epsilon;             // of the norm
+};
+
+// The group's memory. One token's input has at most room_cols columns where a group prepares it.
+enum { room_cols = 8192, most_tokens_a_pass = 8 };
+struct GemvRoom {
+  float sums_of_warps[split_warps * most_tokens_a_pass * group_rows];
+  float values[most_tokens_a_pass * group_rows];  // outputs of the group's rows, (tokens, 32)
+  float pair[most_tokens_a_pass * group_rows];    // of the second matrix, where two are computed together
+};

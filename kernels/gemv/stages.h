@@ -1,0 +1,107 @@
+// What stands before and behind the sums of a matrix kernel on a GPU: where activations come from, where outputs go.
+#pragma once
+
+// ---- inputs. `chunk(n, c)`: activations of chunk c of the launch's token first + n.
+
+// Codes in device memory.
+struct prepared_input {
+  DeviceActivations from;
+  i32 cols, first, last;  // last: of the launch's tokens; those behind it are read as the last one
+  MEMBER chunk_input chunk(int n, int c) const {
+    i64 token = first + n < last ? first + n : last;
+    DEVICE const uint4* codes = (DEVICE const uint4*)(from.codes + token * cols + 32 * c);
+    DEVICE const i32* sums = from.sums + (token * cols / 32 + c) * 2;
+    chunk_input x;
+    x.codes[0] = codes[0];
+    x.codes[1] = codes[1];
+    x.scale = from.scales[token * (cols / 32) + c];
+    x.sums[0] = sums[0];
+    x.sums[1] = sums[1];
+    return x;
+  }
+};
+
+// Codes of one token in the group's memory, made there by `norm_in`.
+struct RoomActivations {
+  uint4 codes[room_cols / 16];
+  float scales[room_cols / 32];
+  i32 sums[room_cols / 16];
+};
+struct room_input {
+  SHARED const RoomActivations* from;
+  MEMBER chunk_input chunk(int, int c) const {
+    chunk_input x;
+    x.codes[0] = from->codes[2 * c];
+    x.codes[1] = from->codes[2 * c + 1];
+    x.scale = from->scales[c];
+    x.sums[0] = from->sums[2 * c];
+    x.sums[1] = from->sums[2 * c + 1];
+    return x;
+  }
+};
+
+// 1 / sqrt(mean(x²) + epsilon) of a vector, to every thread of the group; 1 where there is no norm. `sums`: a float a warp.
+fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float epsilon, SHARED float* sums, Place at) {
+  if (!norm) return 1.0f;
+  float squares = 0;
+  for (int i = (int)at.index; i < cols; i += split_warps * warp_lanes) squares = fma(x[i], x[i], squares);
+  squares = lane_sum(squares);
+  if (at.lane() == 0) sums[at.warp()] = squares;
+  group_barrier();
+  float total = 0;
+  for (int w = 0; w < split_warps; w++) total += sums[w];
+  group_barrier();
+  return 1.0f / sqrt(total / (float)cols + epsilon);
+}
+
+// Norm-in and quantize-in of one token, by all threads of the group for themselves: cheaper than a launch in front.
+fn norm_in(DEVICE const float* x, DEVICE const float* norm, int cols, float inverse, SHARED RoomActivations& to, Place at) -> void {
+  SHARED i8* codes = (SHARED i8*)to.codes;
+  for (int c = (int)at.warp(); c < cols / 32; c += split_warps) {
+    int i = 32 * c + (int)at.lane();
+    quantized q = quantize_chunk(norm ? x[i] * inverse * norm[i] : x[i]);
+    codes[i] = (i8)q.code;
+    if (at.lane() == 0) to.scales[c] = q.scale;
+    if (at.lane() % 16 == 0) to.sums[i / 16] = q.sum;
+  }
+  group_barrier();
+}
+
+// ---- outputs, by the lanes of a warp: `y` of row `row` and a token
+
+// A token's values of 32 rows as codes.
+fn quantize_out(DeviceActivations to, i64 token, int rows, int row, bool inside, float y) -> void {
+  quantized q = quantize_chunk(inside ? y : 0.0f);
+  if (!inside) return;
+  to.codes[token * rows + row] = (i8)q.code;
+  if (row % 32 == 0) to.scales[(token * rows + row) / 32] = q.scale;
+  if (row % 16 == 0) to.sums[(token * rows + row) / 16] = q.sum;
+}
+
+struct store_out {
+  enum { pairs = 0 };
+  fn write(PARAMS(GemvLaunch) p, int s, i64 token, int row, float y, float) -> void {
+    if (row < p.segment[s].rows) p.segment[s].y[token * p.segment[s].rows + row] = y;
+  }
+};
+struct add_out {
+  enum { pairs = 0 };
+  fn write(PARAMS(GemvLaunch) p, int s, i64 token, int row, float y, float) -> void {
+    if (row < p.segment[s].rows) p.segment[s].y[token * p.segment[s].rows + row] += y;
+  }
+};
+
+struct silu_of { fn of(float x) { return x / (1.0f + exp(-x)); } };
+// x · Φ(x) by the tanh formula (Hendrycks & Gimpel 2016): x · sigmoid(2 u), u = sqrt(2/π) (x + 0.044715 x³)
+struct gelu_tanh_of { fn of(float x) { return x / (1.0f + exp(-1.5957691216f * fma(0.044715f * x * x, x, x))); } };
+
+// activation(gate) · up, as floats and as codes.
+template <class Activation> struct gate_out {
+  enum { pairs = 1 };
+  fn write(PARAMS(GemvLaunch) p, int, i64 token, int row, float gate, float up) -> void {
+    int rows = p.segment[0].rows;
+    float y = Activation::of(gate) * up;
+    if (row < rows) p.segment[0].y[token * rows + row] = y;
+    if (p.out.codes) quantize_out(p.out, token, rows, row, row < rows, y);
+  }
+};
