@@ -174,6 +174,67 @@ IsaList isas() { return {isa_list, static_cast<int>(sizeof isa_list / sizeof *is
   target_include_directories(${target} PRIVATE ${INGOT_ROOT}/formats)
 endfunction()
 
+# ---- GPUs: the texts that are compiled at run time, and a descriptor a format. Texts keep their own names, in the order of paths.
+function(ingot_gpu_texts target)
+  file(GLOB texts CONFIGURE_DEPENDS RELATIVE ${INGOT_ROOT} ${INGOT_ROOT}/kernels/*/*.h ${INGOT_ROOT}/formats/*.h ${INGOT_ROOT}/formats/tables/*.h)
+  set(lines "")
+  foreach(path ${texts})
+    set_property(DIRECTORY ${INGOT_ROOT} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${INGOT_ROOT}/${path})
+    file(READ ${INGOT_ROOT}/${path} text)
+    string(APPEND lines "    {\"${path}\", R\"text(${text})text\"},\n")
+  endforeach()
+  set(source ${INGOT_GENERATED}/gpu/texts.cpp)
+  file(WRITE ${source}.new
+"// Generated from kernels/ and formats/.
+#include \"gpu/texts.h\"
+namespace ingot::gpu {
+namespace {
+const Text list[] = {
+${lines}};
+}  // namespace
+std::span<const Text> texts() { return list; }
+}  // namespace ingot::gpu
+")
+  configure_file(${source}.new ${source} COPYONLY)
+  target_sources(${target} PRIVATE ${source})
+
+  set(names "")
+  set(declarations "")
+  foreach(name ${INGOT_FORMAT_NAMES})
+    set(source ${INGOT_GENERATED}/gpu/${name}.cpp)
+    file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
+"// Generated: one format's tiles.
+#include \"gpu/tiles.h\"
+namespace ingot::gpu {
+namespace {
+#include \"gpu/instance_format.h\"
+#include \"@name@.h\"
+constexpr FormatTiles here = tiles_of<@name@>();
+}
+extern const FormatTiles tiles_@name@;
+const FormatTiles tiles_@name@ = here;
+}  // namespace ingot::gpu
+")
+    target_sources(${target} PRIVATE ${source})
+    string(APPEND declarations "extern const FormatTiles tiles_${name};\n")
+    list(APPEND names "&tiles_${name}")
+  endforeach()
+  list(JOIN names ", " names)
+  set(source ${INGOT_GENERATED}/gpu/tiles.cpp)
+  file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
+"// Generated: every format's tiles.
+#include \"gpu/tiles.h\"
+namespace ingot::gpu {
+@declarations@namespace {
+const FormatTiles* const list[] = {@names@};
+}
+std::span<const FormatTiles* const> format_tiles() { return list; }
+}  // namespace ingot::gpu
+")
+  target_sources(${target} PRIVATE ${source})
+  target_include_directories(${target} PRIVATE ${INGOT_ROOT}/kernels ${INGOT_ROOT}/formats)
+endfunction()
+
 # ---- backends: one folder each
 file(GLOB backend_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${INGOT_ROOT}/src/backend/*)
 set(INGOT_BACKENDS "")

@@ -5,9 +5,6 @@
 //   F0 …     the formats of the launch's matrices
 #pragma once
 
-template <bool prepare> struct GemvRoomOf { RoomActivations input; GemvRoom own; };
-template <> struct GemvRoomOf<false> { GemvRoom own; };
-
 template <int N, int Prepare, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv {
   typedef GemvLaunch Params;
   typedef GemvRoomOf<Prepare == 1> Room;

@@ -39,8 +39,15 @@ struct GemvLaunch {
 
 // The group's memory. One token's input has at most room_cols columns where a group prepares it.
 enum { room_cols = 8192, most_tokens_a_pass = 8 };
+struct RoomActivations {
+  u32 codes[room_cols / 4];
+  float scales[room_cols / 32];
+  i32 sums[room_cols / 16];
+};
 struct GemvRoom {
   float sums_of_warps[split_warps * most_tokens_a_pass * group_rows];
   float values[most_tokens_a_pass * group_rows];  // outputs of the group's rows, (tokens, 32)
   float pair[most_tokens_a_pass * group_rows];    // of the second matrix, where two are computed together
 };
+template <bool prepare> struct GemvRoomOf { RoomActivations input; GemvRoom own; };
+template <> struct GemvRoomOf<false> { GemvRoom own; };

@@ -3,14 +3,10 @@
 #pragma once
 
 template <class F> struct split_codes {
-  enum {
-    large = facts<F>::table || (int)F::code_bits == 8,
-    flip = (int)F::code_bits == 8 && !facts<F>::table ? 0x80 : 0  // xored into codes when they are packed: then they are signed
-  };
   // What is still to be taken off each code.
   fn zero() {
     if constexpr (facts<F>::table) return 0;
-    else return (int)F::zero() - (flip ? 128 : 0);
+    else return (int)F::zero() - (signed_codes<F>::flip ? 128 : 0);
   }
   template <int c> fn entry() -> u32 {
     if constexpr (facts<F>::table && c < 1 << (int)F::code_bits) return (u32)(u8)F::value(c);

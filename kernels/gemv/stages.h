@@ -22,17 +22,13 @@ struct prepared_input {
 };
 
 // Codes of one token in the group's memory, made there by `norm_in`.
-struct RoomActivations {
-  uint4 codes[room_cols / 16];
-  float scales[room_cols / 32];
-  i32 sums[room_cols / 16];
-};
 struct room_input {
   SHARED const RoomActivations* from;
   MEMBER chunk_input chunk(int, int c) const {
     chunk_input x;
-    x.codes[0] = from->codes[2 * c];
-    x.codes[1] = from->codes[2 * c + 1];
+    SHARED const uint4* codes = (SHARED const uint4*)(from->codes + 8 * c);
+    x.codes[0] = codes[0];
+    x.codes[1] = codes[1];
     x.scale = from->scales[c];
     x.sums[0] = from->sums[2 * c];
     x.sums[1] = from->sums[2 * c + 1];

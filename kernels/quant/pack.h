@@ -83,7 +83,8 @@ template <int bits, int R, int flip> fn pack_planes(const u8* codes, u8* const* 
       lane_bytes v[4];
       for (int k = 0; k < 4; k++) __builtin_memcpy(&v[k], plane + pack_lanes * k + lane, 16);
       interleave<4, 2>(v, v);
-      for (int t = 0; t < 16 / R; t++) __builtin_memcpy(tiles[lane / R + t] + at + w * R * 4, v + t * R / 4, R * 4);
+      constexpr int run = R < 16 ? R : 16;
+      for (int r = lane; r < lane + 16; r += run) __builtin_memcpy(tiles[r / R] + at + (w * R + r % R) * 4, v + (r - lane) / 4, run * 4);
     }
   }
   if constexpr (low > 0) pack_planes<low, R, flip>(codes, tiles, at + 4 * R * p);
@@ -121,9 +122,27 @@ template <class F, int R, int g> fn pack_scales(const u8* __restrict bytes, u8* 
 // 32 file blocks into 32 / R tiles: lane l is row l mod R of tile l / R. `flip`: xored into 8-bit codes, so that a machine that
 // multiplies signed bytes needs no correction.
 template <class F, int R, int flip> fn pack_tiles(const u8* const* blocks, u8* const* tiles) {
-  static_assert(16 % R == 0 && (flip == 0 || F::code_bits == 8));
+  static_assert(pack_lanes % R == 0 && (flip == 0 || F::code_bits == 8));
   u8 bytes[F::block_bytes * pack_lanes];
   interleave_blocks<F::block_bytes>(blocks, bytes);
   for (int t = 0; t < pack_lanes / R; t++) pack_scales<F, R, 0>(bytes + t * R, tiles[t]);
   pack_chunks<F, R, flip, 0>(bytes, tiles);
+}
+
+// A row group of R rows, of which `rows` are there: rows that the matrix lacks are packed from zero bytes; tiles behind its last block
+// are made and forgotten.
+template <class F, int R, int flip> void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
+  enum { tile_bytes = resident<F, R>::tile_bytes, step = pack_lanes / R };
+  static const u8 no_block[F::block_bytes] = {};
+  u8 no_tile[tile_bytes];
+  for (i64 b = 0; b < cols / F::block; b += step) {
+    const u8* blocks[pack_lanes];
+    u8* tiles[step];
+    for (int t = 0; t < step; t++) {
+      bool there = b + t < cols / F::block;
+      tiles[t] = there ? to + (b + t) * tile_bytes : no_tile;
+      for (int r = 0; r < R; r++) blocks[t * R + r] = there && r < rows ? from + r * row_bytes + (b + t) * F::block_bytes : no_block;
+    }
+    pack_tiles<F, R, flip>(blocks, tiles);
+  }
 }

@@ -43,3 +43,8 @@ template <class F, int R> struct resident {
     tile_bytes = codes_at + chunks * chunk_bytes
   };
 };
+
+// What is xored into 8-bit codes when they are packed for a machine that multiplies signed bytes: then they are signed.
+template <class F> struct signed_codes {
+  enum { flip = facts<F>::affine && (int)F::code_bits == 8 ? 0x80 : 0 };
+};

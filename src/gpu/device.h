@@ -37,6 +37,7 @@ class Kernel {
 struct Launch {
   const Kernel* kernel = nullptr;
   uint32_t groups = 1, threads = 32;
+  uint32_t room_bytes = 0;            ///< memory that a group's threads share
   std::vector<std::byte> parameters;  ///< the kernel's parameter struct, by value; at most 4,096 bytes
 };
 
@@ -60,6 +61,8 @@ class Device {
  public:
   virtual ~Device() = default;
   virtual const Facts& facts() const = 0;
+  /// The file of kernels/dialect, without its ending, in which sources are composed.
+  virtual const char* dialect() const = 0;
   /// Errors: no memory; `what` says what it was for.
   virtual std::unique_ptr<Memory> allocate(uint64_t bytes, const std::string& what) = 0;
   /// Copies wait for everything that was run before them, and are done when the call returns.

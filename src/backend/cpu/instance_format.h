@@ -7,23 +7,6 @@
 #include "embed/decode_row.h"
 #include "quant/pack_row.h"
 
-// Rows that the matrix lacks are packed from zero bytes; tiles behind its last block are made and forgotten.
-template <class F> void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
-  enum { tile_bytes = resident<F, lane_rows>::tile_bytes, step = pack_lanes / lane_rows };
-  static const u8 no_block[F::block_bytes] = {};
-  u8 no_tile[tile_bytes];
-  for (i64 b = 0; b < cols / F::block; b += step) {
-    const u8* blocks[pack_lanes];
-    u8* tiles[step];
-    for (int t = 0; t < step; t++) {
-      bool there = b + t < cols / F::block;
-      tiles[t] = there ? to + (b + t) * tile_bytes : no_tile;
-      for (int r = 0; r < lane_rows; r++) blocks[t * lane_rows + r] = there && r < rows ? from + r * row_bytes + (b + t) * F::block_bytes : no_block;
-    }
-    pack_tiles<F, lane_rows, lane_codes<F>::flip>(blocks, tiles);
-  }
-}
-
 template <class F> void pack_one_row(const u8* from, i64 cols, int r, u8* to) {
   for (i64 b = 0; b < cols / F::block; b++) pack_row<F>(view{from + b * F::block_bytes}, r, lane_rows, to + b * resident<F, lane_rows>::tile_bytes, lane_codes<F>::flip);
 }
@@ -56,7 +39,7 @@ template <class F> constexpr FormatKernels format_kernels(const char* name) {
   if constexpr (resident<Form, lane_rows>::exists) {
     k.lane_rows = lane_rows;
     k.tile_bytes = resident<Form, lane_rows>::tile_bytes;
-    k.pack = pack_row_group<Form>;
+    k.pack = pack_row_group<Form, lane_rows, lane_codes<Form>::flip>;
     k.pack_one = pack_one_row<Form>;
     k.resident = resident_rows<Form>;
   }
