@@ -18,6 +18,7 @@ void add_bench(CLI::App& app, Action& chosen);
 void add_eval(CLI::App& app, Action& chosen);
 void add_inspect(CLI::App& app, Action& chosen);
 void add_explain(CLI::App& app, Action& chosen);
+void add_kernels(CLI::App& app, Action& chosen);
 void add_formats(CLI::App& app, Action& chosen);
 void add_tokenize(CLI::App& app, Action& chosen);
 void add_template(CLI::App& app, Action& chosen);

@@ -99,7 +99,7 @@ int command(int argc, char** argv) {
   app.require_subcommand(1);
   app.formatter(std::make_shared<HelpLayout>());
   app.get_formatter()->label("Subcommands", "Commands");
-  for (auto add : {add_run, add_chat, add_bench, add_eval, add_inspect, add_explain, add_formats, add_tokenize, add_template, add_doctor}) add(app, chosen);
+  for (auto add : {add_run, add_chat, add_bench, add_eval, add_inspect, add_explain, add_kernels, add_formats, add_tokenize, add_template, add_doctor}) add(app, chosen);
   add_everywhere(app);
   for (CLI::App* sub : app.get_subcommands({})) add_everywhere(*sub);
   app.footer(examples);

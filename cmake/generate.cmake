@@ -235,8 +235,10 @@ std::span<const FormatTiles* const> format_tiles() { return list; }
   target_include_directories(${target} PRIVATE ${INGOT_ROOT}/kernels ${INGOT_ROOT}/formats)
 endfunction()
 
-# ---- backends: one folder each
+# ---- backends: one folder each, the first that can be used is the default: devices before the host
 file(GLOB backend_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${INGOT_ROOT}/src/backend/*)
+list(REMOVE_ITEM backend_folders ${INGOT_ROOT}/src/backend/cpu)
+list(APPEND backend_folders ${INGOT_ROOT}/src/backend/cpu)
 set(INGOT_BACKENDS "")
 set(backend_declarations "")
 set(backend_lines "")

@@ -89,6 +89,7 @@ struct LoadOptions {
   bool strict_kernels = false;  ///< true: refuse a plan that has a slow step
   std::string device = "auto";  ///< "auto" or a backend's name
   std::string isa;              ///< instruction set to use, "" = the best of this machine
+  std::string kernel_cache;     ///< folder in which kernels compiled at load are kept; "": nowhere
   std::function<void(double)> progress;  ///< called with 0…1 while weights are laid out
 };
 
@@ -111,6 +112,13 @@ struct PlanInfo {
   int threads = 0, context = 0;
   uint64_t weight_bytes_per_token = 0, resident_bytes = 0, kv_bytes_per_token = 0, scratch_bytes = 0;
   std::vector<StepInfo> steps;
+};
+
+/// What a device that compiles kernels at load would compile for a model.
+struct KernelText {
+  std::string device;
+  std::string text;                  ///< the whole source
+  std::vector<std::string> entries;  ///< entry points in it
 };
 
 struct ModelInfo {
@@ -155,6 +163,10 @@ class Tokenizer {
   friend class Constraint;
   std::shared_ptr<const State> state_;
 };
+
+/// The kernels that a model would run on `options.device`, which need not be there. Errors: those of `explain`; a device whose kernels
+/// are part of ingot.
+KernelText kernels(const std::string& path, const LoadOptions& options);
 
 /// The tokenizer of the model file at `path`; no weight is read and the architecture need not be known. `pre`: as in LoadOptions.
 /// Errors: unknown pre-tokenizer (the known ones are listed); one is forced on a vocabulary that has none.

@@ -7,7 +7,13 @@
 // the W sums of an output are added in order of w. So a launch repeats its bits; they differ from the CPU's in the last places.
 #pragma once
 
-enum { group_rows = 32, split_warps = 8, most_segments = 3 };
+enum {
+  group_rows = 32,         // rows that a thread group computes
+  split_warps = 8,         // warps of a group, which share out K
+  most_segments = 3,
+  most_tokens_a_pass = 8,  // tokens that a group computes at once
+  room_cols = 8192         // columns of an input that a group can prepare for itself
+};
 
 // Vectors as int8 codes in device memory: what quantize-out leaves and prepared inputs are.
 struct DeviceActivations {
@@ -37,8 +43,7 @@ struct GemvLaunch {
   float epsilon;             // of the norm
 };
 
-// The group's memory. One token's input has at most room_cols columns where a group prepares it.
-enum { room_cols = 8192, most_tokens_a_pass = 8 };
+// The group's memory.
 struct RoomActivations {
   u32 codes[room_cols / 4];
   float scales[room_cols / 32];

@@ -17,6 +17,7 @@ struct Options {
   bool repack = true;           ///< false: weights stay in the mapped file
   bool strict_kernels = false;  ///< true: a step without a fast kernel is an error
   std::string isa;              ///< instruction set, "" = best
+  std::string cache_folder;     ///< where compiled kernels are kept between runs; "": nowhere
   std::function<void(double)> progress;  ///< 0…1 while weights are laid out
   /// Called with every matrix that was copied out of the file, which is then read again rarely (rows of an embedding) or never.
   std::function<void(const Matrix&)> release;
@@ -31,7 +32,7 @@ struct StepChoice {
 };
 struct Choices {
   std::string isa;
-  int threads = 0;
+  int threads = 0;              ///< of the host that compute; 0: none
   uint64_t resident_bytes = 0, scratch_bytes = 0, kv_bytes_per_token = 0;
   std::vector<StepChoice> steps;
 };
@@ -87,6 +88,12 @@ struct FormatSpeed {
   double batched;           ///< 64 tokens; weights in the cache
 };
 
+/// What a backend would compile for a plan.
+struct KernelSource {
+  std::string text;
+  std::vector<std::string> entries;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -98,6 +105,8 @@ class Backend {
   virtual Choices choose(const Plan& plan, const Options& options) const = 0;
   /// As `choose`, and lays out the weights. The plan's mapped file must outlive the program. Errors: those of `choose`, no memory.
   virtual std::unique_ptr<Program> cast(Plan plan, const Options& options) const = 0;
+  /// The source that `cast` would have compiled for the plan, without the device. Errors: kernels that were compiled with ingot.
+  virtual KernelSource source(const Plan& plan) const = 0;
   /// Measures the kernels of every format; `options`: instruction set, repacking, progress. Takes about a second a format.
   virtual std::vector<FormatSpeed> format_speeds(const Options& options) const = 0;
   /// Bytes per second that `threads` threads read.

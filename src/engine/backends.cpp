@@ -4,16 +4,19 @@
 
 namespace ingot::engine {
 
-const backend::Backend& find_backend(const std::string& name) {
+const backend::Backend& named_backend(const std::string& name) {
   std::string known = "auto";
   for (const backend::Backend* b : backends()) {
     known += std::string(", ") + b->name();
-    if (name == b->name() || (name == "auto" && b->device().available)) {
-      if (!b->device().available) throw Error("engine", "device cannot be used", name, "", b->device().description);
-      return *b;
-    }
+    if (name == b->name() || (name == "auto" && b->device().available)) return *b;
   }
   throw Error("engine", "unknown device", name, known);
+}
+
+const backend::Backend& find_backend(const std::string& name) {
+  const backend::Backend& b = named_backend(name);
+  if (!b.device().available) throw Error("engine", "device cannot be used", name, "", b.device().description);
+  return b;
 }
 
 }  // namespace ingot::engine

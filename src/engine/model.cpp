@@ -22,7 +22,7 @@ std::optional<container::Geometry> geometry_of(uint32_t type) {
 }
 
 backend::Options backend_options(const LoadOptions& options) {
-  return {options.threads, options.repack, options.strict_kernels, options.isa, options.progress, {}};
+  return {options.threads, options.repack, options.strict_kernels, options.isa, options.kernel_cache, options.progress, {}};
 }
 
 namespace {
@@ -120,10 +120,17 @@ PlanInfo Model::explain(double bandwidth) const { return engine::with_bandwidth(
 PlanInfo explain(const std::string& path, const LoadOptions& options, double bandwidth) {
   container::Gguf file = container::Gguf::open(path, engine::geometry_of);
   foundry::Blueprint blueprint = foundry::resolve(file);
-  const backend::Backend& backend = engine::find_backend(options.device);
+  const backend::Backend& backend = engine::named_backend(options.device);
   backend::Plan plan = engine::make_plan(blueprint, options);
   PlanInfo info = engine::describe(plan, backend.choose(plan, engine::backend_options(options)), backend.name());
   return engine::with_bandwidth(std::move(info), bandwidth);
+}
+
+KernelText kernels(const std::string& path, const LoadOptions& options) {
+  container::Gguf file = container::Gguf::open(path, engine::geometry_of);
+  const backend::Backend& backend = engine::named_backend(options.device);
+  backend::KernelSource source = backend.source(engine::make_plan(foundry::resolve(file), options));
+  return {backend.name(), std::move(source.text), std::move(source.entries)};
 }
 
 Tokenizer load_tokenizer(const std::string& path, const std::string& pre) {

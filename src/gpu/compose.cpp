@@ -15,7 +15,9 @@ namespace {
 // What every source begins with, behind its dialect, and the kernels, each behind what it uses.
 constexpr const char* foundations[] = {"kernels/dialect/contract.h", "kernels/dialect/lane.h", "kernels/dialect/quantized.h", "kernels/quant/facts.h",
                                        "kernels/quant/decode.h",     "kernels/quant/as_table.h", "kernels/quant/resident.h"};
-constexpr const char* kernels[] = {"kernels/gemv/launch.h", "kernels/gemv/codes.h", "kernels/gemv/rows_split.h", "kernels/gemv/rows_of_blocks.h", "kernels/gemv/stages.h", "kernels/gemv/driver.h"};
+constexpr const char* kernels[] = {"kernels/gemv/launch.h",  "kernels/gemv/codes.h",  "kernels/gemv/rows_split.h", "kernels/gemv/rows_of_blocks.h", "kernels/gemv/stages.h",
+                                   "kernels/gemv/driver.h",  "kernels/embed/launch.h", "kernels/embed/rows.h",      "kernels/norm/launch.h",         "kernels/norm/rows.h",
+                                   "kernels/rope/launch.h",  "kernels/rope/store_heads.h", "kernels/attend/launch.h", "kernels/attend/split.h"};
 
 std::string_view text_of(const std::string& path) {
   auto found = std::ranges::find(texts(), path, &Text::path);

@@ -105,6 +105,10 @@ class CpuBackend : public backend::Backend {
     return std::make_unique<CpuProgram>(std::move(plan), options);
   }
 
+  backend::KernelSource source(const backend::Plan&) const override {
+    throw Error("cpu", "kernels were compiled with ingot itself", name(), "a device that compiles kernels when a model is loaded", "name one with --device");
+  }
+
   std::vector<backend::FormatSpeed> format_speeds(const backend::Options& options) const override { return cpu::format_speeds(options); }
 
   double read_bandwidth(int threads) const override { return cpu::read_bandwidth(threads); }

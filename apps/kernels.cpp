@@ -1,0 +1,51 @@
+// ingot kernels: the source that a device would compile for a model, readable; the device need not be there.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "commands.h"
+#include "files.h"
+#include "flags.h"
+#include "json_output.h"
+#include "output.h"
+
+namespace ingot::apps {
+namespace {
+
+struct Kernels {
+  std::string model, dump;
+  LoadOptions load;
+  bool json = false;
+};
+
+int run(const Kernels& flags) {
+  KernelText kernels = ingot::kernels(flags.model, flags.load);
+  if (!flags.dump.empty()) {
+    std::filesystem::create_directories(flags.dump);
+    std::filesystem::path path = std::filesystem::path(flags.dump) / (kernels.device + "_kernels.txt");
+    write_text(path.string(), kernels.text);
+    note("wrote " + path.string());
+  }
+  if (flags.json) answer_json({{"device", kernels.device}, {"entries", kernels.entries}, {"text", kernels.text}});
+  else if (flags.dump.empty()) answer(kernels.text);
+  else
+    for (const std::string& entry : kernels.entries) answer(entry + "\n");
+  return success;
+}
+
+}  // namespace
+
+void add_kernels(CLI::App& app, Action& chosen) {
+  auto flags = std::make_shared<Kernels>();
+  CLI::App* command = app.add_subcommand("kernels", "Show the kernels that a device would compile for a model");
+  add_model(*command, flags->model);
+  add_machine(*command, flags->load);
+  add_context(*command, flags->load);
+  command->add_option("--dump", flags->dump, "Write the source into this folder and list its entry points")->type_name("DIR");
+  command->add_flag("--json", flags->json, "Entry points and source as JSON");
+  command->footer(R"(A source is the dialect of the device, the formats of the model and the kernels as they stand in their files, and one line an entry
+point. The device need not be there.)");
+  command->callback([flags, &chosen] { chosen = [flags] { return run(*flags); }; });
+}
+
+}  // namespace ingot::apps

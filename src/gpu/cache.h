@@ -1,0 +1,35 @@
+// Keys and values of a session on a GPU: f16, a run of positions for each layer and kv_head, keys of all layers before the values.
+#pragma once
+#include <map>
+#include <memory>
+
+#include "backend/backend.h"
+#include "gpu/device.h"
+
+namespace ingot::gpu {
+
+/// Positions that a cache has room for: the context in whole tiles of 64.
+int64_t cache_room(const backend::Plan& plan);
+uint64_t cache_bytes(const backend::Plan& plan);
+/// Bytes from the keys (or values) of one layer to the next, and from a position to the next.
+uint64_t cache_layer_bytes(const backend::Plan& plan);
+
+class GpuCache : public backend::Cache {
+ public:
+  GpuCache(Device& device, const backend::Plan& plan);
+  Address address() const { return memory_->address(); }
+  std::string layout() const override { return "f16 rows"; }
+  uint64_t bytes(int positions) const override;
+  void save(int positions, const std::function<void(std::span<const std::byte>)>& to) const override;
+  void restore(int positions, std::span<const std::byte> from) override;
+
+  std::unique_ptr<Sequence> one_token;  ///< recorded at the first use
+
+ private:
+  template <class Each> void each_run(int positions, Each each) const;
+  Device& device_;
+  int64_t runs_, room_, position_bytes_;
+  std::unique_ptr<Memory> memory_;
+};
+
+}  // namespace ingot::gpu

@@ -1,0 +1,171 @@
+#include "gpu/calls.h"
+
+#include <algorithm>
+
+#include "gpu/cache.h"
+#include "gpu/parameters.h"
+
+namespace ingot::gpu {
+
+using backend::Buffer;
+using backend::Step;
+using backend::StepKind;
+
+namespace {
+
+constexpr uint32_t gemv_threads = split_warps * 32;
+
+/// Makes the calls of one run, step by step.
+class Caller {
+ public:
+  Caller(const backend::Plan& plan, const Places& places, int tokens, int logits) : plan_(plan), places_(places), tokens_(tokens), logits_(logits) {}
+  std::vector<Call> all();
+
+ private:
+  void project(const Step& step);
+  void prepare(const GemvLaunch& p);
+  void embed(const Step& step);
+  void rope_store(const Step& step);
+  void attend(const Step& step);
+  void norm_add(const Step& step);
+
+  template <class Params> void call(Entry entry, int64_t groups, uint32_t threads, size_t room_bytes, const Params& params) {
+    calls_.push_back({step_, std::move(entry), static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(room_bytes), by_value(params)});
+  }
+  template <class T> T* buffer(Buffer b, int64_t token = 0) const {
+    return places_.scratch ? at_device<T>(places_.scratch->at(b)) + token * width(plan_, b) : nullptr;
+  }
+  const float* vector(const backend::Vector& v) const { return places_.weights ? at_device<const float>(places_.weights->vector(v)) : nullptr; }
+  const u8* matrix(const backend::Matrix& m, bool tiles) const { return places_.weights ? at_device<const u8>(places_.weights->matrix(m, tiles)) : nullptr; }
+  DeviceActivations codes(Buffer b) const {
+    if (!places_.scratch) return {};
+    CodesAt at = places_.scratch->codes(b);
+    return {at_device<i8>(at.codes), at_device<float>(at.scales), at_device<i32>(at.sums)};
+  }
+
+  const Turn* turn() const { return places_.scratch ? at_device<const Turn>(places_.scratch->turn()) : nullptr; }
+  u16* keys(const Step& step) const { return at_device<u16>(places_.keys_and_values + step.layer * cache_layer_bytes(plan_)); }
+  u16* values(const Step& step) const { return at_device<u16>(places_.keys_and_values + (plan_.layers + step.layer) * cache_layer_bytes(plan_)); }
+
+  const backend::Plan& plan_;
+  const Places& places_;
+  int tokens_, logits_, step_ = 0;
+  std::vector<Call> calls_;
+};
+
+// One token prepares its input in every group; several are prepared once, before.
+void Caller::project(const Step& step) {
+  bool head = step.kind == StepKind::head, gate = step.kind == StepKind::gate_up;
+  int64_t first = head ? tokens_ - logits_ : 0;
+  int tokens = head ? logits_ : tokens_;
+  if (tokens == 0) return;
+  GemvLaunch p = {};
+  p.x = buffer<const float>(step.from, first);
+  p.norm = vector(step.norm);
+  p.cols = static_cast<i32>(step.segments.front().matrix.cols);
+  p.tokens = tokens;
+  p.epsilon = plan_.norm_epsilon;
+  p.segments = static_cast<i32>(step.segments.size());
+  std::vector<const quant::Format*> formats;
+  int64_t groups = 0;
+  bool reads_codes = false;
+  for (size_t i = 0; i < step.segments.size(); i++) {
+    const backend::Segment& s = step.segments[i];
+    bool tiles = has_tiles(s.matrix);
+    reads_codes = reads_codes || tiles;
+    int64_t row_groups = (s.matrix.rows + group_rows - 1) / group_rows;
+    p.segment[i] = {matrix(s.matrix, tiles), vector(s.bias), buffer<float>(s.to), static_cast<i32>(s.matrix.rows), static_cast<i32>(row_groups), s.matrix.scale};
+    formats.push_back(s.matrix.format);
+    if (!gate || i == 0) groups += row_groups;
+  }
+  bool from_residual = step.from == Buffer::residual, in_group = from_residual && tokens == 1 && p.cols <= room_cols;
+  p.codes = codes(step.from);
+  if (from_residual && !in_group && reads_codes) prepare(p);
+  if (gate) p.out = codes(Buffer::ffn);
+  std::string out = gate                                                                          ? plan_.activation == backend::Activation::silu ? "gate_out<silu_of>" : "gate_out<gelu_tanh_of>"
+                    : step.kind == StepKind::project_add ? "add_out"
+                                                         : "store_out";
+  int pass = tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : 8;
+  int64_t passes = (tokens + pass - 1) / pass;
+  call({"gemv", {std::to_string(pass), in_group && reads_codes ? "1" : "0", out}, formats}, groups * passes, gemv_threads, in_group && reads_codes ? sizeof(GemvRoomOf<true>) : sizeof(GemvRoomOf<false>), p);
+}
+
+// Codes of several tokens' vectors, normed: read by every thread group of the projection behind.
+void Caller::prepare(const GemvLaunch& p) {
+  call({"prepare_rows", {}, {}}, p.tokens, gemv_threads, split_warps * sizeof(float), PrepareLaunch{p.x, p.norm, p.codes, p.cols, p.epsilon});
+}
+
+void Caller::embed(const Step& step) {
+  const backend::Matrix& table = step.segments.front().matrix;
+  call({"embed_rows", {}, {table.format}}, tokens_, 256, sizeof(i32),
+       EmbedLaunch{matrix(table, false), turn(), buffer<float>(Buffer::residual), static_cast<i32>(table.cols), plan_.embedding_scale * table.scale});
+}
+
+void Caller::rope_store(const Step& step) {
+  constexpr int warps = 4;
+  const backend::Rope& rope = plan_.ropes[step.rope];
+  RopeStoreLaunch p = {};
+  p.turn = turn();
+  p.query = buffer<float>(Buffer::query), p.key = buffer<const float>(Buffer::key), p.value = buffer<const float>(Buffer::value);
+  p.keys = keys(step), p.values = values(step);
+  p.q_norm = vector(step.q_norm), p.k_norm = vector(step.k_norm);
+  if (places_.scratch) p.cosines = at_device<const float>(places_.scratch->cosines(step.rope)), p.sines = at_device<const float>(places_.scratch->sines(step.rope));
+  p.room = cache_room(plan_);
+  p.heads = plan_.heads, p.kv_heads = plan_.kv_heads, p.head_size = plan_.head_size;
+  p.dims = rope.dims, p.halves = rope.pairing == backend::Pairing::halves;
+  p.epsilon = plan_.norm_epsilon;
+  int64_t items = int64_t(tokens_) * (plan_.heads + plan_.kv_heads);
+  call({"rope_store_heads", {}, {}}, (items + warps - 1) / warps, warps * 32, warps * most_attend_head * sizeof(float), p);
+}
+
+void Caller::attend(const Step& step) {
+  constexpr int warps = 4;
+  AttendLaunch p = {};
+  p.turn = turn();
+  p.query = buffer<const float>(Buffer::query);
+  p.keys = keys(step), p.values = values(step);
+  if (places_.scratch) p.partial = at_device<float>(places_.scratch->partial());
+  p.out = buffer<float>(Buffer::attended), p.codes = codes(Buffer::attended);
+  p.room = cache_room(plan_);
+  p.heads = plan_.heads, p.kv_heads = plan_.kv_heads, p.head_size = plan_.head_size;
+  p.splits = attend_splits(plan_, tokens_), p.window = step.window, p.scale = plan_.attention_scale;
+  call({"attend_split", {}, {}}, int64_t(tokens_) * plan_.kv_heads * p.splits, warps * 32, warps * (2 * most_attend_head + 2) * sizeof(float), p);
+  call({"attend_merge", {}, {}}, int64_t(tokens_) * plan_.heads * (plan_.head_size / 32), 32, sizeof(i32), p);
+}
+
+void Caller::norm_add(const Step& step) {
+  call({"norm_add_rows", {}, {}}, tokens_, gemv_threads, split_warps * sizeof(float),
+       NormAddLaunch{buffer<const float>(Buffer::block), vector(step.norm), buffer<float>(Buffer::residual), plan_.hidden, plan_.norm_epsilon});
+}
+
+std::vector<Call> Caller::all() {
+  for (const Step& step : plan_.steps) {
+    switch (step.kind) {
+      case StepKind::embed: embed(step); break;
+      case StepKind::rope_store: rope_store(step); break;
+      case StepKind::attend: attend(step); break;
+      case StepKind::norm_add: norm_add(step); break;
+      case StepKind::qkv:
+      case StepKind::project_add:
+      case StepKind::gate_up:
+      case StepKind::project:
+      case StepKind::head: project(step); break;
+    }
+    step_++;
+  }
+  return std::move(calls_);
+}
+
+}  // namespace
+
+std::vector<Call> calls(const backend::Plan& plan, const Places& places, int tokens, int logits) { return Caller(plan, places, tokens, logits).all(); }
+
+std::vector<Entry> entries(const backend::Plan& plan) {
+  std::vector<Entry> all;
+  for (int tokens : {1, 2, 3, 5})  // one of each size of a pass
+    for (const Call& call : calls(plan, {}, tokens, tokens))
+      if (std::ranges::find(all, call.entry) == all.end()) all.push_back(call.entry);
+  return all;
+}
+
+}  // namespace ingot::gpu

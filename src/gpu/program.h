@@ -1,0 +1,41 @@
+// A plan cast for a GPU: weights packed and uploaded, kernels compiled, calls recorded. One token is one recorded sequence that is
+// replayed; what changes between tokens lies in the scratch's turn.
+#pragma once
+#include <mutex>
+
+#include "gpu/cache.h"
+#include "gpu/calls.h"
+
+namespace ingot::gpu {
+
+/// What a plan takes on a device, in bytes.
+struct MemoryPlan {
+  uint64_t weights = 0, cache = 0, scratch = 0;
+  uint64_t total() const { return weights + cache + scratch; }
+};
+MemoryPlan plan_memory(const backend::Plan& plan);
+
+class GpuProgram : public backend::Program {
+ public:
+  /// Errors: a plan that does not fit, what the kernels cannot run, the compiler's.
+  GpuProgram(std::unique_ptr<Device> device, backend::Plan plan, const backend::Options& options);
+  std::unique_ptr<backend::Cache> make_cache() override;
+  void run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) override;
+
+ private:
+  std::vector<Launch> launches(std::span<const Call> calls) const;
+  void run_by_step(std::span<const Call> calls, std::span<double> step_seconds);
+
+  std::unique_ptr<Device> device_;
+  backend::Plan plan_;
+  std::mutex mutex_;
+  std::unique_ptr<Weights> weights_;
+  std::unique_ptr<Scratch> scratch_;
+  std::vector<Entry> entries_;
+  std::vector<std::unique_ptr<Kernel>> kernels_;  // by entry
+};
+
+/// Refuses what no kernel here can run. Errors: shapes, a cache format, a slow step under strict_kernels.
+void check(const backend::Plan& plan, const backend::Options& options, const char* room);
+
+}  // namespace ingot::gpu

@@ -1,0 +1,110 @@
+#include "gpu/scratch.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "gpu/parameters.h"
+
+namespace ingot::gpu {
+
+using backend::Buffer;
+
+int64_t width(const backend::Plan& plan, Buffer buffer) {
+  switch (buffer) {
+    case Buffer::residual: return plan.hidden;
+    case Buffer::query: return int64_t(plan.heads) * plan.head_size;
+    case Buffer::key: return int64_t(plan.kv_heads) * plan.head_size;
+    case Buffer::value: return int64_t(plan.kv_heads) * plan.head_size;
+    case Buffer::attended: return int64_t(plan.heads) * plan.head_size;
+    case Buffer::ffn: return plan.ffn;
+    case Buffer::block: return plan.hidden;
+    case Buffer::logits: return plan.vocab;
+  }
+  return 0;
+}
+
+namespace {
+
+constexpr int n_buffers = static_cast<int>(Buffer::logits) + 1;
+
+// Hands out places of one block of memory, or only counts.
+class Places {
+ public:
+  explicit Places(Address base = 0) : base_(base) {}
+  Address take(int64_t bytes) {
+    Address at = base_ + used_;
+    used_ += (static_cast<uint64_t>(bytes) + 255) / 256 * 256;
+    return at;
+  }
+  uint64_t used() const { return used_; }
+
+ private:
+  Address base_;
+  uint64_t used_ = 0;
+};
+
+// Whose vectors are read as codes: inputs of projections.
+bool has_codes(Buffer b) { return b == Buffer::residual || b == Buffer::attended || b == Buffer::ffn; }
+
+}  // namespace
+
+int attend_splits(const backend::Plan& plan, int tokens) {
+  if (tokens > few_tokens) return 1;
+  constexpr int positions_a_split = 128;
+  return std::clamp(plan.context / positions_a_split, 1, int(most_splits));
+}
+
+// Places of everything, in the order of the class. `to` is filled where it is given.
+uint64_t Scratch::place(const backend::Plan& plan, Address base, Scratch* to) {
+  Places places(base);
+  for (int i = 0; i < n_buffers; i++) {
+    Buffer b = static_cast<Buffer>(i);
+    int64_t tokens = b == Buffer::logits ? backend::max_head_batch : plan.max_batch, values = tokens * width(plan, b);
+    Address floats = places.take(values * 4);
+    CodesAt codes;
+    if (has_codes(b)) {
+      codes.codes = places.take(values);
+      codes.scales = places.take(values / 32 * 4);
+      codes.sums = places.take(values / 16 * 4);
+    }
+    if (to) to->floats_[i] = floats, to->codes_[i] = codes;
+  }
+  int64_t runs = std::max(plan.max_batch, few_tokens * attend_splits(plan, 1));
+  Address partial = places.take(runs * plan.heads * (plan.head_size + 2) * 4);
+  Address turn = places.take(static_cast<int64_t>(sizeof(Turn)) + plan.max_batch * 4);
+  if (to) to->partial_ = partial, to->turn_ = turn;
+  for (const backend::Rope& rope : plan.ropes) {
+    Address cosines = places.take(int64_t(plan.context) * rope.dims * 2), sines = places.take(int64_t(plan.context) * rope.dims * 2);
+    if (to) to->cosines_.push_back(cosines), to->sines_.push_back(sines);
+  }
+  return places.used();
+}
+
+uint64_t Scratch::bytes(const backend::Plan& plan) { return place(plan, 0, nullptr); }
+
+Scratch::Scratch(Device& device, const backend::Plan& plan) : memory_(device.allocate(bytes(plan), "scratch")) {
+  place(plan, memory_->address(), this);
+  for (size_t r = 0; r < plan.ropes.size(); r++) {
+    const backend::Rope& rope = plan.ropes[r];
+    int half = rope.dims / 2;
+    std::vector<float> cosines(int64_t(plan.context) * half), sines(cosines.size());
+    for (int64_t position = 0; position < plan.context; position++)
+      for (int i = 0; i < half; i++) {
+        double angle = double(position) * rope.frequencies[i];
+        cosines[position * half + i] = static_cast<float>(std::cos(angle) * rope.magnitude);
+        sines[position * half + i] = static_cast<float>(std::sin(angle) * rope.magnitude);
+      }
+    device.upload(*memory_, cosines_[r] - memory_->address(), std::as_bytes(std::span(cosines)));
+    device.upload(*memory_, sines_[r] - memory_->address(), std::as_bytes(std::span(sines)));
+  }
+}
+
+void Scratch::set_turn(Device& device, std::span<const int32_t> tokens, int position) {
+  turn_words_.assign({position, static_cast<int32_t>(tokens.size())});
+  turn_words_.insert(turn_words_.end(), tokens.begin(), tokens.end());
+  device.upload(*memory_, turn_ - memory_->address(), std::as_bytes(std::span(turn_words_)));
+}
+
+void Scratch::logits(Device& device, std::span<float> to) const { device.download(*memory_, at(Buffer::logits) - memory_->address(), std::as_writable_bytes(to)); }
+
+}  // namespace ingot::gpu

@@ -1,0 +1,51 @@
+// Buffers between the steps of a plan, in device memory: activations as floats and as codes, tables of angles, the turn.
+#pragma once
+#include <memory>
+
+#include "backend/backend.h"
+#include "gpu/device.h"
+
+namespace ingot::gpu {
+
+/// int8 codes of vectors, as kernels leave and read them; all 0: none.
+struct CodesAt {
+  Address codes = 0, scales = 0, sums = 0;
+};
+
+class Scratch {
+ public:
+  /// Bytes that a plan's scratch takes, without allocating it.
+  static uint64_t bytes(const backend::Plan& plan);
+  Scratch(Device& device, const backend::Plan& plan);
+
+  Address at(backend::Buffer buffer) const { return floats_[static_cast<size_t>(buffer)]; }
+  /// The codes of a buffer's vectors: as their producer leaves them, or of the residual as the step in hand prepares them.
+  CodesAt codes(backend::Buffer buffer) const { return codes_[static_cast<size_t>(buffer)]; }
+  Address cosines(int rope) const { return cosines_[rope]; }  ///< (context, dims / 2)
+  Address sines(int rope) const { return sines_[rope]; }
+  Address partial() const { return partial_; }                ///< attention's sums before they are merged
+  Address turn() const { return turn_; }
+  /// Position and tokens of the next run.
+  void set_turn(Device& device, std::span<const int32_t> tokens, int position);
+  /// Logits of the last run's wanted tokens.
+  void logits(Device& device, std::span<float> to) const;
+
+ private:
+  static uint64_t place(const backend::Plan& plan, Address base, Scratch* to);
+
+  std::unique_ptr<Memory> memory_;
+  std::vector<int32_t> turn_words_;
+  Address floats_[8] = {};
+  CodesAt codes_[8] = {};
+  std::vector<Address> cosines_, sines_;
+  Address partial_ = 0, turn_ = 0;
+};
+
+/// So many tokens share out the positions they see among thread groups; more of them fill the device as they are.
+constexpr int few_tokens = 8;
+/// Runs into which the positions that a token sees are split.
+int attend_splits(const backend::Plan& plan, int tokens);
+/// Floats that a buffer holds for one token.
+int64_t width(const backend::Plan& plan, backend::Buffer buffer);
+
+}  // namespace ingot::gpu

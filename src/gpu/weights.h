@@ -1,0 +1,32 @@
+// Matrices and vectors of a plan in device memory.
+#pragma once
+#include <map>
+#include <memory>
+
+#include "backend/backend.h"
+#include "gpu/device.h"
+
+namespace ingot::gpu {
+
+/// Whether `matrix` is packed into tiles of 32 rows; otherwise its file blocks are copied as they are.
+bool has_tiles(const backend::Matrix& matrix);
+/// Bytes that it takes on the device. `tiles`: packed.
+uint64_t device_bytes(const backend::Matrix& matrix, bool tiles);
+/// Bytes of all matrices and vectors of a plan, each counted once.
+uint64_t weight_bytes(const backend::Plan& plan);
+
+class Weights {
+ public:
+  /// Packs and uploads what the plan's steps read. Errors: no memory.
+  Weights(Device& device, const backend::Plan& plan, const backend::Options& options);
+  Address matrix(const backend::Matrix& matrix, bool tiles) const { return matrices_.at({matrix.data, tiles}); }
+  /// 0 for an empty vector.
+  Address vector(const backend::Vector& vector) const { return vector.empty() ? 0 : vectors_.at(vector.data()); }
+
+ private:
+  std::unique_ptr<Memory> memory_;
+  std::map<std::pair<const std::byte*, bool>, Address> matrices_;
+  std::map<const float*, Address> vectors_;
+};
+
+}  // namespace ingot::gpu

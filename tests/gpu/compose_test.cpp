@@ -1,0 +1,83 @@
+// Composed sources: what is in them, and what never gets into them.
+#include "gpu/compose.h"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "gpu/calls.h"
+#include "ingot/error.h"
+
+namespace ingot::gpu {
+namespace {
+
+const quant::Format* format(const char* name) { return quant::find_format(name); }
+
+size_t count(const std::string& text, const std::string& what) {
+  size_t n = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) n++;
+  return n;
+}
+
+TEST(Compose, NamesAnEntryByItsKernelArgumentsAndFormats) {
+  Entry entry{"gemv", {"1", "1", "gate_out<silu_of>"}, {format("q4_0"), format("q6_k")}};
+  EXPECT_EQ(entry.type(), "gemv<1, 1, gate_out<silu_of>, q4_0, q6_k>");
+  EXPECT_EQ(entry.name(), "gemv_1_1_gate_out_silu_of_q4_0_q6_k");
+  EXPECT_EQ((Entry{"prepare_rows", {}, {}}.type()), "prepare_rows");
+}
+
+TEST(Compose, HoldsEveryFileOnceAndNoInclude) {
+  for (const char* dialect : {"cuda", "metal"}) {
+    std::vector<Entry> entries = {{"gemv", {"1", "1", "store_out"}, {format("iq2_xs"), format("iq2_s"), format("iq2_xs")}}, {"embed_rows", {}, {format("iq2_xs")}}};
+    Source source = compose(dialect, entries);
+    EXPECT_EQ(source.text.find("#include \""), std::string::npos);
+    EXPECT_EQ(source.text.find("#pragma once"), std::string::npos);
+    for (const char* once : {"struct iq2_xs :", "struct iq2_s :", "with_signs(u64", "struct view {", "struct gemv {"}) EXPECT_LE(count(source.text, once), 1u) << once;
+    EXPECT_EQ(count(source.text, "struct iq2_xs :"), 1u);
+    EXPECT_EQ(source.entries, (std::vector<std::string>{"gemv_1_1_store_out_iq2_xs_iq2_s_iq2_xs", "embed_rows_iq2_xs"}));
+    for (const std::string& entry : source.entries) EXPECT_EQ(count(source.text, "ENTRY(" + entry + ", "), 1u) << entry;
+  }
+}
+
+TEST(Compose, LinesKeepTheNumbersOfTheirFiles) {
+  std::vector<Entry> entries = {{"prepare_rows", {}, {}}};
+  std::string text = compose("cuda", entries).text;
+  EXPECT_NE(text.find("#line 1 \"kernels/norm/rows.h\"\n// Strategy of GPUs"), std::string::npos);
+}
+
+TEST(Compose, RefusesAnUnknownDialect) {
+  std::vector<Entry> entries = {{"prepare_rows", {}, {}}};
+  EXPECT_THROW(compose("no_such", entries), Error);
+}
+
+// The canary: strings that a model file brings, in every place where a plan can hold one.
+TEST(Compose, NoStringOfAModelReachesASource) {
+  const char* canary = "canary); __attribute__((evil))";
+  backend::Plan plan;
+  plan.architecture = canary;
+  plan.layers = 1, plan.hidden = 64, plan.heads = 2, plan.kv_heads = 1, plan.head_size = 32, plan.ffn = 64, plan.vocab = 32, plan.context = 32, plan.max_batch = 8;
+  plan.ropes.push_back({backend::Pairing::halves, 32, std::vector<double>(16), 1});
+  std::vector<std::byte> bytes(64 * 64 * 4);
+  backend::Matrix matrix{canary, format("q8_0"), 32, 64, bytes.data(), 1};
+  auto add = [&](backend::StepKind kind, backend::Buffer from, std::vector<backend::Segment> segments) {
+    backend::Step step;
+    step.kind = kind, step.from = from, step.segments = std::move(segments), step.norm = backend::Vector(64, 1.0f);
+    plan.steps.push_back(std::move(step));
+  };
+  add(backend::StepKind::embed, backend::Buffer::residual, {{matrix, {}, backend::Buffer::residual}});
+  add(backend::StepKind::qkv, backend::Buffer::residual, {{matrix, {}, backend::Buffer::query}});
+  add(backend::StepKind::rope_store, backend::Buffer::residual, {});
+  add(backend::StepKind::attend, backend::Buffer::residual, {});
+  add(backend::StepKind::head, backend::Buffer::residual, {{matrix, {}, backend::Buffer::logits}});
+  for (const char* dialect : {"cuda", "metal"}) {
+    Source source = compose(dialect, entries(plan));
+    EXPECT_EQ(source.text.find("canary"), std::string::npos);
+    size_t at = source.text.find("#line 1 \"entries\"\n");
+    std::string lines = source.text.substr(at + 18);
+    EXPECT_TRUE(std::regex_match(lines, std::regex("(ENTRY\\([a-z0-9_]+, [a-z0-9_]+(<[a-z0-9_, <>]+>)?\\)\n)+"))) << lines;
+    EXPECT_EQ(count(lines, "ENTRY("), source.entries.size());
+  }
+}
+
+}  // namespace
+}  // namespace ingot::gpu
