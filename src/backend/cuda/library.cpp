@@ -1,0 +1,21 @@
+#include "backend/cuda/library.h"
+
+#include <dlfcn.h>
+
+namespace ingot::cuda {
+
+Library::Library(const std::vector<std::string>& names) {
+  for (const std::string& name : names)
+    if ((handle_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL))) {
+      name_ = name;
+      return;
+    }
+}
+
+Library::~Library() {
+  if (handle_) dlclose(handle_);
+}
+
+void* Library::address(const char* symbol) const { return handle_ ? dlsym(handle_, symbol) : nullptr; }
+
+}  // namespace ingot::cuda
