@@ -110,7 +110,7 @@ template <class F> struct split_rows {
     int chunks = cols / 32;
     BYTES tiles = weights + row_group * (cols / (int)F::block) * (int)L::tile_bytes;
     for (int n = 0; n < N; n++) acc[n] = 0;
-    UNROLL(4)
+    UNROLL(N <= 2 ? 4 : 1)
     for (int c = (int)at.warp(); c < chunks; c += split_warps) {
       chunk_input x[N];
       for (int n = 0; n < N; n++) x[n] = input.chunk(n, c);

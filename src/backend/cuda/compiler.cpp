@@ -62,7 +62,7 @@ std::vector<std::byte> compile(const std::string& source, const std::string& arc
     ~Owner() { c.destroy(&program); }
   } owner{c, program};
   std::string architecture_option = "--gpu-architecture=" + architecture;
-  const char* options[] = {architecture_option.c_str(), "--std=c++17", "--fmad=false", "--device-as-default-execution-space", "--restrict"};
+  const char* options[] = {architecture_option.c_str(), "--std=c++17", "--fmad=false", "--device-as-default-execution-space"};
   int status = c.compile(program, static_cast<int>(std::size(options)), options);
   if (status) {
     size_t bytes = 0;
