@@ -12,7 +12,11 @@ constexpr const char* advice = "install the CUDA toolkit or the Python package n
 constexpr int invalid_option = 5;
 constexpr size_t most_log = 4000;  // the first errors; the rest follows from them
 
-std::vector<std::string> names_below(const std::string& folder) {
+}  // namespace
+
+std::vector<std::string> compile_options(const std::string& architecture) { return {"--gpu-architecture=" + architecture, "--std=c++17", "--fmad=false"}; }
+
+std::vector<std::string> compiler_names(const std::string& folder) {
   std::vector<std::string> folders = {""}, names;
   if (!folder.empty()) folders.insert(folders.end(), {folder + "/", folder + "/nvidia/cu13/lib/", folder + "/nvidia/cuda_nvrtc/lib/"});
   folders.push_back("/usr/local/cuda/lib64/");
@@ -21,11 +25,7 @@ std::vector<std::string> names_below(const std::string& folder) {
   return names;
 }
 
-}  // namespace
-
-std::vector<std::string> compile_options(const std::string& architecture) { return {"--gpu-architecture=" + architecture, "--std=c++17", "--fmad=false"}; }
-
-Compiler::Compiler(const std::string& folder) : library_(names_below(folder)) {
+Compiler::Compiler(const std::vector<std::string>& names) : library_(names) {
   if (!library_.is_open()) missing_ = fmt::format("the run-time compiler NVRTC is not installed ({}); {}", library_.refusal(), advice);
   else if (std::string lacking = bind(); !lacking.empty()) missing_ = fmt::format("{} has no {}; {}", library_.name(), lacking, advice);
   else call_.version(&major_, &minor_);

@@ -14,10 +14,14 @@ namespace ingot::cuda {
 /// for every compiler.
 std::vector<std::string> compile_options(const std::string& architecture);
 
+/// What the library may be called: as the loader finds it, in `folder` ("": none) and where NVIDIA's Python packages put it below that, and
+/// where the toolkit is put.
+std::vector<std::string> compiler_names(const std::string& folder);
+
 class Compiler {
  public:
-  /// Looks where the loader looks, in `folder` and in the folders of NVIDIA's Python packages below it, then where the toolkit is put.
-  explicit Compiler(const std::string& folder);
+  /// Opens the first of `names`.
+  explicit Compiler(const std::vector<std::string>& names);
   bool ready() const { return missing_.empty(); }
   /// What was looked for in vain, and what to do.
   const std::string& missing() const { return missing_; }

@@ -15,7 +15,7 @@ constexpr int first_gpu = 0;
 // What is there for `ingot doctor`, and what is missing.
 backend::Device describe() {
   const Driver& d = driver();
-  Compiler compiler("");
+  Compiler compiler(compiler_names(""));
   backend::Device device{"cuda", d.missing, false, {}, {}, 0, 0};
   std::string nvrtc = compiler.ready() ? compiler.version_text() : compiler.missing();
   if (d.ready()) try {

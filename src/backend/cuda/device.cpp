@@ -156,7 +156,7 @@ class CudaDevice : public gpu::Device {
     std::string made_from = fmt::format("{}\n{}", fmt::join(compile_options(facts_.architecture), " "), source.text), compiler = "the one that filled the cache";
     std::optional<std::vector<std::byte>> cubin = cache_.find(made_from);
     if (!cubin) {
-      Compiler nvrtc(library_folder_);
+      Compiler nvrtc(compiler_names(library_folder_));
       cubin = nvrtc.compile(source.text, facts_.architecture);
       compiler = nvrtc.version_text();
       cache_.keep(made_from, *cubin);
