@@ -2,80 +2,87 @@
 
 #include <fmt/format.h>
 
-#include "backend/cuda/library.h"
 #include "ingot/error.h"
 
 namespace ingot::cuda {
 
 namespace {
 
-struct ProgramTag;
-using Program = ProgramTag*;
-
-struct Compiler {
-  int (*version)(int* major, int* minor);
-  int (*create)(Program* program, const char* source, const char* name, int headers, const char* const* texts, const char* const* names);
-  int (*compile)(Program program, int options, const char* const* option);
-  int (*log_size)(Program program, size_t* bytes);
-  int (*log)(Program program, char* to);
-  int (*cubin_size)(Program program, size_t* bytes);
-  int (*cubin)(Program program, char* to);
-  int (*destroy)(Program* program);
-  const char* (*error_text)(int status);
-  bool ready = false;
-  CompilerFacts facts;
-};
-
-Compiler find_compiler() {
-  static const Library library({"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"});
-  Compiler c = {};
-  if (!library.is_open()) return c;
-  c.ready = library.find("nvrtcVersion", c.version) & library.find("nvrtcCreateProgram", c.create) & library.find("nvrtcCompileProgram", c.compile) & library.find("nvrtcGetProgramLogSize", c.log_size) &
-            library.find("nvrtcGetProgramLog", c.log) & library.find("nvrtcGetCUBINSize", c.cubin_size) & library.find("nvrtcGetCUBIN", c.cubin) & library.find("nvrtcDestroyProgram", c.destroy) &
-            library.find("nvrtcGetErrorString", c.error_text);
-  if (!c.ready) return c;
-  c.facts.library = library.name();
-  c.version(&c.facts.major, &c.facts.minor);
-  return c;
-}
-
-const Compiler& compiler() {
-  static const Compiler c = find_compiler();
-  return c;
-}
+constexpr const char* advice = "install the CUDA toolkit or the Python package nvidia-cuda-nvrtc";
+constexpr int invalid_option = 5;
+constexpr size_t most_log = 4000;  // the first errors; the rest follows from them
 
 }  // namespace
 
-CompilerFacts compiler_facts() { return compiler().facts; }
+std::vector<std::string> compile_options(const std::string& architecture) { return {"--gpu-architecture=" + architecture, "--std=c++17", "--fmad=false"}; }
 
-std::vector<std::byte> compile(const std::string& source, const std::string& architecture) {
-  const Compiler& c = compiler();
-  if (!c.ready) throw Error("cuda", "the run-time compiler NVRTC is not installed", "", "libnvrtc.so", "install the CUDA toolkit, or the Python package nvidia-cuda-nvrtc and add its lib folder to the loader's path");
-  auto check = [&](int status, const char* what) {
-    if (status) throw Error("cuda", what, c.error_text(status));
+std::vector<std::string> compiler_names(const std::string& folder) {
+  std::vector<std::string> folders = {""}, names;
+  if (!folder.empty()) folders.insert(folders.end(), {folder + "/", folder + "/nvidia/cu13/lib/", folder + "/nvidia/cuda_nvrtc/lib/"});
+  folders.push_back("/usr/local/cuda/lib64/");
+  for (const std::string& f : folders)
+    for (const char* name : {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}) names.push_back(f + name);
+  return names;
+}
+
+Compiler::Compiler(const std::vector<std::string>& names) : library_(names) {
+  if (!library_.is_open()) missing_ = fmt::format("the run-time compiler NVRTC is not installed ({}); {}", library_.refusal(), advice);
+  else if (std::string lacking = bind(); !lacking.empty()) missing_ = fmt::format("{} has no {}; {}", library_.name(), lacking, advice);
+  else call_.version(&major_, &minor_);
+}
+
+// The first function that the library lacks, "" if it lacks none.
+std::string Compiler::bind() {
+  std::string lacking;
+  auto bind = [&](const char* symbol, auto*& function) {
+    if (!library_.find(symbol, function) && lacking.empty()) lacking = symbol;
   };
-  Program program = nullptr;
-  check(c.create(&program, source.c_str(), "ingot_kernels.cu", 0, nullptr, nullptr), "the compiler takes no source");
-  struct Owner {
-    const Compiler& c;
-    Program program;
-    ~Owner() { c.destroy(&program); }
-  } owner{c, program};
-  std::string architecture_option = "--gpu-architecture=" + architecture;
-  const char* options[] = {architecture_option.c_str(), "--std=c++17", "--fmad=false", "--device-as-default-execution-space"};
-  int status = c.compile(program, static_cast<int>(std::size(options)), options);
-  if (status) {
-    size_t bytes = 0;
-    c.log_size(program, &bytes);
-    std::string log(bytes, '\0');
-    if (bytes) c.log(program, log.data());
-    constexpr size_t most = 4000;
-    throw Error("cuda", "kernels do not compile for " + architecture, log.substr(0, most).c_str(), "", "please report this with the output of ingot doctor");
-  }
+  bind("nvrtcVersion", call_.version);
+  bind("nvrtcCreateProgram", call_.create);
+  bind("nvrtcCompileProgram", call_.compile);
+  bind("nvrtcGetProgramLogSize", call_.log_size);
+  bind("nvrtcGetProgramLog", call_.log);
+  bind("nvrtcGetCUBINSize", call_.cubin_size);
+  bind("nvrtcGetCUBIN", call_.cubin);
+  bind("nvrtcDestroyProgram", call_.destroy);
+  bind("nvrtcGetErrorString", call_.error_text);
+  return lacking;
+}
+
+std::string Compiler::version_text() const { return fmt::format("NVRTC {}.{}", major_, minor_); }
+
+void Compiler::check(int status, const char* what) const {
+  if (status) throw Error("cuda", what, call_.error_text(status));
+}
+
+std::string Compiler::log(Program program) const {
   size_t bytes = 0;
-  check(c.cubin_size(program, &bytes), "the compiler gives no machine code");
+  if (call_.log_size(program, &bytes) || bytes <= 1) return "no log";
+  std::string text(bytes, '\0');
+  if (call_.log(program, text.data())) return "no log";
+  return text.substr(0, std::min(bytes - 1, most_log));  // it ends in a zero
+}
+
+std::vector<std::byte> Compiler::compile(const std::string& source, const std::string& architecture) const {
+  if (!ready()) throw Error("cuda", "kernels cannot be compiled", "", "", missing_);
+  struct Owner {
+    const Functions& call;
+    Program program = nullptr;
+    ~Owner() {
+      if (program) call.destroy(&program);
+    }
+  } owner{call_};
+  check(call_.create(&owner.program, source.c_str(), "kernels.cu", 0, nullptr, nullptr), "the compiler takes no source");
+  std::vector<std::string> options = compile_options(architecture);
+  std::vector<const char*> texts;
+  for (const std::string& option : options) texts.push_back(option.c_str());
+  if (int status = call_.compile(owner.program, static_cast<int>(texts.size()), texts.data()))
+    throw Error("cuda", "kernels do not compile for " + architecture, fmt::format("{} of {}:\n{}", call_.error_text(status), version_text(), log(owner.program)), "",
+                status == invalid_option ? "install an NVRTC that knows this GPU" : "please report this with the output of ingot doctor");
+  size_t bytes = 0;
+  check(call_.cubin_size(owner.program, &bytes), "the compiler gives no machine code");
   std::vector<std::byte> cubin(bytes);
-  check(c.cubin(program, reinterpret_cast<char*>(cubin.data())), "the compiler gives no machine code");
+  check(call_.cubin(owner.program, reinterpret_cast<char*>(cubin.data())), "the compiler gives no machine code");
   return cubin;
 }
 

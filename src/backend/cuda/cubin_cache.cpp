@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include <cstring>
 #include <filesystem>
 
-#include "backend/cuda/compiler.h"
-#include "backend/cuda/driver.h"
 #include "base/files.h"
 #include "ingot/error.h"
 
@@ -18,66 +17,70 @@ namespace {
 
 constexpr uint64_t most_bytes = uint64_t(256) << 20;
 
-// Stands in front of the machine code. `sum`: of everything behind itself.
+// Stands in front of the machine code; without gaps, so that all of it is compared.
 struct Header {
   char magic[8];
-  uint64_t sum, source, bytes;
-  int32_t compiler, driver;
   char architecture[16];
+  XXH128_hash_t made_from;
+  uint64_t driver, bytes;
+  XXH128_hash_t sum;  // of the machine code: the driver is given no length and would follow a damaged one anywhere
 };
+static_assert(sizeof(Header) == 72);
 
-Header header_of(const CubinKey& key, std::span<const std::byte> cubin) {
+Header header_of(const std::string& made_from, const std::string& architecture, int driver, std::span<const std::byte> cubin) {
   Header h = {};
   std::memcpy(h.magic, "ingotcu1", sizeof h.magic);
-  h.source = key.source, h.bytes = cubin.size(), h.compiler = key.compiler, h.driver = key.driver;
-  std::strncpy(h.architecture, key.architecture.c_str(), sizeof h.architecture - 1);
-  XXH3_state_t* state = XXH3_createState();
-  XXH3_64bits_reset(state);
-  XXH3_64bits_update(state, &h.source, sizeof h - offsetof(Header, source));
-  XXH3_64bits_update(state, cubin.data(), cubin.size());
-  h.sum = XXH3_64bits_digest(state);
-  XXH3_freeState(state);
+  architecture.copy(h.architecture, sizeof h.architecture);
+  h.made_from = XXH3_128bits(made_from.data(), made_from.size());
+  h.driver = static_cast<uint64_t>(driver), h.bytes = cubin.size();
+  h.sum = XXH3_128bits(cubin.data(), cubin.size());
   return h;
 }
 
-std::string path_of(const std::string& folder, const CubinKey& key) {
-  return fmt::format("{}/{:016x}_{}_{}_{}.cubin", folder, key.source, key.architecture, key.compiler, key.driver);
+// Whether only this user writes to the folder.
+bool is_own(const std::string& folder) {
+  struct stat status = {};
+  return stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH));
 }
 
 }  // namespace
 
-CubinKey cubin_key(const std::string& source, const std::string& architecture) {
-  CompilerFacts facts = compiler_facts();
-  return {XXH3_64bits(source.data(), source.size()), facts.major * 100 + facts.minor, driver().driver_version, architecture};
+CubinCache::CubinCache(std::string folder, std::string architecture, int driver) : folder_(std::move(folder)), architecture_(std::move(architecture)), driver_(driver) {
+  while (folder_.ends_with('/')) folder_.pop_back();
 }
 
-std::optional<std::vector<std::byte>> cached_cubin(const std::string& folder, const CubinKey& key) {
-  if (folder.empty() || !std::filesystem::exists(path_of(folder, key))) return std::nullopt;
+std::string CubinCache::path(const std::string& made_from) const {
+  XXH128_hash_t hash = XXH3_128bits(made_from.data(), made_from.size());
+  return fmt::format("{}/{:016x}{:016x}_{}.cubin", folder_, hash.high64, hash.low64, architecture_);
+}
+
+std::optional<std::vector<std::byte>> CubinCache::find(const std::string& made_from) const {
+  if (folder_.empty() || !is_own(folder_)) return std::nullopt;
   try {
-    std::vector<std::byte> file = read_file(path_of(folder, key), most_bytes);
+    std::vector<std::byte> file = read_file(path(made_from), most_bytes);
     if (file.size() < sizeof(Header)) return std::nullopt;
-    std::span<const std::byte> cubin = std::span(file).subspan(sizeof(Header));
-    Header expected = header_of(key, cubin);
+    std::vector<std::byte> cubin(file.begin() + sizeof(Header), file.end());
+    Header expected = header_of(made_from, architecture_, driver_, cubin);
     if (std::memcmp(file.data(), &expected, sizeof expected) != 0) return std::nullopt;
-    return std::vector<std::byte>(cubin.begin(), cubin.end());
+    return cubin;
   } catch (const Error&) {
     return std::nullopt;
   }
 }
 
-void keep_cubin(const std::string& folder, const CubinKey& key, const std::vector<std::byte>& cubin) {
-  if (folder.empty()) return;
+void CubinCache::keep(const std::string& made_from, std::span<const std::byte> cubin) const {
+  if (folder_.empty()) return;
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  ::chmod(folder.c_str(), 0700);
+  std::filesystem::create_directories(std::filesystem::path(folder_).parent_path(), error);
+  mkdir(folder_.c_str(), 0700);
+  if (!is_own(folder_)) return;
   try {
-    NewFile file(path_of(folder, key));
-    Header header = header_of(key, cubin);
+    NewFile file(path(made_from));
+    Header header = header_of(made_from, architecture_, driver_, cubin);
     file.write(std::as_bytes(std::span(&header, 1)));
     file.write(cubin);
     file.commit();
-  } catch (const Error&) {
-    // a cache that cannot be written costs a compilation, not an answer
+  } catch (const Error&) {  // costs the next run a compilation
   }
 }
 

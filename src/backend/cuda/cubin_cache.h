@@ -1,24 +1,27 @@
-// Machine code of composed sources, kept between runs: a file a source, compiler, driver and architecture, in a folder of the user's own.
-// A file that is damaged or made for something else counts as missing, and is written anew.
+// Machine code of composed sources, kept between runs: a file a source and architecture, in a folder of the user's own. A file that is
+// damaged or was made for something else counts as missing and is written anew. A cache that cannot be used is none: it never fails.
 #pragma once
 #include <cstddef>
-#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace ingot::cuda {
 
-/// What a cubin was made from and for.
-struct CubinKey {
-  uint64_t source = 0;       ///< hash of the composed text
-  int compiler = 0, driver = 0;
-  std::string architecture;
-};
-CubinKey cubin_key(const std::string& source, const std::string& architecture);
+class CubinCache {
+ public:
+  /// `folder` "": nothing is kept. It is made, for this user alone, at the first `keep`; one that another user could write to is left
+  /// alone. `driver`: its version.
+  CubinCache(std::string folder, std::string architecture, int driver);
+  /// `made_from`: source and options, which say together what a cubin is.
+  std::optional<std::vector<std::byte>> find(const std::string& made_from) const;
+  void keep(const std::string& made_from, std::span<const std::byte> cubin) const;
+  std::string path(const std::string& made_from) const;
 
-/// `folder` "": nothing is kept. Neither fails: a cache that cannot be read or written is none.
-std::optional<std::vector<std::byte>> cached_cubin(const std::string& folder, const CubinKey& key);
-void keep_cubin(const std::string& folder, const CubinKey& key, const std::vector<std::byte>& cubin);
+ private:
+  std::string folder_, architecture_;
+  int driver_;
+};
 
 }  // namespace ingot::cuda

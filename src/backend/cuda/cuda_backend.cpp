@@ -1,11 +1,49 @@
 // NVIDIA GPUs as a backend: the shared GPU program over the CUDA driver.
+#include <fmt/format.h>
+
 #include "backend/cuda/device.h"
+#include "backend/cuda/gpu.h"
 #include "gpu/gpu_backend.h"
+#include "ingot/error.h"
+
+namespace ingot::cuda {
+
+namespace {
+
+constexpr int first_gpu = 0;
+
+// What is there for `ingot doctor`, and what is missing.
+backend::Device describe() {
+  const Driver& d = driver();
+  Compiler compiler(compiler_names(""));
+  backend::Device device{"cuda", d.missing, false, {}, {}, 0, 0};
+  std::string nvrtc = compiler.ready() ? compiler.version_text() : compiler.missing();
+  if (d.ready()) try {
+      int number = 0;
+      size_t bytes = 0;
+      d.check(d.device_at(&number, first_gpu), "the GPU cannot be opened");
+      d.check(d.device_memory(&bytes, number), "the GPU does not say its memory");
+      device.cores = attribute_of(d, number, multiprocessors), device.memory_bytes = bytes;
+      device.isas = {architecture_of(d, number)};
+      device.description = fmt::format("{}{}, {}, driver for {}", name_of(d, number), d.devices > 1 ? fmt::format(" (the first of {} GPUs)", d.devices) : "", device.isas.front(),
+                                       version_text(d.driver_version));
+      device.available = compiler.ready();
+    } catch (const Error& e) {
+      device.description = e.what();
+    }
+  device.description += "; " + nvrtc;
+  return device;
+}
+
+}  // namespace
+
+}  // namespace ingot::cuda
 
 namespace ingot::backend {
 
 const Backend& cuda_backend() {
-  static const gpu::GpuBackend backend({"cuda", "cuda", cuda::describe_device, cuda::open_device});
+  static const gpu::GpuBackend backend({"cuda", "cuda", cuda::describe,
+                                        [](const Options& options) { return cuda::open_device(cuda::driver(), cuda::first_gpu, {options.cache_folder, ""}); }});
   return backend;
 }
 

@@ -2,200 +2,204 @@
 
 #include <fmt/format.h>
 
-#include "backend/cuda/compiler.h"
+#include <algorithm>
+#include <cstring>
+
 #include "backend/cuda/cubin_cache.h"
-#include "backend/cuda/driver.h"
+#include "backend/cuda/gpu.h"
 #include "ingot/error.h"
 
 namespace ingot::cuda {
 
 namespace {
 
+using SharedGpu = std::shared_ptr<const Gpu>;
+
 constexpr uint32_t shared_bytes_without_asking = 48 << 10;
 
 class CudaMemory : public gpu::Memory {
  public:
-  CudaMemory(Pointer at, uint64_t bytes) : at_(at), bytes_(bytes) {}
-  ~CudaMemory() override { driver().release(at_); }
+  CudaMemory(SharedGpu gpu, Pointer at, uint64_t bytes) : gpu_(std::move(gpu)), at_(at), bytes_(bytes) {}
+  ~CudaMemory() override {
+    gpu_->use_to_release();
+    gpu_->driver().release(at_);
+  }
   gpu::Address address() const override { return at_; }
   uint64_t bytes() const override { return bytes_; }
 
  private:
+  SharedGpu gpu_;
   Pointer at_;
   uint64_t bytes_;
 };
 
-/// A module, shared by its kernels.
-struct Loaded {
-  Module module = nullptr;
-  explicit Loaded(const std::vector<std::byte>& cubin) { driver().check(driver().module_load(&module, cubin.data()), "machine code cannot be loaded"); }
-  ~Loaded() { driver().module_unload(module); }
-  Loaded(const Loaded&) = delete;
-  Loaded& operator=(const Loaded&) = delete;
+// Loaded machine code; its kernels, and what was recorded of them, hold on to it.
+class LoadedCode {
+ public:
+  LoadedCode(SharedGpu gpu, std::span<const std::byte> cubin, const std::string& compiler) : gpu_(std::move(gpu)) {
+    const Driver& d = gpu_->driver();
+    gpu_->check(d.module_load(&module_, cubin.data()), "the driver does not take the machine code of the kernels",
+                fmt::format("the driver is for {}, the compiler was {}: install versions that go together", version_text(d.driver_version), compiler));
+  }
+  ~LoadedCode() {
+    gpu_->use_to_release();
+    gpu_->driver().module_unload(module_);
+  }
+  LoadedCode(const LoadedCode&) = delete;
+  LoadedCode& operator=(const LoadedCode&) = delete;
+  Function function(const std::string& name) const {
+    Function function = nullptr;
+    gpu_->check(gpu_->driver().module_function(&function, module_, name.c_str()), "the machine code has no kernel " + name);
+    return function;
+  }
+
+ private:
+  SharedGpu gpu_;
+  Module module_ = nullptr;
 };
 
 class CudaKernel : public gpu::Kernel {
  public:
-  CudaKernel(std::shared_ptr<Loaded> loaded, Function function) : function(function), loaded_(std::move(loaded)) {}
+  CudaKernel(std::shared_ptr<const LoadedCode> code, const std::string& name) : name(name), function(code->function(name)), code(std::move(code)) {}
+  const std::string name;
   const Function function;
-
- private:
-  std::shared_ptr<Loaded> loaded_;
+  const std::shared_ptr<const LoadedCode> code;
 };
 
 class CudaSequence : public gpu::Sequence {
  public:
-  explicit CudaSequence(GraphExec exec) : exec(exec) {}
-  ~CudaSequence() override { driver().graph_exec_destroy(exec); }
-  const GraphExec exec;
+  CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches);
+  ~CudaSequence() override {
+    gpu_->use_to_release();
+    gpu_->driver().graph_exec_destroy(exec_);
+  }
+  GraphExec exec() const { return exec_; }
+
+ private:
+  SharedGpu gpu_;
+  std::vector<std::shared_ptr<const LoadedCode>> code_;
+  GraphExec exec_ = nullptr;
 };
 
-std::string architecture_of(int device) {
-  int major = 0, minor = 0;
-  driver().check(driver().device_attribute(&major, compute_major, device), "the GPU says no architecture");
-  driver().check(driver().device_attribute(&minor, compute_minor, device), "the GPU says no architecture");
-  return fmt::format("sm_{}{}", major, minor);
-}
-
-std::string name_of(int device) {
-  char name[256] = {};
-  driver().check(driver().device_name(name, sizeof name - 1, device), "the GPU says no name");
-  return name;
+// A chain of kernel nodes.
+CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches) : gpu_(std::move(gpu)) {
+  const Driver& d = gpu_->driver();
+  struct Owner {
+    const Driver& d;
+    Graph graph = nullptr;
+    ~Owner() {
+      if (graph) d.graph_destroy(graph);
+    }
+  } owner{d};
+  gpu_->check(d.graph_create(&owner.graph, 0), "nothing can be recorded");
+  GraphNode last = nullptr;
+  for (const gpu::Launch& l : launches) {
+    const CudaKernel& kernel = static_cast<const CudaKernel&>(*l.kernel);
+    if (l.room_bytes > shared_bytes_without_asking)
+      gpu_->check(d.function_set(kernel.function, most_dynamic_shared_bytes, static_cast<int>(l.room_bytes)), fmt::format("a group of {} cannot have {} bytes of memory", kernel.name, l.room_bytes));
+    void* parameters[] = {const_cast<std::byte*>(l.parameters.data())};
+    KernelNode node{kernel.function, {l.groups, 1, 1}, {l.threads, 1, 1}, l.room_bytes, parameters, nullptr};
+    GraphNode before = last;
+    gpu_->check(d.graph_add_kernel(&last, owner.graph, before ? &before : nullptr, before ? 1 : 0, &node), kernel.name + " cannot be recorded");
+    if (std::ranges::find(code_, kernel.code) == code_.end()) code_.push_back(kernel.code);
+  }
+  gpu_->check(d.graph_instantiate(&exec_, owner.graph, 0), "a recording cannot be made ready");
 }
 
 class CudaDevice : public gpu::Device {
  public:
-  CudaDevice(int ordinal, std::string cache_folder) : cache_folder_(std::move(cache_folder)) {
-    d_.check(d_.device_at(&device_, ordinal), "the GPU cannot be opened");
-    d_.check(d_.context_retain(&context_, device_), "the GPU cannot be used");
-    use();
-    d_.check(d_.stream_create(&stream_, non_blocking_stream), "no stream");
+  CudaDevice(const Driver& driver, int ordinal, const OpenOptions& options)
+      : gpu_(std::make_shared<const Gpu>(driver, ordinal)), d_(driver), library_folder_(options.library_folder),
+        cache_(options.cache_folder, architecture_of(driver, gpu_->device()), driver.driver_version) {
     size_t free = 0, total = 0;
-    d_.check(d_.memory_info(&free, &total), "the GPU does not say its memory");
-    facts_.name = name_of(device_), facts_.architecture = architecture_of(device_);
+    gpu_->check(d_.memory_info(&free, &total), "the GPU does not say its memory");
+    facts_.name = name_of(d_, gpu_->device()), facts_.architecture = architecture_of(d_, gpu_->device());
     facts_.memory_bytes = total, facts_.free_bytes = free;
-    d_.check(d_.device_attribute(&facts_.cores, multiprocessors, device_), "the GPU does not say its cores");
+    facts_.cores = attribute_of(d_, gpu_->device(), multiprocessors);
     facts_.emulated = facts_.name.find("emulated") != std::string::npos;
-  }
-  ~CudaDevice() override {
-    d_.stream_destroy(stream_);
-    d_.context_release(device_);
   }
 
   const gpu::Facts& facts() const override { return facts_; }
   const char* dialect() const override { return "cuda"; }
 
   std::unique_ptr<gpu::Memory> allocate(uint64_t bytes, const std::string& what) override {
-    use();
+    gpu_->use();
     Pointer at = 0;
-    Status status = d_.allocate(&at, bytes);
-    if (status == out_of_memory) throw Error("cuda", "not enough memory for " + what, "", fmt::format("{} MiB on {}", bytes >> 20, facts_.name), "use a smaller model or a shorter context (-c)");
-    d_.check(status, "no memory for " + what);
-    return std::make_unique<CudaMemory>(at, bytes);
+    Status status = d_.allocate(&at, std::max<uint64_t>(bytes, 1));
+    if (status == out_of_memory)
+      throw Error("cuda", "not enough memory for " + what, "", fmt::format("{} MiB on {}", (bytes >> 20) + 1, facts_.name), "use a smaller model or a shorter context (-c)");
+    gpu_->check(status, "no memory for " + what);
+    return std::make_unique<CudaMemory>(gpu_, at, bytes);
   }
 
+  // The driver takes the bytes before it returns; the stream orders what it does with them.
   void upload(gpu::Memory& to, uint64_t at, std::span<const std::byte> from) override {
     inside(to, at, from.size());
-    wait();
-    d_.check(d_.upload(to.address() + at, from.data(), from.size()), "copying to the GPU failed");
+    gpu_->use();
+    if (!from.empty()) gpu_->check(d_.upload(to.address() + at, from.data(), from.size(), gpu_->stream()), "copying to the GPU failed");
   }
 
   void download(const gpu::Memory& from, uint64_t at, std::span<std::byte> to) override {
     inside(from, at, to.size());
-    wait();
-    d_.check(d_.download(to.data(), from.address() + at, to.size()), "copying from the GPU failed");
+    gpu_->use();
+    while (!to.empty()) {
+      size_t n = std::min(to.size(), Gpu::staging_bytes);
+      gpu_->check(d_.download(gpu_->staging(), from.address() + at, n, gpu_->stream()), "copying from the GPU failed");
+      gpu_->wait();
+      std::memcpy(to.data(), gpu_->staging(), n);
+      at += n, to = to.subspan(n);
+    }
   }
 
   std::vector<std::unique_ptr<gpu::Kernel>> compile(const gpu::Source& source) override {
-    use();
-    CubinKey key = cubin_key(source.text, facts_.architecture);
-    std::optional<std::vector<std::byte>> cubin = cached_cubin(cache_folder_, key);
+    gpu_->use();
+    std::string made_from = fmt::format("{}\n{}", fmt::join(compile_options(facts_.architecture), " "), source.text), compiler = "the one that filled the cache";
+    std::optional<std::vector<std::byte>> cubin = cache_.find(made_from);
     if (!cubin) {
-      cubin = cuda::compile(source.text, facts_.architecture);
-      keep_cubin(cache_folder_, key, *cubin);
+      Compiler nvrtc(compiler_names(library_folder_));
+      cubin = nvrtc.compile(source.text, facts_.architecture);
+      compiler = nvrtc.version_text();
+      cache_.keep(made_from, *cubin);
     }
-    auto loaded = std::make_shared<Loaded>(*cubin);
+    auto code = std::make_shared<const LoadedCode>(gpu_, *cubin, compiler);
     std::vector<std::unique_ptr<gpu::Kernel>> kernels;
-    for (const std::string& entry : source.entries) {
-      Function function = nullptr;
-      d_.check(d_.module_function(&function, loaded->module, entry.c_str()), "there is no kernel " + entry);
-      kernels.push_back(std::make_unique<CudaKernel>(loaded, function));
-    }
+    for (const std::string& entry : source.entries) kernels.push_back(std::make_unique<CudaKernel>(code, entry));
     return kernels;
   }
 
   std::unique_ptr<gpu::Sequence> record(std::span<const gpu::Launch> launches) override {
-    use();
-    d_.check(d_.capture_begin(stream_, capture_relaxed), "recording cannot begin");
-    Status failed = 0;
-    for (const gpu::Launch& l : launches) {
-      Function function = static_cast<const CudaKernel*>(l.kernel)->function;
-      if (l.room_bytes > shared_bytes_without_asking) failed = failed ? failed : d_.function_set(function, most_dynamic_shared_bytes, static_cast<int>(l.room_bytes));
-      void* parameters[] = {const_cast<std::byte*>(l.parameters.data())};
-      failed = failed ? failed : d_.launch(function, l.groups, 1, 1, l.threads, 1, 1, l.room_bytes, stream_, parameters, nullptr);
-    }
-    Graph graph = nullptr;
-    Status ended = d_.capture_end(stream_, &graph);
-    d_.check(failed, "a kernel cannot be launched");
-    d_.check(ended, "recording failed");
-    GraphExec exec = nullptr;
-    Status made = d_.graph_instantiate(&exec, graph, 0);
-    d_.graph_destroy(graph);
-    d_.check(made, "a recording cannot be made ready");
-    return std::make_unique<CudaSequence>(exec);
+    gpu_->use();
+    return std::make_unique<CudaSequence>(gpu_, launches);
   }
 
   void run(const gpu::Sequence& sequence) override {
-    use();
-    d_.check(d_.graph_launch(static_cast<const CudaSequence&>(sequence).exec, stream_), "running failed");
+    gpu_->use();
+    gpu_->check(d_.graph_launch(static_cast<const CudaSequence&>(sequence).exec(), gpu_->stream()), "running kernels failed");
   }
 
   void wait() override {
-    use();
-    d_.check(d_.stream_wait(stream_), "running failed");
+    gpu_->use();
+    gpu_->wait();
   }
 
  private:
-  // A context is set for a thread, and callers come from several.
-  void use() { d_.check(d_.context_set(context_), "the GPU cannot be used"); }
-  void inside(const gpu::Memory& memory, uint64_t at, uint64_t bytes) const {
+  static void inside(const gpu::Memory& memory, uint64_t at, uint64_t bytes) {
     if (at > memory.bytes() || bytes > memory.bytes() - at)
       throw Error("cuda", "a copy reaches out of its memory", fmt::format("{} bytes at {}", bytes, at), fmt::format("at most {} bytes", memory.bytes()));
   }
 
-  const Driver& d_ = driver();
-  int device_ = 0;
-  Context context_ = nullptr;
-  Stream stream_ = nullptr;
-  std::string cache_folder_;
+  SharedGpu gpu_;
+  const Driver& d_;
+  std::string library_folder_;
+  CubinCache cache_;
   gpu::Facts facts_;
 };
 
 }  // namespace
 
-std::unique_ptr<gpu::Device> open_device(const backend::Options& options) {
-  if (!driver().ready()) throw Error("cuda", "no GPU can be used", "", "", driver().missing);
-  return std::make_unique<CudaDevice>(0, options.cache_folder);
-}
-
-backend::Device describe_device() {
-  backend::Device d{"cuda", driver().missing, false, {}, {}, 0, 0};
-  CompilerFacts compiler = compiler_facts();
-  std::string compiler_text = compiler.library.empty() ? "no run-time compiler (libnvrtc.so of the CUDA toolkit, or of the Python package nvidia-cuda-nvrtc)" : fmt::format("NVRTC {}.{}", compiler.major, compiler.minor);
-  if (!driver().ready()) {
-    d.description += "; " + compiler_text;
-    return d;
-  }
-  try {
-    int device = 0;
-    driver().check(driver().device_at(&device, 0), "the GPU cannot be opened");
-    driver().check(driver().device_attribute(&d.cores, multiprocessors, device), "the GPU does not say its cores");
-    d.description = fmt::format("{}, {}, driver for CUDA {}.{}, {}", name_of(device), architecture_of(device), driver().driver_version / 1000, driver().driver_version % 1000 / 10, compiler_text);
-    d.available = !compiler.library.empty();
-  } catch (const Error& e) {
-    d.description = e.what();
-  }
-  return d;
+std::unique_ptr<gpu::Device> open_device(const Driver& driver, int ordinal, const OpenOptions& options) {
+  if (!driver.ready()) throw Error("cuda", "no GPU can be used", "", "", driver.missing);
+  return std::make_unique<CudaDevice>(driver, ordinal, options);
 }
 
 }  // namespace ingot::cuda

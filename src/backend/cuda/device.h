@@ -1,15 +1,19 @@
-// An NVIDIA GPU as gpu::Device: one context, one stream; a sequence is a graph.
+// An NVIDIA GPU as gpu::Device: memory, kernels of NVRTC, sequences as graphs.
 #pragma once
 #include <memory>
 
-#include "backend/backend.h"
+#include "backend/cuda/compiler.h"
+#include "backend/cuda/driver.h"
 #include "gpu/device.h"
 
 namespace ingot::cuda {
 
-/// Opens the first GPU. Errors: there is none, or it cannot be used.
-std::unique_ptr<gpu::Device> open_device(const backend::Options& options);
-/// What is there for `ingot doctor`, and what is missing.
-backend::Device describe_device();
+struct OpenOptions {
+  std::string cache_folder;    ///< where machine code is kept between runs; "": nowhere
+  std::string library_folder;  ///< where NVRTC is also looked for; "": only where the loader looks
+};
+
+/// Opens the GPU number `ordinal` of `driver`, which outlives the device. Errors: there is none, or it cannot be used.
+std::unique_ptr<gpu::Device> open_device(const Driver& driver, int ordinal, const OpenOptions& options);
 
 }  // namespace ingot::cuda
