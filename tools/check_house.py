@@ -130,7 +130,7 @@ class House:
     def __init__(self, root):
         self.root = root
         self.offences = []
-        paths = (p for p in sorted(root.rglob("*")) if not SKIPPED_FOLDERS & set(p.relative_to(root).parts[:-1]))
+        paths = (p for p in sorted(root.rglob("*")) if not SKIPPED_FOLDERS & set(p.relative_to(root).parts))
         self.paths = [p for p in paths if p.is_file() and not p.is_symlink()]
         self.files = [File(root, p) for p in self.paths if p.suffix in TEXT and p.stat().st_size < 4 << 20]
         self.by_path = {f.path: f for f in self.files}

@@ -131,7 +131,7 @@ template <class F> struct split_rows {
         chunk[a] = read(tiles + (i64)(there / L::chunks) * (int)L::tile_bytes, there % L::chunks, row);
       }
       for (int a = 0; a < ahead; a++) {
-        if (c + a * parts >= chunks) break;
+        if (a > 0 && c + a * parts >= chunks) continue;
         chunk_input x[N];
         for (int n = 0; n < N; n++) x[n] = input.chunk(n, c + a * parts);
         add<N>(chunk[a], table, x, acc);
