@@ -42,7 +42,7 @@ std::vector<DeviceReport> device_reports() {
     DeviceReport report{std::move(info)};
     if (report.info.available) {
       report.bandwidth_one = read_bandwidth(1, report.info.name);
-      report.bandwidth_all = report.info.cores > 1 ? read_bandwidth(report.info.cores, report.info.name) : report.bandwidth_one;
+      report.bandwidth_all = report.info.cores > 1 && report.info.threads ? read_bandwidth(report.info.cores, report.info.name) : report.bandwidth_one;
     }
     reports.push_back(std::move(report));
   }
@@ -85,7 +85,7 @@ std::string as_text(const std::vector<DeviceReport>& reports) {
     text += line("  isas", list_text(r.info.isas) + (r.info.isas.size() > 1 ? " (the first is used)" : ""));
     if (!r.info.missing_isas.empty()) text += line("  not here", list_text(r.info.missing_isas));
     text += line("  cores", fmt::format("{}", r.info.cores)) + line("  memory", bytes_text(r.info.memory_bytes));
-    text += line("  reads", r.info.cores > 1 ? fmt::format("{:.2f} GB/s with 1 thread, {:.2f} GB/s with {}", r.bandwidth_one / giga, r.bandwidth_all / giga, r.info.cores)
+    text += line("  reads", r.info.cores > 1 && r.info.threads ? fmt::format("{:.2f} GB/s with 1 thread, {:.2f} GB/s with {}", r.bandwidth_one / giga, r.bandwidth_all / giga, r.info.cores)
                                              : fmt::format("{:.2f} GB/s", r.bandwidth_one / giga));
   }
   Cache c = cache();

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <optional>
 
 #include "files.h"
@@ -99,9 +100,22 @@ std::string Prompt::read() const {
   return read_text(file);
 }
 
+namespace {
+
+/// Where kernels that a device compiled at load are kept: in the user's folder for what can be made again.
+std::string default_kernel_cache() {
+  const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
+  if (cache && *cache) return std::string(cache) + "/ingot/kernels";
+  return home && *home ? std::string(home) + "/.cache/ingot/kernels" : "";
+}
+
+}  // namespace
+
 void add_machine(CLI::App& command, LoadOptions& options) {
+  options.kernel_cache = default_kernel_cache();
   command.add_option("--device", options.device, "Device to run on (see ingot doctor)")->type_name("NAME")->capture_default_str();
   command.add_option("--isa", options.isa, "Instruction set to use instead of the best one (see ingot doctor)")->type_name("NAME");
+  command.add_option("--kernel-cache", options.kernel_cache, "Folder for kernels that a device compiles when it loads a model; \"\": none")->type_name("DIR");
   command.add_option("--kv", options.kv, "Format of keys and values (default: 16-bit floats)")->type_name("FORMAT");
   command.add_flag_callback("--no-repack", [&options] { options.repack = false; }, "Run straight from the mapped file: loads at once, runs slower");
 }

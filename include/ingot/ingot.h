@@ -476,7 +476,8 @@ struct DeviceInfo {
   std::string description;  ///< processor or accelerator, or why it cannot be used
   std::vector<std::string> isas;  ///< kernels in this build that the machine can run, best first
   std::vector<std::string> missing_isas;  ///< kernels in this build that it cannot run
-  int cores = 0;            ///< cores this process may use
+  int cores = 0;            ///< cores this process may use, or multiprocessors
+  bool threads = true;      ///< as many threads as are asked for compute; false: the device shares out its work itself
   uint64_t memory_bytes = 0;
 };
 std::vector<DeviceInfo> devices();
@@ -494,7 +495,8 @@ struct FormatSpeed {
 /// Measures every format's kernels; `options`: device, isa, repack, progress. Takes about a second a format.
 std::vector<FormatSpeed> format_speeds(const LoadOptions& options = {});
 
-/// Read bandwidth of `device` in bytes/s with `threads` threads: the best of several streams over huge pages, no software prefetch.
+/// Read bandwidth of `device` in bytes/s with `threads` threads, where threads are asked for: the best of several streams over huge pages,
+/// no software prefetch. 0 for a device that is not there.
 double read_bandwidth(int threads, const std::string& device = "auto");
 
 }  // namespace ingot

@@ -4,6 +4,9 @@
 
 enum { warp_lanes = 32 };
 
+// Where a search for the greatest begins. Finite: compilers may take for granted that there are no infinities.
+fn least() { return -3.0e38f; }
+
 // Over all lanes, in one order, to every lane.
 template <class T> fn lane_sum(T x) {
   for (u32 mask = 16; mask > 0; mask /= 2) x = x + lane_exchange(x, mask);

@@ -1,17 +1,23 @@
-// What launches share from token to token, and what the embedding's launch is given.
+// What changes from token to token, and what a launch of the embedding is given on a GPU. The launches of a token are recorded once: what
+// they read anew lies in device memory, at the same place every time.
 #pragma once
 
-// What changes between runs of a recorded sequence; it lies in device memory.
+// The tokens that a run of the plan computes. `count` token ids (i32) follow it.
 struct Turn {
   i32 position;  // of the first token
   i32 count;     // tokens
-  i32 ids[1];    // (count)
 };
 
+//   out[token][i] = scale · table[id of the token][i]
+//
+// A thread group takes embed_cols columns of one token, a thread one of them: tokens · ⌈cols / embed_cols⌉ groups.
+enum { embed_cols = 256 };
+
 struct EmbedLaunch {
-  BYTES table;         // file rows of the embedding
   DEVICE const Turn* turn;
-  DEVICE float* out;   // (tokens, cols)
-  i32 cols;
+  BYTES table;        // (vocab, cols) as file blocks
+  DEVICE float* out;  // (tokens, cols)
+  i32 cols;           // a multiple of the format's block
   float scale;
 };
+struct EmbedRoom { u32 none; };

@@ -1,27 +1,30 @@
 // The matrix kernel of GPUs: which outputs are a thread group's, and what happens at their end.
 //   N        tokens a group computes at once
+//   G        rows of a matrix that a group computes: 32, or 16 or 8 of short matrices, so that there are groups enough
 //   Prepare  1: one token, whose norm and codes every group makes for itself; 0: codes lie in device memory
 //   Out      what becomes of an output (stages.h)
 //   F0 …     the formats of the launch's matrices
 #pragma once
 
-template <int N, int Prepare, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv {
+template <int N, int G, int Prepare, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv {
   typedef GemvLaunch Params;
   typedef GemvRoomOf<Prepare == 1> Room;
   enum { threads = split_warps * warp_lanes };
 
-  // y[n · 32 + r]: outputs of the group's 32 rows of segment s, in `to`.
+  // Outputs of the group's rows of segment s, row r of token n at to[n · G + r].
   template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, int s, i64 row_group, int first, SHARED float* to, Place at) -> void {
     typedef typename resident_form<F>::type Form;
     if constexpr (resident<Form, lane_rows>::exists) {
       float acc[N];
-      if constexpr (Prepare == 1) split_rows<Form>::template sum<N>(p.segment[s].weights, row_group, p.cols, room_input{&room.input}, at, acc);
-      else split_rows<Form>::template sum<N>(p.segment[s].weights, row_group, p.cols, prepared_input{p.codes, p.cols, first, p.tokens - 1}, at, acc);
-      for (int n = 0; n < N; n++) room.own.sums_of_warps[(at.warp() * N + n) * group_rows + at.lane()] = acc[n];
+      if constexpr (Prepare == 1) split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, room_input{&room.input}, at, acc);
+      else split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, prepared_input{p.codes, p.cols, first, p.tokens - 1}, at, acc);
+      for (int n = 0; n < N; n++) room.own.sums_of_warps[(at.warp() * N + n) * warp_lanes + at.lane()] = acc[n];
       group_barrier();
-      if ((int)at.warp() < N) {
+      if ((int)at.index < N * G) {
+        int n = (int)at.index / G, r = (int)at.index % G;
         float y = 0;
-        for (int w = 0; w < split_warps; w++) y += room.own.sums_of_warps[(w * N + at.warp()) * group_rows + at.lane()];
+        for (int w = 0; w < split_warps; w++)
+          for (int part = 0; part < warp_lanes / G; part++) y += room.own.sums_of_warps[(w * N + n) * warp_lanes + part * G + r];
         to[at.index] = y;
       }
       group_barrier();
@@ -32,13 +35,13 @@ template <int N, int Prepare, class Out, class F0, class F1 = F0, class F2 = F1>
         inverse[n] = inverse_rms(p.x + token * p.cols, p.norm, p.cols, p.epsilon, room.own.sums_of_warps, at);
       }
       i64 row_bytes = (i64)(p.cols / (int)F::block) * (int)F::block_bytes;
-      for (int r = (int)at.warp(); r < group_rows; r += split_warps) {
-        i64 row = row_group * group_rows + r;
+      for (int r = (int)at.warp(); r < G; r += split_warps) {
+        i64 row = row_group * G + r;
         if (row >= p.segment[s].rows) continue;
         float acc[N];
         block_rows<F>::template sum<N>(p.segment[s].weights + row * row_bytes, p, first, inverse, at, acc);
         for (int n = 0; n < N; n++)
-          if (at.lane() == 0) to[n * group_rows + r] = acc[n];
+          if (at.lane() == 0) to[n * G + r] = acc[n];
       }
       group_barrier();
     }
@@ -64,7 +67,7 @@ template <int N, int Prepare, class Out, class F0, class F1 = F0, class F2 = F1>
     if constexpr (Prepare == 1) norm_in(p.x, p.norm, p.cols, inverse_rms(p.x, p.norm, p.cols, p.epsilon, room.own.sums_of_warps, at), room.input, at);
     one_segment(p, room, s, row_group, first, room.own.values, at);
     if constexpr (Out::pairs) rows<F1>(p, room, 1, row_group, first, room.own.pair, at);
-    int n = (int)at.warp(), row = (int)row_group * group_rows + (int)at.lane();
+    int n = (int)at.index / G, row = (int)row_group * G + (int)at.index % G;
     if (n < N && first + n < p.tokens) {
       float y = finished(p, s, row, room.own.values[at.index]);
       Out::write(p, s, first + n, row, y, Out::pairs ? finished(p, 1, row, room.own.pair[at.index]) : 0.0f);

@@ -1,14 +1,14 @@
-// What a launch of a matrix kernel is given on a GPU. Up to three matrices share an input; a thread group computes 32 rows of one of them
-// for some tokens (for gate and up: the same 32 rows of both).
+// What a launch of a matrix kernel is given on a GPU. Up to three matrices share an input; a thread group computes 32 rows of one of them,
+// or 16 or 8, for some tokens (for gate and up: the same rows of both).
 //
 //   y[token][row] = scale · Σ_k W[row][k] · x[token][k] + bias[row]
 //
-// K is cut into chunks of 32; warp w of W takes the chunks w, w + W, … in order, each entering by the fused multiply-adds of params.h, and
-// the W sums of an output are added in order of w. So a launch repeats its bits; they differ from the CPU's in the last places.
+// K is cut into chunks of 32; part p of P takes the chunks p, p + P, … in order, each entering by the fused multiply-adds of params.h, and
+// the P sums of an output are added in order of p. So a launch repeats its bits; they differ from the CPU's in the last places.
 #pragma once
 
 enum {
-  group_rows = 32,         // rows that a thread group computes
+  group_rows = 32,         // most rows that a thread group computes
   split_warps = 8,         // warps of a group, which share out K
   most_segments = 3,
   most_tokens_a_pass = 8,  // tokens that a group computes at once
@@ -27,7 +27,7 @@ struct GemvSegment {
   DEVICE const float* bias;  // (rows) or null
   DEVICE float* y;           // (tokens, rows)
   i32 rows;
-  i32 groups;                // thread groups that it takes: rows / 32, rounded up
+  i32 groups;                // thread groups that it takes: rows over rows a group, rounded up
   float scale;
 };
 

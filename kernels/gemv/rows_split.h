@@ -1,5 +1,6 @@
-// Strategy of GPUs: lane = row, as in rows_interleaved.h; the warps of a group split K between them. A load brings 128 bytes, the same
-// 4 weights of 32 rows or 8 of 4 bits; activations are the same for all lanes. Reads the resident layout.
+// Strategy of GPUs: a lane takes a row, as in rows_interleaved.h, and a part of K. A group of G rows has 32 / G parts a warp; what they and
+// the warps have summed is added in order at the end. Activations of a part are the same for its lanes. Reads the resident layout with 32
+// rows a tile, of which a group of fewer rows reads a stripe.
 #pragma once
 
 template <class F> struct split_codes {
@@ -22,99 +23,119 @@ struct chunk_input {
   float scale;
   i32 sums[2];  // of 16 codes each
 };
-fn input_word(THREAD const chunk_input& x, int q) {
+template <int q> fn input_word(THREAD const chunk_input& x) {
   uint4 half = x.codes[q / 4];
-  int i = q % 4;
-  return i == 0 ? half.x : i == 1 ? half.y : i == 2 ? half.z : half.w;
+  if constexpr (q % 4 == 0) return half.x;
+  else if constexpr (q % 4 == 1) return half.y;
+  else if constexpr (q % 4 == 2) return half.z;
+  else return half.w;
 }
 
-template <class F, int q, int end, int N> fn add_quads(BYTES chunk, table16 table, THREAD const chunk_input (&x)[N], THREAD i32 (&sum)[N]) -> void {
+// The codes of a chunk as they lie in memory: one word a bit of a code.
+template <int bits> struct chunk_words { u32 word[bits]; };
+// The codes of quad q: from each plane the bits of that quad, moved to their place in the code (quad_codes, from registers).
+template <int bits, int q, int first, int all> fn quad_of(THREAD const chunk_words<all>& w) {
+  constexpr int p = plane_split<bits>::first, at = plane_split<bits>::rest;
+  constexpr int per_byte = 8 / p, from = p * (q % per_byte);
+  bytes codes = take<from - at>(w.word[first + q / per_byte], (u32)((1 << p) - 1) << at);
+  if constexpr (at > 0) return merge(codes, quad_of<at, q, first + p, all>(w));
+  else return codes;
+}
+
+template <class F, int q, int end, int N> fn add_quads(THREAD const chunk_words<F::code_bits>& words, table16 table, THREAD const chunk_input (&x)[N], THREAD i32 (&sum)[N]) -> void {
   if constexpr (q < end) {
-    bytes w = quad_codes<F::code_bits, q>(chunk);
+    bytes w = quad_of<F::code_bits, q, 0, F::code_bits>(words);
     if constexpr (facts<F>::table) w = look_up(w, table);
-    for (int n = 0; n < N; n++) sum[n] = dot4(w, input_word(x[n], q), sum[n]);
-    add_quads<F, q + 1, end, N>(chunk, table, x, sum);
+    for (int n = 0; n < N; n++) sum[n] = dot4(w, input_word<q>(x[n]), sum[n]);
+    add_quads<F, q + 1, end, N>(words, table, x, sum);
   }
 }
 
 template <class F> struct split_rows {
   typedef resident<F, lane_rows> L;
-  enum { halves = (int)F::group < 32 ? 2 : 1 };
+  enum { halves = (int)F::group < 32 ? 2 : 1, scale_halves = L::scales > 1 ? (int)halves : 1, min_halves = L::mins > 1 ? (int)halves : 1 };
 
-  fn scale_at(BYTES tile, int g, u32 lane) {
-    if constexpr (L::scales == 0) return unit_of<F>();
-    else return load_number(decltype(scale_of<F>(view{}, 0)){}, tile + L::scales_at + ((L::scales > 1 ? g : 0) * lane_rows + (int)lane) * L::scale_bytes) * unit_of<F>();
-  }
-  fn min_at(BYTES tile, int g, u32 lane) {
-    return load_number(decltype(min_of<F>(view{}, 0)){}, tile + L::mins_at + ((L::mins > 1 ? g : 0) * lane_rows + (int)lane) * L::min_bytes);
-  }
-  fn sub_at(BYTES tile, int g, u32 lane) -> i32 {
-    if constexpr (L::subs > 0) return (i32)(i8)tile[L::subs_at + g * lane_rows + (int)lane];
-    else return 1;
-  }
-  fn sub_min_at(BYTES tile, int g, u32 lane) -> i32 {
-    if constexpr (L::sub_mins > 0) return (i32)(i8)tile[L::sub_mins_at + g * lane_rows + (int)lane];
-    else return 1;
-  }
+  // A chunk of a row, read before it is used.
+  struct Chunk {
+    chunk_words<F::code_bits> codes;
+    float scale[scale_halves], min[min_halves];
+    i32 sub[halves], sub_min[halves];
+  };
 
-  // What chunk c of a tile adds for N tokens.
-  template <int N> fn add_chunk(BYTES tile, int c, u32 lane, table16 table, THREAD const chunk_input (&x)[N], THREAD float (&acc)[N]) -> void {
-    BYTES chunk = tile + L::codes_at + c * L::chunk_bytes + 4 * lane;
+  fn read(BYTES tile, int c, int row) -> Chunk {
+    Chunk chunk;
+    BYTES codes = tile + L::codes_at + c * L::chunk_bytes + 4 * row;
+    for (int i = 0; i < F::code_bits; i++) chunk.codes.word[i] = load_bytes(codes + i * 4 * lane_rows);
     int g = 32 * c / (int)F::group;
+    for (int h = 0; h < scale_halves; h++) {
+      if constexpr (L::scales == 0) chunk.scale[h] = unit_of<F>();
+      else chunk.scale[h] = load_number(decltype(scale_of<F>(view{}, 0)){}, tile + L::scales_at + ((L::scales > 1 ? g + h : 0) * lane_rows + row) * L::scale_bytes) * unit_of<F>();
+    }
+    for (int h = 0; h < halves; h++) {
+      if constexpr (L::subs > 0) chunk.sub[h] = (i32)(i8)tile[L::subs_at + (g + h) * lane_rows + row];
+      else chunk.sub[h] = 1;
+      if constexpr (L::sub_mins > 0) chunk.sub_min[h] = (i32)(i8)tile[L::sub_mins_at + (g + h) * lane_rows + row];
+      else chunk.sub_min[h] = 1;
+    }
+    for (int h = 0; h < min_halves; h++) {
+      if constexpr (L::mins > 0) chunk.min[h] = load_number(decltype(min_of<F>(view{}, 0)){}, tile + L::mins_at + ((L::mins > 1 ? g + h : 0) * lane_rows + row) * L::min_bytes);
+      else chunk.min[h] = 0;
+    }
+    return chunk;
+  }
+
+  // What a chunk adds for N tokens.
+  template <int N> fn add(THREAD const Chunk& w, table16 table, THREAD const chunk_input (&x)[N], THREAD float (&acc)[N]) -> void {
     i32 first[N], second[N];
     i32 zero = split_codes<F>::zero();
     for (int n = 0; n < N; n++) {
       first[n] = -zero * (halves == 2 ? x[n].sums[0] : x[n].sums[0] + x[n].sums[1]);
       second[n] = -zero * x[n].sums[1];
     }
-    add_quads<F, 0, 8 / halves, N>(chunk, table, x, first);
-    if constexpr (halves == 2) add_quads<F, 4, 8, N>(chunk, table, x, second);
-    i32 sub = sub_at(tile, g, lane);
-    for (int n = 0; n < N; n++) first[n] = first[n] * sub;
-    float scale = scale_at(tile, g, lane);
-    if constexpr (halves == 2) {
-      sub = sub_at(tile, g + 1, lane);
-      for (int n = 0; n < N; n++) second[n] = second[n] * sub;
-      if constexpr (L::scales > 1) {  // a float scale for each half: two additions, in order
-        for (int n = 0; n < N; n++) acc[n] = fma((float)first[n], scale * x[n].scale, acc[n]);
-        for (int n = 0; n < N; n++) first[n] = second[n];
-        scale = scale_at(tile, g + 1, lane);
-      } else {
-        for (int n = 0; n < N; n++) first[n] = first[n] + second[n];
-      }
-    }
-    for (int n = 0; n < N; n++) acc[n] = fma((float)first[n], scale * x[n].scale, acc[n]);
-    if constexpr (L::mins > 0) {
-      float min = min_at(tile, g, lane);
-      i32 sub_min = sub_min_at(tile, g, lane);
-      if constexpr (halves == 1) {
-        for (int n = 0; n < N; n++) acc[n] = fma((float)(sub_min * (x[n].sums[0] + x[n].sums[1])), min * x[n].scale, acc[n]);
-      } else {
-        i32 next = sub_min_at(tile, g + 1, lane);
-        if constexpr (L::mins > 1) {
-          float min_next = min_at(tile, g + 1, lane);
-          for (int n = 0; n < N; n++) {
-            acc[n] = fma((float)(sub_min * x[n].sums[0]), min * x[n].scale, acc[n]);
-            acc[n] = fma((float)(next * x[n].sums[1]), min_next * x[n].scale, acc[n]);
-          }
+    add_quads<F, 0, 8 / halves, N>(w.codes, table, x, first);
+    if constexpr (halves == 2) add_quads<F, 4, 8, N>(w.codes, table, x, second);
+    for (int n = 0; n < N; n++) {
+      first[n] = first[n] * w.sub[0];
+      if constexpr (halves == 2) {
+        second[n] = second[n] * w.sub[1];
+        if constexpr (scale_halves == 2) {  // a float scale for each half: two additions, in order
+          acc[n] = fma((float)first[n], w.scale[0] * x[n].scale, acc[n]);
+          first[n] = second[n];
         } else {
-          for (int n = 0; n < N; n++) acc[n] = fma((float)(sub_min * x[n].sums[0] + next * x[n].sums[1]), min * x[n].scale, acc[n]);
+          first[n] = first[n] + second[n];
         }
+      }
+      acc[n] = fma((float)first[n], w.scale[scale_halves - 1] * x[n].scale, acc[n]);
+      if constexpr (L::mins > 0) {
+        if constexpr (halves == 1) acc[n] = fma((float)(w.sub_min[0] * (x[n].sums[0] + x[n].sums[1])), w.min[0] * x[n].scale, acc[n]);
+        else if constexpr (min_halves == 2) {
+          acc[n] = fma((float)(w.sub_min[0] * x[n].sums[0]), w.min[0] * x[n].scale, acc[n]);
+          acc[n] = fma((float)(w.sub_min[1] * x[n].sums[1]), w.min[1] * x[n].scale, acc[n]);
+        } else acc[n] = fma((float)(w.sub_min[0] * x[n].sums[0] + w.sub_min[1] * x[n].sums[1]), w.min[0] * x[n].scale, acc[n]);
       }
     }
   }
 
-  // The warp's share of Σ over K for the row group's rows and N tokens. `input.chunk(n, c)`: activations of chunk c of token n.
-  template <int N, class Input> fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Place at, THREAD float (&acc)[N]) -> void {
+  // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …  `input.chunk(n, c)`:
+  // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy.
+  template <int N, int G, class Input> fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Place at, THREAD float (&acc)[N]) -> void {
+    enum { parts_a_warp = warp_lanes / G, parts = split_warps * parts_a_warp, ahead = N > 2 ? 1 : 4 };
     table16 table = split_codes<F>::table();
-    int chunks = cols / 32;
-    BYTES tiles = weights + row_group * (cols / (int)F::block) * (int)L::tile_bytes;
+    int chunks = cols / 32, row = (int)(row_group * G % lane_rows) + (int)at.lane() % G;
+    BYTES tiles = weights + row_group * G / lane_rows * (cols / (int)F::block) * (int)L::tile_bytes;
     for (int n = 0; n < N; n++) acc[n] = 0;
-    UNROLL(N <= 2 ? 4 : 1)
-    for (int c = (int)at.warp(); c < chunks; c += split_warps) {
-      chunk_input x[N];
-      for (int n = 0; n < N; n++) x[n] = input.chunk(n, c);
-      add_chunk<N>(tiles + (i64)(c / L::chunks) * (int)L::tile_bytes, c % L::chunks, at.lane(), table, x, acc);
+    for (int c = (int)at.warp() * parts_a_warp + (int)at.lane() / G; c < chunks; c += ahead * parts) {
+      Chunk chunk[ahead];
+      for (int a = 0; a < ahead; a++) {
+        int there = c + a * parts < chunks ? c + a * parts : c;
+        chunk[a] = read(tiles + (i64)(there / L::chunks) * (int)L::tile_bytes, there % L::chunks, row);
+      }
+      for (int a = 0; a < ahead; a++) {
+        if (c + a * parts >= chunks) break;
+        chunk_input x[N];
+        for (int n = 0; n < N; n++) x[n] = input.chunk(n, c + a * parts);
+        add<N>(chunk[a], table, x, acc);
+      }
     }
   }
 };

@@ -1,20 +1,25 @@
-// What launches of the norm and of quantize-in are given on a GPU: a thread group a token.
+// What launches of the norms are given on a GPU (formula: params.h). A thread group computes one token.
 #pragma once
 
-// codes of x, or of x normed.
+// Input of a projection of several tokens: x, normed where there is a norm, as int8 codes and as floats.
 struct PrepareLaunch {
   DEVICE const float* x;     // (tokens, cols)
-  DEVICE const float* norm;  // (cols) or null: no norm
-  DeviceActivations out;     // (tokens, cols)
+  DEVICE const float* norm;  // (cols) weights, or null: no norm
+  DeviceActivations codes;   // (tokens, cols); codes null: not wanted
+  DEVICE float* values;      // (tokens, cols), may be x; null: not wanted
+  i32 cols;                  // a multiple of 32
+  float epsilon;
+};
+
+//   residual += norm(block)
+struct NormAddLaunch {
+  DEVICE const float* block;  // (tokens, cols)
+  DEVICE const float* norm;   // (cols) weights
+  DEVICE float* residual;     // (tokens, cols)
   i32 cols;
   float epsilon;
 };
 
-// residual += norm(block)
-struct NormAddLaunch {
-  DEVICE const float* block;  // (tokens, cols)
-  DEVICE const float* norm;   // (cols)
-  DEVICE float* residual;     // (tokens, cols)
-  i32 cols;
-  float epsilon;
+struct NormRoom {
+  float sums[split_warps];  // a warp's sum of squares
 };

@@ -69,6 +69,7 @@ struct Device {
   std::vector<std::string> isas, missing_isas;
   int cores = 0;
   uint64_t memory_bytes = 0;
+  bool threads = true;          ///< whether `Options::threads` means anything
 };
 
 /// How a format would be kept and run by default.
@@ -109,7 +110,7 @@ class Backend {
   virtual KernelSource source(const Plan& plan) const = 0;
   /// Measures the kernels of every format; `options`: instruction set, repacking, progress. Takes about a second a format.
   virtual std::vector<FormatSpeed> format_speeds(const Options& options) const = 0;
-  /// Bytes per second that `threads` threads read.
+  /// Bytes per second that `threads` threads, or the device, read.
   virtual double read_bandwidth(int threads) const = 0;
 };
 

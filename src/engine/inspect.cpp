@@ -64,7 +64,7 @@ std::vector<DeviceInfo> devices() {
   std::vector<DeviceInfo> list;
   for (const backend::Backend* b : engine::backends()) {
     backend::Device d = b->device();
-    list.push_back({d.name, d.available, d.description, d.isas, d.missing_isas, d.cores, d.memory_bytes});
+    list.push_back({d.name, d.available, d.description, d.isas, d.missing_isas, d.cores, d.threads, d.memory_bytes});
   }
   return list;
 }
@@ -76,6 +76,9 @@ std::vector<FormatSpeed> format_speeds(const LoadOptions& options) {
   return list;
 }
 
-double read_bandwidth(int threads, const std::string& device) { return engine::find_backend(device).read_bandwidth(threads); }
+double read_bandwidth(int threads, const std::string& device) {
+  const backend::Backend& backend = engine::named_backend(device);
+  return backend.device().available ? backend.read_bandwidth(threads) : 0;
+}
 
 }  // namespace ingot

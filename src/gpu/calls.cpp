@@ -53,6 +53,16 @@ class Caller {
   std::vector<Call> calls_;
 };
 
+// Rows of a thread group: the most that still give every core of a large device something to do.
+int64_t rows_for(const Step& step) {
+  constexpr int64_t enough_groups = 256, least_rows = 8;
+  int64_t rows = 0;
+  for (const backend::Segment& s : step.segments) rows += s.matrix.rows;
+  int64_t a_group = group_rows;
+  while (a_group > least_rows && rows / a_group < enough_groups) a_group /= 2;
+  return a_group;
+}
+
 // One token prepares its input in every group; several are prepared once, before.
 void Caller::project(const Step& step) {
   bool head = step.kind == StepKind::head, gate = step.kind == StepKind::gate_up;
@@ -67,13 +77,13 @@ void Caller::project(const Step& step) {
   p.epsilon = plan_.norm_epsilon;
   p.segments = static_cast<i32>(step.segments.size());
   std::vector<const quant::Format*> formats;
-  int64_t groups = 0;
+  int64_t groups = 0, rows_a_group = gate || tokens > 1 ? int64_t(group_rows) : rows_for(step);
   bool reads_codes = false;
   for (size_t i = 0; i < step.segments.size(); i++) {
     const backend::Segment& s = step.segments[i];
     bool tiles = has_tiles(s.matrix);
     reads_codes = reads_codes || tiles;
-    int64_t row_groups = (s.matrix.rows + group_rows - 1) / group_rows;
+    int64_t row_groups = (s.matrix.rows + rows_a_group - 1) / rows_a_group;
     p.segment[i] = {matrix(s.matrix, tiles), vector(s.bias), buffer<float>(s.to), static_cast<i32>(s.matrix.rows), static_cast<i32>(row_groups), s.matrix.scale};
     formats.push_back(s.matrix.format);
     if (!gate || i == 0) groups += row_groups;
@@ -87,55 +97,65 @@ void Caller::project(const Step& step) {
                                                          : "store_out";
   int pass = tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : 8;
   int64_t passes = (tokens + pass - 1) / pass;
-  call({"gemv", {std::to_string(pass), in_group && reads_codes ? "1" : "0", out}, formats}, groups * passes, gemv_threads, in_group && reads_codes ? sizeof(GemvRoomOf<true>) : sizeof(GemvRoomOf<false>), p);
+  call({"gemv", {std::to_string(pass), std::to_string(rows_a_group), in_group && reads_codes ? "1" : "0", out}, formats}, groups * passes, gemv_threads, in_group && reads_codes ? sizeof(GemvRoomOf<true>) : sizeof(GemvRoomOf<false>), p);
 }
 
 // Codes of several tokens' vectors, normed: read by every thread group of the projection behind.
 void Caller::prepare(const GemvLaunch& p) {
-  call({"prepare_rows", {}, {}}, p.tokens, gemv_threads, split_warps * sizeof(float), PrepareLaunch{p.x, p.norm, p.codes, p.cols, p.epsilon});
+  call({"prepare", {}, {}}, p.tokens, gemv_threads, sizeof(NormRoom), PrepareLaunch{p.x, p.norm, p.codes, nullptr, p.cols, p.epsilon});
 }
 
 void Caller::embed(const Step& step) {
   const backend::Matrix& table = step.segments.front().matrix;
-  call({"embed_rows", {}, {table.format}}, tokens_, 256, sizeof(i32),
-       EmbedLaunch{matrix(table, false), turn(), buffer<float>(Buffer::residual), static_cast<i32>(table.cols), plan_.embedding_scale * table.scale});
+  int64_t runs = (table.cols + embed_cols - 1) / embed_cols;
+  call({"embed", {}, {table.format}}, tokens_ * runs, embed_cols, sizeof(EmbedRoom),
+       EmbedLaunch{turn(), matrix(table, false), buffer<float>(Buffer::residual), static_cast<i32>(table.cols), plan_.embedding_scale * table.scale});
 }
 
 void Caller::rope_store(const Step& step) {
-  constexpr int warps = 4;
   const backend::Rope& rope = plan_.ropes[step.rope];
-  RopeStoreLaunch p = {};
+  RopeLaunch p = {};
   p.turn = turn();
   p.query = buffer<float>(Buffer::query), p.key = buffer<const float>(Buffer::key), p.value = buffer<const float>(Buffer::value);
-  p.keys = keys(step), p.values = values(step);
-  p.q_norm = vector(step.q_norm), p.k_norm = vector(step.k_norm);
+  p.query_norm = vector(step.q_norm), p.key_norm = vector(step.k_norm);
   if (places_.scratch) p.cosines = at_device<const float>(places_.scratch->cosines(step.rope)), p.sines = at_device<const float>(places_.scratch->sines(step.rope));
-  p.room = cache_room(plan_);
-  p.heads = plan_.heads, p.kv_heads = plan_.kv_heads, p.head_size = plan_.head_size;
+  p.keys = keys(step), p.values = values(step);
+  p.tokens = tokens_, p.heads = plan_.heads, p.kv_heads = plan_.kv_heads, p.head_size = plan_.head_size;
   p.dims = rope.dims, p.halves = rope.pairing == backend::Pairing::halves;
-  p.epsilon = plan_.norm_epsilon;
+  p.room = static_cast<i32>(cache_room(plan_)), p.epsilon = plan_.norm_epsilon;
   int64_t items = int64_t(tokens_) * (plan_.heads + plan_.kv_heads);
-  call({"rope_store_heads", {}, {}}, (items + warps - 1) / warps, warps * 32, warps * most_attend_head * sizeof(float), p);
+  call({"rope_store", {}, {}}, (items + rope_warps - 1) / rope_warps, rope_warps * 32, sizeof(RopeRoom), p);
 }
 
 void Caller::attend(const Step& step) {
-  constexpr int warps = 4;
   AttendLaunch p = {};
   p.turn = turn();
   p.query = buffer<const float>(Buffer::query);
   p.keys = keys(step), p.values = values(step);
-  if (places_.scratch) p.partial = at_device<float>(places_.scratch->partial());
   p.out = buffer<float>(Buffer::attended), p.codes = codes(Buffer::attended);
-  p.room = cache_room(plan_);
-  p.heads = plan_.heads, p.kv_heads = plan_.kv_heads, p.head_size = plan_.head_size;
-  p.splits = attend_splits(plan_, tokens_), p.window = step.window, p.scale = plan_.attention_scale;
-  call({"attend_split", {}, {}}, int64_t(tokens_) * plan_.kv_heads * p.splits, warps * 32, warps * (2 * most_attend_head + 2) * sizeof(float), p);
-  call({"attend_merge", {}, {}}, int64_t(tokens_) * plan_.heads * (plan_.head_size / 32), 32, sizeof(i32), p);
+  p.tokens = tokens_, p.kv_heads = plan_.kv_heads, p.heads_a_kv_head = plan_.heads / plan_.kv_heads, p.head_size = plan_.head_size;
+  p.splits = attend_splits(plan_);
+  if (places_.scratch) {
+    p.sums = at_device<float>(places_.scratch->partial());
+    p.most = p.sums + int64_t(plan_.heads) * p.splits * plan_.head_size, p.totals = p.most + int64_t(plan_.heads) * p.splits;
+  }
+  p.room = static_cast<i32>(cache_room(plan_)), p.window = step.window, p.scale = plan_.attention_scale;
+  constexpr uint32_t threads = attend_warps * 32;
+  std::string size = std::to_string(plan_.head_size);
+  int64_t width = int64_t(plan_.heads) * plan_.head_size;
+  if (tokens_ == 1) {
+    int heads = attend_heads_at_once(p.heads_a_kv_head, p.head_size), parts = (p.heads_a_kv_head + heads - 1) / heads;
+    call({"attend_one", {size, std::to_string(heads)}, {}}, int64_t(plan_.kv_heads) * parts * p.splits, threads, sizeof(AttendOneRoom), p);
+    call({"attend_merge", {}, {}}, (width + threads - 1) / threads, threads, sizeof(AttendMergeRoom), p);
+  } else {
+    call({"attend_many", {size}, {}}, int64_t(tokens_) * plan_.heads, threads, sizeof(AttendManyRoom), p);
+    PrepareLaunch codes = {p.out, nullptr, p.codes, nullptr, static_cast<i32>(width), plan_.norm_epsilon};
+    call({"prepare", {}, {}}, tokens_, gemv_threads, sizeof(NormRoom), codes);
+  }
 }
 
 void Caller::norm_add(const Step& step) {
-  call({"norm_add_rows", {}, {}}, tokens_, gemv_threads, split_warps * sizeof(float),
-       NormAddLaunch{buffer<const float>(Buffer::block), vector(step.norm), buffer<float>(Buffer::residual), plan_.hidden, plan_.norm_epsilon});
+  call({"norm_add", {}, {}}, tokens_, gemv_threads, sizeof(NormRoom), NormAddLaunch{buffer<const float>(Buffer::block), vector(step.norm), buffer<float>(Buffer::residual), plan_.hidden, plan_.norm_epsilon});
 }
 
 std::vector<Call> Caller::all() {

@@ -15,9 +15,11 @@ namespace {
 // What every source begins with, behind its dialect, and the kernels, each behind what it uses.
 constexpr const char* foundations[] = {"kernels/dialect/contract.h", "kernels/dialect/lane.h", "kernels/dialect/quantized.h", "kernels/quant/facts.h",
                                        "kernels/quant/decode.h",     "kernels/quant/as_table.h", "kernels/quant/resident.h"};
-constexpr const char* kernels[] = {"kernels/gemv/launch.h",  "kernels/gemv/codes.h",  "kernels/gemv/rows_split.h", "kernels/gemv/rows_of_blocks.h", "kernels/gemv/stages.h",
-                                   "kernels/gemv/driver.h",  "kernels/embed/launch.h", "kernels/embed/rows.h",      "kernels/norm/launch.h",         "kernels/norm/rows.h",
-                                   "kernels/rope/launch.h",  "kernels/rope/store_heads.h", "kernels/attend/launch.h", "kernels/attend/split.h"};
+constexpr const char* kernels[] = {"kernels/gemv/launch.h",  "kernels/gemv/rows_split.h",      "kernels/gemv/rows_of_blocks.h",       "kernels/gemv/stages.h", "kernels/gemv/driver.h",
+                                   "kernels/embed/launch.h", "kernels/embed/rows_by_token.h",  "kernels/norm/launch.h",               "kernels/norm/token_a_group.h",
+                                   "kernels/rope/launch.h",  "kernels/rope/head_a_warp.h",     "kernels/attend/launch.h",             "kernels/attend/halves.h",
+                                   "kernels/attend/split_over_cache.h", "kernels/attend/head_a_group.h", "kernels/sample/launch.h", "kernels/sample/best_of_parts.h",
+                                   "kernels/probe/launch.h", "kernels/probe/read.h"};
 
 std::string_view text_of(const std::string& path) {
   auto found = std::ranges::find(texts(), path, &Text::path);

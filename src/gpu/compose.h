@@ -15,9 +15,9 @@ struct Entry {
   const char* kernel;                                ///< "gemv"
   std::vector<std::string> arguments;                ///< numbers, and names of stages
   std::vector<const quant::Format*> formats;         ///< behind them
-  /// "gemv<1, 1, store_out, q4_0>"
+  /// Kernel and arguments: "gemv<1, 1, store_out, …>"
   std::string type() const;
-  /// Letters, digits and underscores: "gemv_1_1_store_out_q4_0".
+  /// Letters, digits and underscores: "gemv_1_1_store_out_…".
   std::string name() const;
   bool operator==(const Entry&) const = default;
 };

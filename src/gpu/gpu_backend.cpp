@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "gpu/bandwidth.h"
 #include "gpu/parameters.h"
 #include "gpu/program.h"
 #include "gpu/tiles.h"
@@ -29,8 +30,8 @@ std::string joined(const std::set<std::string>& set) { return fmt::format("{}", 
 }  // namespace
 
 void check(const backend::Plan& plan, const backend::Options& options, const char* room) {
-  if (plan.head_size % 32 || plan.head_size > most_attend_head)
-    throw Error(room, "attention cannot run this head size", std::to_string(plan.head_size), fmt::format("a multiple of 32, at most {}", int(most_attend_head)));
+  if (plan.head_size % 32 || plan.head_size > attend_most_head)
+    throw Error(room, "attention cannot run this head size", std::to_string(plan.head_size), fmt::format("a multiple of 32, at most {}", int(attend_most_head)));
   if (plan.hidden % 32 || plan.ffn % 32) throw Error(room, "the model's widths do not fit the kernels", fmt::format("{} and {}", plan.hidden, plan.ffn), "multiples of 32");
   if (plan.kv_format && (plan.kv_format->kind != quant::ValueKind::floating || plan.kv_format->block_bytes != 2 || std::string(plan.kv_format->name) != "f16"))
     throw Error(room, "keys and values cannot be kept in this format", plan.kv_format->name, "16-bit floats", "leave out --kv");
@@ -88,6 +89,9 @@ std::vector<backend::FormatSpeed> GpuBackend::format_speeds(const backend::Optio
   throw Error(name(), "speeds of single formats are measured on the processor only", "", "", "use --device with another name");
 }
 
-double GpuBackend::read_bandwidth(int) const { return 0; }
+double GpuBackend::read_bandwidth(int) const {
+  std::unique_ptr<Device> device = interface_.open({});
+  return gpu::read_bandwidth(*device);
+}
 
 }  // namespace ingot::gpu

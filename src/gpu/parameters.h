@@ -11,6 +11,8 @@ namespace ingot::gpu {
 #include "norm/launch.h"
 #include "rope/launch.h"
 #include "attend/launch.h"
+#include "sample/launch.h"
+#include "probe/launch.h"
 
 template <class T> T* at_device(Address address) { return reinterpret_cast<T*>(address); }
 

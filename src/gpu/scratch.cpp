@@ -48,10 +48,9 @@ bool has_codes(Buffer b) { return b == Buffer::residual || b == Buffer::attended
 
 }  // namespace
 
-int attend_splits(const backend::Plan& plan, int tokens) {
-  if (tokens > few_tokens) return 1;
-  constexpr int positions_a_split = 128;
-  return std::clamp(plan.context / positions_a_split, 1, int(most_splits));
+int attend_splits(const backend::Plan& plan) {
+  constexpr int positions_a_split = 64, most_splits = 64;
+  return std::clamp(plan.context / positions_a_split, 1, most_splits);
 }
 
 // Places of everything, in the order of the class. `to` is filled where it is given.
@@ -69,8 +68,7 @@ uint64_t Scratch::place(const backend::Plan& plan, Address base, Scratch* to) {
     }
     if (to) to->floats_[i] = floats, to->codes_[i] = codes;
   }
-  int64_t runs = std::max(plan.max_batch, few_tokens * attend_splits(plan, 1));
-  Address partial = places.take(runs * plan.heads * (plan.head_size + 2) * 4);
+  Address partial = places.take(int64_t(attend_splits(plan)) * plan.heads * (plan.head_size + 2) * 4);
   Address turn = places.take(static_cast<int64_t>(sizeof(Turn)) + plan.max_batch * 4);
   if (to) to->partial_ = partial, to->turn_ = turn;
   for (const backend::Rope& rope : plan.ropes) {

@@ -41,10 +41,8 @@ class Scratch {
   Address partial_ = 0, turn_ = 0;
 };
 
-/// So many tokens share out the positions they see among thread groups; more of them fill the device as they are.
-constexpr int few_tokens = 8;
-/// Runs into which the positions that a token sees are split.
-int attend_splits(const backend::Plan& plan, int tokens);
+/// Runs into which the positions that one token sees are split.
+int attend_splits(const backend::Plan& plan);
 /// Floats that a buffer holds for one token.
 int64_t width(const backend::Plan& plan, backend::Buffer buffer);
 

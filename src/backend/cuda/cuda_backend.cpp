@@ -32,6 +32,7 @@ backend::Device describe() {
       device.description = e.what();
     }
   device.description += "; " + nvrtc;
+  device.threads = false;
   return device;
 }
 

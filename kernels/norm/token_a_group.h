@@ -1,0 +1,32 @@
+// Norms of GPUs, a token a thread group: what stands in front of the projections of several tokens, and behind a block whose output is
+// normed. (One token's projections norm their input themselves: gemv/stages.h.)
+#pragma once
+
+struct prepare {
+  typedef PrepareLaunch Params;
+  typedef NormRoom Room;
+  enum { threads = split_warps * warp_lanes };
+
+  // Chunk after chunk: a warp's 32 values are also 32 codes.
+  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    i64 first = (i64)at.group * p.cols;
+    float inverse = inverse_rms(p.x + first, p.norm, p.cols, p.epsilon, room.sums, at);
+    for (int i = (int)at.index; i < p.cols; i += threads) {
+      float y = p.norm ? p.x[first + i] * inverse * p.norm[i] : p.x[first + i];
+      if (p.values) p.values[first + i] = y;
+      if (p.codes.codes) quantize_out(DeviceActivations{p.codes.codes, p.codes.scales, p.codes.sums}, at.group, p.cols, i, true, y);
+    }
+  }
+};
+
+struct norm_add {
+  typedef NormAddLaunch Params;
+  typedef NormRoom Room;
+  enum { threads = split_warps * warp_lanes };
+
+  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    i64 first = (i64)at.group * p.cols;
+    float inverse = inverse_rms(p.block + first, p.norm, p.cols, p.epsilon, room.sums, at);
+    for (int i = (int)at.index; i < p.cols; i += threads) p.residual[first + i] += p.block[first + i] * inverse * p.norm[i];
+  }
+};
