@@ -19,12 +19,7 @@ extern "C" __global__ void __launch_bounds__(1024) spills(float* x) {
   for (int i = 0; i < 80; i++) a[i] = x[i * 1024 + threadIdx.x];
   __syncthreads();
 #pragma unroll
-  for (int i = 0; i < 80; i++) {
-    float s = 0;
-#pragma unroll
-    for (int j = 0; j < 80; j++) s += a[j] * a[(i + j) % 80];
-    x[i * 1024 + threadIdx.x] = s;
-  }
+  for (int i = 0; i < 80; i++) x[i * 1024 + 1023 - threadIdx.x] = a[i] * a[(i + 40) % 80] + a[(i * 7) % 80];
 })";
   for (const char* architecture : {"sm_80", "sm_89", "sm_90"}) {
     std::vector<std::byte> code = compiler.compile(source, architecture);
