@@ -16,6 +16,8 @@
 //   PARAMS(T)    reference to the parameters of a launch
 //   Place        which thread this is: group of groups, index in the group, lane of 32, warp
 //   group_barrier()          all threads of a group arrive, and see what the others wrote to SHARED before
+//   warp_barrier()           the same for the 32 threads of a warp
+//   lane_value(x, l)         the x of lane l; all 32 lanes call it
 //   lane_exchange(x, mask)   the x of lane `lane ^ mask`; all 32 lanes call it
 //   dot4(a, b, sum)          sum + the products of four signed bytes each
 //   permute(lo, hi, s)       byte i of the result is byte (s >> 4 i & 7) of the eight in lo and hi

@@ -42,6 +42,8 @@ struct Place {
 fn group_barrier() -> void { __syncthreads(); }
 fn lane_exchange(float x, u32 mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
 fn lane_exchange(i32 x, u32 mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
+fn lane_value(float x, u32 lane) { return __shfl_sync(0xffffffffu, x, lane); }
+fn warp_barrier() -> void { __syncwarp(); }
 fn dot4(u32 a, u32 b, i32 sum) { return __dp4a((i32)a, (i32)b, sum); }
 fn permute(u32 lo, u32 hi, u32 selector) { return __byte_perm(lo, hi, selector); }
 

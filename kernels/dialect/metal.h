@@ -39,6 +39,8 @@ struct Place {
 fn group_barrier() -> void { threadgroup_barrier(mem_flags::mem_threadgroup); }
 fn lane_exchange(float x, u32 mask) { return simd_shuffle_xor(x, (ushort)mask); }
 fn lane_exchange(i32 x, u32 mask) { return simd_shuffle_xor(x, (ushort)mask); }
+fn lane_value(float x, u32 lane) { return simd_shuffle(x, (ushort)lane); }
+fn warp_barrier() -> void { simdgroup_barrier(mem_flags::mem_threadgroup); }
 fn dot4(u32 a, u32 b, i32 sum) {
   char4 x = as_type<char4>(a), y = as_type<char4>(b);
   return sum + (i32)x.x * y.x + (i32)x.y * y.y + (i32)x.z * y.z + (i32)x.w * y.w;
