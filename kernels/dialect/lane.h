@@ -46,6 +46,7 @@ fn plus(ints a, ints b) { return a + b; }
 fn plus(floats a, floats b) { return a + b; }
 fn times(ints a, ints b) { return a * b; }
 fn times(floats a, floats b) { return a * b; }
+fn times(ints a, floats b) { return (float)a * b; }
 
 // Sixteen bytes by index.
 struct table16 { u32 word[4]; };

@@ -8,7 +8,8 @@
 //   tile_start(n)                       a float that stands for the integer n where a sum begins
 //   multiply<part, parts>(a, b, start0, start1)   sums over part `part` of 1 or 2 of the lines, begun with the starts of the lane's two
 //                                                 columns. Exact where totals stay below 2^22
-//   tile_value(sum, i)                  sum i as a float
+//   value_of(sum, i)                    sum i; `to_floats` makes a float of it, and `times` its product with an integer of 8 bits, as a
+//                                       float, rounded once
 #pragma once
 
 enum { tile_rows = 16, tile_columns = 8 };
@@ -30,7 +31,7 @@ fn load(THREAD tile_b& to, SHARED const u32* from, int line_words, u32 lane) -> 
 }
 
 fn tile_start(i32 sum) { return (float)sum; }
-fn tile_value(THREAD const tile_sum& sum, int i) { return sum.of[i]; }
+fn value_of(THREAD const tile_sum& sum, int i) { return sum.of[i]; }
 
 template <int part, int parts> fn multiply(THREAD const tile_a& a, THREAD const tile_b& b, float start0, float start1) {
   tile_sum sum = {};

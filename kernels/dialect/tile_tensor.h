@@ -28,25 +28,32 @@ fn load(THREAD tile_b& to, SHARED const u32* from, int line_words, u32 lane) -> 
 }
 
 fn tile_start(i32 sum) { return float_of(0x4b400000u + (u32)sum); }
-fn tile_value(THREAD const tile_sum& sum, int i) { return float_of(sum.of[i]) - 12582912.0f; }
+
+struct tile_value { float shifted; };
+fn value_of(THREAD const tile_sum& sum, int i) { return tile_value{float_of(sum.of[i])}; }
+fn to_floats(tile_value a) { return a.shifted - 12582912.0f; }
+fn times(tile_value a, float b) { return fma(a.shifted, b, -12582912.0f * b); }  // the shift's product is exact for a b of 8 bits
 
 #ifndef MATRIX_UNIT
 #define MATRIX_UNIT
-fn multiply_32(THREAD tile_sum& sum, u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) -> void {
-  asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+r"(sum.of[0]), "+r"(sum.of[1]), "+r"(sum.of[2]), "+r"(sum.of[3])
-      : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+fn multiply_32(THREAD const tile_a& a, THREAD const tile_b& b, THREAD const tile_sum& start) {
+  tile_sum sum;
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};"
+      : "=r"(sum.of[0]), "=r"(sum.of[1]), "=r"(sum.of[2]), "=r"(sum.of[3])
+      : "r"(a.of[0]), "r"(a.of[1]), "r"(a.of[2]), "r"(a.of[3]), "r"(b.of[0]), "r"(b.of[1]), "r"(start.of[0]), "r"(start.of[1]), "r"(start.of[2]), "r"(start.of[3]));
+  return sum;
 }
-fn multiply_16(THREAD tile_sum& sum, u32 a0, u32 a1, u32 b0) -> void {
-  asm("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
-      : "+r"(sum.of[0]), "+r"(sum.of[1]), "+r"(sum.of[2]), "+r"(sum.of[3])
-      : "r"(a0), "r"(a1), "r"(b0));
+fn multiply_16(u32 a0, u32 a1, u32 b0, THREAD const tile_sum& start) {
+  tile_sum sum;
+  asm("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%7, %8, %9, %10};"
+      : "=r"(sum.of[0]), "=r"(sum.of[1]), "=r"(sum.of[2]), "=r"(sum.of[3])
+      : "r"(a0), "r"(a1), "r"(b0), "r"(start.of[0]), "r"(start.of[1]), "r"(start.of[2]), "r"(start.of[3]));
+  return sum;
 }
 #endif
 
 template <int part, int parts> fn multiply(THREAD const tile_a& a, THREAD const tile_b& b, float start0, float start1) {
-  tile_sum sum = {{bits_of(start0), bits_of(start1), bits_of(start0), bits_of(start1)}};
-  if constexpr (parts == 1) multiply_32(sum, a.of[0], a.of[1], a.of[2], a.of[3], b.of[0], b.of[1]);
-  else multiply_16(sum, a.of[2 * part], a.of[2 * part + 1], b.of[part]);
-  return sum;
+  tile_sum start = {{bits_of(start0), bits_of(start1), bits_of(start0), bits_of(start1)}};
+  if constexpr (parts == 1) return multiply_32(a, b, start);
+  else return multiply_16(a.of[2 * part], a.of[2 * part + 1], b.of[part], start);
 }

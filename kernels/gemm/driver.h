@@ -15,15 +15,11 @@ template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemm 
     gemm_steps<Form, N>::sum(p, s, first_row, first, room, at, acc);
   }
 
-  // The 8 tokens of a warp's n-th tiles, from where the matrix unit has them to lane = row: y[j] is the output of token j.
-  fn turn(THREAD const gemm_sums<N>& acc, int n, SHARED float* own, Place at, THREAD float (&y)[8]) -> void {
-    warp_barrier();
-    UNROLL(2)
+  // The 8 tokens of a warp's n-th tiles, from where the matrix unit has them to (token, row).
+  fn turn(THREAD const gemm_sums<N>& acc, int n, SHARED float* to, u32 lane) -> void {
+    UNROLL(4)
     for (int m = 0; m < gemm_sums<N>::row_tiles; m++)
-      for (int i = 0; i < 4; i++)
-        own[(tile_column(at.lane()) + i % 2) * turned_words + m * tile_rows + tile_row(at.lane()) + i / 2 * 8] = acc.of[n][m][i];
-    warp_barrier();
-    for (int j = 0; j < 8; j++) y[j] = own[j * turned_words + (int)at.lane()];
+      for (int i = 0; i < 4; i++) to[(tile_column(lane) + i % 2) * turned_words + m * tile_rows + tile_row(lane) + i / 2 * 8] = acc.of[n][m][i];
   }
 
   fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
@@ -37,14 +33,20 @@ template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemm 
     else rows<F2>(p, room, s, first_row, share.token, at, acc);
     if constexpr (Out::pairs) rows<F1>(p, room, 1, first_row, share.token, at, pair);
     int row = (int)first_row + (int)at.warp() % 2 * (gemm_rows / 2) + (int)at.lane(), token = share.token + (int)at.warp() / 2 * (N / 2);
-    SHARED float* own = room.turned + at.warp() * 8 * turned_words;
+    SHARED float* own = (SHARED float*)&room + at.warp() * 2 * 8 * turned_words;
+    SHARED float* other = own + 8 * turned_words;
+    group_barrier();
     UNROLL(8)
     for (int n = 0; n < gemm_sums<N>::token_tiles; n++, token += 8) {
-      float y[8], up[8];
-      turn(acc, n, own, at, y);
-      if constexpr (Out::pairs) turn(pair, n, own, at, up);
-      for (int j = 0; j < 8; j++)
-        if (token + j < p.tokens) Out::write(p, s, token + j, row, finished(p, s, row, y[j]), Out::pairs ? finished(p, 1, row, up[j]) : 0.0f);
+      warp_barrier();
+      turn(acc, n, own, at.lane());
+      if constexpr (Out::pairs) turn(pair, n, other, at.lane());
+      warp_barrier();
+      UNROLL(1)
+      for (int j = 0; j < 8 && token + j < p.tokens; j++) {
+        int from = j * turned_words + (int)at.lane();
+        Out::write(p, s, token + j, row, finished(p, s, row, own[from]), Out::pairs ? finished(p, 1, row, other[from]) : 0.0f);
+      }
     }
   }
 };

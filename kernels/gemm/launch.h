@@ -26,8 +26,8 @@ template <int N> struct StepTokens {
   float starts[step_chunks * 2 * N];  // what the zero of the weights adds to a sum of products (tile_start)
   float sums[step_chunks * 2 * N];    // of activations
 };
+// When the sums are done, its first 2 · gemm_warps · 8 · turned_words floats bring outputs from tiles to lanes.
 template <int N> struct GemmRoom {
   StepWeights weights;
   StepTokens<N> tokens;
-  float turned[gemm_warps * 8 * turned_words];
 };

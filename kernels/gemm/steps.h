@@ -60,22 +60,25 @@ template <class F, int N> struct gemm_steps {
     }
   }
   fn bring_tokens(DeviceActivations x, int first, int tokens, int cols, int c, int count, SHARED StepTokens<N>& to, Place at) -> void {
-    for (int i = (int)at.index; i < N * 2 * step_chunks; i += threads) {
-      int n = i / (2 * step_chunks), part = i % (2 * step_chunks);
-      i64 token = first + n < tokens ? first + n : tokens - 1;
-      if (part < 2 * count) *(SHARED uint4*)(to.codes + n * line_words + 4 * part) = *(DEVICE const uint4*)(x.codes + token * cols + 32 * c + 16 * part);
-    }
+    enum { parts = 2 * step_chunks };  // of 16 codes
+    int last = tokens - 1 - first, part = (int)at.index % parts;
+    DEVICE const i8* codes = x.codes + (i64)first * cols + 32 * c + 16 * part;
+    UNROLL(4)
+    for (int n = (int)at.index / parts; n < N; n += threads / parts)
+      if (part < 2 * count) *(SHARED uint4*)(to.codes + n * line_words + 4 * part) = *(DEVICE const uint4*)(codes + (u32)((n < last ? n : last) * cols));
+    i64 chunk = (i64)first * (cols / 32) + c;
     i32 zero = split_codes<F>::zero();
+    UNROLL(2)
     for (int i = (int)at.index; i < N * count; i += threads) {
       int n = i % N, slot = i / N;
-      i64 chunk = (first + n < tokens ? first + n : tokens - 1) * (cols / 32) + c + slot;
-      to.scales[i] = x.scales[chunk];
+      u32 from = (u32)((n < last ? n : last) * (cols / 32) + slot);
+      to.scales[i] = (x.scales + chunk)[from];
       if (zero != 0 || reads_sums) {
-        i32 sums[2] = {x.sums[2 * chunk], x.sums[2 * chunk + 1]};
-        if constexpr (halves == 1) sums[0] += sums[1];
+        DEVICE const i32* sums = x.sums + 2 * chunk + 2 * from;
         for (int h = 0; h < halves; h++) {
-          to.starts[(2 * slot + h) * N + n] = tile_start(-zero * sums[h]);
-          to.sums[(2 * slot + h) * N + n] = (float)sums[h];
+          i32 sum = halves == 2 ? sums[h] : sums[0] + sums[1];
+          to.starts[(2 * slot + h) * N + n] = tile_start(-zero * sum);
+          to.sums[(2 * slot + h) * N + n] = (float)sum;
         }
       }
     }
@@ -93,9 +96,12 @@ template <class F, int N> struct gemm_steps {
     return f;
   }
   fn product(THREAD const tile_sum& sum, int i) {
-    if constexpr (Factors::exact) return tile_value(sum, i);
-    else return (i32)tile_value(sum, i);
+    if constexpr (Factors::exact) return value_of(sum, i);
+    else return (i32)to_floats(value_of(sum, i));
   }
+
+  // Neighbouring tokens' floats, of which the first is even.
+  fn two(SHARED const float* from) -> float2 { return *(SHARED const float2*)from; }
 
   // The warp's share of a chunk.
   fn add_chunk(SHARED const GemmRoom<N>& room, int slot, Place at, THREAD gemm_sums<N>& acc) -> void {
@@ -113,25 +119,25 @@ template <class F, int N> struct gemm_steps {
       tile_b b;
       load(b, room.tokens.codes + (first_token + n * tile_columns) * line_words + 8 * slot, line_words, at.lane());
       int token = first_token + n * tile_columns + tile_column(at.lane());
-      float start[2][halves], sums[2][halves], scale[2];
-      for (int k = 0; k < 2; k++) {
-        scale[k] = room.tokens.scales[slot * N + token + k];
-        for (int h = 0; h < halves; h++) {
-          int i = (2 * slot + h) * N + token + k;
-          start[k][h] = split_codes<F>::zero() != 0 ? room.tokens.starts[i] : tile_start(0);
-          sums[k][h] = reads_sums ? room.tokens.sums[i] : 0.0f;
-        }
+      float2 scale = two(room.tokens.scales + slot * N + token), start[halves], sums[halves];
+      for (int h = 0; h < halves; h++) {
+        int i = (2 * slot + h) * N + token;
+        if (split_codes<F>::zero() != 0) start[h] = two(room.tokens.starts + i);
+        else start[h].x = start[h].y = tile_start(0);
+        if (reads_sums) sums[h] = two(room.tokens.sums + i);
       }
+      float scales[2] = {scale.x, scale.y}, sums_of[2][halves];
+      for (int h = 0; h < halves; h++) sums_of[0][h] = sums[h].x, sums_of[1][h] = sums[h].y;
       UNROLL(row_tiles)
       for (int m = 0; m < row_tiles; m++) {
         tile_sum sum[halves];
-        sum[0] = multiply<0, halves>(a[m], b, start[0][0], start[1][0]);
-        if constexpr (halves == 2) sum[1] = multiply<1, 2>(a[m], b, start[0][1], start[1][1]);
+        sum[0] = multiply<0, halves>(a[m], b, start[0].x, start[0].y);
+        if constexpr (halves == 2) sum[1] = multiply<1, 2>(a[m], b, start[1].x, start[1].y);
         UNROLL(4)
         for (int i = 0; i < 4; i++) {
           decltype(product(sum[0], 0)) products[halves];
           for (int h = 0; h < halves; h++) products[h] = product(sum[h], i);
-          acc.of[n][m][i] = Factors::add(f[m][i / 2], products, sums[i % 2], scale[i % 2], acc.of[n][m][i]);
+          acc.of[n][m][i] = Factors::add(f[m][i / 2], products, sums_of[i % 2], scales[i % 2], acc.of[n][m][i]);
         }
       }
     }

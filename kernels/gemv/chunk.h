@@ -18,11 +18,12 @@ template <class F> struct chunk_factors {
   floats scales[scale_halves], mins[min_halves], subs[halves], sub_mins[halves];
   ints whole_subs[halves];  // read only where not `exact`
 
-  // `products`: sums by half, as ints, or as floats where `exact`. `sums`: of the token's activations, by half.
+  // `products`: sums by half, in whatever the machine has them: `to_floats` and `times` read them; ints where not `exact`. `sums`: of
+  // the token's activations, by half.
   template <class Products> fn add(THREAD const chunk_factors& f, THREAD const Products (&products)[halves], THREAD const float (&sums)[halves], float x_scale, floats acc) {
     floats x = splat(x_scale);
     if constexpr (halves == 1 || scale_halves == 2) {
-      for (int h = 0; h < halves; h++) acc = fma(scaled(f, to_floats(products[h]), h), times(f.scales[h], x), acc);
+      for (int h = 0; h < halves; h++) acc = fma(scaled(f, products[h], h), times(f.scales[h], x), acc);
     } else {
       acc = fma(both(f, products), times(f.scales[0], x), acc);
     }
@@ -37,9 +38,9 @@ template <class F> struct chunk_factors {
     }
     return acc;
   }
-  fn scaled(THREAD const chunk_factors& f, floats products, int h) {
+  template <class Products> fn scaled(THREAD const chunk_factors& f, Products products, int h) {
     if constexpr (L::subs > 0) return times(products, f.subs[h]);
-    else return products;
+    else return to_floats(products);
   }
   fn lowered(THREAD const chunk_factors& f, floats sums, int h) {
     if constexpr (L::sub_mins > 0) return times(sums, f.sub_mins[h]);
@@ -47,8 +48,8 @@ template <class F> struct chunk_factors {
   }
   // Of the halves of a chunk that share a float scale.
   template <class Products> fn both(THREAD const chunk_factors& f, THREAD const Products (&products)[halves]) {
-    if constexpr (L::subs == 0) return to_floats(plus(products[0], products[1]));
-    else if constexpr (exact) return fma(to_floats(products[1]), f.subs[1], times(to_floats(products[0]), f.subs[0]));
+    if constexpr (L::subs == 0) return plus(to_floats(products[0]), to_floats(products[1]));
+    else if constexpr (exact) return fma(to_floats(products[1]), f.subs[1], times(products[0], f.subs[0]));
     else return to_floats(plus(times(products[0], f.whole_subs[0]), times(products[1], f.whole_subs[1])));
   }
 };
