@@ -40,6 +40,17 @@ template <int S> fn take(bytes a, u32 mask) -> bytes {
 }
 fn merge(bytes a, bytes b) { return a | b; }
 
+typedef float floats;
+typedef i32 ints;
+fn splat(float x) { return x; }
+fn to_floats(ints a) { return (float)a; }
+fn to_floats(floats a) { return a; }
+fn plus(ints a, ints b) { return a + b; }
+fn plus(floats a, floats b) { return a + b; }
+fn times(ints a, ints b) { return a * b; }
+fn times(floats a, floats b) { return a * b; }
+fn times(ints a, floats b) { return (float)a * b; }
+
 // Sixteen bytes by index.
 struct table16 { u32 word[4]; };
 fn look_up(bytes codes, table16 t) {

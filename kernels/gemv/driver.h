@@ -53,17 +53,10 @@ template <int N, int G, int Prepare, class Out, class F0, class F1 = F0, class F
     else rows<F2>(p, room, s, row_group, first, to, at);
   }
 
-  fn finished(PARAMS(GemvLaunch) p, int s, int row, float y) {
-    y = y * p.segment[s].scale;
-    return p.segment[s].bias && row < p.segment[s].rows ? y + p.segment[s].bias[row] : y;
-  }
-
   fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
-    int groups = 0, s = 0;
-    for (int i = 0; i < (Out::pairs ? 1 : p.segments); i++) groups += p.segment[i].groups;
-    int first = (int)at.group / groups * N;
-    i64 row_group = (int)at.group % groups;
-    while (row_group >= p.segment[s].groups) row_group -= p.segment[s++].groups;
+    group_share share = share_of(p, Out::pairs ? 1 : p.segments, N, at);
+    int s = share.segment, first = share.token;
+    i64 row_group = share.row_group;
     if constexpr (Prepare == 1) norm_in(p.x, p.norm, p.cols, inverse_rms(p.x, p.norm, p.cols, p.epsilon, room.own.sums_of_warps, at), room.input, at);
     one_segment(p, room, s, row_group, first, room.own.values, at);
     if constexpr (Out::pairs) rows<F1>(p, room, 1, row_group, first, room.own.pair, at);

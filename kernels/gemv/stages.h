@@ -1,5 +1,29 @@
-// What stands before and behind the sums of a matrix kernel on a GPU: where activations come from, where outputs go.
+// What stands before and behind the sums of a matrix kernel on a GPU: which outputs are a thread group's, where activations come from,
+// where outputs go.
 #pragma once
+
+// ---- shares. Groups with the same tokens follow each other.
+
+struct group_share {
+  int segment, row_group;  // in the unit in which the segments count their groups
+  int token;               // first of the group's tokens
+};
+// `N`: tokens that a group computes.
+fn share_of(PARAMS(GemvLaunch) p, int segments, int N, Place at) {
+  int groups = 0;
+  for (int i = 0; i < segments; i++) groups += p.segment[i].groups;
+  group_share share = {0, (int)at.group % groups, (int)at.group / groups * N};
+  while (share.row_group >= p.segment[share.segment].groups) share.row_group -= p.segment[share.segment++].groups;
+  return share;
+}
+
+// The first of a launch's three formats that is the format of segment s: formats that are the same share one text.
+template <class A, class B> struct same { enum { value = 0 }; };
+template <class A> struct same<A, A> { enum { value = 1 }; };
+template <class F0, class F1, class F2> fn format_of(int s) -> int {
+  if (s == 0 || (s == 1 ? (int)same<F0, F1>::value : (int)same<F0, F2>::value)) return 0;
+  return s == 1 || same<F1, F2>::value ? 1 : 2;
+}
 
 // ---- inputs. `chunk(n, c)`: activations of chunk c of the launch's token first + n.
 
@@ -64,6 +88,11 @@ fn norm_in(DEVICE const float* x, DEVICE const float* norm, int cols, float inve
 }
 
 // ---- outputs, by the lanes of a warp: `y` of row `row` and a token
+
+fn finished(PARAMS(GemvLaunch) p, int s, int row, float y) {
+  y = y * p.segment[s].scale;
+  return p.segment[s].bias && row < p.segment[s].rows ? y + p.segment[s].bias[row] : y;
+}
 
 // A token's values of 32 rows as codes.
 fn quantize_out(DeviceActivations to, i64 token, int rows, int row, bool inside, float y) -> void {

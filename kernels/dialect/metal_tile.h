@@ -1,0 +1,37 @@
+// The tile of the matrix unit by Metal's 8 × 8 matrices of halves with float sums: bytes are exact as halves, and so are sums of their
+// products as floats. The words are described in cpp_tile.h.
+//
+// A lane holds two neighbouring elements of each matrix. Metal does not document which ones; they are those that MLX relies on.
+#pragma once
+
+enum { tile_rows = 16, tile_columns = 8 };
+
+struct tile_a { simdgroup_half8x8 of[2][4]; };  // rows 0–7 and 8–15, by eights along the lines
+struct tile_b { simdgroup_half8x8 of[4]; };     // the lines upright
+struct tile_sum { simdgroup_float8x8 of[2]; };
+
+fn tile_row(u32 lane) { return (int)(lane / 16 * 4 + lane / 2 % 4); }
+fn tile_column(u32 lane) { return (int)(lane / 8 % 2 * 4 + lane % 2 * 2); }
+
+fn load(THREAD tile_a& to, SHARED const u32* from, int line_words, u32 lane) -> void {
+  for (int h = 0; h < 2; h++) {
+    SHARED const i8* line = (SHARED const i8*)(from + (tile_row(lane) + 8 * h) * line_words) + tile_column(lane);
+    for (int k = 0; k < 4; k++) to.of[h][k].thread_elements() = half2((half)line[8 * k], (half)line[8 * k + 1]);
+  }
+}
+fn load(THREAD tile_b& to, SHARED const u32* from, int line_words, u32 lane) -> void {
+  SHARED const i8* line = (SHARED const i8*)(from + tile_column(lane) * line_words) + tile_row(lane);
+  for (int k = 0; k < 4; k++) to.of[k].thread_elements() = half2((half)line[8 * k], (half)line[8 * k + 4 * line_words]);
+}
+
+fn tile_start(i32 sum) { return (float)sum; }
+fn value_of(THREAD const tile_sum& sum, int i) { return sum.of[i / 2].thread_elements()[i % 2]; }
+
+template <int part, int parts> fn multiply(THREAD const tile_a& a, THREAD const tile_b& b, float start0, float start1) {
+  tile_sum sum;
+  for (int h = 0; h < 2; h++) {
+    sum.of[h].thread_elements() = float2(start0, start1);
+    for (int k = part * 4 / parts; k < (part + 1) * 4 / parts; k++) simdgroup_multiply_accumulate(sum.of[h], a.of[h][k], b.of[k], sum.of[h]);
+  }
+  return sum;
+}
