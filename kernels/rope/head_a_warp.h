@@ -25,7 +25,7 @@ fn inverse_rms_of(THREAD const turned_head& h, float epsilon, u32 lane) {
 }
 
 // Where a head goes.
-struct to_floats {
+struct keep_floats {
   DEVICE float* to;
   MEMBER void put(int i, float y) const { to[i] = y; }
 };
@@ -49,7 +49,7 @@ template <class To> fn turn_head(THREAD const turned_head& h, float epsilon, u32
 struct rope_store {
   typedef RopeLaunch Params;
   typedef RopeRoom Room;
-  enum { threads = rope_warps * warp_lanes };
+  enum { threads = rope_warps * warp_lanes, groups_a_core = 8 };
 
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
     int item = (int)at.group * rope_warps + (int)at.warp(), token = item / (p.heads + p.kv_heads), head = item % (p.heads + p.kv_heads);
@@ -57,7 +57,7 @@ struct rope_store {
     i64 position = p.turn->position + token, angles = position * (p.dims / 2);
     if (head < p.heads) {
       DEVICE float* x = p.query + ((i64)token * p.heads + head) * p.head_size;
-      turn_head(turned_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.epsilon, at.lane(), to_floats{x});
+      turn_head(turned_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.epsilon, at.lane(), keep_floats{x});
     } else {
       head -= p.heads;
       i64 from = ((i64)token * p.kv_heads + head) * p.head_size, to = ((i64)head * p.room + position) * p.head_size;
