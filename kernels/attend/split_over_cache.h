@@ -43,9 +43,9 @@ template <int head_size, int heads> struct attend_one {
       eight key[4];
       for (int u = 0; u < 4; u++) key[u] = floats_of(*(DEVICE const uint4*)(row[u] + at * piece));
       for (int h = 0; h < heads; h++)
-        for (int half = 0; half < 2; half++) {
-          float4 q = *(SHARED const float4*)(query + h * head_size + at * piece + 4 * half);
-          for (int u = 0; u < 4; u++) s[h][u] = fma(q.w, key[u].x[4 * half + 3], fma(q.z, key[u].x[4 * half + 2], fma(q.y, key[u].x[4 * half + 1], fma(q.x, key[u].x[4 * half], s[h][u]))));
+        for (int four = 0; four < 2; four++) {
+          float4 q = *(SHARED const float4*)(query + h * head_size + at * piece + 4 * four);
+          for (int u = 0; u < 4; u++) s[h][u] = fma(q.w, key[u].x[4 * four + 3], fma(q.z, key[u].x[4 * four + 2], fma(q.y, key[u].x[4 * four + 1], fma(q.x, key[u].x[4 * four], s[h][u]))));
         }
     }
     // Four lanes hold four partial sums each: every one keeps what is its own, and gives the others theirs.
@@ -179,6 +179,6 @@ struct attend_merge {
       y = y / total;
       p.out[i] = y;
     }
-    if (p.codes.codes) quantize_out(DeviceActivations{p.codes.codes, p.codes.scales, p.codes.sums}, 0, n, i, i < n, y);
+    if (p.codes.codes) quantize_out(p.codes, 0, n, i, i < n, y);
   }
 };

@@ -60,7 +60,7 @@ template <class F, int N> struct gemm_steps {
       expand_chunk(weights + (group < last ? group : last) * group_bytes, c + slot, slot, part * lane_rows, table, to, at.lane());
     }
   }
-  fn bring_tokens(DeviceActivations x, int first, int tokens, int cols, int c, int count, SHARED StepTokens<N>& to, Place at) -> void {
+  fn bring_tokens(PARAMS(DeviceActivations) x, int first, int tokens, int cols, int c, int count, SHARED StepTokens<N>& to, Place at) -> void {
     enum { parts = 2 * step_chunks };  // of 16 codes
     int last = tokens - 1 - first, part = (int)at.index % parts;
     DEVICE const i8* codes = x.codes + (i64)first * cols + 32 * c + 16 * part;

@@ -24,11 +24,11 @@ struct chunk_input {
   i32 sums[2];  // of 16 codes each
 };
 template <int q> fn input_word(THREAD const chunk_input& x) {
-  uint4 half = x.codes[q / 4];
-  if constexpr (q % 4 == 0) return half.x;
-  else if constexpr (q % 4 == 1) return half.y;
-  else if constexpr (q % 4 == 2) return half.z;
-  else return half.w;
+  uint4 four = x.codes[q / 4];
+  if constexpr (q % 4 == 0) return four.x;
+  else if constexpr (q % 4 == 1) return four.y;
+  else if constexpr (q % 4 == 2) return four.z;
+  else return four.w;
 }
 
 // The codes of a chunk as they lie in memory: one word a bit of a code.

@@ -95,7 +95,7 @@ fn finished(PARAMS(GemvLaunch) p, int s, int row, float y) {
 }
 
 // A token's values of 32 rows as codes.
-fn quantize_out(DeviceActivations to, i64 token, int rows, int row, bool inside, float y) -> void {
+fn quantize_out(PARAMS(DeviceActivations) to, i64 token, int rows, int row, bool inside, float y) -> void {
   quantized q = quantize_chunk(inside ? y : 0.0f);
   if (!inside) return;
   to.codes[token * rows + row] = (i8)q.code;

@@ -14,7 +14,7 @@ struct prepare {
     for (int i = (int)at.index; i < p.cols; i += threads) {
       float y = p.norm ? p.x[first + i] * inverse * p.norm[i] : p.x[first + i];
       if (p.values) p.values[first + i] = y;
-      if (p.codes.codes) quantize_out(DeviceActivations{p.codes.codes, p.codes.scales, p.codes.sums}, at.group, p.cols, i, true, y);
+      if (p.codes.codes) quantize_out(p.codes, at.group, p.cols, i, true, y);
     }
   }
 };

@@ -25,11 +25,11 @@ fn inverse_rms_of(THREAD const turned_head& h, float epsilon, u32 lane) {
 }
 
 // Where a head goes.
-struct keep_floats {
+struct float_row {
   DEVICE float* to;
   MEMBER void put(int i, float y) const { to[i] = y; }
 };
-struct to_halves {
+struct half_row {
   DEVICE u16* to;
   MEMBER void put(int i, float y) const { to[i] = (u16)nearest_half(y); }
 };
@@ -57,11 +57,11 @@ struct rope_store {
     i64 position = p.turn->position + token, angles = position * (p.dims / 2);
     if (head < p.heads) {
       DEVICE float* x = p.query + ((i64)token * p.heads + head) * p.head_size;
-      turn_head(turned_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.epsilon, at.lane(), keep_floats{x});
+      turn_head(turned_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.epsilon, at.lane(), float_row{x});
     } else {
       head -= p.heads;
       i64 from = ((i64)token * p.kv_heads + head) * p.head_size, to = ((i64)head * p.room + position) * p.head_size;
-      turn_head(turned_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.epsilon, at.lane(), to_halves{p.keys + to});
+      turn_head(turned_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.epsilon, at.lane(), half_row{p.keys + to});
       for (int i = (int)at.lane(); i < p.head_size; i += warp_lanes) p.values[to + i] = (u16)nearest_half(p.value[from + i]);
     }
   }

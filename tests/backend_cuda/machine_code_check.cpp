@@ -5,32 +5,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <set>
 
 #include "backend/cuda/compiler.h"
 #include "backend_cuda/cubin.h"
-#include "backend_cuda/plans.h"
 #include "gpu/compose.h"
-#include "gpu/tiles.h"
+#include "gpu/plans.h"
 #include "ingot/error.h"
 
 namespace ingot::cuda {
 namespace {
 
-std::vector<const quant::Format*> formats_to_check(const std::string& which) {
-  std::vector<const quant::Format*> formats;
-  std::set<std::pair<std::string, int>> classes;
-  for (size_t i = 0; i < quant::formats().size(); i++) {
-    const gpu::FormatTiles& t = *gpu::format_tiles()[i];
-    bool first = classes.emplace(t.class_kind, t.class_bits).second;
-    if (which == "classes" ? first : which == "every" || which == quant::formats()[i].name) formats.push_back(&quant::formats()[i]);
-  }
-  return formats;
-}
-
 // Kernels that keep something in local memory, or whose machine code is missing.
 int faults_of(const Compiler& compiler, const quant::Format& format, const std::string& architecture) {
-  std::vector<gpu::Entry> entries = entries_of(format);
+  std::vector<gpu::Entry> entries = gpu::entries_of(format);
   gpu::Source source = gpu::compose("cuda", entries);
   auto start = std::chrono::steady_clock::now();
   std::vector<std::byte> code = compiler.compile(source.text, architecture);
@@ -65,7 +52,7 @@ int main(int argc, char** argv) {
   int faults = 0;
   try {
     for (int i = 2; i < argc; i++)
-      for (const quant::Format* format : cuda::formats_to_check(argv[1])) faults += cuda::faults_of(compiler, *format, argv[i]);
+      for (const quant::Format* format : gpu::formats_to_check(argv[1])) faults += cuda::faults_of(compiler, *format, argv[i]);
   } catch (const std::exception& e) {
     std::printf("FAILED: %s\n", e.what());
     return 1;

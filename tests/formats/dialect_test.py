@@ -48,7 +48,7 @@ def program(dialect, more=""):
     """The text that a target compiles: the dialect, the contract, every format, one entry each."""
     formats = [f"formats/{name}.h" for name in format_names()]
     includes = [f"dialect/{dialect}.h", *ROOMS, *formats, f"tests/formats/dialect/entries_{dialect}.h"]
-    return "".join(f'#include "{path}"\n' for path in includes) + "".join(f"ENTRY({name})\n" for name in format_names()) + more
+    return "".join(f'#include "{path}"\n' for path in includes) + "".join(f"DECODE_ENTRY({name})\n" for name in format_names()) + more
 
 
 def golden(name):
@@ -129,7 +129,7 @@ def target_clang(out):
 
 # ---- Metal
 
-METAL_FLAGS = ["-std=c++14", "-Wno-c++17-extensions", "-nostdinc", f"-I{HERE / 'metal_shim'}", "-O2", "-ffp-contract=off",
+METAL_FLAGS = ["-std=c++14", "-Wno-c++17-extensions", "-nostdinc", f"-I{ROOT / 'tests/emulator/metal_include'}", "-O2", "-ffp-contract=off",
                "-Wall", "-Wextra", "-Werror", "-Wno-unknown-attributes", "-fno-exceptions", "-fno-rtti"]
 
 
@@ -139,7 +139,7 @@ def metal_compiler():
 
 
 def target_metal_check(out):
-    flags = METAL_FLAGS + ["-DINGOT_METAL_CHECK"]
+    flags = METAL_FLAGS + ["-DMETAL_CHECK_SPACES"]
     compiler = metal_compiler()
     if error := compile_text(compiler, flags, program("metal"), None):
         fail(f"the formats are no Metal:\n{error}")

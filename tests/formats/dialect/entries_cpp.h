@@ -13,7 +13,7 @@ template <class F> fn keeps_to_its_bits(view b) {
   return keeps;
 }
 
-#define ENTRY(format)                                                                                                          \
+#define DECODE_ENTRY(format)                                                                                                          \
   extern "C" void decode_##format(const u8* from, float* to, u32 n) {                                                          \
     for (int i = 0; i < format::block; i++) to[n * format::block + i] = decode<format>(view{from + n * format::block_bytes}, i); \
   }                                                                                                                            \

@@ -1,5 +1,5 @@
 // What the dialect test compiles, and runs where there is a device, in a CUDA build: one thread decodes one block.
-#define ENTRY(format)                                                                                                          \
+#define DECODE_ENTRY(format)                                                                                                          \
   extern "C" __global__ void decode_##format(const u8* from, float* to, u32 count) {                                           \
     u32 n = blockIdx.x * blockDim.x + threadIdx.x;                                                                             \
     if (n >= count) return;                                                                                                    \

@@ -1,11 +1,14 @@
 // Small plans whose matrices are all of one format, to learn which kernels a format is run by. Nothing in them is read.
 #pragma once
 #include <algorithm>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "gpu/calls.h"
+#include "gpu/tiles.h"
 
-namespace ingot::cuda {
+namespace ingot::gpu {
 
 struct PlanShape {
   int hidden = 512, head_size = 64;
@@ -49,14 +52,26 @@ inline backend::Plan plan_of(const quant::Format& format, const PlanShape& shape
 }
 
 /// Every kernel by which any plan runs a format, each once.
-inline std::vector<gpu::Entry> entries_of(const quant::Format& format) {
-  std::vector<gpu::Entry> all;
+inline std::vector<Entry> entries_of(const quant::Format& format) {
+  std::vector<Entry> all;
   for (int hidden : {512, 16384})
     for (int head_size : {64, 96, 128, 256})
       for (bool post_norms : {false, true})
-        for (const gpu::Entry& entry : gpu::entries(plan_of(format, {hidden, head_size, post_norms})))
+        for (const Entry& entry : entries(plan_of(format, {hidden, head_size, post_norms})))
           if (std::ranges::find(all, entry) == all.end()) all.push_back(entry);
   return all;
 }
 
-}  // namespace ingot::cuda
+/// "every" format, the first of each of the "classes", or the one of that name.
+inline std::vector<const quant::Format*> formats_to_check(const std::string& which) {
+  std::vector<const quant::Format*> formats;
+  std::set<std::pair<std::string, int>> classes;
+  for (size_t i = 0; i < quant::formats().size(); i++) {
+    const FormatTiles& t = *format_tiles()[i];
+    bool first = classes.emplace(t.class_kind, t.class_bits).second;
+    if (which == "classes" ? first : which == "every" || which == quant::formats()[i].name) formats.push_back(&quant::formats()[i]);
+  }
+  return formats;
+}
+
+}  // namespace ingot::gpu
