@@ -110,7 +110,7 @@ class Backend {
   virtual KernelSource source(const Plan& plan) const = 0;
   /// Measures the kernels of every format; `options`: instruction set, repacking, progress. Takes about a second a format.
   virtual std::vector<FormatSpeed> format_speeds(const Options& options) const = 0;
-  /// Bytes per second that `threads` threads, or the device, read.
+  /// Bytes per second that `threads` threads, or the device, read; 0 for a test double, whose figures mean nothing.
   virtual double read_bandwidth(int threads) const = 0;
 };
 
