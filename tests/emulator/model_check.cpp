@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 
 #include "ingot/ingot.h"
+#include "support/models.h"
 
 namespace ingot {
 namespace {
@@ -29,13 +29,13 @@ double divergence(std::span<const double> from, std::span<const double> to) {
   return sum;
 }
 
-Model load(const char* path, const char* device) {
+Model load(const std::string& path, const char* device) {
   LoadOptions options;
   options.device = device, options.context = 256;
   return Model::load(path, options);
 }
 
-int check(const char* device, const char* path, int tokens, double most) {
+int check(const char* device, const std::string& path, int tokens, double most) {
   Model exact = load(path, "cpu"), other = load(path, device);
   Session a(exact), b(other);
   std::vector<int32_t> ids = exact.tokenizer().encode("The capital of France is");
@@ -64,9 +64,10 @@ int check(const char* device, const char* path, int tokens, double most) {
 int main(int argc, char** argv) {
   int tokens = argc == 5 ? std::atoi(argv[3]) : 0;
   if (tokens < 1) return std::fprintf(stderr, "model_check DEVICE MODEL TOKENS DIVERGENCE\n"), 2;
-  if (!std::filesystem::exists(argv[2])) return std::printf("SKIPPED: %s is not there; tools/fetch_model.sh fetches it\n", argv[2]), 77;
+  std::optional<std::string> path = ingot::tests::model_path(argv[2]);
+  if (!path) return std::printf("SKIPPED: %s is not in %s/models; tools/fetch_model.sh or tools/goldens/make_models.py puts it there\n", argv[2], ingot::tests::cache_folder().c_str()), 77;
   try {
-    return ingot::check(argv[1], argv[2], tokens, std::atof(argv[4]));
+    return ingot::check(argv[1], *path, tokens, std::atof(argv[4]));
   } catch (const std::exception& e) {
     return std::printf("FAILED: %s\n", e.what()), 1;
   }
