@@ -84,8 +84,10 @@ std::string as_text(const std::vector<DeviceReport>& reports) {
     if (!r.info.available) continue;
     text += line("  isas", list_text(r.info.isas) + (r.info.isas.size() > 1 ? " (the first is used)" : ""));
     if (!r.info.missing_isas.empty()) text += line("  not here", list_text(r.info.missing_isas));
-    text += line("  cores", fmt::format("{}", r.info.cores)) + line("  memory", bytes_text(r.info.memory_bytes));
-    text += line("  reads", r.info.cores > 1 && r.info.threads ? fmt::format("{:.2f} GB/s with 1 thread, {:.2f} GB/s with {}", r.bandwidth_one / giga, r.bandwidth_all / giga, r.info.cores)
+    if (r.info.cores > 0) text += line("  cores", fmt::format("{}", r.info.cores));
+    text += line("  memory", bytes_text(r.info.memory_bytes));
+    if (r.bandwidth_one > 0)
+      text += line("  reads", r.info.cores > 1 && r.info.threads ? fmt::format("{:.2f} GB/s with 1 thread, {:.2f} GB/s with {}", r.bandwidth_one / giga, r.bandwidth_all / giga, r.info.cores)
                                              : fmt::format("{:.2f} GB/s", r.bandwidth_one / giga));
   }
   Cache c = cache();

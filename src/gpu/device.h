@@ -52,7 +52,7 @@ struct Facts {
   std::string name;             ///< "NVIDIA H100 80GB HBM3"
   std::string architecture;     ///< what sources are compiled for: "sm_90"
   uint64_t memory_bytes = 0, free_bytes = 0;
-  int cores = 0;                ///< multiprocessors
+  int cores = 0;                ///< multiprocessors; 0: the device does not say
   bool emulated = false;        ///< a test double: its figures mean nothing
 };
 
