@@ -32,7 +32,8 @@ template <class F, int N> struct gemm_steps {
     BYTES tile = row_group + (i64)(c / L::chunks) * (int)L::tile_bytes;
     c %= L::chunks;
     u32 quads[8];
-    expand_quads<F, 0>(split_rows<F>::words_at(tile, c, (int)lane), table, quads);
+    chunk_words<F::code_bits> words = split_rows<F>::words_at(tile, c, (int)lane);
+    expand_quads<F, 0>(words, table, quads);
     Factors f = split_rows<F>::factors_at(tile, c, (int)lane);
     int row = first_row + (int)lane;
     SHARED uint4* line = (SHARED uint4*)(to.codes + row * line_words + 8 * slot);
