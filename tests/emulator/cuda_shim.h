@@ -11,6 +11,7 @@ extern "C" __attribute__((visibility("default"))) const EmulatorServices* emulat
 
 struct alignas(16) uint4 { unsigned x, y, z, w; };
 struct alignas(8) float2 { float x, y; };
+struct alignas(16) float4 { float x, y, z, w; };
 
 static inline unsigned __float_as_uint(float x) { return __builtin_bit_cast(unsigned, x); }
 static inline float __uint_as_float(unsigned bits) { return __builtin_bit_cast(float, bits); }
