@@ -128,6 +128,7 @@ inline void simdgroup_multiply_accumulate(thread simdgroup_float8x8& to, thread 
     sum.x = fma(x, (float)from.x, sum.x), sum.y = fma(x, (float)from.y, sum.y);
   }
 #endif
+  (void)a, (void)b;
   to.elements = sum;
 }
 
