@@ -5,7 +5,7 @@
 template <int head_size> struct attend_many {
   typedef AttendLaunch Params;
   typedef AttendManyRoom Room;
-  enum { threads = attend_warps * warp_lanes, pieces = head_size / piece, most_values = (head_size + 31) / 32 };
+  enum { threads = attend_warps * warp_lanes, groups_a_core = 6, pieces = head_size / piece, most_values = (head_size + 31) / 32 };
 
   fn score(DEVICE const u16* key, SHARED const float* query) {
     float s = 0;

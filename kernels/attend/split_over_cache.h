@@ -11,6 +11,7 @@ template <int head_size, int heads> struct attend_one {
   typedef AttendOneRoom Room;
   enum {
     threads = attend_warps * warp_lanes,
+    groups_a_core = 3,
     pieces = head_size / piece,
     row_lanes = pieces > 16 ? 32 : pieces > 8 ? 16 : pieces > 4 ? 8 : 4,  // that read a row of values
     rows = row_lanes,                                                     // of a tile that a lane reads
@@ -159,7 +160,7 @@ template <int head_size, int heads> struct attend_one {
 struct attend_merge {
   typedef AttendLaunch Params;
   typedef AttendMergeRoom Room;
-  enum { threads = attend_warps * warp_lanes };
+  enum { threads = attend_warps * warp_lanes, groups_a_core = 8 };
 
   // A thread an element; a warp's 32 are also 32 codes.
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {

@@ -23,7 +23,9 @@
 //   permute(lo, hi, s)       byte i of the result is byte (s >> 4 i & 7) of the eight in lo and hi
 //   nearest_half(x)          bits of the f16 nearest to x, ties to even
 //   bits_of                  float -> bits
-//   ENTRY(name, kernel)      an entry point: a struct with Params, Room (the group's memory), `threads` and run(params, room, place)
+//   UNROLL(n)    in front of a loop: written out n times
+//   ENTRY(name, kernel)      an entry point: a struct with Params, Room (the group's memory), `threads`, `groups_a_core` (how many groups
+//                            should fit a core: what registers are given by) and run(params, room, place)
 #pragma once
 
 #define fn static inline __attribute__((always_inline)) auto
@@ -31,6 +33,7 @@
 #define TABLE(type, name, count) static constexpr type name[count]
 #define BYTES const u8*
 #define DEVICE
+#define UNROLL(n)
 
 typedef unsigned char u8;
 typedef signed char i8;

@@ -57,7 +57,7 @@ fn nearest_half(float x) -> u32 {
 extern __shared__ uint4 group_memory[];
 #define ENTRY(name, ...)                                                                                                   \
   typedef __VA_ARGS__ name##_kernel;                                                                                       \
-  extern "C" __global__ void __launch_bounds__(name##_kernel::threads) name(const __grid_constant__ name##_kernel::Params p) { \
+  extern "C" __global__ void __launch_bounds__(name##_kernel::threads, name##_kernel::groups_a_core) name(const __grid_constant__ name##_kernel::Params p) { \
     name##_kernel::run(p, *(name##_kernel::Room*)group_memory, Place{blockIdx.x, gridDim.x, threadIdx.x});                 \
   }
 #endif

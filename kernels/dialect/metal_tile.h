@@ -25,9 +25,12 @@ fn load(THREAD tile_b& to, SHARED const u32* from, int line_words, u32 lane) -> 
 }
 
 fn tile_start(i32 sum) { return (float)sum; }
-fn value_of(THREAD const tile_sum& sum, int i) { return sum.of[i / 2].thread_elements()[i % 2]; }
+fn value_of(THREAD const tile_sum& sum, int i) {
+  simdgroup_float8x8 part = sum.of[i / 2];
+  return part.thread_elements()[i % 2];
+}
 
-template <int part, int parts> fn multiply(THREAD const tile_a& a, THREAD const tile_b& b, float start0, float start1) {
+template <int part, int parts> fn multiply(THREAD tile_a& a, THREAD tile_b& b, float start0, float start1) {
   tile_sum sum;
   for (int h = 0; h < 2; h++) {
     sum.of[h].thread_elements() = float2(start0, start1);

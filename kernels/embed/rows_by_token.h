@@ -6,7 +6,7 @@ fn token_of(DEVICE const Turn* turn, int t) { return ((DEVICE const i32*)(turn +
 template <class F> struct embed {
   typedef EmbedLaunch Params;
   typedef EmbedRoom Room;
-  enum { threads = embed_cols };
+  enum { threads = embed_cols, groups_a_core = 4 };
 
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
     int runs = (p.cols + embed_cols - 1) / embed_cols, token = (int)at.group / runs, i = (int)at.group % runs * embed_cols + (int)at.index;

@@ -7,7 +7,7 @@
 template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemm {
   typedef GemvLaunch Params;
   typedef GemmRoom<N> Room;
-  enum { threads = gemm_warps * warp_lanes };
+  enum { threads = gemm_warps * warp_lanes, groups_a_core = N <= 16 ? 6 : N <= 64 ? 4 : 2 };
 
   template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, int s, i64 first_row, int first, Place at, THREAD gemm_sums<N>& acc) -> void {
     typedef typename resident_form<F>::type Form;
@@ -19,6 +19,7 @@ template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemm 
   fn turn(THREAD const gemm_sums<N>& acc, int n, SHARED float* to, u32 lane) -> void {
     UNROLL(4)
     for (int m = 0; m < gemm_sums<N>::row_tiles; m++)
+      UNROLL(4)
       for (int i = 0; i < 4; i++) to[(tile_column(lane) + i % 2) * turned_words + m * tile_rows + tile_row(lane) + i / 2 * 8] = acc.of[n][m][i];
   }
 
@@ -27,7 +28,7 @@ template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemm 
     int s = share.segment;
     i64 first_row = (i64)share.row_group * gemm_rows;
     gemm_sums<N> acc, pair;
-    int format = format_of<F0, F1, F2>(s);
+    int format = Out::pairs ? 0 : format_of<F0, F1, F2>(s);
     if (format == 0) rows<F0>(p, room, s, first_row, share.token, at, acc);
     else if (format == 1) rows<F1>(p, room, s, first_row, share.token, at, acc);
     else rows<F2>(p, room, s, first_row, share.token, at, acc);

@@ -2,11 +2,11 @@
 // the matrix unit. Reads the resident layout with 32 rows a tile, and codes in device memory.
 #pragma once
 
-template <class F, int q> fn expand_quads(BYTES chunk, table16 table, THREAD u32 (&to)[8]) -> void {
+template <class F, int q> fn expand_quads(THREAD const chunk_words<F::code_bits>& words, table16 table, THREAD u32 (&to)[8]) -> void {
   if constexpr (q < 8) {
-    to[q] = quad_codes<F::code_bits, q>(chunk);
+    to[q] = quad_of<F::code_bits, q, 0, F::code_bits>(words);
     if constexpr (facts<F>::table) to[q] = look_up(to[q], table);
-    expand_quads<F, q + 1>(chunk, table, to);
+    expand_quads<F, q + 1>(words, table, to);
   }
 }
 
@@ -32,21 +32,23 @@ template <class F, int N> struct gemm_steps {
     BYTES tile = row_group + (i64)(c / L::chunks) * (int)L::tile_bytes;
     c %= L::chunks;
     u32 quads[8];
-    expand_quads<F, 0>(tile + L::codes_at + c * L::chunk_bytes + 4 * lane, table, quads);
-    int row = first_row + (int)lane, g = 32 * c / (int)F::group;
+    chunk_words<F::code_bits> words = split_rows<F>::words_at(tile, c, (int)lane);
+    expand_quads<F, 0>(words, table, quads);
+    Factors f = split_rows<F>::factors_at(tile, c, (int)lane);
+    int row = first_row + (int)lane;
     SHARED uint4* line = (SHARED uint4*)(to.codes + row * line_words + 8 * slot);
     for (int i = 0; i < 2; i++) {
       uint4 four;
       four.x = quads[4 * i], four.y = quads[4 * i + 1], four.z = quads[4 * i + 2], four.w = quads[4 * i + 3];
       line[i] = four;
     }
+    UNROLL(2)
     for (int h = 0; h < halves; h++) {
       int at = (2 * slot + h) * gemm_rows + row;
-      if (h < Factors::scale_halves) to.scales[at] = split_rows<F>::scale_at(tile, g + h, lane);
-      if constexpr (L::subs > 0) to.subs[at] = (float)split_rows<F>::sub_at(tile, g + h, lane);
-      if constexpr (L::mins > 0)
-        if (h < Factors::min_halves) to.mins[at] = split_rows<F>::min_at(tile, g + h, lane);
-      if constexpr (L::sub_mins > 0) to.sub_mins[at] = (float)split_rows<F>::sub_min_at(tile, g + h, lane);
+      if (h < Factors::scale_halves) to.scales[at] = f.scales[h];
+      if constexpr (L::subs > 0) to.subs[at] = f.subs[h];
+      if (L::mins > 0 && h < Factors::min_halves) to.mins[at] = f.mins[h];
+      if constexpr (L::sub_mins > 0) to.sub_mins[at] = f.sub_mins[h];
     }
   }
 
@@ -75,6 +77,7 @@ template <class F, int N> struct gemm_steps {
       to.scales[i] = (x.scales + chunk)[from];
       if (zero != 0 || reads_sums) {
         DEVICE const i32* sums = x.sums + 2 * chunk + 2 * from;
+        UNROLL(2)
         for (int h = 0; h < halves; h++) {
           i32 sum = halves == 2 ? sums[h] : sums[0] + sums[1];
           to.starts[(2 * slot + h) * N + n] = tile_start(-zero * sum);
@@ -86,6 +89,7 @@ template <class F, int N> struct gemm_steps {
 
   fn factors_of(SHARED const StepWeights& from, int slot, int row) {
     Factors f;
+    UNROLL(2)
     for (int h = 0; h < halves; h++) {
       int at = (2 * slot + h) * gemm_rows + row;
       if (h < Factors::scale_halves) f.scales[h] = from.scales[at];
@@ -109,17 +113,18 @@ template <class F, int N> struct gemm_steps {
     int row = first_row + tile_row(at.lane());
     tile_a a[row_tiles];
     Factors f[row_tiles][2];
-    UNROLL(row_tiles)
+    UNROLL(4)
     for (int m = 0; m < row_tiles; m++) {
       load(a[m], room.weights.codes + (first_row + m * tile_rows) * line_words + 8 * slot, line_words, at.lane());
       for (int k = 0; k < 2; k++) f[m][k] = factors_of(room.weights, slot, row + m * tile_rows + 8 * k);
     }
-    UNROLL(token_tiles)
+    UNROLL(8)
     for (int n = 0; n < token_tiles; n++) {
       tile_b b;
       load(b, room.tokens.codes + (first_token + n * tile_columns) * line_words + 8 * slot, line_words, at.lane());
       int token = first_token + n * tile_columns + tile_column(at.lane());
       float2 scale = two(room.tokens.scales + slot * N + token), start[halves], sums[halves];
+      UNROLL(2)
       for (int h = 0; h < halves; h++) {
         int i = (2 * slot + h) * N + token;
         if (split_codes<F>::zero() != 0) start[h] = two(room.tokens.starts + i);
@@ -127,8 +132,9 @@ template <class F, int N> struct gemm_steps {
         if (reads_sums) sums[h] = two(room.tokens.sums + i);
       }
       float scales[2] = {scale.x, scale.y}, sums_of[2][halves];
+      UNROLL(2)
       for (int h = 0; h < halves; h++) sums_of[0][h] = sums[h].x, sums_of[1][h] = sums[h].y;
-      UNROLL(row_tiles)
+      UNROLL(4)
       for (int m = 0; m < row_tiles; m++) {
         tile_sum sum[halves];
         sum[0] = multiply<0, halves>(a[m], b, start[0].x, start[0].y);
@@ -136,6 +142,7 @@ template <class F, int N> struct gemm_steps {
         UNROLL(4)
         for (int i = 0; i < 4; i++) {
           decltype(product(sum[0], 0)) products[halves];
+          UNROLL(2)
           for (int h = 0; h < halves; h++) products[h] = product(sum[h], i);
           acc.of[n][m][i] = Factors::add(f[m][i / 2], products, sums_of[i % 2], scales[i % 2], acc.of[n][m][i]);
         }
@@ -147,7 +154,7 @@ template <class F, int N> struct gemm_steps {
   fn sum(PARAMS(GemvLaunch) p, int s, i64 first_row, int first, SHARED GemmRoom<N>& room, Place at, THREAD gemm_sums<N>& acc) -> void {
     table16 table = split_codes<F>::table();
     int chunks = p.cols / 32;
-    UNROLL(token_tiles)
+    UNROLL(8)
     for (int n = 0; n < token_tiles; n++)
       for (int m = 0; m < row_tiles; m++)
         for (int i = 0; i < 4; i++) acc.of[n][m][i] = 0;

@@ -23,12 +23,14 @@ template <class F> struct chunk_factors {
   template <class Products> fn add(THREAD const chunk_factors& f, THREAD const Products (&products)[halves], THREAD const float (&sums)[halves], float x_scale, floats acc) {
     floats x = splat(x_scale);
     if constexpr (halves == 1 || scale_halves == 2) {
+      UNROLL(2)
       for (int h = 0; h < halves; h++) acc = fma(scaled(f, products[h], h), times(f.scales[h], x), acc);
     } else {
       acc = fma(both(f, products), times(f.scales[0], x), acc);
     }
     if constexpr (L::mins > 0) {
       if constexpr (halves == 1 || min_halves == 2) {
+        UNROLL(2)
         for (int h = 0; h < halves; h++) acc = fma(lowered(f, splat(sums[h]), h), times(f.mins[h], x), acc);
       } else if constexpr (L::sub_mins > 0) {
         acc = fma(fma(splat(sums[1]), f.sub_mins[1], times(splat(sums[0]), f.sub_mins[0])), times(f.mins[0], x), acc);

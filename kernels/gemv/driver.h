@@ -9,7 +9,7 @@
 template <int N, int G, int Prepare, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv {
   typedef GemvLaunch Params;
   typedef GemvRoomOf<Prepare == 1> Room;
-  enum { threads = split_warps * warp_lanes };
+  enum { threads = split_warps * warp_lanes, groups_a_core = N <= 2 ? 3 : N <= 4 ? 2 : 1 };
 
   // Outputs of the group's rows of segment s, row r of token n at to[n · G + r].
   template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, int s, i64 row_group, int first, SHARED float* to, Place at) -> void {
@@ -47,19 +47,19 @@ template <int N, int G, int Prepare, class Out, class F0, class F1 = F0, class F
     }
   }
 
-  fn one_segment(PARAMS(GemvLaunch) p, SHARED Room& room, int s, i64 row_group, int first, SHARED float* to, Place at) -> void {
-    if (s == 0) rows<F0>(p, room, s, row_group, first, to, at);
-    else if (s == 1) rows<F1>(p, room, s, row_group, first, to, at);
-    else rows<F2>(p, room, s, row_group, first, to, at);
-  }
-
   fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
     group_share share = share_of(p, Out::pairs ? 1 : p.segments, N, at);
     int s = share.segment, first = share.token;
     i64 row_group = share.row_group;
     if constexpr (Prepare == 1) norm_in(p.x, p.norm, p.cols, inverse_rms(p.x, p.norm, p.cols, p.epsilon, room.own.sums_of_warps, at), room.input, at);
-    one_segment(p, room, s, row_group, first, room.own.values, at);
-    if constexpr (Out::pairs) rows<F1>(p, room, 1, row_group, first, room.own.pair, at);
+    UNROLL(1)
+    for (int pass = 0; pass < (Out::pairs ? 2 : 1); pass++) {
+      int which = Out::pairs ? pass : s, format = format_of<F0, F1, F2>(which);
+      SHARED float* to = pass == 0 ? room.own.values : room.own.pair;
+      if (format == 0) rows<F0>(p, room, which, row_group, first, to, at);
+      else if (format == 1) rows<F1>(p, room, which, row_group, first, to, at);
+      else rows<F2>(p, room, which, row_group, first, to, at);
+    }
     int n = (int)at.index / G, row = (int)row_group * G + (int)at.index % G;
     if (n < N && first + n < p.tokens) {
       float y = finished(p, s, row, room.own.values[at.index]);

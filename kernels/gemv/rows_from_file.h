@@ -5,10 +5,16 @@
 
 enum { file_tokens = 8 };  // tokens that share one reading of a row
 
-// The int8 values of 16 weights from weight `first` of the block on. The base of every index is a constant, so compilers make
+// What is added to the values of 8-bit codes so that they fit signed bytes: codes less 128, whatever their zero is.
+template <class F> fn offset_of() -> int {
+  if constexpr (facts<F>::affine && (int)F::code_bits == 8) return (int)F::zero() - 128;
+  else return 0;
+}
+
+// The int8 values of 16 weights from weight `first` of the block on, plus what offset_of says. The base of every index is a constant, so compilers make
 // vector code of most accessors (a loop over a running index is 20 to 40 times slower).
 template <class F, int first> fn expand_run(view b, i8* to) {
-  for (int i = 0; i < 16; i++) to[i] = (i8)integer_of<F>(b, first + i);
+  for (int i = 0; i < 16; i++) to[i] = (i8)(integer_of<F>(b, first + i) + offset_of<F>());
 }
 template <class F, int first> fn expand_chunk(view b, i8* to) {
   if constexpr (facts<F>::vector) {
@@ -48,6 +54,7 @@ template <class F> struct chunk_sums {
       i32 v[2], s[2] = {p.x.sums[at / 16], p.x.sums[at / 16 + 1]};
       if constexpr (halves == 1) v[0] = dot32(w, x), s[0] += s[1];
       else v[0] = dot16(w, x), v[1] = dot16(w + 16, x + 16);
+      for (int h = 0; h < halves; h++) v[h] -= offset_of<F>() * s[h];
       if constexpr (has_group_scale<F>::value) {
         for (int h = 0; h < halves; h++) add((float)(v[h] * sub_of<F>(b, g + h)), unit_of<F>() * (float)scale_of<F>(b, g + h), x_scale, n);
       } else {

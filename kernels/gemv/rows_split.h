@@ -46,6 +46,7 @@ template <class F, int q, int end, int N> fn add_quads(THREAD const chunk_words<
   if constexpr (q < end) {
     bytes w = quad_of<F::code_bits, q, 0, F::code_bits>(words);
     if constexpr (facts<F>::table) w = look_up(w, table);
+    UNROLL(8)
     for (int n = 0; n < N; n++) sum[n] = dot4(w, input_word<q>(x[n]), sum[n]);
     add_quads<F, q + 1, end, N>(words, table, x, sum);
   }
@@ -53,65 +54,67 @@ template <class F, int q, int end, int N> fn add_quads(THREAD const chunk_words<
 
 template <class F> struct split_rows {
   typedef resident<F, lane_rows> L;
-  enum { halves = (int)F::group < 32 ? 2 : 1, scale_halves = L::scales > 1 ? (int)halves : 1, min_halves = L::mins > 1 ? (int)halves : 1 };
+  typedef chunk_factors<F> Factors;
+  enum { halves = Factors::halves };
+
+  // What stands for group g and a row in a tile.
+  fn scale_at(BYTES tile, int g, int row) {
+    if constexpr (L::scales == 0) return unit_of<F>();
+    else return load_number(decltype(scale_of<F>(view{}, 0)){}, tile + L::scales_at + ((L::scales > 1 ? g : 0) * lane_rows + row) * L::scale_bytes) * unit_of<F>();
+  }
+  fn min_at(BYTES tile, int g, int row) {
+    return load_number(decltype(min_of<F>(view{}, 0)){}, tile + L::mins_at + ((L::mins > 1 ? g : 0) * lane_rows + row) * L::min_bytes);
+  }
+  fn sub_at(BYTES tile, int g, int row) { return (i32)(i8)tile[L::subs_at + g * lane_rows + row]; }
+  fn sub_min_at(BYTES tile, int g, int row) { return (i32)(i8)tile[L::sub_mins_at + g * lane_rows + row]; }
+
+  fn factors_at(BYTES tile, int c, int row) -> Factors {
+    Factors f;
+    int g = 32 * c / (int)F::group;
+    UNROLL(2)
+    for (int h = 0; h < halves; h++) {
+      if (h < Factors::scale_halves) f.scales[h] = scale_at(tile, g + h, row);
+      if constexpr (L::subs > 0) f.whole_subs[h] = sub_at(tile, g + h, row), f.subs[h] = (float)f.whole_subs[h];
+      if constexpr (L::mins > 0)
+        if (h < Factors::min_halves) f.mins[h] = min_at(tile, g + h, row);
+      if constexpr (L::sub_mins > 0) f.sub_mins[h] = (float)sub_min_at(tile, g + h, row);
+    }
+    return f;
+  }
+  fn words_at(BYTES tile, int c, int row) -> chunk_words<F::code_bits> {
+    chunk_words<F::code_bits> words;
+    BYTES codes = tile + L::codes_at + c * L::chunk_bytes + 4 * row;
+    for (int i = 0; i < F::code_bits; i++) words.word[i] = load_bytes(codes + i * 4 * lane_rows);
+    return words;
+  }
 
   // A chunk of a row, read before it is used.
   struct Chunk {
     chunk_words<F::code_bits> codes;
-    float scale[scale_halves], min[min_halves];
-    i32 sub[halves], sub_min[halves];
+    Factors factors;
   };
-
-  fn read(BYTES tile, int c, int row) -> Chunk {
-    Chunk chunk;
-    BYTES codes = tile + L::codes_at + c * L::chunk_bytes + 4 * row;
-    for (int i = 0; i < F::code_bits; i++) chunk.codes.word[i] = load_bytes(codes + i * 4 * lane_rows);
-    int g = 32 * c / (int)F::group;
-    for (int h = 0; h < scale_halves; h++) {
-      if constexpr (L::scales == 0) chunk.scale[h] = unit_of<F>();
-      else chunk.scale[h] = load_number(decltype(scale_of<F>(view{}, 0)){}, tile + L::scales_at + ((L::scales > 1 ? g + h : 0) * lane_rows + row) * L::scale_bytes) * unit_of<F>();
-    }
-    for (int h = 0; h < halves; h++) {
-      if constexpr (L::subs > 0) chunk.sub[h] = (i32)(i8)tile[L::subs_at + (g + h) * lane_rows + row];
-      else chunk.sub[h] = 1;
-      if constexpr (L::sub_mins > 0) chunk.sub_min[h] = (i32)(i8)tile[L::sub_mins_at + (g + h) * lane_rows + row];
-      else chunk.sub_min[h] = 1;
-    }
-    for (int h = 0; h < min_halves; h++) {
-      if constexpr (L::mins > 0) chunk.min[h] = load_number(decltype(min_of<F>(view{}, 0)){}, tile + L::mins_at + ((L::mins > 1 ? g + h : 0) * lane_rows + row) * L::min_bytes);
-      else chunk.min[h] = 0;
-    }
-    return chunk;
-  }
 
   // What a chunk adds for N tokens.
   template <int N> fn add(THREAD const Chunk& w, table16 table, THREAD const chunk_input (&x)[N], THREAD float (&acc)[N]) -> void {
     i32 first[N], second[N];
     i32 zero = split_codes<F>::zero();
+    UNROLL(8)
     for (int n = 0; n < N; n++) {
       first[n] = -zero * (halves == 2 ? x[n].sums[0] : x[n].sums[0] + x[n].sums[1]);
       second[n] = -zero * x[n].sums[1];
     }
     add_quads<F, 0, 8 / halves, N>(w.codes, table, x, first);
     if constexpr (halves == 2) add_quads<F, 4, 8, N>(w.codes, table, x, second);
+    UNROLL(8)
     for (int n = 0; n < N; n++) {
-      first[n] = first[n] * w.sub[0];
       if constexpr (halves == 2) {
-        second[n] = second[n] * w.sub[1];
-        if constexpr (scale_halves == 2) {  // a float scale for each half: two additions, in order
-          acc[n] = fma((float)first[n], w.scale[0] * x[n].scale, acc[n]);
-          first[n] = second[n];
-        } else {
-          first[n] = first[n] + second[n];
-        }
-      }
-      acc[n] = fma((float)first[n], w.scale[scale_halves - 1] * x[n].scale, acc[n]);
-      if constexpr (L::mins > 0) {
-        if constexpr (halves == 1) acc[n] = fma((float)(w.sub_min[0] * (x[n].sums[0] + x[n].sums[1])), w.min[0] * x[n].scale, acc[n]);
-        else if constexpr (min_halves == 2) {
-          acc[n] = fma((float)(w.sub_min[0] * x[n].sums[0]), w.min[0] * x[n].scale, acc[n]);
-          acc[n] = fma((float)(w.sub_min[1] * x[n].sums[1]), w.min[1] * x[n].scale, acc[n]);
-        } else acc[n] = fma((float)(w.sub_min[0] * x[n].sums[0] + w.sub_min[1] * x[n].sums[1]), w.min[0] * x[n].scale, acc[n]);
+        i32 products[2] = {first[n], second[n]};
+        float sums[2] = {(float)x[n].sums[0], (float)x[n].sums[1]};
+        acc[n] = Factors::add(w.factors, products, sums, x[n].scale, acc[n]);
+      } else {
+        i32 products[1] = {first[n]};
+        float sums[1] = {(float)(x[n].sums[0] + x[n].sums[1])};
+        acc[n] = Factors::add(w.factors, products, sums, x[n].scale, acc[n]);
       }
     }
   }
@@ -123,16 +126,19 @@ template <class F> struct split_rows {
     table16 table = split_codes<F>::table();
     int chunks = cols / 32, row = (int)(row_group * G % lane_rows) + (int)at.lane() % G;
     BYTES tiles = weights + row_group * G / lane_rows * (cols / (int)F::block) * (int)L::tile_bytes;
+    UNROLL(8)
     for (int n = 0; n < N; n++) acc[n] = 0;
     for (int c = (int)at.warp() * parts_a_warp + (int)at.lane() / G; c < chunks; c += ahead * parts) {
       Chunk chunk[ahead];
       for (int a = 0; a < ahead; a++) {
         int there = c + a * parts < chunks ? c + a * parts : c;
-        chunk[a] = read(tiles + (i64)(there / L::chunks) * (int)L::tile_bytes, there % L::chunks, row);
+        BYTES tile = tiles + (i64)(there / L::chunks) * (int)L::tile_bytes;
+        chunk[a] = Chunk{words_at(tile, there % L::chunks, row), factors_at(tile, there % L::chunks, row)};
       }
       for (int a = 0; a < ahead; a++) {
         if (a > 0 && c + a * parts >= chunks) continue;
         chunk_input x[N];
+        UNROLL(8)
         for (int n = 0; n < N; n++) x[n] = input.chunk(n, c + a * parts);
         add<N>(chunk[a], table, x, acc);
       }

@@ -5,7 +5,7 @@
 struct prepare {
   typedef PrepareLaunch Params;
   typedef NormRoom Room;
-  enum { threads = split_warps * warp_lanes };
+  enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
 
   // Chunk after chunk: a warp's 32 values are also 32 codes.
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
@@ -22,7 +22,7 @@ struct prepare {
 struct norm_add {
   typedef NormAddLaunch Params;
   typedef NormRoom Room;
-  enum { threads = split_warps * warp_lanes };
+  enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
 
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
     i64 first = (i64)at.group * p.cols;

@@ -4,7 +4,7 @@
 struct probe_read {
   typedef ProbeLaunch Params;
   typedef ProbeRoom Room;
-  enum { threads = 256 };
+  enum { threads = 256, groups_a_core = 4 };
   fn run(PARAMS(ProbeLaunch) p, SHARED Room&, Place at) -> void {
     DEVICE const uint4* from = (DEVICE const uint4*)p.from;
     i64 step = (i64)at.groups * threads;

@@ -49,7 +49,7 @@ template <class To> fn turn_head(THREAD const turned_head& h, float epsilon, u32
 struct rope_store {
   typedef RopeLaunch Params;
   typedef RopeRoom Room;
-  enum { threads = rope_warps * warp_lanes };
+  enum { threads = rope_warps * warp_lanes, groups_a_core = 8 };
 
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
     int item = (int)at.group * rope_warps + (int)at.warp(), token = item / (p.heads + p.kv_heads), head = item % (p.heads + p.kv_heads);

@@ -57,7 +57,7 @@ fn put_candidate(SHARED SampleRoom& room, int at, float logit, i32 id) -> void {
 struct sample_parts {
   typedef SampleLaunch Params;
   typedef SampleRoom Room;
-  enum { threads = sample_warps * warp_lanes };
+  enum { threads = sample_warps * warp_lanes, groups_a_core = 2 };
 
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
     int first = (int)at.group * sample_part, n = p.vocab - first < sample_part ? p.vocab - first : sample_part;
@@ -85,7 +85,7 @@ struct sample_parts {
 struct sample_best {
   typedef SampleLaunch Params;
   typedef SampleRoom Room;
-  enum { threads = sample_warps * warp_lanes };
+  enum { threads = sample_warps * warp_lanes, groups_a_core = 2 };
 
   fn sum(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
     candidate own = {least(), no_id};

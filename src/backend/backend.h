@@ -16,11 +16,11 @@ struct Options {
   int threads = 0;              ///< 0: one per core this process may use
   bool repack = true;           ///< false: weights stay in the mapped file
   bool strict_kernels = false;  ///< true: a step without a fast kernel is an error
-  std::string isa;              ///< instruction set, "" = best
-  std::string cache_folder;     ///< where compiled kernels are kept between runs; "": nowhere
-  std::function<void(double)> progress;  ///< 0…1 while weights are laid out
+  std::string isa = {};         ///< instruction set, "" = best
+  std::string cache_folder = {}; ///< where compiled kernels are kept between runs; "": nowhere
+  std::function<void(double)> progress = {};  ///< 0…1 while weights are laid out
   /// Called with every matrix that was copied out of the file, which is then read again rarely (rows of an embedding) or never.
-  std::function<void(const Matrix&)> release;
+  std::function<void(const Matrix&)> release = {};
 };
 
 /// How a backend would run one step.

@@ -13,7 +13,8 @@ using backend::StepKind;
 
 namespace {
 
-constexpr uint32_t gemv_threads = split_warps * 32;
+constexpr uint32_t gemv_threads = split_warps * 32, gemm_threads = gemm_warps * 32;
+constexpr int64_t enough_groups = 256;  // thread groups that give every core of a large device something to do
 
 /// Makes the calls of one run, step by step.
 class Caller {
@@ -53,14 +54,32 @@ class Caller {
   std::vector<Call> calls_;
 };
 
-// Rows of a thread group: the most that still give every core of a large device something to do.
-int64_t rows_for(const Step& step) {
-  constexpr int64_t enough_groups = 256, least_rows = 8;
+int64_t rows_of(const Step& step) {
   int64_t rows = 0;
   for (const backend::Segment& s : step.segments) rows += s.matrix.rows;
-  int64_t a_group = group_rows;
+  return rows;
+}
+
+// Rows of a thread group for one token: the most that still make enough groups.
+int64_t rows_for(const Step& step) {
+  constexpr int64_t least_rows = 8;
+  int64_t rows = rows_of(step), a_group = group_rows;
   while (a_group > least_rows && rows / a_group < enough_groups) a_group /= 2;
   return a_group;
+}
+
+// How a projection of several tokens is cut: into passes of `tokens`, by the matrix unit where many tokens meet tiles only.
+struct Pass {
+  bool gemm;
+  int tokens, rows;  // of a thread group
+};
+Pass pass_for(const Step& step, int tokens) {
+  bool pair = step.kind == StepKind::gate_up, tiles = true;
+  for (const backend::Segment& s : step.segments) tiles = tiles && has_tiles(s.matrix);
+  if (tokens <= most_tokens_a_pass || !tiles) return {false, tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : int(most_tokens_a_pass), tokens > 1 || pair ? int(group_rows) : int(rows_for(step))};
+  int64_t row_groups = (pair ? rows_of(step) / 2 : rows_of(step)) / gemm_rows;
+  bool wide = row_groups * ((tokens + 63) / 64) >= enough_groups;
+  return {true, wide ? 64 : 16, gemm_rows};
 }
 
 // One token prepares its input in every group; several are prepared once, before.
@@ -77,13 +96,14 @@ void Caller::project(const Step& step) {
   p.epsilon = plan_.norm_epsilon;
   p.segments = static_cast<i32>(step.segments.size());
   std::vector<const quant::Format*> formats;
-  int64_t groups = 0, rows_a_group = gate || tokens > 1 ? int64_t(group_rows) : rows_for(step);
+  Pass pass = pass_for(step, tokens);
+  int64_t groups = 0;
   bool reads_codes = false;
   for (size_t i = 0; i < step.segments.size(); i++) {
     const backend::Segment& s = step.segments[i];
     bool tiles = has_tiles(s.matrix);
     reads_codes = reads_codes || tiles;
-    int64_t row_groups = (s.matrix.rows + rows_a_group - 1) / rows_a_group;
+    int64_t row_groups = (s.matrix.rows + pass.rows - 1) / pass.rows;
     p.segment[i] = {matrix(s.matrix, tiles), vector(s.bias), buffer<float>(s.to), static_cast<i32>(s.matrix.rows), static_cast<i32>(row_groups), s.matrix.scale};
     formats.push_back(s.matrix.format);
     if (!gate || i == 0) groups += row_groups;
@@ -95,9 +115,12 @@ void Caller::project(const Step& step) {
   std::string out = gate                                                                          ? plan_.activation == backend::Activation::silu ? "gate_out<silu_of>" : "gate_out<gelu_tanh_of>"
                     : step.kind == StepKind::project_add ? "add_out"
                                                          : "store_out";
-  int pass = tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : 8;
-  int64_t passes = (tokens + pass - 1) / pass;
-  call({"gemv", {std::to_string(pass), std::to_string(rows_a_group), in_group && reads_codes ? "1" : "0", out}, formats}, groups * passes, gemv_threads, in_group && reads_codes ? sizeof(GemvRoomOf<true>) : sizeof(GemvRoomOf<false>), p);
+  groups *= (tokens + pass.tokens - 1) / pass.tokens;
+  std::string n = std::to_string(pass.tokens);
+  if (pass.gemm) call({"gemm", {n, out}, formats}, groups, gemm_threads, gemm_room_bytes(pass.tokens), p);
+  else
+    call({"gemv", {n, std::to_string(pass.rows), in_group && reads_codes ? "1" : "0", out}, formats}, groups, gemv_threads,
+         in_group && reads_codes ? sizeof(GemvRoomOf<true>) : sizeof(GemvRoomOf<false>), p);
 }
 
 // Codes of several tokens' vectors, normed: read by every thread group of the projection behind.
@@ -182,7 +205,7 @@ std::vector<Call> calls(const backend::Plan& plan, const Places& places, int tok
 
 std::vector<Entry> entries(const backend::Plan& plan) {
   std::vector<Entry> all;
-  for (int tokens : {1, 2, 3, 5})  // one of each size of a pass
+  for (int tokens : {1, 2, 3, 5, most_tokens_a_pass + 1, plan.max_batch})  // every size of a pass
     for (const Call& call : calls(plan, {}, tokens, tokens))
       if (std::ranges::find(all, call.entry) == all.end()) all.push_back(call.entry);
   return all;

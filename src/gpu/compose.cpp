@@ -15,7 +15,8 @@ namespace {
 // What every source begins with, behind its dialect, and the kernels, each behind what it uses.
 constexpr const char* foundations[] = {"kernels/dialect/contract.h", "kernels/dialect/lane.h", "kernels/dialect/quantized.h", "kernels/quant/facts.h",
                                        "kernels/quant/decode.h",     "kernels/quant/as_table.h", "kernels/quant/resident.h"};
-constexpr const char* kernels[] = {"kernels/gemv/launch.h",  "kernels/gemv/rows_split.h",      "kernels/gemv/rows_of_blocks.h",       "kernels/gemv/stages.h", "kernels/gemv/driver.h",
+constexpr const char* kernels[] = {"kernels/gemv/launch.h", "kernels/gemv/chunk.h", "kernels/gemv/rows_split.h",      "kernels/gemv/rows_of_blocks.h",       "kernels/gemv/stages.h", "kernels/gemv/driver.h",
+                                   "kernels/gemm/launch.h", "kernels/gemm/steps.h", "kernels/gemm/driver.h",
                                    "kernels/embed/launch.h", "kernels/embed/rows_by_token.h",  "kernels/norm/launch.h",               "kernels/norm/token_a_group.h",
                                    "kernels/rope/launch.h",  "kernels/rope/head_a_warp.h",     "kernels/attend/launch.h",             "kernels/attend/halves.h",
                                    "kernels/attend/split_over_cache.h", "kernels/attend/head_a_group.h", "kernels/sample/launch.h", "kernels/sample/best_of_parts.h",
@@ -73,6 +74,7 @@ Source compose(const std::string& dialect, std::span<const Entry> entries) {
   Composer composer;
   composer.add("kernels/dialect/" + dialect + ".h");
   for (const char* path : foundations) composer.add(path);
+  composer.add("kernels/dialect/" + dialect + "_tile.h");
   for (const Entry& entry : entries)
     for (const quant::Format* f : entry.formats) composer.add(fmt::format("formats/{}.h", f->name));
   for (const char* path : kernels) composer.add(path);

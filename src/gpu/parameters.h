@@ -7,6 +7,7 @@ namespace ingot::gpu {
 
 #include "dialect/cpp.h"
 #include "gemv/launch.h"
+#include "gemm/launch.h"
 #include "embed/launch.h"
 #include "norm/launch.h"
 #include "rope/launch.h"
@@ -15,6 +16,9 @@ namespace ingot::gpu {
 #include "probe/launch.h"
 
 template <class T> T* at_device(Address address) { return reinterpret_cast<T*>(address); }
+
+/// Of a pass of 16 or 64 tokens.
+inline size_t gemm_room_bytes(int tokens) { return tokens == 16 ? sizeof(GemmRoom<16>) : sizeof(GemmRoom<64>); }
 
 template <class Params> std::vector<std::byte> by_value(const Params& params) {
   auto bytes = std::as_bytes(std::span(&params, 1));

@@ -18,8 +18,7 @@ GpuProgram::GpuProgram(std::unique_ptr<Device> device, backend::Plan plan, const
     throw Error("gpu", "the model does not fit", fmt::format("{} of weights + {} of keys and values + {} of scratch = {}", mb(memory.weights), mb(memory.cache), mb(memory.scratch), mb(memory.total())),
                 fmt::format("at most {} free on {}", mb(there), device_->facts().name), "ask for a shorter context (-c), or use a smaller model");
   }
-  entries_ = entries(plan_);
-  kernels_ = device_->compile(compose(device_->dialect(), entries_));
+  prepare(calls(plan_, {}, 1, 1));
   weights_ = std::make_unique<Weights>(*device_, plan_, options);
   scratch_ = std::make_unique<Scratch>(*device_, plan_);
 }
@@ -29,7 +28,17 @@ std::unique_ptr<backend::Cache> GpuProgram::make_cache() {
   return std::make_unique<GpuCache>(*device_, plan_);
 }
 
-std::vector<Launch> GpuProgram::launches(std::span<const Call> calls) const {
+void GpuProgram::prepare(std::span<const Call> calls) {
+  std::vector<Entry> missing;
+  for (const Call& call : calls)
+    if (std::ranges::find(entries_, call.entry) == entries_.end() && std::ranges::find(missing, call.entry) == missing.end()) missing.push_back(call.entry);
+  if (missing.empty()) return;
+  std::ranges::move(device_->compile(compose(device_->dialect(), missing)), std::back_inserter(kernels_));
+  std::ranges::move(missing, std::back_inserter(entries_));
+}
+
+std::vector<Launch> GpuProgram::launches(std::span<const Call> calls) {
+  prepare(calls);
   std::vector<Launch> launches;
   for (const Call& call : calls) {
     auto entry = std::ranges::find(entries_, call.entry);

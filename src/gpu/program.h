@@ -1,5 +1,6 @@
 // A plan cast for a GPU: weights packed and uploaded, kernels compiled, calls recorded. One token is one recorded sequence that is
-// replayed; what changes between tokens lies in the scratch's turn.
+// replayed; what changes between tokens lies in the scratch's turn. Kernels for one token are compiled at once, those for several when a
+// prompt first needs them.
 #pragma once
 #include <mutex>
 
@@ -23,7 +24,8 @@ class GpuProgram : public backend::Program {
   void run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) override;
 
  private:
-  std::vector<Launch> launches(std::span<const Call> calls) const;
+  void prepare(std::span<const Call> calls);  // compiles the kernels that are not there yet
+  std::vector<Launch> launches(std::span<const Call> calls);
   void run_by_step(std::span<const Call> calls, std::span<double> step_seconds);
 
   std::unique_ptr<Device> device_;

@@ -210,7 +210,7 @@ TEST_P(FusedAgainstUnfused, SameBits) {
     for (int threads : {1, 3})
       for (bool repack : {true, false})
         for (size_t chunk : {1, 5, 16}) {
-          CpuProgram program(model.plan, {threads, repack, false, isa.name, nullptr, nullptr});
+          CpuProgram program(model.plan, {.threads = threads, .repack = repack, .isa = isa.name});
           auto cache = program.make_cache();
           for (size_t at = 0; at < tokens.size(); at += chunk) {
             size_t n = std::min(chunk, tokens.size() - at);
@@ -226,7 +226,7 @@ TEST_P(FusedAgainstUnfused, SameBits) {
 
 std::vector<float> all_logits(const Plan& plan, const char* isa, size_t chunk, int threads) {
   std::vector<float> all;
-  CpuProgram program(plan, {threads, true, false, isa, nullptr, nullptr});
+  CpuProgram program(plan, {.threads = threads, .isa = isa});
   auto cache = program.make_cache();
   for (size_t at = 0; at < context; at += chunk) {
     std::vector<int32_t> tokens;

@@ -1,11 +1,10 @@
 // Compiles every kernel by which formats are run, as the composer lists them, and reads from the machine code that none keeps anything in
 // local memory: no spilled register, no array. Needs NVRTC and no GPU.
-//   machine_code_check (every | classes) ARCHITECTURE…     all formats, or the first of each class
+//   machine_code_check (every | classes | FORMAT) ARCHITECTURE…     all formats, the first of each class, or one
 // Leaves with 77 where there is no NVRTC.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 
 #include "backend/cuda/compiler.h"
 #include "backend_cuda/cubin.h"
@@ -47,14 +46,13 @@ int faults_of(const Compiler& compiler, const quant::Format& format, const std::
 
 int main(int argc, char** argv) {
   using namespace ingot;
-  bool every = argc > 2 && std::strcmp(argv[1], "every") == 0;
-  if (argc < 3 || (!every && std::strcmp(argv[1], "classes") != 0)) return std::fprintf(stderr, "machine_code_check (every | classes) ARCHITECTURE…\n"), 2;
+  if (argc < 3) return std::fprintf(stderr, "machine_code_check (every | classes | FORMAT) ARCHITECTURE…\n"), 2;
   cuda::Compiler compiler(cuda::compiler_names(""));
   if (!compiler.ready()) return std::printf("SKIPPED: %s\n", compiler.missing().c_str()), 77;
   int faults = 0;
   try {
     for (int i = 2; i < argc; i++)
-      for (const quant::Format* format : gpu::formats_to_check(every)) faults += cuda::faults_of(compiler, *format, argv[i]);
+      for (const quant::Format* format : gpu::formats_to_check(argv[1])) faults += cuda::faults_of(compiler, *format, argv[i]);
   } catch (const std::exception& e) {
     std::printf("FAILED: %s\n", e.what());
     return 1;

@@ -38,7 +38,6 @@
 
 #include "gemv/launch.h"
 #include "gemv/chunk.h"
-#include "gemv/codes.h"
 #include "gemv/rows_split.h"
 #include "gemv/rows_of_blocks.h"
 #include "gemv/stages.h"

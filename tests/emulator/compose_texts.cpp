@@ -1,7 +1,6 @@
 // Writes what is composed for formats, one file each, every kernel by which any plan runs the format in it:
-//   compose_texts (every | classes) DIALECT FOLDER     all formats, or the first of each class; FOLDER/NAME.txt
+//   compose_texts (every | classes | FORMAT) DIALECT FOLDER     all formats, the first of each class, or one; FOLDER/NAME.txt
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <fstream>
 
@@ -10,10 +9,9 @@
 
 int main(int argc, char** argv) {
   using namespace ingot;
-  bool every = argc == 4 && std::strcmp(argv[1], "every") == 0;
-  if (argc != 4 || (!every && std::strcmp(argv[1], "classes") != 0)) return std::fprintf(stderr, "compose_texts (every | classes) DIALECT FOLDER\n"), 2;
+  if (argc != 4) return std::fprintf(stderr, "compose_texts (every | classes | FORMAT) DIALECT FOLDER\n"), 2;
   try {
-    for (const quant::Format* format : gpu::formats_to_check(every)) {
+    for (const quant::Format* format : gpu::formats_to_check(argv[1])) {
       std::vector<gpu::Entry> entries = gpu::entries_of(*format);
       std::ofstream file(std::string(argv[3]) + "/" + format->name + ".txt");
       file << gpu::compose(argv[2], entries).text;

@@ -72,6 +72,7 @@ struct EmulatorServices {
   void (*warp_barrier)();
   uint (*lane_exchange)(uint value, uint mask);
   uint (*lane_value)(uint value, uint lane);
+  uint (*lane)();
 };
 extern "C" __attribute__((visibility("default"))) const EmulatorServices* emulator_services = nullptr;
 #endif
@@ -106,5 +107,28 @@ inline uint lane_across(uint value, ushort) { return value; }
 #endif
 template <class T> inline T simd_shuffle(T x, ushort lane) { return as_type<T>(lane_at(as_type<uint>(x), lane)); }
 template <class T> inline T simd_shuffle_xor(T x, ushort mask) { return as_type<T>(lane_across(as_type<uint>(x), mask)); }
+
+// 8 × 8 matrices of a SIMD-group: a lane holds two neighbours of a row. Where they stand is what MLX relies on; Metal does not say.
+template <class T, class Two> struct simdgroup_matrix {
+  Two elements;
+  inline thread Two& thread_elements() thread { return elements; }
+};
+typedef simdgroup_matrix<half, half2> simdgroup_half8x8;
+typedef simdgroup_matrix<float, float2> simdgroup_float8x8;
+inline ushort lane_of(uint row, uint column) { return (ushort)(row / 4 * 16 + column / 4 * 8 + row % 4 * 2 + column / 2 % 2); }
+inline void simdgroup_multiply_accumulate(thread simdgroup_float8x8& to, thread simdgroup_half8x8& a, thread simdgroup_half8x8& b, thread simdgroup_float8x8& c) {
+  float2 sum = c.elements;
+#if !defined(METAL_CHECK_STRICT) && !defined(METAL_CHECK_SPACES)
+  uint lane = emulator_services->lane(), row = lane / 16 * 4 + lane / 2 % 4, column = lane / 8 % 2 * 4 + lane % 2 * 2;
+  half2 line[4];
+  for (uint k = 0; k < 8; k += 2) line[k / 2] = as_type<half2>(lane_at(as_type<uint>(a.elements), lane_of(row, k)));
+  for (uint k = 0; k < 8; k++) {
+    half2 from = as_type<half2>(lane_at(as_type<uint>(b.elements), lane_of(k, column)));
+    float x = (float)line[k / 2][k % 2];
+    sum.x = fma(x, (float)from.x, sum.x), sum.y = fma(x, (float)from.y, sum.y);
+  }
+#endif
+  to.elements = sum;
+}
 
 }  // namespace metal

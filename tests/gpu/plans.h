@@ -62,13 +62,14 @@ inline std::vector<Entry> entries_of(const quant::Format& format) {
   return all;
 }
 
-/// All formats, or the first of each class.
-inline std::vector<const quant::Format*> formats_to_check(bool every) {
+/// "every" format, the first of each of the "classes", or the one of that name.
+inline std::vector<const quant::Format*> formats_to_check(const std::string& which) {
   std::vector<const quant::Format*> formats;
   std::set<std::pair<std::string, int>> classes;
   for (size_t i = 0; i < quant::formats().size(); i++) {
     const FormatTiles& t = *format_tiles()[i];
-    if (classes.emplace(t.class_kind, t.class_bits).second || every) formats.push_back(&quant::formats()[i]);
+    bool first = classes.emplace(t.class_kind, t.class_bits).second;
+    if (which == "classes" ? first : which == "every" || which == quant::formats()[i].name) formats.push_back(&quant::formats()[i]);
   }
   return formats;
 }

@@ -12,27 +12,27 @@ namespace {
 
 constexpr int first_gpu = 0;
 
-// What is there for `ingot doctor`, and what is missing.
+// What is there for `ingot doctor`, and what is missing. The compiler is looked for where there is a driver: it is a large library.
 backend::Device describe() {
   const Driver& d = driver();
-  Compiler compiler(compiler_names(""));
   backend::Device device{"cuda", d.missing, false, {}, {}, 0, 0};
-  std::string nvrtc = compiler.ready() ? compiler.version_text() : compiler.missing();
-  if (d.ready()) try {
-      int number = 0;
-      size_t bytes = 0;
-      d.check(d.device_at(&number, first_gpu), "the GPU cannot be opened");
-      d.check(d.device_memory(&bytes, number), "the GPU does not say its memory");
-      device.cores = attribute_of(d, number, multiprocessors), device.memory_bytes = bytes;
-      device.isas = {architecture_of(d, number)};
-      device.description = fmt::format("{}{}, {}, driver for {}", name_of(d, number), d.devices > 1 ? fmt::format(" (the first of {} GPUs)", d.devices) : "", device.isas.front(),
-                                       version_text(d.driver_version));
-      device.available = compiler.ready();
-    } catch (const Error& e) {
-      device.description = e.what();
-    }
-  device.description += "; " + nvrtc;
   device.threads = false;
+  if (!d.ready()) return device;
+  Compiler compiler(compiler_names(""));
+  try {
+    int number = 0;
+    size_t bytes = 0;
+    d.check(d.device_at(&number, first_gpu), "the GPU cannot be opened");
+    d.check(d.device_memory(&bytes, number), "the GPU does not say its memory");
+    device.cores = attribute_of(d, number, multiprocessors), device.memory_bytes = bytes;
+    device.isas = {architecture_of(d, number)};
+    device.description = fmt::format("{}{}, {}, driver for {}", name_of(d, number), d.devices > 1 ? fmt::format(" (the first of {} GPUs)", d.devices) : "", device.isas.front(),
+                                     version_text(d.driver_version));
+    device.available = compiler.ready();
+  } catch (const Error& e) {
+    device.description = e.what();
+  }
+  device.description += "; " + (compiler.ready() ? compiler.version_text() : compiler.missing());
   return device;
 }
 
