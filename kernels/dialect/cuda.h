@@ -18,11 +18,18 @@ typedef long long i64;
 fn float_of(u32 bits) { return __uint_as_float(bits); }
 fn bits_of(float x) { return __float_as_uint(x); }
 
+#ifndef EMULATED  // words in the GPU's own instructions; a stand-in for it brings its own
 fn half_to_float(u32 bits) {
   float f;
   asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"((u16)bits));
   return f;
 }
+fn nearest_half(float x) -> u32 {
+  u16 bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return bits;
+}
+#endif
 
 // ---- words of kernels
 
@@ -46,12 +53,6 @@ fn lane_value(float x, u32 lane) { return __shfl_sync(0xffffffffu, x, lane); }
 fn warp_barrier() -> void { __syncwarp(); }
 fn dot4(u32 a, u32 b, i32 sum) { return __dp4a((i32)a, (i32)b, sum); }
 fn permute(u32 lo, u32 hi, u32 selector) { return __byte_perm(lo, hi, selector); }
-
-fn nearest_half(float x) -> u32 {
-  u16 bits;
-  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
-  return bits;
-}
 
 #ifndef ENTRY
 extern __shared__ uint4 group_memory[];

@@ -34,8 +34,7 @@ fn value_of(THREAD const tile_sum& sum, int i) { return tile_value{float_of(sum.
 fn to_floats(tile_value a) { return a.shifted - 12582912.0f; }
 fn times(tile_value a, float b) { return fma(a.shifted, b, -12582912.0f * b); }  // the shift's product is exact for a b of 8 bits
 
-#ifndef MATRIX_UNIT
-#define MATRIX_UNIT
+#ifndef EMULATED
 fn multiply_32(THREAD const tile_a& a, THREAD const tile_b& b, THREAD const tile_sum& start) {
   tile_sum sum;
   asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};"

@@ -15,6 +15,8 @@
 #elif !defined(METAL_CHECK_SPACES)
 #define ENTRY(name, ...)                                                                                                       \
   typedef __VA_ARGS__ name##_kernel;                                                                                           \
+  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                               \
+  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                                       \
   extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* room, Place place) {               \
     name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Room*)room, place);                         \
   }
@@ -66,14 +68,7 @@ static inline half2 make_half2(float x, float y) {
 #define half2(...) make_half2(__VA_ARGS__)
 
 #if !defined(METAL_CHECK_STRICT) && !defined(METAL_CHECK_SPACES)
-// The table that the loader of a compiled source sets; its words are those of executor.h.
-struct EmulatorServices {
-  void (*group_barrier)();
-  void (*warp_barrier)();
-  uint (*lane_exchange)(uint value, uint mask);
-  uint (*lane_value)(uint value, uint lane);
-  uint (*lane)();
-};
+#include "services.h"
 extern "C" __attribute__((visibility("default"))) const EmulatorServices* emulator_services = nullptr;
 #endif
 
@@ -128,6 +123,7 @@ inline void simdgroup_multiply_accumulate(thread simdgroup_float8x8& to, thread 
     sum.x = fma(x, (float)from.x, sum.x), sum.y = fma(x, (float)from.y, sum.y);
   }
 #endif
+  (void)a, (void)b;
   to.elements = sum;
 }
 

@@ -1,0 +1,74 @@
+// CUDA's language for clang on a machine without CUDA: the words that composed sources use, as the CUDA C++ Programming Guide describes
+// them, and what the dialect says in the GPU's own instructions (kernels/dialect/cuda.h, cuda_tile.h).
+#pragma once
+#include "services.h"
+
+#define EMULATED
+extern "C" __attribute__((visibility("default"))) const EmulatorServices* emulator_services = nullptr;
+
+#define __device__
+#define __forceinline__ inline __attribute__((always_inline))
+
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(8) float2 { float x, y; };
+
+static inline unsigned __float_as_uint(float x) { return __builtin_bit_cast(unsigned, x); }
+static inline float __uint_as_float(unsigned bits) { return __builtin_bit_cast(float, bits); }
+
+static inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+static inline float exp(float x) { return __builtin_expf(x); }
+static inline float log(float x) { return __builtin_logf(x); }
+static inline float sqrt(float x) { return __builtin_sqrtf(x); }
+static inline float rint(float x) { return __builtin_rintf(x); }
+static inline float tanh(float x) { return __builtin_tanhf(x); }
+
+static inline void __syncthreads() { emulator_services->group_barrier(); }
+static inline void __syncwarp() { emulator_services->warp_barrier(); }
+static inline int __shfl_xor_sync(unsigned, int x, unsigned mask) { return (int)emulator_services->lane_exchange((unsigned)x, mask); }
+static inline float __shfl_xor_sync(unsigned, float x, unsigned mask) { return __uint_as_float(emulator_services->lane_exchange(__float_as_uint(x), mask)); }
+static inline float __shfl_sync(unsigned, float x, unsigned lane) { return __uint_as_float(emulator_services->lane_value(__float_as_uint(x), lane)); }
+
+static inline int __dp4a(int a, int b, int sum) {
+  for (int i = 0; i < 32; i += 8) sum += (int)(signed char)(a >> i) * (int)(signed char)(b >> i);
+  return sum;
+}
+static inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selector) {
+  const unsigned long long both = (unsigned long long)high << 32 | low;
+  unsigned result = 0;
+  for (int i = 0; i < 4; i++) result |= (unsigned)(both >> (selector >> 4 * i & 7) * 8 & 255) << 8 * i;
+  return result;
+}
+
+// Words of the dialect that are instructions there: cvt between f16 and float, and mma.sync m16n8 of signed bytes (PTX ISA: lane 4 g + t holds
+// of the first matrix lines g and g + 8, of the second line g, of the sums lines g and g + 8 in columns 2 t and 2 t + 1; words of a line
+// are t, and t + 4 where it has eight).
+static inline float half_to_float(unsigned bits) { return (float)__builtin_bit_cast(_Float16, (unsigned short)bits); }
+static inline unsigned nearest_half(float x) { return __builtin_bit_cast(unsigned short, (_Float16)x); }
+
+template <class Sum> static inline Sum emulated_mma(const unsigned* a, const unsigned* b, int halves, const Sum& start) {
+  const unsigned lane = emulator_services->lane(), g = lane / 4, t = lane % 4;
+  Sum sum = start;
+  for (int h = 0; h < halves; h++)
+    for (unsigned word = 0; word < 4; word++) {
+      const unsigned low = emulator_services->lane_value(a[2 * h], 4 * g + word), high = emulator_services->lane_value(a[2 * h + 1], 4 * g + word);
+      const unsigned left = emulator_services->lane_value(b[h], 8 * t + word), right = emulator_services->lane_value(b[h], 8 * t + 4 + word);
+      sum.of[0] = (unsigned)__dp4a((int)low, (int)left, (int)sum.of[0]);
+      sum.of[1] = (unsigned)__dp4a((int)low, (int)right, (int)sum.of[1]);
+      sum.of[2] = (unsigned)__dp4a((int)high, (int)left, (int)sum.of[2]);
+      sum.of[3] = (unsigned)__dp4a((int)high, (int)right, (int)sum.of[3]);
+    }
+  return sum;
+}
+template <class A, class B, class Sum> static inline Sum multiply_32(const A& a, const B& b, const Sum& start) { return emulated_mma(a.of, b.of, 2, start); }
+template <class Sum> static inline Sum multiply_16(unsigned a0, unsigned a1, unsigned b0, const Sum& start) {
+  const unsigned a[2] = {a0, a1}, b[1] = {b0};
+  return emulated_mma(a, b, 1, start);
+}
+
+#define ENTRY(name, ...)                                                                                                       \
+  typedef __VA_ARGS__ name##_kernel;                                                                                           \
+  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                               \
+  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                                       \
+  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* room, Place place) {               \
+    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Room*)room, place);                         \
+  }

@@ -1,0 +1,115 @@
+// The executor on kernels made to be right, and to be wrong in one way each.
+#include "emulator/executor.h"
+
+#include <gmock/gmock.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "emulator/toolchain.h"
+#include "ingot/error.h"
+
+namespace ingot::emulator {
+namespace {
+
+// Kernels in the dialect of one of the targets, behind the words of theirs that they use.
+constexpr const char* words = R"(
+#define fn static inline __attribute__((always_inline)) auto
+typedef unsigned u32;
+struct Place { u32 group, groups, index; };
+struct Buffer { float* at; u32 count; };
+)";
+
+std::string kernel(const std::string& body) {
+  return std::string(words) + "struct made { typedef Buffer Params; struct Room { float of[64]; }; static void run(const Params& p, Room& room, Place at) {\n" + body + "\n} };\nENTRY(made, made)\n";
+}
+
+class Made {
+ public:
+  explicit Made(const std::string& body, Watch watch = Watch::accesses) : library_(compile(Dialect::cuda, kernel(body), watch)) {}
+  // What the kernel left in 128 floats; its fault.
+  std::vector<float> run(uint64_t seed = 0, uint32_t groups = 2) {
+    std::vector<float> memory(128, -1);
+    struct { float* at; unsigned count; } p{memory.data(), 128};
+    std::array<Region, 2> regions{Region{memory.data(), 128 * 4}, Region{&p, sizeof p, false}};
+    execute({library_->entry("made"), &p, groups, 64, 64 * 4, seed, regions});
+    return memory;
+  }
+  std::string fault(uint64_t seed = 0) {
+    try {
+      run(seed);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  }
+
+ private:
+  std::shared_ptr<const Library> library_;
+};
+
+class Executor : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (std::string missing = missing_compiler(); !missing.empty()) GTEST_SKIP() << missing;
+  }
+};
+
+constexpr const char* neighbours = "room.of[at.index] = (float)at.index; __syncthreads(); p.at[at.group * 64 + at.index] = room.of[at.index ^ 33];";
+
+TEST_F(Executor, ThreadsMeetAtBarriers) {
+  for (uint64_t seed : {0, 1, 2, 3}) {
+    std::vector<float> got = Made(neighbours).run(seed);
+    for (int i = 0; i < 128; i++) EXPECT_EQ(got[i], (i % 64) ^ 33);
+  }
+}
+
+TEST_F(Executor, LanesReadLanes) {
+  std::vector<float> got = Made("p.at[at.group * 64 + at.index] = __shfl_xor_sync(~0u, (float)at.index, 5) + 100 * __shfl_sync(~0u, (float)at.index, at.index / 2 % 32);").run(7);
+  for (int i = 0; i < 64; i++) EXPECT_EQ(got[i], (i ^ 5) + 100 * (i / 32 * 32 + i / 2 % 32));
+}
+
+TEST_F(Executor, NewGroupMemoryHoldsNaNs) {
+  for (float x : Made("p.at[at.group * 64 + at.index] = room.of[at.index];").run()) EXPECT_TRUE(x != x);
+}
+
+TEST_F(Executor, FaultsAreFound) {
+  using testing::HasSubstr;
+  std::string without(neighbours);
+  without.replace(without.find("__syncthreads();"), 16, "");
+  for (uint64_t seed : {0, 1, 5}) EXPECT_THAT(Made(without).fault(seed), HasSubstr("race in the group's memory"));
+  EXPECT_THAT(Made("room.of[at.index] = 1; __syncwarp(); p.at[at.group * 64 + at.index] = room.of[at.index ^ 32];").fault(), HasSubstr("race in the group's memory"));
+  EXPECT_EQ(Made("room.of[at.index] = 1; __syncwarp(); p.at[at.group * 64 + at.index] = room.of[at.index ^ 16];").fault(), "");
+  EXPECT_THAT(Made("float x = room.of[5]; p.at[at.group * 64 + at.index] = x; if (at.index == 63) room.of[5] = 1;").fault(), HasSubstr("race in the group's memory"));
+  EXPECT_THAT(Made("p.at[at.index] = 1;").fault(), HasSubstr("race in device memory"));
+  EXPECT_THAT(Made("if (at.index < 40) __syncthreads();").fault(), HasSubstr("threads part"));
+  EXPECT_THAT(Made("float& mine = p.at[at.group * 64 + at.index]; if (at.index % 2) { mine = 2; __syncthreads(); mine += 3; } else { mine = 1; __syncthreads(); mine *= 5; }").fault(), HasSubstr("threads part"));
+  EXPECT_THAT(Made("if (at.index != 3) p.at[at.group * 64 + at.index] = __shfl_xor_sync(~0u, 1.0f, 1);").fault(), HasSubstr("threads part"));
+  EXPECT_THAT(Made("if (at.index == 3) return; __syncthreads();").fault(), HasSubstr("threads part"));
+  EXPECT_THAT(Made("p.at[at.group * 64 + at.index + 1] = 1;").fault(), testing::AnyOf(HasSubstr("race in device memory"), HasSubstr("outside of every buffer")));
+  EXPECT_THAT(Made("if (at.index == 0 && at.group == 1) p.at[128] = 1;").fault(), HasSubstr("outside of every buffer"));
+  EXPECT_THAT(Made("if (at.index == 0) room.of[64] = 1;").fault(), HasSubstr("outside of the group's memory"));
+  EXPECT_THAT(Made("if (at.index == 0) room.of[64] = 1;", Watch::nothing).fault(), HasSubstr("behind the group's memory"));
+  EXPECT_THAT(Made("if (at.index == 0) *(float*)(unsigned long)p.count = 1;").fault(), HasSubstr("near null"));
+  EXPECT_THAT(Made("p.at[at.group * 64 + at.index] = (float)(1 << (at.index + 1) % 64);", Watch::arithmetic).fault(), HasSubstr("shift_out_of_bounds"));
+  EXPECT_THAT(Made("int x = 0x7fffffff; x += (int)at.index; p.at[at.group * 64 + at.index] = (float)x;", Watch::arithmetic).fault(), HasSubstr("add_overflow"));
+}
+
+TEST_F(Executor, AFaultLeavesItReadyForTheNextLaunch) {
+  Made wrong("if (at.index < 40) __syncthreads();"), right(neighbours);
+  EXPECT_NE(wrong.fault(), "");
+  EXPECT_EQ(right.fault(), "");
+}
+
+TEST_F(Executor, WhatDoesNotCompileSaysWhy) {
+  try {
+    compile(Dialect::cuda, "int x = ;");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("expected expression"));
+  }
+}
+
+}  // namespace
+}  // namespace ingot::emulator
