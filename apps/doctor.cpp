@@ -1,5 +1,6 @@
 // ingot doctor: what this build and this machine bring, in a form to send along with a question.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>

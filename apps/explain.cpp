@@ -1,5 +1,6 @@
 // ingot explain: the plan that a model would run by, step by step, with the time that memory alone would take. Lays out no weight.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 #include <optional>

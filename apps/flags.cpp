@@ -4,25 +4,33 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
-#include <optional>
+#include <locale>
+#include <sstream>
 
 #include "files.h"
 #include "terminal.h"
 
 namespace ingot::apps {
+
+std::optional<double> parse_real(std::string_view text) {
+  bool negative = text.starts_with('-');
+  std::string_view digits = text.substr(negative);
+  double value = digits == "inf" ? INFINITY : digits == "nan" ? NAN : 0;
+  if (value == 0) {
+    if (digits.empty() || digits.find_first_not_of("0123456789.eE+-") != digits.npos || digits[0] == '+' || digits[0] == '-') return std::nullopt;
+    std::istringstream in{std::string(digits)};
+    in.imbue(std::locale::classic());
+    if (!(in >> value) || in.peek() != std::istringstream::traits_type::eof()) return std::nullopt;
+  }
+  return negative ? -value : value;
+}
+
 namespace {
 
 std::optional<int64_t> parse_whole(std::string_view text) {
   int64_t value;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-/// May be NaN or infinite: no range holds those.
-std::optional<double> parse_real(std::string_view text) {
-  double value;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;

@@ -3,8 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ingot/ingot.h"
@@ -18,6 +20,10 @@ struct UsageError : std::runtime_error {
 
 constexpr int max_threads = 1024;
 constexpr int max_int = std::numeric_limits<int>::max();
+
+/// A decimal number as std::from_chars reads it, which not every standard library can: nothing around it, whatever the locale. May be NaN
+/// or infinite: no range holds those.
+std::optional<double> parse_real(std::string_view text);
 
 /// Checks for CLI options: "got 2000; expected a whole number from 0 to 1024".
 CLI::Validator whole_number(int64_t low, int64_t high);

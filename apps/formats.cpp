@@ -1,5 +1,6 @@
 // ingot formats: every quantization format of this build, with what follows from its file. docs/formats.md is its --markdown.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <memory>

@@ -1,5 +1,6 @@
 // ingot inspect: what a model file holds. No weight is read and the architecture need not be known.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>

@@ -46,8 +46,9 @@ std::optional<TokenBias> parse_bias(std::string_view text) {
   auto [sign, error] = std::from_chars(begin, end, bias.id);
   if (error != std::errc() || sign == end || (*sign != '+' && *sign != '-') || bias.id < 0) return std::nullopt;
   const char* number = *sign == '+' ? sign + 1 : sign;
-  auto [rest, wrong] = std::from_chars(number, end, bias.bias);
-  if (wrong != std::errc() || rest != end || !(bias.bias <= largest) || (*sign == '+' && *number == '-')) return std::nullopt;
+  std::optional<double> value = parse_real({number, end});
+  if (!value || !(*value <= largest) || (*sign == '+' && *number == '-')) return std::nullopt;
+  bias.bias = static_cast<float>(*value);
   return bias;
 }
 

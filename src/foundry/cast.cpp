@@ -1,6 +1,7 @@
 #include "foundry/cast.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace ingot::foundry {
 

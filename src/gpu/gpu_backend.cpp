@@ -1,6 +1,7 @@
 #include "gpu/gpu_backend.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <set>
 

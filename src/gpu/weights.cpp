@@ -43,9 +43,10 @@ void pack_groups(const backend::Matrix& m, int64_t begin, int64_t end, std::byte
       tiles.pack(reinterpret_cast<const unsigned char*>(m.data) + g * tile_rows * row_bytes, row_bytes, rows, m.cols, reinterpret_cast<unsigned char*>(to) + (g - begin) * group_bytes);
     }
   };
-  std::vector<std::jthread> others;
+  std::vector<std::thread> others;
   for (unsigned i = 1; i < std::thread::hardware_concurrency(); i++) others.emplace_back(work);
   work();
+  for (std::thread& other : others) other.join();
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "sampling/chain.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>

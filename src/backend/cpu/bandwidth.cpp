@@ -1,11 +1,10 @@
 #include "backend/cpu/bandwidth.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 
+#include "backend/cpu/machine.h"
 #include "backend/cpu/pool.h"
 #include "backend/cpu/region.h"
 
@@ -14,7 +13,7 @@ namespace ingot::cpu {
 namespace {
 
 // Well beyond the last cache, or it would be the cache that is measured.
-uint64_t probe_bytes() { return std::max<int64_t>(256 << 20, 4 * int64_t(sysconf(_SC_LEVEL3_CACHE_SIZE))); }
+uint64_t probe_bytes() { return std::max<int64_t>(256 << 20, 4 * cache_bytes(3)); }
 constexpr int passes = 5;
 
 typedef uint64_t Line __attribute__((vector_size(64), aligned(64)));

@@ -1,14 +1,13 @@
 // The CPU as a backend: what it offers, and how it would run a plan.
 #include <fmt/format.h>
-#include <sys/sysinfo.h>
 
 #include <algorithm>
-#include <fstream>
 #include <set>
 
 #include "backend/backend.h"
 #include "backend/cpu/bandwidth.h"
 #include "backend/cpu/layout.h"
+#include "backend/cpu/machine.h"
 #include "backend/cpu/program.h"
 #include "backend/cpu/speed.h"
 #include "ingot/error.h"
@@ -16,13 +15,6 @@
 namespace ingot::cpu {
 
 namespace {
-
-std::string processor_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-  return "processor";
-}
 
 // Strategy and layout of a step in words.
 void describe_projection(const backend::Step& step, const Isa& isa, const backend::Options& options, backend::StepChoice& choice) {
@@ -61,11 +53,9 @@ class CpuBackend : public backend::Backend {
   const char* name() const override { return "cpu"; }
 
   backend::Device device() const override {
-    backend::Device d{name(), processor_name(), true, {}, {}, usable_cores(), 0};
+    backend::Device d{name(), processor_name(), true, {}, {}, usable_cores(), total_memory()};
     IsaList list = isas();
     for (int i = 0; i < list.count; i++) (list.begin[i]->supported() ? d.isas : d.missing_isas).push_back(list.begin[i]->name);
-    struct sysinfo info;
-    if (sysinfo(&info) == 0) d.memory_bytes = uint64_t(info.totalram) * info.mem_unit;
     return d;
   }
 

@@ -2,7 +2,7 @@
 // saves the wide registers.
 #include "backend/cpu/detect.h"
 
-#if defined(__aarch64__)
+#if defined(__aarch64__) && !defined(__APPLE__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
@@ -17,6 +17,8 @@ bool supports_avx512() {
   return supports_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 }
+#elif defined(__APPLE__)
+bool supports_neon() { return true; }  // Apple's have had all of it from the first on
 #elif defined(__aarch64__)
 bool supports_neon() {
   unsigned long caps = getauxval(AT_HWCAP);

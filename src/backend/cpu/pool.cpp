@@ -1,7 +1,5 @@
 #include "backend/cpu/pool.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <system_error>
 
@@ -23,12 +21,6 @@ inline void relax() {
 constexpr int spins = 1000;
 
 }  // namespace
-
-int usable_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
-}
 
 Pool::Pool(int threads) : count_(std::max(1, threads)) {
   try {

@@ -53,7 +53,4 @@ class Pool {
   std::vector<std::thread> threads_;
 };
 
-/// Cores that this process may use.
-int usable_cores();
-
 }  // namespace ingot::cpu

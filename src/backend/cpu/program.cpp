@@ -1,10 +1,10 @@
 #include "backend/cpu/program.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+
+#include "backend/cpu/machine.h"
 
 namespace ingot::cpu {
 
@@ -233,7 +233,7 @@ void CpuProgram::prepare_input(const Cast& cast, const float* x, int64_t cols, A
 
 // Tokens whose codes rest in the second cache while the rows of a worker pass by, in whole calls of a kernel.
 int64_t tokens_in_cache(int64_t cols) {
-  static const int64_t cache = std::max<int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), 256 << 10);
+  static const int64_t cache = std::max<int64_t>(cache_bytes(2), 256 << 10);
   return std::max<int64_t>(1, cache * 3 / 4 / cols / gemv_max_tokens) * gemv_max_tokens;
 }
 

@@ -17,7 +17,9 @@ Region::Region(uint64_t bytes, const char* purpose, const char* advice) : bytes_
   if (mapped == MAP_FAILED) throw Error("cpu", fmt::format("no memory for {}", purpose), "", fmt::format("{} MiB", bytes >> 20), advice);
   mapped_ = mapped;
   data_ = reinterpret_cast<unsigned char*>((reinterpret_cast<uintptr_t>(mapped_) + huge_page - 1) & ~(huge_page - 1));
+#if defined(MADV_HUGEPAGE)
   madvise(data_, bytes, MADV_HUGEPAGE);  // advice: refusal only costs speed
+#endif
 }
 
 Region::~Region() {

@@ -1,11 +1,10 @@
 #include "backend/cpu/speed.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 
 #include "backend/cpu/layout.h"
+#include "backend/cpu/machine.h"
 #include "backend/cpu/region.h"
 
 namespace ingot::cpu {
@@ -18,7 +17,7 @@ constexpr int repetitions = 5;
 constexpr double least_seconds = 0.02;       // of one measurement
 
 // Beyond the last cache; a machine's share of a cache that others use too may be small, so not more than needed.
-int64_t memory_bytes() { return std::clamp<int64_t>(2 * int64_t(sysconf(_SC_LEVEL3_CACHE_SIZE)), 256 << 20, 1 << 30); }
+int64_t memory_bytes() { return std::clamp<int64_t>(2 * cache_bytes(3), 256 << 20, 1 << 30); }
 
 // Tokens whose codes all are one value; speed does not depend on values.
 struct Input {

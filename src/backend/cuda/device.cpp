@@ -1,6 +1,7 @@
 #include "backend/cuda/device.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstring>
