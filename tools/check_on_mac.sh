@@ -86,7 +86,7 @@ fetch() {
 
 suites() { quietly tests ctest --test-dir "$build" --output-on-failure -R '^(gpu|backend_metal|backend|kernels)\.' && tail -n 4 "$logs/tests.log"; }
 
-whole_model() { "$build/model_check" metal "$1" "$2" 0.02; }
+whole_model() { "$build/model_check" metal "$1" "$2" 0.02 "The capital of France is Paris, and the capital of Italy is"; }
 
 command_itself() {
   "$build/ingot" run "$cache/models/$smollm2" --device metal -p "The capital of France is" -n 16 --temp 0 &&
@@ -100,7 +100,7 @@ fi
 need
 tokens=1
 if [ "${1:-}" = --long ]; then tokens=8; fi
-smollm2=smollm2-135m-instruct-q4_1.gguf
+smollm2="smollm2-135m-instruct-q4_1.gguf"
 export INGOT_CACHE=$cache
 
 printf '# ingot on a Mac\n'

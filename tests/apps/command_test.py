@@ -565,6 +565,16 @@ class WithModel(Command):
         for flag in ("--isa", "--device"):
             self.fails(1, "abacus", "explain", MODEL, flag, "abacus")
 
+    def test_devices_that_compile_kernels_show_them_without_being_there(self):
+        devices = [d for d in self.json("doctor", "--json")["devices"] if d["name"] in ("cuda", "metal")]
+        self.assertEqual([d["name"] for d in devices], ["cuda", "metal"])
+        for device in devices:
+            name = device["name"]
+            self.assertEqual(self.json("explain", MODEL, "--device", name, "--bandwidth", "0", "--json")["device"], name)
+            self.assertIn("\nENTRY(attend_merge, ", self.succeeds("kernels", MODEL, "--device", name))
+            if not device["available"]:
+                self.fails(1, device["description"], "run", MODEL, "-p", "x", "--device", name)
+
     def test_interrupt_keeps_what_is_there(self):
         process = subprocess.Popen([BINARY, "run", MODEL, "-p", self.PROMPT, "--temp", "0", "--raw"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         first = os.read(process.stdout.fileno(), 1)  # it writes

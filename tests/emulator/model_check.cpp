@@ -1,5 +1,5 @@
-// A whole model by an emulated device beside the processor: the processor's greedy answer is run by both, token after token.
-//   model_check DEVICE MODEL TOKENS DIVERGENCE     of the distributions, in nats, at most
+// A whole model by another device, emulated or real, beside the processor: the processor's greedy answer is run by both, token after token.
+//   model_check DEVICE MODEL TOKENS DIVERGENCE PROMPT     divergence of the distributions, in nats, at most
 // A token agrees when both choose it, or when the processor's choice leads by less than a last-bit difference can turn (decision 0009:
 // activations are int8, so two honest runs differ). Leaves with 77 where the model is missing, with 1 where they disagree.
 #include <algorithm>
@@ -35,10 +35,17 @@ Model load(const std::string& path, const char* device) {
   return Model::load(path, options);
 }
 
-int check(const char* device, const std::string& path, int tokens, double most) {
+std::string description_of(const std::string& device) {
+  for (const DeviceInfo& info : devices())
+    if (info.name == device) return info.description;
+  return "";
+}
+
+int check(const char* device, const std::string& path, int tokens, double most, const char* prompt) {
   Model exact = load(path, "cpu"), other = load(path, device);
   Session a(exact), b(other);
-  std::vector<int32_t> ids = exact.tokenizer().encode("The capital of France is");
+  std::vector<int32_t> ids = exact.tokenizer().encode(prompt);
+  size_t prompt_tokens = ids.size();
   double sum = 0;
   int faults = 0;
   for (int t = 0; t < tokens; t++) {
@@ -53,7 +60,7 @@ int check(const char* device, const std::string& path, int tokens, double most) 
     ids = {chosen};
   }
   double mean = sum / tokens;
-  std::printf("%s (emulated) beside cpu: mean divergence %.2e nats over %d tokens\n", device, mean, tokens);
+  std::printf("%s (%s) beside cpu: mean divergence %.2e nats over %d tokens behind %zu\n", device, description_of(device).c_str(), mean, tokens, prompt_tokens);
   if (!(mean <= most)) std::printf("FAILED: it may be %.2e\n", most), faults++;
   return faults ? 1 : 0;
 }
@@ -62,12 +69,12 @@ int check(const char* device, const std::string& path, int tokens, double most) 
 }  // namespace ingot
 
 int main(int argc, char** argv) {
-  int tokens = argc == 5 ? std::atoi(argv[3]) : 0;
-  if (tokens < 1) return std::fprintf(stderr, "model_check DEVICE MODEL TOKENS DIVERGENCE\n"), 2;
+  int tokens = argc == 6 ? std::atoi(argv[3]) : 0;
+  if (tokens < 1) return std::fprintf(stderr, "model_check DEVICE MODEL TOKENS DIVERGENCE PROMPT\n"), 2;
   std::optional<std::string> path = ingot::tests::model_path(argv[2]);
   if (!path) return std::printf("SKIPPED: %s is not in %s/models; tools/fetch_model.sh or tools/goldens/make_models.py puts it there\n", argv[2], ingot::tests::cache_folder().c_str()), 77;
   try {
-    return ingot::check(argv[1], *path, tokens, std::atof(argv[4]));
+    return ingot::check(argv[1], *path, tokens, std::atof(argv[4]), argv[5]);
   } catch (const std::exception& e) {
     return std::printf("FAILED: %s\n", e.what()), 1;
   }
