@@ -1,6 +1,7 @@
 #include "emulator/executor.h"
 
 #include <fmt/format.h>
+#include <link.h>
 #include <sys/mman.h>
 
 #include <array>
@@ -134,8 +135,7 @@ class Executor {
         }
       if (address < 1 << 16) return blame(fmt::format("{} of {} bytes at {}, near null", writes ? "a write" : "a read", bytes, address));
       if (address >= room - 4096 && address < room + grid_.room_bytes + 4096) return blame(fmt::format("{} outside of the group's memory, at byte {}", writes ? "a write" : "a read", int64_t(address - room)));
-      if (!grid_.regions.empty() && writes) blame("a write outside of every buffer");
-      // Reads of what is nobody's: constants of the compiled text, and parameters.
+      if (!grid_.regions.empty() && (writes || !is_constant(address))) blame(writes ? "a write outside of every buffer" : "a read outside of every buffer");
     }
   }
 
@@ -253,6 +253,24 @@ class Executor {
     return true;
   }
 
+  // Of a loaded library: tables of the compiled text lie there.
+  bool is_constant(uintptr_t address) {
+    if (address < constants_begin_ || address >= constants_end_) {
+      constants_begin_ = address, constants_end_ = 0;
+      dl_iterate_phdr(
+          [](dl_phdr_info* library, size_t, void* to) {
+            auto& e = *static_cast<Executor*>(to);
+            for (int i = 0; i < library->dlpi_phnum; i++) {
+              uintptr_t begin = library->dlpi_addr + library->dlpi_phdr[i].p_vaddr, end = begin + library->dlpi_phdr[i].p_memsz;
+              if (e.constants_end_ == 0 && library->dlpi_phdr[i].p_type == PT_LOAD && begin <= e.constants_begin_ && e.constants_begin_ < end) e.constants_begin_ = begin, e.constants_end_ = end;
+            }
+            return 0;
+          },
+          this);
+    }
+    return address < constants_end_;
+  }
+
   // ---- races
 
   Shadow& device_shadow(uintptr_t address) {
@@ -298,6 +316,7 @@ class Executor {
   unsigned char* room_at_ = nullptr;
   std::string fault_;
 
+  uintptr_t constants_begin_ = 1, constants_end_ = 0;
   uint32_t group_barriers_ = 0;
   std::vector<uint32_t> warp_barriers_;
   std::vector<Shadow> room_shadow_;

@@ -1,0 +1,138 @@
+// Every kernel by itself, emulated, beside float64 at odd shapes:
+//   kernel_check DIALECT (ops | classes | every | FORMAT)       three orders of threads; then watched for races, bounds and arithmetic
+//   kernel_check DIALECT barriers (one | every)                 the same with one barrier after another taken out: each has to be missed
+// Leaves with 77 where clang 19 is missing.
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "emulator/kernels.h"
+#include "gpu/plans.h"
+#include "ingot/error.h"
+
+namespace ingot::emulator {
+
+void* Regions::add(size_t bytes) {
+  constexpr size_t alignment = 256;
+  std::vector<unsigned char>& memory = memory_.emplace_back(bytes + alignment, 0xff);
+  auto at = reinterpret_cast<uintptr_t>(memory.data());
+  void* from = reinterpret_cast<void*>((at + alignment - 1) / alignment * alignment);
+  regions_.push_back({from, bytes});
+  return from;
+}
+
+void Kernels::launch(const gpu::Entry& entry, int64_t groups, uint32_t threads, size_t room_bytes, const void* params, size_t bytes, const Regions& memory) {
+  auto* run = library_->entry(entry.name());
+  if (!run || library_->parameter_bytes(entry.name()) != bytes) throw Error("emulator", "a kernel is not there, or takes other parameters", entry.type());
+  std::vector<Region> regions(memory.all().begin(), memory.all().end());
+  regions.push_back({params, bytes, false});
+  execute({run, params, static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(room_bytes), seed, regions});
+}
+
+namespace {
+
+struct Way {
+  Watch watch;
+  uint64_t seed;
+  const char* name;
+};
+constexpr Way ways[] = {{Watch::nothing, 0, "in order"}, {Watch::nothing, 1, "order 1"}, {Watch::nothing, 2, "order 2"}, {Watch::accesses, 3, "accesses"}, {Watch::arithmetic, 4, "arithmetic"}};
+
+const char* name_of(Dialect dialect) { return dialect == Dialect::cuda ? "cuda" : "metal"; }
+
+void check(Kernels& kernels, const quant::Format* format, Findings& findings) {
+  try {
+    format ? check_matrices(kernels, *format, findings) : check_ops(kernels, findings);
+  } catch (const Error& e) {
+    findings.faults.push_back(e.what());
+  }
+}
+
+std::vector<gpu::Entry> entries_of(const quant::Format* format) { return format ? matrix_entries(*format) : op_entries(); }
+
+int check_kernels(Dialect dialect, const quant::Format* format) {
+  std::string text = gpu::compose(name_of(dialect), entries_of(format)).text;
+  Findings findings;
+  for (const Way& way : ways) {
+    Kernels kernels(dialect, text, way.watch);
+    kernels.seed = way.seed;
+    size_t before = findings.faults.size();
+    check(kernels, format, findings);
+    if (findings.faults.size() > before) findings.faults[before] += fmt::format(" ({})", way.name);
+  }
+  std::printf("%s %s: %d checks, %zu faults\n", name_of(dialect), format ? format->name : "ops", findings.checks, findings.faults.size());
+  for (size_t i = 0; i < std::min<size_t>(findings.faults.size(), 5); i++) std::printf("FAILED: %s\n", findings.faults[i].c_str());
+  std::fflush(stdout);
+  return findings.faults.empty() ? 0 : 1;
+}
+
+// ---- barriers
+
+constexpr const char* barriers[] = {"group_barrier();", "warp_barrier();"};
+
+// Where the kernels' barriers stand in a text: behind the dialect's files, which say what they are.
+std::vector<size_t> places_of_barriers(const std::string& text) {
+  std::vector<size_t> places;
+  size_t begin = text.find("#line 1 \"kernels/gemv/");
+  for (const char* barrier : barriers)
+    for (size_t at = begin; (at = text.find(barrier, at)) != std::string::npos; at++) places.push_back(at);
+  return places;
+}
+
+// File and line, as the text's own #line says.
+std::string where(const std::string& text, size_t at) {
+  size_t mark = text.rfind("#line 1 \"", at), begin = text.find('\n', mark);
+  return fmt::format("{}:{}", text.substr(mark + 9, text.find('"', mark + 9) - mark - 9), std::count(text.begin() + begin, text.begin() + at, '\n'));
+}
+
+// What a text says when the barrier at `place` is taken out of it; "" if nothing.
+std::string missed(Dialect dialect, const quant::Format* format, const std::string& place) {
+  std::string text = gpu::compose(name_of(dialect), entries_of(format)).text;
+  for (size_t at : places_of_barriers(text)) {
+    if (where(text, at) != place) continue;
+    for (size_t i = at; text[i] != ';'; i++) text[i] = ' ';
+    Kernels kernels(dialect, text, Watch::accesses);
+    Findings findings;
+    check(kernels, format, findings);
+    return findings.faults.empty() ? "" : findings.faults.front();
+  }
+  return "";
+}
+
+int check_barriers(Dialect dialect, bool every) {
+  // Kernels of a resident format, of one without, and those that know none: a barrier has to be missed by one of them.
+  const quant::Format* formats[] = {nullptr, nullptr, nullptr};
+  for (const quant::Format* f : gpu::formats_to_check("classes")) formats[f->kind == quant::ValueKind::floating ? 1 : 0] = f;
+  std::string text = gpu::compose(name_of(dialect), entries_of(formats[0])).text;
+  int passed_over = 0, taken_out = 0;
+  for (size_t at : places_of_barriers(text)) {
+    std::string place = where(text, at), fault;
+    for (int i = 0; i < 3 && fault.empty(); i++) fault = missed(dialect, formats[i], place);
+    std::printf("%s%s without its barrier: %s\n", fault.empty() ? "FAILED: " : "", place.c_str(), fault.empty() ? "nothing is found" : fault.c_str());
+    std::fflush(stdout);
+    passed_over += fault.empty(), taken_out++;
+    if (!every) break;
+  }
+  std::printf("%d barriers taken out, %d not missed\n", taken_out, passed_over);
+  return passed_over ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace ingot::emulator
+
+int main(int argc, char** argv) {
+  using namespace ingot::emulator;
+  std::string_view name = argc > 2 ? argv[1] : "", what = argc > 2 ? argv[2] : "";
+  if ((name != "cuda" && name != "metal") || argc != (what == "barriers" ? 4 : 3)) return std::fprintf(stderr, "kernel_check DIALECT (ops | classes | every | FORMAT | barriers (one | every))\n"), 2;
+  if (std::string missing = missing_compiler(); !missing.empty()) return std::printf("SKIPPED: %s\n", missing.c_str()), 77;
+  Dialect dialect = name == "cuda" ? Dialect::cuda : Dialect::metal;
+  int faults = 0;
+  try {
+    if (what == "barriers") return check_barriers(dialect, std::strcmp(argv[3], "every") == 0);
+    if (what == "ops") return check_kernels(dialect, nullptr);
+    for (const ingot::quant::Format* format : ingot::gpu::formats_to_check(std::string(what))) faults += check_kernels(dialect, format);
+  } catch (const std::exception& e) {
+    return std::printf("FAILED: %s\n", e.what()), 1;
+  }
+  return faults ? 1 : 0;
+}
