@@ -1,12 +1,15 @@
-// Every kernel by itself, emulated, beside float64 at odd shapes:
-//   kernel_check DIALECT (ops | classes | every | FORMAT)       three orders of threads; then watched for races, bounds and arithmetic
+// Every kernel by itself beside float64 at odd shapes. DIALECT: cuda or metal, emulated; or `gpu`: cuda on the GPU of this machine.
+//   kernel_check DIALECT (ops | classes | every | FORMAT)       emulated: three orders of threads, then watched for races, bounds and arithmetic
 //   kernel_check DIALECT barriers (one | every)                 the same with one barrier after another taken out: each has to be missed
-// Leaves with 77 where clang 19 is missing.
+// Leaves with 77 where clang 19, or a GPU, is missing.
 #include <fmt/format.h>
 
 #include <cstring>
 
+#include "backend/cuda/device.h"
+#include "backend/cuda/driver.h"
 #include "emulator/kernels.h"
+#include "emulator/toolchain.h"
 #include "gpu/plans.h"
 #include "ingot/error.h"
 
@@ -14,22 +17,61 @@ namespace ingot::emulator {
 
 void* Regions::add(size_t bytes) {
   constexpr size_t alignment = 256;
-  std::vector<unsigned char>& memory = memory_.emplace_back(bytes + alignment, 0xff);
-  auto at = reinterpret_cast<uintptr_t>(memory.data());
-  void* from = reinterpret_cast<void*>((at + alignment - 1) / alignment * alignment);
+  void* at = memory_.emplace_back(source(bytes + alignment)).get();
+  void* from = reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(at) + alignment - 1) / alignment * alignment);
+  std::memset(at, 0xff, bytes + alignment);
   regions_.push_back({from, bytes});
   return from;
 }
 
-void Kernels::launch(const gpu::Entry& entry, int64_t groups, uint32_t threads, size_t room_bytes, const void* params, size_t bytes, const Regions& memory) {
-  auto* run = library_->entry(entry.name());
-  if (!run || library_->parameter_bytes(entry.name()) != bytes) throw Error("emulator", "a kernel is not there, or takes other parameters", entry.type());
-  std::vector<Region> regions(memory.all().begin(), memory.all().end());
-  regions.push_back({params, bytes, false});
-  execute({run, params, static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(room_bytes), seed, regions});
-}
-
 namespace {
+
+class Emulated : public Kernels {
+ public:
+  Emulated(Dialect dialect, const std::string& text, Watch watch, uint64_t seed) : library_(compile(dialect, text, watch)), seed_(seed) {}
+
+ protected:
+  void launch(const gpu::Entry& entry, const gpu::Launch& l, const Regions& memory) override {
+    auto* run = library_->entry(entry.name());
+    if (!run || library_->parameter_bytes(entry.name()) != l.parameters.size()) throw Error("emulator", "a kernel is not there, or takes other parameters", entry.type());
+    std::vector<Region> regions(memory.all().begin(), memory.all().end());
+    regions.push_back({l.parameters.data(), l.parameters.size(), false});
+    execute({run, l.parameters.data(), l.groups, l.threads, l.room_bytes, seed_, regions});
+  }
+
+ private:
+  std::shared_ptr<const Library> library_;
+  uint64_t seed_;
+};
+
+// On a GPU: memory is the host's, pinned, which it sees at the same address.
+class OnDevice : public Kernels {
+ public:
+  explicit OnDevice(std::span<const gpu::Entry> entries) : entries_(entries.begin(), entries.end()), kernels_(device().compile(gpu::compose("cuda", entries))) {
+    const cuda::Driver& driver = cuda::driver();
+    Regions::source = [&driver](size_t bytes) {
+      void* at = nullptr;
+      driver.check(driver.allocate_host(&at, bytes), "no memory that the GPU sees");
+      return std::shared_ptr<void>(at, [&driver](void* p) { driver.release_host(p); });
+    };
+  }
+
+ protected:
+  void launch(const gpu::Entry& entry, const gpu::Launch& l, const Regions&) override {
+    gpu::Launch launch = l;
+    launch.kernel = kernels_[std::ranges::find(entries_, entry) - entries_.begin()].get();
+    device().run(*device().record({&launch, 1}));
+    device().wait();
+  }
+
+ private:
+  static gpu::Device& device() {
+    static std::unique_ptr<gpu::Device> opened = cuda::open_device(cuda::driver(), 0, {"", ""});
+    return *opened;
+  }
+  std::vector<gpu::Entry> entries_;
+  std::vector<std::unique_ptr<gpu::Kernel>> kernels_;
+};
 
 struct Way {
   Watch watch;
@@ -50,20 +92,30 @@ void check(Kernels& kernels, const quant::Format* format, Findings& findings) {
 
 std::vector<gpu::Entry> entries_of(const quant::Format* format) { return format ? matrix_entries(*format) : op_entries(); }
 
+int told(const Findings& findings, const char* name, const quant::Format* format) {
+  std::printf("%s %s: %d checks, %zu faults\n", name, format ? format->name : "ops", findings.checks, findings.faults.size());
+  for (size_t i = 0; i < std::min<size_t>(findings.faults.size(), 5); i++) std::printf("FAILED: %s\n", findings.faults[i].c_str());
+  std::fflush(stdout);
+  return findings.faults.empty() ? 0 : 1;
+}
+
 int check_kernels(Dialect dialect, const quant::Format* format) {
   std::string text = gpu::compose(name_of(dialect), entries_of(format)).text;
   Findings findings;
   for (const Way& way : ways) {
-    Kernels kernels(dialect, text, way.watch);
-    kernels.seed = way.seed;
+    Emulated kernels(dialect, text, way.watch, way.seed);
     size_t before = findings.faults.size();
     check(kernels, format, findings);
     if (findings.faults.size() > before) findings.faults[before] += fmt::format(" ({})", way.name);
   }
-  std::printf("%s %s: %d checks, %zu faults\n", name_of(dialect), format ? format->name : "ops", findings.checks, findings.faults.size());
-  for (size_t i = 0; i < std::min<size_t>(findings.faults.size(), 5); i++) std::printf("FAILED: %s\n", findings.faults[i].c_str());
-  std::fflush(stdout);
-  return findings.faults.empty() ? 0 : 1;
+  return told(findings, name_of(dialect), format);
+}
+
+int check_on_device(const quant::Format* format) {
+  Findings findings;
+  OnDevice kernels(entries_of(format));
+  check(kernels, format, findings);
+  return told(findings, "gpu", format);
 }
 
 // ---- barriers
@@ -91,7 +143,7 @@ std::string missed(Dialect dialect, const quant::Format* format, const std::stri
   for (size_t at : places_of_barriers(text)) {
     if (where(text, at) != place) continue;
     for (size_t i = at; text[i] != ';'; i++) text[i] = ' ';
-    Kernels kernels(dialect, text, Watch::accesses);
+    Emulated kernels(dialect, text, Watch::accesses, 0);
     Findings findings;
     check(kernels, format, findings);
     return findings.faults.empty() ? "" : findings.faults.front();
@@ -121,16 +173,20 @@ int check_barriers(Dialect dialect, bool every) {
 }  // namespace ingot::emulator
 
 int main(int argc, char** argv) {
+  using namespace ingot;
   using namespace ingot::emulator;
   std::string_view name = argc > 2 ? argv[1] : "", what = argc > 2 ? argv[2] : "";
-  if ((name != "cuda" && name != "metal") || argc != (what == "barriers" ? 4 : 3)) return std::fprintf(stderr, "kernel_check DIALECT (ops | classes | every | FORMAT | barriers (one | every))\n"), 2;
-  if (std::string missing = missing_compiler(); !missing.empty()) return std::printf("SKIPPED: %s\n", missing.c_str()), 77;
-  Dialect dialect = name == "cuda" ? Dialect::cuda : Dialect::metal;
+  bool on_device = name == "gpu", barriers = what == "barriers";
+  if ((name != "cuda" && name != "metal" && !on_device) || argc != (barriers ? 4 : 3) || (barriers && on_device))
+    return std::fprintf(stderr, "kernel_check DIALECT (ops | classes | every | FORMAT | barriers (one | every))\n"), 2;
+  if (std::string missing = on_device ? cuda::driver().missing : missing_compiler(); !missing.empty()) return std::printf("SKIPPED: %s\n", missing.c_str()), 77;
+  Dialect dialect = name == "metal" ? Dialect::metal : Dialect::cuda;
   int faults = 0;
   try {
-    if (what == "barriers") return check_barriers(dialect, std::strcmp(argv[3], "every") == 0);
-    if (what == "ops") return check_kernels(dialect, nullptr);
-    for (const ingot::quant::Format* format : ingot::gpu::formats_to_check(std::string(what))) faults += check_kernels(dialect, format);
+    if (barriers) return check_barriers(dialect, std::strcmp(argv[3], "every") == 0);
+    auto check = [&](const quant::Format* format) { faults += on_device ? check_on_device(format) : check_kernels(dialect, format); };
+    if (what == "ops" || (on_device && what == "every")) check(nullptr);
+    for (const quant::Format* format : gpu::formats_to_check(std::string(what))) check(format);
   } catch (const std::exception& e) {
     return std::printf("FAILED: %s\n", e.what()), 1;
   }

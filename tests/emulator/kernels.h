@@ -1,11 +1,13 @@
 // Kernels run one by one on memory of this machine, to be compared with what they should do.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "emulator/toolchain.h"
+#include "emulator/executor.h"
 #include "gpu/compose.h"
 #include "gpu/parameters.h"
 
@@ -14,6 +16,8 @@ namespace ingot::emulator {
 /// What a kernel may use: memory that ends where it ends, full of NaNs when it is new.
 class Regions {
  public:
+  /// Where memory comes from: this machine's, or that which a GPU sees at the same address.
+  static inline std::function<std::shared_ptr<void>(size_t bytes)> source = [](size_t bytes) { return std::shared_ptr<void>(::operator new(bytes), [](void* p) { ::operator delete(p); }); };
   template <class T> T* make(size_t count) { return static_cast<T*>(add(count * sizeof(T))); }
   template <class T> T* make(const std::vector<T>& from) {
     T* to = make<T>(from.size());
@@ -24,23 +28,21 @@ class Regions {
 
  private:
   void* add(size_t bytes);
-  std::vector<std::vector<unsigned char>> memory_;
+  std::vector<std::shared_ptr<void>> memory_;
   std::vector<Region> regions_;
 };
 
-/// The entries of one composed text. A kernel's name is asked for as it is composed.
+/// The entries of one composed text, ready to be run.
 class Kernels {
  public:
-  /// `text`: of `entries`, or that text with something taken out.
-  Kernels(Dialect dialect, const std::string& text, Watch watch) : library_(compile(dialect, text, watch)) {}
+  virtual ~Kernels() = default;
   template <class Params> void run(const gpu::Entry& entry, int64_t groups, uint32_t threads, size_t room_bytes, const Params& params, const Regions& memory) {
-    launch(entry, groups, threads, room_bytes, &params, sizeof params, memory);
+    launch(entry, {nullptr, static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(room_bytes), gpu::by_value(params)}, memory);
   }
-  uint64_t seed = 0;
 
- private:
-  void launch(const gpu::Entry& entry, int64_t groups, uint32_t threads, size_t room_bytes, const void* params, size_t bytes, const Regions& memory);
-  std::shared_ptr<const Library> library_;
+ protected:
+  /// Runs `launch`, whose kernel is `entry`, to its end.
+  virtual void launch(const gpu::Entry& entry, const gpu::Launch& launch, const Regions& memory) = 0;
 };
 
 /// What was found wrong. Errors of the executor come as exceptions.
