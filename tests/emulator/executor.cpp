@@ -1,6 +1,7 @@
 #include "emulator/executor.h"
 
 #include <fmt/format.h>
+#include <link.h>
 #include <sys/mman.h>
 
 #include <array>
@@ -14,6 +15,7 @@
 
 #if defined(__SANITIZE_ADDRESS__)
 extern "C" {
+void __asan_unpoison_memory_region(const volatile void* at, size_t bytes);
 void __sanitizer_start_switch_fiber(void** fake_stack, const void* bottom, size_t bytes);
 void __sanitizer_finish_switch_fiber(void* fake_stack, const void** bottom, size_t* bytes);
 }
@@ -134,8 +136,7 @@ class Executor {
         }
       if (address < 1 << 16) return blame(fmt::format("{} of {} bytes at {}, near null", writes ? "a write" : "a read", bytes, address));
       if (address >= room - 4096 && address < room + grid_.room_bytes + 4096) return blame(fmt::format("{} outside of the group's memory, at byte {}", writes ? "a write" : "a read", int64_t(address - room)));
-      if (!grid_.regions.empty() && writes) blame("a write outside of every buffer");
-      // Reads of what is nobody's: constants of the compiled text, and parameters.
+      if (!grid_.regions.empty() && (writes || !is_constant(address))) blame(writes ? "a write outside of every buffer" : "a read outside of every buffer");
     }
   }
 
@@ -156,6 +157,9 @@ class Executor {
   void start(uint32_t thread) {
     Fiber& fiber = fibers_[thread];
     fiber = {};
+#if defined(__SANITIZE_ADDRESS__)  // of marks that an earlier thread left there
+    __asan_unpoison_memory_region(stacks_ + thread * stack_bytes, stack_bytes);
+#endif
     auto* top = reinterpret_cast<void**>(stacks_ + (thread + 1) * stack_bytes);
     *--top = nullptr;  // where a caller would have its return address: the stack is aligned as behind a call
     *--top = reinterpret_cast<void*>(&Executor::begin);
@@ -253,6 +257,24 @@ class Executor {
     return true;
   }
 
+  // Of a loaded library: tables of the compiled text lie there.
+  bool is_constant(uintptr_t address) {
+    if (address < constants_begin_ || address >= constants_end_) {
+      constants_begin_ = address, constants_end_ = 0;
+      dl_iterate_phdr(
+          [](dl_phdr_info* library, size_t, void* to) {
+            auto& e = *static_cast<Executor*>(to);
+            for (int i = 0; i < library->dlpi_phnum; i++) {
+              uintptr_t begin = library->dlpi_addr + library->dlpi_phdr[i].p_vaddr, end = begin + library->dlpi_phdr[i].p_memsz;
+              if (e.constants_end_ == 0 && library->dlpi_phdr[i].p_type == PT_LOAD && begin <= e.constants_begin_ && e.constants_begin_ < end) e.constants_begin_ = begin, e.constants_end_ = end;
+            }
+            return 0;
+          },
+          this);
+    }
+    return address < constants_end_;
+  }
+
   // ---- races
 
   Shadow& device_shadow(uintptr_t address) {
@@ -298,6 +320,7 @@ class Executor {
   unsigned char* room_at_ = nullptr;
   std::string fault_;
 
+  uintptr_t constants_begin_ = 1, constants_end_ = 0;
   uint32_t group_barriers_ = 0;
   std::vector<uint32_t> warp_barriers_;
   std::vector<Shadow> room_shadow_;

@@ -89,6 +89,8 @@ TEST_F(Executor, FaultsAreFound) {
   EXPECT_THAT(Made("if (at.index == 3) return; __syncthreads();").fault(), HasSubstr("threads part"));
   EXPECT_THAT(Made("p.at[at.group * 64 + at.index + 1] = 1;").fault(), testing::AnyOf(HasSubstr("race in device memory"), HasSubstr("outside of every buffer")));
   EXPECT_THAT(Made("if (at.index == 0 && at.group == 1) p.at[128] = 1;").fault(), HasSubstr("outside of every buffer"));
+  EXPECT_THAT(Made("if (at.index == 0 && at.group == 1) room.of[0] = p.at[128];").fault(), HasSubstr("a read outside of every buffer"));
+  EXPECT_EQ(Made("static const float table[3] = {1, 2, 3}; p.at[at.group * 64 + at.index] = table[at.index % 3];").fault(), "");
   EXPECT_THAT(Made("if (at.index == 0) room.of[64] = 1;").fault(), HasSubstr("outside of the group's memory"));
   EXPECT_THAT(Made("if (at.index == 0) room.of[64] = 1;", Watch::nothing).fault(), HasSubstr("behind the group's memory"));
   EXPECT_THAT(Made("if (at.index == 0) *(float*)(unsigned long)p.count = 1;").fault(), HasSubstr("near null"));

@@ -1,0 +1,66 @@
+// Kernels run one by one on memory of this machine, to be compared with what they should do.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "emulator/executor.h"
+#include "gpu/compose.h"
+#include "gpu/parameters.h"
+
+namespace ingot::emulator {
+
+/// What a kernel may use: memory that ends where it ends, full of NaNs when it is new.
+class Regions {
+ public:
+  /// Where memory comes from: this machine's, or that which a GPU sees at the same address.
+  static inline std::function<std::shared_ptr<void>(size_t bytes)> source = [](size_t bytes) { return std::shared_ptr<void>(::operator new(bytes), [](void* p) { ::operator delete(p); }); };
+  template <class T> T* make(size_t count) { return static_cast<T*>(add(count * sizeof(T))); }
+  template <class T> T* make(const std::vector<T>& from) {
+    T* to = make<T>(from.size());
+    std::copy(from.begin(), from.end(), to);
+    return to;
+  }
+  std::span<const Region> all() const { return regions_; }
+
+ private:
+  void* add(size_t bytes);
+  std::vector<std::shared_ptr<void>> memory_;
+  std::vector<Region> regions_;
+};
+
+/// The entries of one composed text, ready to be run.
+class Kernels {
+ public:
+  virtual ~Kernels() = default;
+  template <class Params> void run(const gpu::Entry& entry, int64_t groups, uint32_t threads, size_t room_bytes, const Params& params, const Regions& memory) {
+    launch(entry, {nullptr, static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(room_bytes), gpu::by_value(params)}, memory);
+  }
+
+ protected:
+  /// Runs `launch`, whose kernel is `entry`, to its end.
+  virtual void launch(const gpu::Entry& entry, const gpu::Launch& launch, const Regions& memory) = 0;
+};
+
+/// What was found wrong. Errors of the executor come as exceptions.
+struct Findings {
+  int checks = 0;
+  std::vector<std::string> faults;
+  void expect(bool holds, const std::string& what) {
+    checks++;
+    if (!holds) faults.push_back(what);
+  }
+};
+
+/// Every way of calling the matrix kernels for matrices of one format, and the embedding.
+std::vector<gpu::Entry> matrix_entries(const quant::Format& format);
+void check_matrices(Kernels& kernels, const quant::Format& format, Findings& findings);
+
+/// The kernels that know no format.
+std::vector<gpu::Entry> op_entries();
+void check_ops(Kernels& kernels, Findings& findings);
+
+}  // namespace ingot::emulator

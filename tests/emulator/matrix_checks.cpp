@@ -1,0 +1,263 @@
+// The matrix kernels beside float64 sums of the decoded weights and the codes that they are given, at odd shapes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "emulator/kernels.h"
+#include "gpu/tiles.h"
+
+namespace ingot::emulator {
+
+namespace {
+
+using gpu::Entry;
+using gpu::GemvLaunch;
+
+constexpr float epsilon = 1e-5f;
+
+const gpu::FormatTiles& tiles_of(const quant::Format& format) { return *gpu::format_tiles()[&format - quant::formats().data()]; }
+
+Entry gemv(const quant::Format& f, int tokens, int rows, int prepare, const char* out, int matrices = 1) {
+  return {"gemv", {std::to_string(tokens), std::to_string(rows), std::to_string(prepare), out}, std::vector<const quant::Format*>(matrices, &f)};
+}
+Entry gemm(const quant::Format& f, int tokens, const char* out, int matrices = 1) { return {"gemm", {std::to_string(tokens), out}, std::vector<const quant::Format*>(matrices, &f)}; }
+const Entry prepare_entry{"prepare", {}, {}};
+
+// Random weights as file rows; random bytes that stand for numbers of some sense where the format has no encoder.
+std::vector<std::byte> random_rows(const quant::Format& f, int rows, int cols, std::mt19937& random) {
+  std::vector<std::byte> file(f.row_bytes(cols) * rows);
+  std::vector<float> weights(size_t(rows) * cols);
+  if (f.encode) {
+    std::normal_distribution<float> normal(0, 0.02f);
+    for (float& x : weights) x = normal(random);
+    f.encode(weights.data(), file.data(), int64_t(weights.size()));
+    return file;
+  }
+  for (size_t at = 0; at < file.size(); at += f.block_bytes) {
+    bool sensible = false;
+    while (!sensible) {
+      for (int i = 0; i < f.block_bytes; i++) file[at + i] = std::byte(random());
+      f.decode(&file[at], weights.data(), f.block);
+      sensible = std::all_of(weights.begin(), weights.begin() + f.block, [](float x) { return std::fabs(x) < 100; });
+    }
+  }
+  return file;
+}
+
+// A matrix of the format, as decoded and as a kernel reads it.
+struct Matrix {
+  int rows, cols;
+  std::vector<float> weights;
+  const unsigned char* packed;
+  Matrix(const quant::Format& f, int rows, int cols, Regions& memory, std::mt19937& random) : rows(rows), cols(cols), weights(size_t(rows) * cols) {
+    std::vector<std::byte> file = random_rows(f, rows, cols, random);
+    f.decode(file.data(), weights.data(), int64_t(weights.size()));
+    const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
+    const gpu::FormatTiles& tiles = tiles_of(f);
+    if (!tiles.tile_bytes) {
+      packed = memory.make(std::vector<unsigned char>(bytes, bytes + file.size()));
+      return;
+    }
+    int groups = (rows + 31) / 32;
+    int64_t group_bytes = int64_t(cols / f.block) * tiles.tile_bytes;
+    unsigned char* to = memory.make<unsigned char>(size_t(groups * group_bytes));
+    for (int g = 0; g < groups; g++) tiles.pack(bytes + g * 32 * f.row_bytes(cols), int64_t(f.row_bytes(cols)), std::min(32, rows - 32 * g), cols, to + g * group_bytes);
+    packed = to;
+  }
+};
+
+// Inputs of `tokens`, normed, as a projection has them: floats, and codes that `prepare` has made of them.
+struct Input {
+  int tokens, cols;
+  const float *x, *norm;
+  gpu::DeviceActivations codes;
+  std::vector<double> values;  // what kernels multiply with
+  Input(Kernels& kernels, bool coded, int tokens, int cols, Regions& memory, std::mt19937& random, Findings& findings) : tokens(tokens), cols(cols) {
+    std::normal_distribution<float> normal(0, 1);
+    std::vector<float> from(size_t(tokens) * cols), weights(cols);
+    for (float& v : from) v = normal(random);
+    for (float& v : weights) v = 1 + 0.1f * normal(random);
+    x = memory.make(from), norm = memory.make(weights);
+    codes = {memory.make<gpu::i8>(from.size()), memory.make<float>(from.size() / 32), memory.make<gpu::i32>(from.size() / 16)};
+    kernels.run(prepare_entry, tokens, gpu::split_warps * 32, sizeof(gpu::NormRoom), gpu::PrepareLaunch{x, norm, codes, nullptr, cols, epsilon}, memory);
+    values.resize(from.size());
+    for (int t = 0; t < tokens; t++) {
+      double squares = 0;
+      for (int i = 0; i < cols; i++) squares += double(from[t * cols + i]) * from[t * cols + i];
+      for (int i = 0; i < cols; i++) {
+        int at = t * cols + i;
+        double exact = from[at] / std::sqrt(squares / cols + epsilon) * weights[i], coded_value = double(codes.codes[at]) * codes.scales[at / 32];
+        findings.expect(std::fabs(coded_value - exact) <= 0.5001 * codes.scales[at / 32] + 1e-5 * std::fabs(exact), fmt::format("prepare: {} for {}", coded_value, exact));
+        values[at] = coded ? coded_value : exact;
+      }
+    }
+    for (size_t s = 0; s < from.size() / 16; s++) {
+      int sum = 0;
+      for (int i = 0; i < 16; i++) sum += codes.codes[16 * s + i];
+      findings.expect(sum == codes.sums[s], "prepare: a sum of codes");
+    }
+  }
+};
+
+struct Exact {
+  double value, size;  // Σ, Σ of magnitudes
+};
+Exact product(const Matrix& m, const Input& x, int row, int token) {
+  Exact e{0, 0};
+  for (int k = 0; k < m.cols; k++) {
+    double p = double(m.weights[size_t(row) * m.cols + k]) * x.values[size_t(token) * m.cols + k];
+    e.value += p, e.size += std::fabs(p);
+  }
+  return e;
+}
+bool near(double got, Exact exact) { return std::fabs(got - exact.value) <= 3e-6 * exact.size + 1e-30; }
+
+class Checker {
+ public:
+  Checker(Kernels& kernels, const quant::Format& format, Findings& findings) : kernels_(kernels), f_(format), findings_(findings), coded_(tiles_of(format).tile_bytes > 0) {}
+
+  // y = W x of two matrices with bias and factor, stored or added to.
+  void store(int rows, int cols, int tokens) {
+    Regions memory;
+    Matrix a(f_, rows, cols, memory, random_), b(f_, 33, cols, memory, random_);
+    Input x(kernels_, coded_, tokens, cols, memory, random_, findings_);
+    std::vector<float> bias(rows);
+    for (int r = 0; r < rows; r++) bias[r] = 0.25f * float(r % 7);
+    GemvLaunch p = launch(x);
+    const float* bias_at = memory.make(bias);
+    float *ya = memory.make<float>(size_t(rows) * tokens), *yb = memory.make<float>(33 * size_t(tokens));
+    p.segment[0] = {a.packed, bias_at, ya, rows, 0, 0.5f}, p.segment[1] = {b.packed, nullptr, yb, 33, 0, 1.0f}, p.segments = 2;
+    auto check = [&](const Entry& entry, int times) {
+      for (int t = 0; t < tokens; t++) {
+        for (int r = 0; r < rows; r++) {
+          Exact e = product(a, x, r, t);
+          e = {times * (0.5 * e.value + bias[r]), times * (e.size + bias[r])};
+          findings_.expect(near(ya[t * rows + r], e), fmt::format("{} {}: {}x{}, token {} row {}: {} for {}", f_.name, entry.type(), rows, cols, t, r, ya[t * rows + r], e.value));
+        }
+        for (int r = 0; r < 33; r++) {
+          Exact e = product(b, x, r, t);
+          e = {times * e.value, times * e.size};
+          findings_.expect(near(yb[t * 33 + r], e), fmt::format("{} {}: second matrix, token {} row {}: {} for {}", f_.name, entry.type(), t, r, yb[t * 33 + r], e.value));
+        }
+      }
+    };
+    for (const Way& way : ways(tokens)) {
+      Entry stored = way.entry("store_out", 2), added = way.entry("add_out", 2);
+      run(stored, way, p, memory), check(stored, 1);
+      run(added, way, p, memory), check(added, 2);
+    }
+  }
+
+  // activation(gate) · up, and its codes.
+  void gate(int rows, int cols, int tokens) {
+    Regions memory;
+    Matrix gate(f_, rows, cols, memory, random_), up(f_, rows, cols, memory, random_);
+    Input x(kernels_, coded_, tokens, cols, memory, random_, findings_);
+    GemvLaunch p = launch(x);
+    size_t n = size_t(rows) * tokens;
+    float* y = memory.make<float>(n);
+    p.segment[0] = {gate.packed, nullptr, y, rows, 0, 4.0f}, p.segment[1] = {up.packed, nullptr, nullptr, rows, 0, 1.0f}, p.segments = 2;
+    p.out = {memory.make<gpu::i8>(n), memory.make<float>(n / 32), memory.make<gpu::i32>(n / 16)};
+    for (const Way& way : ways(tokens)) {
+      if (way.rows < gpu::group_rows) continue;  // codes need a whole chunk of rows
+      Entry entry = way.entry("gate_out<silu_of>", 2);
+      run(entry, way, p, memory);
+      for (int t = 0; t < tokens; t++)
+        for (int r = 0; r < rows; r++) {
+          Exact g = product(gate, x, r, t), u = product(up, x, r, t);
+          double z = 4 * g.value, exact = z / (1 + std::exp(-z)) * u.value, error = 3e-6 * (4.4 * g.size * std::fabs(u.value) + std::fabs(z) * u.size) + 1e-6 * std::fabs(exact);
+          int at = t * rows + r;
+          findings_.expect(std::fabs(y[at] - exact) <= error, fmt::format("{} {}: token {} row {}: {} for {}", f_.name, entry.type(), t, r, y[at], exact));
+          findings_.expect(std::fabs(double(p.out.codes[at]) * p.out.scales[at / 32] - y[at]) <= 0.5001 * p.out.scales[at / 32], fmt::format("{} {}: a code", f_.name, entry.type()));
+        }
+    }
+  }
+
+  void embed() {
+    Regions memory;
+    int cols = (288 + f_.block - 1) / f_.block * f_.block;
+    std::vector<std::byte> file = random_rows(f_, 5, cols, random_);
+    std::vector<float> decoded(5 * size_t(cols));
+    f_.decode(file.data(), decoded.data(), int64_t(decoded.size()));
+    const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
+    const gpu::i32* turn = memory.make(std::vector<gpu::i32>{7, 3, 4, 0, 2});
+    float* out = memory.make<float>(3 * size_t(cols));
+    int runs = (cols + gpu::embed_cols - 1) / gpu::embed_cols;
+    kernels_.run({"embed", {}, {&f_}}, 3 * runs, gpu::embed_cols, sizeof(gpu::EmbedRoom),
+                 gpu::EmbedLaunch{reinterpret_cast<const gpu::Turn*>(turn), memory.make(std::vector<unsigned char>(bytes, bytes + file.size())), out, cols, 2.0f}, memory);
+    for (int t = 0; t < 3; t++)
+      for (int i = 0; i < cols; i++) {
+        float expected = 2 * decoded[turn[2 + t] * cols + i];
+        findings_.expect(out[t * cols + i] == expected, fmt::format("{} embed: {} for {}", f_.name, out[t * cols + i], expected));
+      }
+  }
+
+ private:
+  struct Way {
+    bool gemm;
+    int pass, rows, prepare;
+    const quant::Format* f;
+    Entry entry(const char* out, int matrices) const { return gemm ? emulator::gemm(*f, pass, out, matrices) : emulator::gemv(*f, pass, rows, prepare, out, matrices); }
+  };
+  std::vector<Way> ways(int tokens) const {
+    if (tokens == 1) {
+      std::vector<Way> all{{false, 1, 32, 0, &f_}, {false, 1, 8, 0, &f_}};
+      if (coded_) all.insert(all.end(), {{false, 1, 32, 1, &f_}, {false, 1, 16, 1, &f_}});
+      return all;
+    }
+    if (tokens <= int(gpu::most_tokens_a_pass)) return {{false, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, 0, &f_}};
+    if (!coded_) return {{false, 8, 32, 0, &f_}};
+    return {{true, tokens <= 32 ? 16 : 64, gpu::gemm_rows, 0, &f_}};
+  }
+  GemvLaunch launch(const Input& x) const {
+    GemvLaunch p = {};
+    p.x = x.x, p.norm = x.norm, p.codes = x.codes, p.cols = x.cols, p.tokens = x.tokens, p.epsilon = epsilon;
+    return p;
+  }
+  void run(const Entry& entry, const Way& way, GemvLaunch p, const Regions& memory) {
+    bool gate = entry.arguments.back().starts_with("gate");
+    int groups = 0;
+    for (int s = 0; s < p.segments; s++) {
+      p.segment[s].groups = (p.segment[s].rows + way.rows - 1) / way.rows;
+      if (!gate || s == 0) groups += p.segment[s].groups;
+    }
+    size_t room = way.gemm ? gpu::gemm_room_bytes(way.pass) : way.prepare ? sizeof(gpu::GemvRoomOf<true>) : sizeof(gpu::GemvRoomOf<false>);
+    kernels_.run(entry, groups * ((p.tokens + way.pass - 1) / way.pass), way.gemm ? gpu::gemm_warps * 32 : gpu::split_warps * 32, room, p, memory);
+  }
+
+  Kernels& kernels_;
+  const quant::Format& f_;
+  Findings& findings_;
+  bool coded_;
+  std::mt19937 random_{1};
+};
+
+}  // namespace
+
+std::vector<Entry> matrix_entries(const quant::Format& f) {
+  bool coded = tiles_of(f).tile_bytes > 0;
+  std::vector<Entry> all{prepare_entry, {"embed", {}, {&f}}};
+  auto add = [&](int pass, int rows, int prepare) {
+    for (const char* out : {"store_out", "add_out"}) all.push_back(gemv(f, pass, rows, prepare, out, 2));
+    if (rows == gpu::group_rows) all.push_back(gemv(f, pass, rows, prepare, "gate_out<silu_of>", 2));
+  };
+  add(1, 32, 0), add(1, 8, 0), add(2, 32, 0), add(4, 32, 0), add(8, 32, 0);
+  if (coded) {
+    add(1, 32, 1), add(1, 16, 1);
+    for (int pass : {16, 64})
+      for (const char* out : {"store_out", "add_out", "gate_out<silu_of>"}) all.push_back(gemm(f, pass, out, 2));
+  }
+  return all;
+}
+
+void check_matrices(Kernels& kernels, const quant::Format& format, Findings& findings) {
+  Checker check(kernels, format, findings);
+  auto cols = [step = std::max(format.block, 32)](int about) { return (about + step - 1) / step * step; };
+  for (int tokens : {1, 2, 3, 7}) check.store(70, cols(300), tokens);
+  check.store(1, cols(32), 1), check.store(33, cols(600), 19), check.store(65, cols(32), 65);
+  for (int tokens : {1, 2, 4, 8, 17, 66}) check.gate(96, cols(160), tokens);
+  check.embed();
+}
+
+}  // namespace ingot::emulator
