@@ -4,7 +4,8 @@
 //   attend_one     one token; kv_heads · parts · splits thread groups. The positions that it sees are cut into `splits` runs, each a multiple
 //                  of 32; a group takes a run for some of the query heads of a kv_head, and leaves its sums. Runs behind the last are empty
 //   attend_merge   one token: the runs' sums, in order, as floats and as codes
-//   attend_many    several tokens; tokens · heads groups
+//   attend_many    several tokens; a group takes attend_rows(head_size) rows of one kv_head, a row a query head of a token, heads that
+//                  share the kv_head side by side: kv_heads · ⌈tokens · heads_a_kv_head / rows⌉ groups of attend_rows · 2 threads
 #pragma once
 
 enum {
@@ -44,9 +45,15 @@ struct AttendOneRoom {
   float sums[attend_warps][attend_most_sums];
   float most[attend_warps][attend_most_heads], totals[attend_warps][attend_most_heads];
 };
-struct AttendManyRoom {
-  float query[attend_most_head];
-  float sums[attend_warps][attend_most_head];
-  float most[attend_warps], totals[attend_warps];
+
+// Rows that a group of attend_many computes, 16 a warp, and positions that it weighs at once: as many as its memory takes.
+fn attend_rows(int head_size) { return head_size <= 64 ? 64 : head_size <= 128 ? 32 : 16; }
+fn attend_keys(int head_size) { return head_size <= 128 ? 32 : 16; }
+enum { attend_apart = 8 };  // halves between lines, so that those of a tile begin in different banks
+template <int head_size> struct AttendManyRoom {
+  enum { line = head_size + attend_apart, rows = head_size <= 64 ? 64 : head_size <= 128 ? 32 : 16, keys = head_size <= 128 ? 32 : 16 };
+  u16 query[2][rows * line];  // scaled; the nearest halves, and the nearest of what they leave
+  u16 cached[keys * line];    // keys, then values
 };
+fn attend_many_room_bytes(int head_size) { return 2 * (head_size + (int)attend_apart) * (2 * attend_rows(head_size) + attend_keys(head_size)); }
 struct AttendMergeRoom { u32 none; };

@@ -10,6 +10,15 @@
 //                                                 columns. Exact where totals stay below 2^22
 //   value_of(sum, i)                    sum i; `to_floats` makes a float of it, and `times` its product with an integer of 8 bits, as a
 //                                       float, rounded once
+// The same of f16, with float sums:
+//
+//   half_a       16 lines of 16 halves;  half_b  8 of them;  half_sum  their 16 × 8 sums, standing as those of a tile_sum
+//   load(half, from, line, lane)        from the group's memory, where line l begins at half l · line (even)
+//   load_upright(half_b, from, line, lane)        its lines stand upright there: element k of line n is half k · line + n
+//   multiply_halves(a, b, sum)          adds to the sums
+//   value_at(sum, i), put(sum, i, x)    sum i
+//   halves_of(left, right, rest)        16 × 16 sums as lines of the nearest halves; `rest`: of what they leave
+//   tile_mate_0, tile_mate_1            masks of lane_exchange between the four lanes that share a row of sums
 #pragma once
 
 enum { tile_rows = 16, tile_columns = 8 };
@@ -17,6 +26,7 @@ enum { tile_rows = 16, tile_columns = 8 };
 struct tile_a { u32 of[2][8]; };
 struct tile_b { u32 of[2][8]; };
 struct tile_sum { float of[4]; };
+enum { tile_mate_0 = 1, tile_mate_1 = 2 };
 
 fn tile_row(u32 lane) { return (int)lane / 4; }
 fn tile_column(u32 lane) { return (int)lane % 4 * 2; }
@@ -41,4 +51,38 @@ template <int part, int parts> fn multiply(THREAD const tile_a& a, THREAD const 
     sum.of[i] = (i % 2 == 0 ? start0 : start1) + (float)products;
   }
   return sum;
+}
+
+struct half_a { float of[2][16]; };
+struct half_b { float of[2][16]; };
+struct half_sum { float of[4]; };
+
+fn load(THREAD half_a& to, SHARED const u16* from, int line, u32 lane) -> void {
+  for (int h = 0; h < 2; h++)
+    for (int k = 0; k < 16; k++) to.of[h][k] = half_to_float(from[(tile_row(lane) + 8 * h) * line + k]);
+}
+fn load(THREAD half_b& to, SHARED const u16* from, int line, u32 lane) -> void {
+  for (int h = 0; h < 2; h++)
+    for (int k = 0; k < 16; k++) to.of[h][k] = half_to_float(from[(tile_column(lane) + h) * line + k]);
+}
+fn load_upright(THREAD half_b& to, SHARED const u16* from, int line, u32 lane) -> void {
+  for (int h = 0; h < 2; h++)
+    for (int k = 0; k < 16; k++) to.of[h][k] = half_to_float(from[k * line + tile_column(lane) + h]);
+}
+fn multiply_halves(THREAD half_a& a, THREAD half_b& b, THREAD half_sum& sum) -> void {
+  for (int i = 0; i < 4; i++)
+    for (int k = 0; k < 16; k++) sum.of[i] = fma(a.of[i / 2][k], b.of[i % 2][k], sum.of[i]);
+}
+fn value_at(THREAD half_sum& sum, int i) { return sum.of[i]; }
+fn put(THREAD half_sum& sum, int i, float x) -> void { sum.of[i] = x; }
+fn halves_of(THREAD half_sum& left, THREAD half_sum& right, THREAD half_a& rest, u32 lane) {
+  half_a lines;
+  for (int h = 0; h < 2; h++)
+    for (int k = 0; k < 16; k++) {
+      int side = k % 8, i = 2 * h + side % 2;
+      float x = lane_value(k < 8 ? left.of[i] : right.of[i], lane / 4 * 4 + (u32)side / 2);
+      lines.of[h][k] = half_to_float(nearest_half(x));
+      rest.of[h][k] = half_to_float(nearest_half(x - lines.of[h][k]));
+    }
+  return lines;
 }

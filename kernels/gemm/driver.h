@@ -7,7 +7,7 @@
 template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemm {
   typedef GemvLaunch Params;
   typedef GemmRoom<N> Room;
-  enum { threads = gemm_warps * warp_lanes, groups_a_core = N <= 16 ? 6 : N <= 64 ? 4 : 2 };
+  enum { threads = gemm_warps * warp_lanes, groups_a_core = N <= 16 ? 6 : N <= 64 ? (Out::pairs ? 3 : 4) : 2 };
 
   template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, int s, i64 first_row, int first, Place at, THREAD gemm_sums<N>& acc) -> void {
     typedef typename resident_form<F>::type Form;

@@ -171,7 +171,8 @@ void Caller::attend(const Step& step) {
     call({"attend_one", {size, std::to_string(heads)}, {}}, int64_t(plan_.kv_heads) * parts * p.splits, threads, sizeof(AttendOneRoom), p);
     call({"attend_merge", {}, {}}, (width + threads - 1) / threads, threads, sizeof(AttendMergeRoom), p);
   } else {
-    call({"attend_many", {size}, {}}, int64_t(tokens_) * plan_.heads, threads, sizeof(AttendManyRoom), p);
+    int rows = attend_rows(p.head_size);
+    call({"attend_many", {size}, {}}, int64_t(plan_.kv_heads) * ((tokens_ * p.heads_a_kv_head + rows - 1) / rows), rows * 2, attend_many_room_bytes(p.head_size), p);
     PrepareLaunch codes = {p.out, nullptr, p.codes, nullptr, static_cast<i32>(width), plan_.norm_epsilon};
     call({"prepare", {}, {}}, tokens_, gemv_threads, sizeof(NormRoom), codes);
   }

@@ -20,7 +20,7 @@ constexpr const char* kernels[] = {"kernels/gemv/launch.h", "kernels/gemv/chunk.
                                    "kernels/gemm/launch.h", "kernels/gemm/steps.h", "kernels/gemm/driver.h",
                                    "kernels/embed/launch.h", "kernels/embed/rows_by_token.h",  "kernels/norm/launch.h",               "kernels/norm/token_a_group.h",
                                    "kernels/rope/launch.h",  "kernels/rope/head_a_warp.h",     "kernels/attend/launch.h",             "kernels/attend/halves.h",
-                                   "kernels/attend/split_over_cache.h", "kernels/attend/head_a_group.h", "kernels/sample/launch.h", "kernels/sample/best_of_parts.h",
+                                   "kernels/attend/split_over_cache.h", "kernels/attend/tiles.h", "kernels/sample/launch.h", "kernels/sample/best_of_parts.h",
                                    "kernels/probe/launch.h", "kernels/probe/read.h"};
 
 std::string_view text_of(const std::string& path) {

@@ -66,6 +66,22 @@ template <class Sum> static inline Sum multiply_16(unsigned a0, unsigned a1, uns
   return emulated_mma(a, b, 1, start);
 }
 
+// mma.sync m16n8k16 of halves: words of a line hold two.
+template <class A, class B, class Sum> static inline void multiply_halves(const A& a, const B& b, Sum& sum) {
+  const unsigned lane = emulator_services->lane(), g = lane / 4, t = lane % 4;
+  for (int h = 0; h < 2; h++)
+    for (unsigned word = 0; word < 4; word++) {
+      const unsigned low = emulator_services->lane_value(a.of[2 * h], 4 * g + word), high = emulator_services->lane_value(a.of[2 * h + 1], 4 * g + word);
+      const unsigned left = emulator_services->lane_value(b.of[h], 8 * t + word), right = emulator_services->lane_value(b.of[h], 8 * t + 4 + word);
+      for (int side = 0; side < 32; side += 16) {
+        sum.of[0] = fma(half_to_float(low >> side), half_to_float(left >> side), sum.of[0]);
+        sum.of[1] = fma(half_to_float(low >> side), half_to_float(right >> side), sum.of[1]);
+        sum.of[2] = fma(half_to_float(high >> side), half_to_float(left >> side), sum.of[2]);
+        sum.of[3] = fma(half_to_float(high >> side), half_to_float(right >> side), sum.of[3]);
+      }
+    }
+}
+
 #define ENTRY(name, ...)                                                                                                       \
   typedef __VA_ARGS__ name##_kernel;                                                                                           \
   extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                               \

@@ -111,7 +111,8 @@ void check_attention(Kernels& kernels, const Heads& h, int position, int tokens,
     kernels.run({"attend_merge", {}, {}}, (width + int(threads) - 1) / int(threads), threads, sizeof(gpu::AttendMergeRoom), p, memory);
     name = attend_one(h).type();
   } else {
-    kernels.run(attend_many(h), int64_t(tokens) * h.heads, threads, sizeof(gpu::AttendManyRoom), p, memory);
+    int rows = gpu::attend_rows(h.size);
+    kernels.run(attend_many(h), int64_t(h.kv_heads) * ((tokens * group + rows - 1) / rows), rows * 2, gpu::attend_many_room_bytes(h.size), p, memory);
     name = attend_many(h).type();
   }
   for (int t = 0; t < tokens; t++)
