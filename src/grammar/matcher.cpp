@@ -100,6 +100,7 @@ State Matcher::unite(std::vector<State> states) {
   states.erase(std::ranges::unique(states).begin(), states.end());
   if (states.empty()) return dead;
   if (states.size() == 1) return states[0];
+  work(states.size());
   if (auto known = united_.find(states); known != united_.end()) return known->second;
   std::vector<Item> all, united;
   bool may_end = false;

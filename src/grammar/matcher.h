@@ -35,7 +35,7 @@ class Matcher {
   static constexpr uint32_t max_depth = 2000;         ///< states behind states; what nests deeper does not match
   static constexpr size_t most_states = 1 << 20;      ///< kept at a time
   static constexpr size_t most_items = 4 << 20;
-  static constexpr uint64_t most_work = 1 << 20;      ///< steps of one transition
+  static constexpr uint64_t most_work = 1 << 16;      ///< steps of one transition
 
   explicit Matcher(std::shared_ptr<const Rules> rules);
   State start() const { return start_; }
