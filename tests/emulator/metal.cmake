@@ -30,7 +30,7 @@ if(INGOT_SANITIZE)  # g++'s runtime library of sanitizers does not know this one
 endif()
 
 file(GLOB backend CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/backend/metal/*.mm)
-add_library(metal_emulated OBJECT ${backend} metal_double.mm objc_exceptions.cpp)
+add_library(metal_emulated OBJECT ${backend} metal_double.mm objc_runtime.cpp)
 target_include_directories(metal_emulated PRIVATE metal ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(metal_emulated PUBLIC ingot_gpu emulator ${GNUSTEP_BASE} ${objc_library})
 
@@ -43,6 +43,13 @@ function(metal_program name)
   set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX ENABLE_EXPORTS ON)
 endfunction()
 
+# Kernels through the whole backend; by themselves they are checked more closely (kernel_check).
+metal_program(metal_kernel_check metal_kernel_check.cpp ${checks_of_kernels})
+target_include_directories(metal_kernel_check PRIVATE ${CMAKE_SOURCE_DIR}/kernels)
+add_test(NAME emulator.metal_backend.ops COMMAND metal_kernel_check ops)
+add_test(NAME emulator.metal_backend.every_format COMMAND metal_kernel_check every)
+set_tests_properties(emulator.metal_backend.every_format PROPERTIES LABELS long)
+
 metal_program(model_check_metal model_check.cpp)
 target_compile_definitions(model_check_metal PRIVATE INGOT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 model_tests(metal model_check_metal)
@@ -53,6 +60,8 @@ if(TARGET ingot)
   get_target_property(command_libraries ingot LINK_LIBRARIES)
   metal_program(ingot_emulated $<TARGET_OBJECTS:ingot>)
   target_link_libraries(ingot_emulated PRIVATE ${command_libraries})
+  add_test(NAME emulator.metal_doctor COMMAND ingot_emulated doctor)
+  set_tests_properties(emulator.metal_doctor PROPERTIES PASS_REGULAR_EXPRESSION "device +metal\n +what +emulated Metal device")
 endif()
 
 metal_program(test_metal_double metal_double_test.mm)

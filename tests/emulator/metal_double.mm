@@ -50,8 +50,10 @@ NSError* error_of(const std::string& text) {
   return [NSError errorWithDomain:@"emulated Metal" code:1 userInfo:[NSDictionary dictionaryWithObject:[NSString stringWithUTF8String:text.c_str()] forKey:NSLocalizedDescriptionKey]];
 }
 
-// Every word of the parameters that is an address in a buffer: was the buffer declared?
+// Every word of the parameters that is an address in a buffer: was the buffer declared? And are the declared ones still there?
 void check_residency(const Dispatch& d, Work& work) {
+  for (uint64_t address : work.declared)
+    if (!buffers().contains(address)) work.blame("a buffer was given back before the work that it was declared for");
   for (size_t at = 0; at + 8 <= d.parameters.size(); at += 8) {
     uint64_t address;
     std::memcpy(&address, d.parameters.data() + at, sizeof address);
