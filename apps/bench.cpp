@@ -131,7 +131,7 @@ void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
   session.append(tokens.subspan(bench.depth, 1));
   for (int n : answers) {
     if (n == 0) continue;
-    auto work = [&] { for (int i = 1; i <= n; i++) session.append(tokens.subspan(bench.depth + i, 1)); };
+    auto work = [&] { for (int i = 1; i <= n; i++) session.append_for_best(tokens[bench.depth + i]); };
     Row row = make_row(fmt::format("tg{}{}", n, depth), plan, rates(session, bench.depth + 1, n, bench.repetitions, work));
     row.weight_rate = row.median * double(row.weight_bytes_per_token);
     if (bench.profile) row.profile = profile(session, bench.depth + 1, n, plan, work);

@@ -85,7 +85,7 @@ Generation write_on(const Run& run, Session& session, Sampler& sampler, Constrai
   if (options.keep < 0) options.keep = session.size();
   options.interrupted = [&watch] { return watch.noted(); };
   if (constraint) options.allowed = [constraint] { return constraint->allowed(); };
-  options.on_token = [&](int32_t id) {
+  if (constraint || run.json) options.on_token = [&](int32_t id) {
     if (constraint) constraint->accept(id);
     if (run.json) a.tokens.push_back(token_json(session, session.model().tokenizer(), id, run.logprobs));
   };

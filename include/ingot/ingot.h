@@ -290,6 +290,9 @@ class Session {
   /// Runs `tokens` through the model, `chunk` at a time (0: the model's max_batch; the result does not depend on it).
   /// After it, `logits()` are those of the last token. Errors: token out of the vocabulary, context full.
   void append(std::span<const int32_t> tokens, int chunk = 0);
+  /// As `append`, for who wants nothing but the most probable next token: devices that choose it themselves return it, and then there are
+  /// no `logits()`; nullopt: there are. Errors: as `append`; logits that are no numbers.
+  std::optional<int32_t> append_for_best(int32_t token);
   /// As `append`, and calls `each(i, logits)` with the logits after token i, for every i in order. `each` must not use the session.
   void append_all_logits(std::span<const int32_t> tokens, const std::function<void(size_t, std::span<const float>)>& each, int chunk = 0);
   /// Scores over the vocabulary after the last token. Valid until the next `append`.
@@ -339,6 +342,8 @@ class Sampler {
   /// (there are vocab / 64 words, rounded up); empty: every token may. Errors: no logits, logits that are no numbers, a mask that
   /// does not fit, nothing left to choose from.
   int32_t choose(const Session& session, std::span<const uint64_t> allowed = {});
+  /// Whether `choose` gives the most probable token, the lowest id of equal ones, whatever the text is (where all are allowed).
+  bool takes_the_best() const;
 
  private:
   struct State;

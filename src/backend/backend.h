@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -60,6 +61,9 @@ class Program {
   /// (0 … max_head_batch). Calls from several threads are run one after another. `step_seconds`: empty, or one for each step of
   /// the plan, to which the time of the step is added.
   virtual void run(Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) = 0;
+  /// Runs one token and chooses the next where the logits are, which stay there: the greatest, the lowest id of equal ones. nullopt:
+  /// nothing was run, `run` hands the logits out as cheaply. Errors: logits that are no numbers.
+  virtual std::optional<int32_t> best(Cache&, int32_t /*token*/, int /*position*/) { return std::nullopt; }
 };
 
 /// What is known of a device.

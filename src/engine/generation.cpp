@@ -17,6 +17,7 @@ class Loop {
       if (stop.empty()) throw Error("engine", "a stop string is empty", "", "some text");
     if (session.size() == 0) throw Error("engine", "there is no text to continue", "", "at least one token in the session");
     keep_ = options.keep;
+    wants_only_the_best_ = sampler.takes_the_best() && !options.allowed && !options.on_token;
     if (session.tokens().front() == session.model().tokenizer().bos()) keep_ = std::max(keep_, 1);
     if (options.context_shift && (keep_ < 0 || keep_ > session.context() - 2))
       throw Error("engine", "cannot keep that many tokens when the beginning is forgotten", std::to_string(keep_),
@@ -37,7 +38,7 @@ class Loop {
       if (is_enough()) return StopReason::length;
       if (is_interrupted()) return StopReason::interrupted;
       int32_t id = -1;
-      double seconds = timed([&] { id = sampler_.choose(session_, options_.allowed ? options_.allowed() : std::span<const uint64_t>()); });
+      double seconds = timed([&] { id = next_ ? *next_ : sampler_.choose(session_, options_.allowed ? options_.allowed() : std::span<const uint64_t>()); });
       if (tokenizer.is_end(id)) return StopReason::end;
       made_.tokens.push_back(id);
       if (options_.on_token) options_.on_token(id);
@@ -57,7 +58,12 @@ class Loop {
   }
 
   void append(int32_t id) {
-    if (session_.size() < session_.context()) return session_.append(std::span(&id, 1));
+    next_.reset();
+    if (session_.size() < session_.context()) {
+      if (wants_only_the_best_) next_ = session_.append_for_best(id);
+      else session_.append(std::span(&id, 1));
+      return;
+    }
     std::span<const int32_t> held = session_.tokens();
     std::vector<int32_t> shortened(held.begin(), held.begin() + keep_);
     size_t rest = held.size() - keep_, tail = rest - (rest + 1) / 2;
@@ -87,6 +93,8 @@ class Loop {
   TextStream stream_;
   text::StopStrings stops_;
   int keep_ = 0;
+  bool wants_only_the_best_;      // nobody asks for logits
+  std::optional<int32_t> next_;   // chosen when the last one was appended
   Generation made_;
 };
 

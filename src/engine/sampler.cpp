@@ -22,4 +22,6 @@ int32_t Sampler::choose(const Session& session, std::span<const uint64_t> allowe
   return state_->chain.choose(session.logits(), session.tokens(), allowed);
 }
 
+bool Sampler::takes_the_best() const { return state_->chain.takes_the_best(); }
+
 }  // namespace ingot

@@ -64,6 +64,18 @@ void Session::append(std::span<const int32_t> tokens, int chunk) {
   }
 }
 
+std::optional<int32_t> Session::append_for_best(int32_t token) {
+  State& s = *state_;
+  s.check(std::span(&token, 1), s.size(), 0);
+  s.check_stop();
+  std::optional<int32_t> best;
+  if (s.step_seconds.empty()) best = s.model->program->best(*s.cache, token, s.size());
+  if (!best) return append(std::span(&token, 1)), std::nullopt;
+  s.tokens.push_back(token);
+  s.has_logits = false;
+  return best;
+}
+
 void Session::append_all_logits(std::span<const int32_t> tokens, const std::function<void(size_t, std::span<const float>)>& each, int chunk) {
   State& s = *state_;
   s.check(tokens, s.size(), chunk);

@@ -23,7 +23,7 @@ class GpuCache : public backend::Cache {
   void save(int positions, const std::function<void(std::span<const std::byte>)>& to) const override;
   void restore(int positions, std::span<const std::byte> from) override;
 
-  std::unique_ptr<Sequence> one_token;  ///< recorded at the first use
+  std::unique_ptr<Sequence> one_token, best_of_one;  ///< recorded at the first use
 
  private:
   template <class Each> void each_run(int positions, Each each) const;

@@ -204,8 +204,23 @@ std::vector<Call> Caller::all() {
 
 std::vector<Call> calls(const backend::Plan& plan, const Places& places, int tokens, int logits) { return Caller(plan, places, tokens, logits).all(); }
 
+std::vector<Call> best_calls(const backend::Plan& plan, const Places& places) {
+  SampleLaunch p = {};
+  p.vocab = plan.vocab, p.parts = (plan.vocab + sample_part - 1) / sample_part, p.top = 1;
+  if (places.scratch) {
+    p.logits = at_device<const float>(places.scratch->at(Buffer::logits));
+    ChoiceAt at = places.scratch->choice();
+    p.part_logits = at_device<float>(at.parts), p.part_ids = at_device<i32>(at.parts + p.parts * 4), p.part_most = at_device<float>(at.parts + p.parts * 8), p.part_total = at_device<float>(at.parts + p.parts * 12);
+    p.best_ids = at_device<i32>(at.choice), p.log_sum = at_device<float>(at.choice + 4), p.best_logits = at_device<float>(at.choice + 8);
+  }
+  int step = static_cast<int>(plan.steps.size()) - 1;
+  auto call = [&](const char* kernel, int groups) { return Call{step, {kernel, {}, {}}, static_cast<uint32_t>(groups), sample_warps * 32, sizeof(SampleRoom), by_value(p)}; };
+  return {call("sample_parts", p.parts), call("sample_best", 1)};
+}
+
 std::vector<Entry> entries(const backend::Plan& plan) {
   std::vector<Entry> all;
+  for (const Call& call : best_calls(plan, {})) all.push_back(call.entry);
   for (int tokens : {1, 2, 3, 5, most_tokens_a_pass + 1, plan.max_batch})  // every size of a pass
     for (const Call& call : calls(plan, {}, tokens, tokens))
       if (std::ranges::find(all, call.entry) == all.end()) all.push_back(call.entry);

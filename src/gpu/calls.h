@@ -24,6 +24,8 @@ struct Places {
 
 /// The calls for `tokens` tokens of which the last `logits` are wanted, in order.
 std::vector<Call> calls(const backend::Plan& plan, const Places& places, int tokens, int logits);
+/// The calls that choose the token with the greatest of one token's logits: behind those of one token.
+std::vector<Call> best_calls(const backend::Plan& plan, const Places& places);
 /// Every entry that any number of tokens needs, each once.
 std::vector<Entry> entries(const backend::Plan& plan);
 

@@ -18,7 +18,9 @@ GpuProgram::GpuProgram(std::unique_ptr<Device> device, backend::Plan plan, const
     throw Error("gpu", "the model does not fit", fmt::format("{} of weights + {} of keys and values + {} of scratch = {}", mb(memory.weights), mb(memory.cache), mb(memory.scratch), mb(memory.total())),
                 fmt::format("at most {} free on {}", mb(there), device_->facts().name), "ask for a shorter context (-c), or use a smaller model");
   }
-  prepare(calls(plan_, {}, 1, 1));
+  std::vector<Call> one = calls(plan_, {}, 1, 1);
+  std::ranges::move(best_calls(plan_, {}), std::back_inserter(one));
+  prepare(one);
   weights_ = std::make_unique<Weights>(*device_, plan_, options);
   scratch_ = std::make_unique<Scratch>(*device_, plan_);
 }
@@ -64,6 +66,20 @@ void GpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int
     device_->wait();
   }
   if (wanted > 0) scratch_->logits(*device_, logits);
+}
+
+std::optional<int32_t> GpuProgram::best(backend::Cache& cache, int32_t token, int position) {
+  std::lock_guard lock(mutex_);
+  GpuCache& here = static_cast<GpuCache&>(cache);
+  scratch_->set_turn(*device_, std::span(&token, 1), position);
+  if (!here.best_of_one) {
+    Places places{weights_.get(), scratch_.get(), here.address()};
+    std::vector<Call> all = calls(plan_, places, 1, 1);
+    std::ranges::move(best_calls(plan_, places), std::back_inserter(all));
+    here.best_of_one = device_->record(launches(all));
+  }
+  device_->run(*here.best_of_one);
+  return scratch_->chosen(*device_);
 }
 
 // Step after step, each waited for.

@@ -21,6 +21,7 @@ class GpuProgram : public backend::Program {
   /// Errors: a plan that does not fit, what the kernels cannot run, the compiler's.
   GpuProgram(std::unique_ptr<Device> device, backend::Plan plan, const backend::Options& options);
   std::unique_ptr<backend::Cache> make_cache() override;
+  std::optional<int32_t> best(backend::Cache& cache, int32_t token, int position) override;
   void run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) override;
 
  private:

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gpu/parameters.h"
+#include "ingot/error.h"
 
 namespace ingot::gpu {
 
@@ -70,7 +71,8 @@ uint64_t Scratch::place(const backend::Plan& plan, Address base, Scratch* to) {
   }
   Address partial = places.take(int64_t(attend_splits(plan)) * plan.heads * (plan.head_size + 2) * 4);
   Address turn = places.take(static_cast<int64_t>(sizeof(Turn)) + plan.max_batch * 4);
-  if (to) to->partial_ = partial, to->turn_ = turn;
+  ChoiceAt choice{places.take((int64_t(plan.vocab) / sample_part + 1) * 16), places.take(12)};
+  if (to) to->partial_ = partial, to->turn_ = turn, to->choice_ = choice;
   for (const backend::Rope& rope : plan.ropes) {
     Address cosines = places.take(int64_t(plan.context) * rope.dims * 2), sines = places.take(int64_t(plan.context) * rope.dims * 2);
     if (to) to->cosines_.push_back(cosines), to->sines_.push_back(sines);
@@ -104,5 +106,15 @@ void Scratch::set_turn(Device& device, std::span<const int32_t> tokens, int posi
 }
 
 void Scratch::logits(Device& device, std::span<float> to) const { device.download(*memory_, at(Buffer::logits) - memory_->address(), std::as_writable_bytes(to)); }
+
+int32_t Scratch::chosen(Device& device) const {
+  struct {
+    int32_t id;
+    float log_sum;
+  } got;
+  device.download(*memory_, choice_.choice - memory_->address(), std::as_writable_bytes(std::span(&got, 1)));
+  if (!std::isfinite(got.log_sum)) throw Error("gpu", "the model's scores are no numbers", std::to_string(got.log_sum), "finite logits", "check the file with ingot inspect");
+  return got.id;
+}
 
 }  // namespace ingot::gpu

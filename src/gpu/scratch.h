@@ -12,6 +12,12 @@ struct CodesAt {
   Address codes = 0, scales = 0, sums = 0;
 };
 
+/// Where the next token is chosen.
+struct ChoiceAt {
+  Address parts = 0;   ///< four words a part of the logits
+  Address choice = 0;  ///< id of the token, log Σ exp(logit), its logit
+};
+
 class Scratch {
  public:
   /// Bytes that a plan's scratch takes, without allocating it.
@@ -25,10 +31,13 @@ class Scratch {
   Address sines(int rope) const { return sines_[rope]; }
   Address partial() const { return partial_; }                ///< attention's sums before they are merged
   Address turn() const { return turn_; }
+  ChoiceAt choice() const { return choice_; }
   /// Position and tokens of the next run.
   void set_turn(Device& device, std::span<const int32_t> tokens, int position);
   /// Logits of the last run's wanted tokens.
   void logits(Device& device, std::span<float> to) const;
+  /// The token that was chosen. Errors: logits that are no numbers.
+  int32_t chosen(Device& device) const;
 
  private:
   static uint64_t place(const backend::Plan& plan, Address base, Scratch* to);
@@ -39,6 +48,7 @@ class Scratch {
   CodesAt codes_[8] = {};
   std::vector<Address> cosines_, sines_;
   Address partial_ = 0, turn_ = 0;
+  ChoiceAt choice_;
 };
 
 /// Runs into which the positions that one token sees are split.

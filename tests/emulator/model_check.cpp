@@ -48,6 +48,7 @@ int check(const char* device, const std::string& path, int tokens, double most, 
   size_t prompt_tokens = ids.size();
   double sum = 0;
   int faults = 0;
+  std::vector<int32_t> own_choices;  // of the device, by its logits
   for (int t = 0; t < tokens; t++) {
     a.append(ids), b.append(ids);
     std::vector<double> p = log_probabilities(a.logits()), q = log_probabilities(b.logits());
@@ -58,6 +59,16 @@ int check(const char* device, const std::string& path, int tokens, double most, 
     std::printf("%stoken %d: %s %d, %s %d; lead %.3f, divergence %.2e\n", agrees ? "" : "FAILED: ", t + 1, "cpu", chosen, device, others, lead, kl);
     std::fflush(stdout);
     ids = {chosen};
+    own_choices.push_back(others);
+  }
+  // Once more, the device choosing by itself.
+  Session c(other);
+  c.append(exact.tokenizer().encode(prompt));
+  for (int t = 0; t + 1 < tokens; t++) {
+    std::optional<int32_t> best = c.append_for_best(a.tokens()[prompt_tokens + t]);
+    if (best == own_choices[t + 1]) continue;
+    std::printf("FAILED: token %d: %s chooses %d by itself, and %d by its logits\n", t + 2, device, best.value_or(-1), own_choices[t + 1]);
+    faults++;
   }
   double mean = sum / tokens;
   std::printf("%s (%s) beside cpu: mean divergence %.2e nats over %d tokens behind %zu\n", device, description_of(device).c_str(), mean, tokens, prompt_tokens);
