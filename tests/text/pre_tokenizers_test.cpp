@@ -1,6 +1,7 @@
 // Each named rule on sentences whose words are known, and what holds for every rule.
 #include "text/pre_tokenizers.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -129,8 +130,8 @@ TEST(PreTokenizers, NamesAreSortedAndFound) {
 TEST(PreTokenizers, ThePageListsThem) {
   std::ifstream file(INGOT_SOURCE_DIR "/docs/vocabularies.md");
   std::string page, word;
-  while (file >> word) page += " " + (word.ends_with(',') || word.ends_with(';') ? word.substr(0, word.size() - 1) : word) + " ";
-  for (const std::string_view name : pre_tokenizer_names()) EXPECT_NE(page.find(" " + std::string(name) + " "), std::string::npos) << name;
+  while (file >> word) page += fmt::format(" {} ", word.ends_with(',') || word.ends_with(';') ? word.substr(0, word.size() - 1) : word);
+  for (const std::string_view name : pre_tokenizer_names()) EXPECT_NE(page.find(fmt::format(" {} ", name)), std::string::npos) << name;
 }
 
 // No byte is lost or doubled, whatever the text; lone surrogates and NUL among it.

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""What was skipped, and why: ctest … --output-junit REPORT | skipped.py REPORT
+
+Passes on what ctest says, and puts above its summary a line for each reason with the tests that gave it. A reason is what a script
+wrote behind "skipped", what GoogleTest wrote under "Skipped", what unittest wrote behind a case.
+"""
+
+import pathlib
+import re
+import signal
+import sys
+import xml.etree.ElementTree
+
+SUMMARY = re.compile(r"\d+% tests passed")
+REASONS = (
+    re.compile(r": Skipped\n(.+?)(?:\n\n|\n\[|\Z)", re.S),  # GoogleTest
+    re.compile(r"\.\.\. skipped ['\"](.+)['\"]"),  # unittest
+    re.compile(r"^skipped:? (.+)", re.I | re.M),  # the project's scripts
+)
+
+
+def reason(output):
+    """In one line; the same one twice counts once."""
+    for pattern in REASONS:
+        if found := pattern.findall(output):
+            return "; ".join(dict.fromkeys(" ".join(words.split()) for words in found))
+    return "it does not say why"
+
+
+def lines(report):
+    """What to say of REPORT: nothing where ctest wrote none."""
+    if not report.exists():
+        return
+    tests = {}
+    for case in xml.etree.ElementTree.parse(report).iter("testcase"):
+        if case.find("skipped") is not None:
+            tests.setdefault(reason(case.findtext("system-out") or ""), []).append(case.get("name"))
+    if tests:
+        yield f"Skipped, and why ({sum(map(len, tests.values()))}):\n"
+    for why, names in tests.items():
+        yield f"  {names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {why}\n"
+    if tests:
+        yield "\n"
+
+
+def main():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctest has more to say
+    summary = []
+    for line in sys.stdin:
+        if summary or SUMMARY.match(line):
+            summary.append(line)
+        else:
+            print(line, end="", flush=True)
+    sys.stdout.writelines(lines(pathlib.Path(sys.argv[1])))
+    sys.stdout.writelines(summary)
+
+
+if __name__ == "__main__":
+    main()
