@@ -34,7 +34,7 @@ def lines(report):
     tests = {}
     for case in xml.etree.ElementTree.parse(report).iter("testcase"):
         if case.find("skipped") is not None:
-            tests.setdefault(reason(case.findtext("system-out") or ""), []).append(case.get("name"))
+            tests.setdefault(reason(case.findtext("system-out") or ""), []).append(case.get("name").split("  # ")[0])  # without what GoogleTest says of a parameter
     if tests:
         yield f"Skipped, and why ({sum(map(len, tests.values()))}):\n"
     for why, names in tests.items():
