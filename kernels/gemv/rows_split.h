@@ -119,24 +119,64 @@ template <class F> struct split_rows {
     }
   }
 
+  // Where a lane reads: chunks first, first + parts, … of a row group.
+  template <int parts> struct Cursor {
+    enum {
+      steady = parts % (int)L::chunks == 0,  // they lie at one place of their tiles, so that only an address moves on
+      step_bytes = parts / (int)L::chunks * (int)L::tile_bytes
+    };
+    BYTES tiles;  // the row group's, or where steady, from the tile of the next chunk on
+    int inside, row;
+    MEMBER Chunk read(int c, int ahead) const {
+      BYTES tile = tiles;
+      int place = inside;
+      if constexpr (steady) {
+        tile += ahead * step_bytes;
+      } else {
+        int there = c + ahead * parts;
+        tile += (i64)(there / (int)L::chunks) * (int)L::tile_bytes;
+        place = there % (int)L::chunks;
+      }
+      return Chunk{words_at(tile, place, row), factors_at(tile, place, row)};
+    }
+    MEMBER void pass(int count) {
+      if constexpr (steady) tiles += count * step_bytes;
+    }
+  };
+
   // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …  `input.chunk(n, c)`:
-  // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy.
+  // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy; what is left of them at
+  // the end has a turn of its own, so that nothing is asked in the turns before.
   template <int N, int G, class Input> fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Place at, THREAD float (&acc)[N]) -> void {
     enum { parts_a_warp = warp_lanes / G, parts = split_warps * parts_a_warp, ahead = N > 2 ? 1 : 4 };
     table16 table = split_codes<F>::table();
-    int chunks = cols / 32, row = (int)(row_group * G % lane_rows) + (int)at.lane() % G;
+    int chunks = cols / 32, c = (int)at.warp() * parts_a_warp + (int)at.lane() / G;
     BYTES tiles = weights + row_group * G / lane_rows * (cols / (int)F::block) * (int)L::tile_bytes;
+    Cursor<parts> cursor = {tiles, c % (int)L::chunks, (int)(row_group * G % lane_rows) + (int)at.lane() % G};
+    if constexpr (Cursor<parts>::steady) cursor.tiles += (i64)(c / (int)L::chunks) * (int)L::tile_bytes;
+    Chunk chunk[ahead];
     UNROLL(8)
     for (int n = 0; n < N; n++) acc[n] = 0;
-    for (int c = (int)at.warp() * parts_a_warp + (int)at.lane() / G; c < chunks; c += ahead * parts) {
-      Chunk chunk[ahead];
+    UNROLL(1)
+    for (; c + (ahead - 1) * parts < chunks; c += ahead * parts) {
+      UNROLL(4)
+      for (int a = 0; a < ahead; a++) chunk[a] = cursor.read(c, a);
+      UNROLL(4)
       for (int a = 0; a < ahead; a++) {
-        int there = c + a * parts < chunks ? c + a * parts : c;
-        BYTES tile = tiles + (i64)(there / L::chunks) * (int)L::tile_bytes;
-        chunk[a] = Chunk{words_at(tile, there % L::chunks, row), factors_at(tile, there % L::chunks, row)};
+        chunk_input x[N];
+        UNROLL(8)
+        for (int n = 0; n < N; n++) x[n] = input.chunk(n, c + a * parts);
+        add<N>(chunk[a], table, x, acc);
       }
-      for (int a = 0; a < ahead; a++) {
-        if (a > 0 && c + a * parts >= chunks) continue;
+      cursor.pass(ahead);
+    }
+    if constexpr (ahead > 1) {
+      UNROLL(4)
+      for (int a = 0; a < ahead - 1; a++)
+        if (c + a * parts < chunks) chunk[a] = cursor.read(c, a);
+      UNROLL(4)
+      for (int a = 0; a < ahead - 1; a++) {
+        if (c + a * parts >= chunks) continue;
         chunk_input x[N];
         UNROLL(8)
         for (int n = 0; n < N; n++) x[n] = input.chunk(n, c + a * parts);
