@@ -1,12 +1,10 @@
 // Matrix kernels for one token written by hand in plain CUDA C++: what the composed ones of kernels/gemv are held against, as bench/yardstick
 // is on the CPU. Each knows one format and reads the same resident layout with 32 rows a tile (kernels/quant/resident.h), a lane a row;
 // eight warps share out the chunks of 32 weights, each reads four ahead. Sums are taken in the same order (kernels/gemv/params.h), so the
-// results are the composed kernels' bit for bit. Only bench/gpu/machine_code.py compiles it.
-
-typedef unsigned char u8;
+// results are the composed kernels' bit for bit (tests/emulator/yardstick_test.cpp). bench/gpu/machine_code.py compares their machine code.
 
 struct Call {
-  const u8* weights;
+  const unsigned char* weights;
   const uint4* codes;   // two a chunk
   const float* scales;  // one a chunk
   const int2* sums;     // of the two halves of a chunk
@@ -14,10 +12,15 @@ struct Call {
   int rows, chunks;
 };
 
-static __device__ __forceinline__ float half_at(const u8* p) {
+static __device__ __forceinline__ float half_at(const unsigned char* p) {
+  unsigned short bits = *(const unsigned short*)p;
+#ifdef EMULATED
+  return half_to_float(bits);
+#else
   float x;
-  asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(*(const unsigned short*)p));
+  asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(bits));
   return x;
+#endif
 }
 
 // Eight words of four codes each times a chunk of the input.
@@ -57,9 +60,9 @@ static __device__ __forceinline__ void finish(const Call& p, float sum) {
 extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q4_0(const __grid_constant__ Call p) {
   enum { tile = 64 + 512, step = 8 * tile };
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, c = warp;
-  const u8* at = p.weights + ((long long)blockIdx.x * p.chunks + warp) * tile;
-  const u8* scale_at = at + 2 * lane;
-  const u8* words_at = at + 64 + 4 * lane;
+  const unsigned char* at = p.weights + ((long long)blockIdx.x * p.chunks + warp) * tile;
+  const unsigned char* scale_at = at + 2 * lane;
+  const unsigned char* words_at = at + 64 + 4 * lane;
   const uint4* codes = p.codes + 2 * warp;
   const float* scales = p.scales + warp;
   const int2* sums = p.sums + warp;
@@ -96,9 +99,9 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q4_0(const __grid
 extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q8_0(const __grid_constant__ Call p) {
   enum { tile = 64 + 1024, step = 8 * tile };
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, c = warp;
-  const u8* at = p.weights + ((long long)blockIdx.x * p.chunks + warp) * tile;
-  const u8* scale_at = at + 2 * lane;
-  const u8* words_at = at + 64 + 4 * lane;
+  const unsigned char* at = p.weights + ((long long)blockIdx.x * p.chunks + warp) * tile;
+  const unsigned char* scale_at = at + 2 * lane;
+  const unsigned char* words_at = at + 64 + 4 * lane;
   const uint4* codes = p.codes + 2 * warp;
   const float* scales = p.scales + warp;
   float acc = 0;
@@ -131,10 +134,10 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q8_0(const __grid
 extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q4_k(const __grid_constant__ Call p) {
   enum { subs = 128, sub_mins = subs + 256, words = sub_mins + 256, tile = words + 8 * 512 };
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, c = warp;
-  const u8* at = p.weights + (long long)blockIdx.x * (p.chunks / 8) * tile;
-  const u8* scale_at = at + 2 * lane;
-  const u8* sub_at = at + subs + 32 * warp + lane;
-  const u8* words_at = at + words + 512 * warp + 4 * lane;
+  const unsigned char* at = p.weights + (long long)blockIdx.x * (p.chunks / 8) * tile;
+  const unsigned char* scale_at = at + 2 * lane;
+  const unsigned char* sub_at = at + subs + 32 * warp + lane;
+  const unsigned char* words_at = at + words + 512 * warp + 4 * lane;
   const uint4* codes = p.codes + 2 * warp;
   const float* scales = p.scales + warp;
   const int2* sums = p.sums + warp;
