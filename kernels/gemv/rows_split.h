@@ -94,10 +94,13 @@ template <class F> struct split_rows {
     Factors factors;
   };
 
-  // What a chunk adds for N tokens.
-  template <int N> fn add(THREAD const Chunk& w, table16 table, THREAD const chunk_input (&x)[N], THREAD float (&acc)[N]) -> void {
+  // What chunk c, which is `w`, adds for N tokens.
+  template <int N, class Input> fn add(THREAD const Chunk& w, table16 table, THREAD const Input& input, int c, THREAD float (&acc)[N]) -> void {
+    chunk_input x[N];
     i32 first[N], second[N];
     i32 zero = split_codes<F>::zero();
+    UNROLL(8)
+    for (int n = 0; n < N; n++) x[n] = input.chunk(n, c);
     UNROLL(8)
     for (int n = 0; n < N; n++) {
       first[n] = -zero * (halves == 2 ? x[n].sums[0] : x[n].sums[0] + x[n].sums[1]);
@@ -119,28 +122,22 @@ template <class F> struct split_rows {
     }
   }
 
-  // Where a lane reads: chunks first, first + parts, … of a row group.
+  // Where a lane reads: a chunk, and the a-th after it of those that are its own, `parts` apart.
   template <int parts> struct Cursor {
     enum {
-      steady = parts % (int)L::chunks == 0,  // they lie at one place of their tiles, so that only an address moves on
+      steady = parts % (int)L::chunks == 0,  // all lie at one place of their tiles: an address moves on
       step_bytes = parts / (int)L::chunks * (int)L::tile_bytes
     };
-    BYTES tiles;  // the row group's, or where steady, from the tile of the next chunk on
-    int inside, row;
-    MEMBER Chunk read(int c, int ahead) const {
-      BYTES tile = tiles;
-      int place = inside;
-      if constexpr (steady) {
-        tile += ahead * step_bytes;
-      } else {
-        int there = c + ahead * parts;
-        tile += (i64)(there / (int)L::chunks) * (int)L::tile_bytes;
-        place = there % (int)L::chunks;
-      }
-      return Chunk{words_at(tile, place, row), factors_at(tile, place, row)};
+    BYTES tiles;  // from the chunk's tile on where steady, else the row group's
+    int chunk, row;
+    MEMBER Chunk read(int a) const {
+      int there = steady ? chunk : chunk + a * parts;
+      BYTES tile = tiles + (steady ? (i64)(a * step_bytes) : (i64)(there / (int)L::chunks) * (int)L::tile_bytes);
+      return Chunk{words_at(tile, there % (int)L::chunks, row), factors_at(tile, there % (int)L::chunks, row)};
     }
     MEMBER void pass(int count) {
-      if constexpr (steady) tiles += count * step_bytes;
+      if (steady) tiles += count * step_bytes;
+      else chunk += count * parts;
     }
   };
 
@@ -152,36 +149,25 @@ template <class F> struct split_rows {
     table16 table = split_codes<F>::table();
     int chunks = cols / 32, c = (int)at.warp() * parts_a_warp + (int)at.lane() / G;
     BYTES tiles = weights + row_group * G / lane_rows * (cols / (int)F::block) * (int)L::tile_bytes;
-    Cursor<parts> cursor = {tiles, c % (int)L::chunks, (int)(row_group * G % lane_rows) + (int)at.lane() % G};
-    if constexpr (Cursor<parts>::steady) cursor.tiles += (i64)(c / (int)L::chunks) * (int)L::tile_bytes;
+    Cursor<parts> cursor = {tiles + (Cursor<parts>::steady ? (i64)(c / (int)L::chunks) * (int)L::tile_bytes : 0), c, (int)(row_group * G % lane_rows) + (int)at.lane() % G};
     Chunk chunk[ahead];
     UNROLL(8)
     for (int n = 0; n < N; n++) acc[n] = 0;
     UNROLL(1)
     for (; c + (ahead - 1) * parts < chunks; c += ahead * parts) {
       UNROLL(4)
-      for (int a = 0; a < ahead; a++) chunk[a] = cursor.read(c, a);
+      for (int a = 0; a < ahead; a++) chunk[a] = cursor.read(a);
       UNROLL(4)
-      for (int a = 0; a < ahead; a++) {
-        chunk_input x[N];
-        UNROLL(8)
-        for (int n = 0; n < N; n++) x[n] = input.chunk(n, c + a * parts);
-        add<N>(chunk[a], table, x, acc);
-      }
+      for (int a = 0; a < ahead; a++) add<N>(chunk[a], table, input, c + a * parts, acc);
       cursor.pass(ahead);
     }
     if constexpr (ahead > 1) {
       UNROLL(4)
       for (int a = 0; a < ahead - 1; a++)
-        if (c + a * parts < chunks) chunk[a] = cursor.read(c, a);
+        if (c + a * parts < chunks) chunk[a] = cursor.read(a);
       UNROLL(4)
-      for (int a = 0; a < ahead - 1; a++) {
-        if (c + a * parts >= chunks) continue;
-        chunk_input x[N];
-        UNROLL(8)
-        for (int n = 0; n < N; n++) x[n] = input.chunk(n, c + a * parts);
-        add<N>(chunk[a], table, x, acc);
-      }
+      for (int a = 0; a < ahead - 1; a++)
+        if (c + a * parts < chunks) add<N>(chunk[a], table, input, c + a * parts, acc);
     }
   }
 };
