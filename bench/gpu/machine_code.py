@@ -2,8 +2,8 @@
 """Reads what the composed GPU kernels of one token cost off their machine code, beside kernels written by hand (yardstick.cu): no GPU needed.
 
 The inner loop is the innermost loop with products that holds the most of them. Its instructions are counted for 32 weights of a row, which
-are 8 of dp4a or, in floating formats, 32 multiply-adds. Bytes in flight: weights asked for before the first instruction that waits for
-one; of a core, as many as the threads that registers and group memory let in ask for. Counts are not times.
+are 8 of dp4a or, in formats that run from file rows, 32 multiply-adds. Bytes in flight: weights asked for before the first instruction that
+waits for something loaded; of a core, as many as the threads that registers and group memory let in ask for. Counts are not times.
 
     bench/gpu/machine_code.py [--page FILE] [--formats every|classes|NAME] [--architecture sm_90] [--compose PROGRAM]
     bench/gpu/machine_code.py --check      fails where a composed loop is longer than its yardstick by more than 3 %
@@ -121,9 +121,9 @@ def first(instruction):
 
 
 def chunks_of(body):
-    """How often 32 weights are multiplied."""
+    """How often 32 weights are multiplied. What only adds squares up multiplies nothing else."""
     names = collections.Counter(map(first, body))
-    return names["IDP"] / 8 if names["IDP"] else names["FFMA"] // 32
+    return names["IDP"] / 8 or (names["FFMA"] / 32 if names["FMUL"] else 0)
 
 
 def inner_loop(code, labels):
@@ -135,7 +135,7 @@ def inner_loop(code, labels):
         return None
     body = max(bodies, key=chunks_of)
     kinds = collections.Counter(next((kind for kind, names in KINDS.items() if first(i) in names), "integer") for i in body)
-    return Loop(chunks_of(body), kinds, waiting_bytes(body))
+    return Loop(chunks_of(body), kinds, waiting_bytes(body) if kinds["dp4a"] else None)
 
 
 def numbers(text):
@@ -198,11 +198,13 @@ def row(name, kernel, ggml="", ratio=""):
     loop, groups = kernel.loop, groups_of_core(kernel)
     per_chunk = [sum(loop.kinds.values()), *(loop.kinds[kind] for kind in ("loads", "dp4a", "integer", "float", "control"))]
     counts = [counted(n / loop.chunks) for n in per_chunk]
-    in_flight = f"{loop.waiting_bytes * THREADS * groups / 1024:.0f}"
-    return [name, *counts, str(kernel.registers), f"{groups * WARPS} of {CORE_WARPS}", str(loop.waiting_bytes), in_flight, ratio, ggml]
+    in_flight = ["", ""]
+    if loop.waiting_bytes is not None:
+        in_flight = [str(loop.waiting_bytes), f"{loop.waiting_bytes * THREADS * groups / 1024:.0f}"]
+    return [name, *counts, str(kernel.registers), f"{groups * WARPS} of {CORE_WARPS}", *in_flight, ratio, ggml]
 
 
-# Instructions of one vec_dot_*_q8_1 call for 32 weights, sm_90, counted in the same way from ggml 2026-08-21 (nvcc 13.0).
+# Instructions of one vec_dot_*_q8_1 call for 32 weights in machine code for sm_90: ggml d99724f2 (2026-08-21), nvcc 13.0.
 GGML = {"q8_0": 84, "q4_0": 66, "q4_1": 54, "q5_0": 144, "q5_1": 128, "q4_k": 166, "q5_k": 194, "q6_k": 300, "q2_k": 182, "q3_k": 396, "iq4_nl": 126, "iq4_xs": 124,
         "mxfp4": 160, "nvfp4": 138, "iq2_xxs": 153, "iq2_s": 156, "iq3_xxs": 176, "iq3_s": 180, "iq1_s": 74, "iq1_m": 133, "q1_0": 81, "q2_0": 70}  # fmt: skip
 
@@ -246,12 +248,14 @@ def section(ours, yardsticks, tools, arguments):
 
 What the inner loop of a matrix kernel for one token costs on a GPU, read off its machine code for {arguments.architecture}: the composed
 `gemv<1, 32, 0, store_out, FORMAT>` beside the same kernel written by hand, without the dialect and without templates
-(`bench/gpu/yardstick.cu`). Instructions for 32 weights of a row; of them loads (LDG), dp4a, other integer, float and control. Warps: how many of a
-core's 64 registers and group memory let in. Bytes in flight: weights asked for before a thread waits for one, and what a core's threads ask for
-together. *To by hand*: composed over hand-written, at most {MOST_ABOVE} (`ctest -R machine_code_ratio`). Counts are not times.
+(`bench/gpu/yardstick.cu`; the same bits, `tests/emulator/yardstick_test.cpp`). Instructions of a thread for 32 weights of a row: all, and of them
+loads, dp4a, other integer, float and control. Warps: how many of a core's 64 registers and group memory let in. Bytes: weights that a thread asks
+for before it waits for anything loaded, and what the threads of a core ask for together. *To by hand*: composed over hand-written, at most
+{MOST_ABOVE} (`ctest -R machine_code_ratio`). Formats without integers run from file rows, a weight at a time; what they ask for is not told from their
+activations. Counts are not times.
 
-*ggml*: instructions of one `vec_dot_*_q8_1` call for 32 weights, with its address arithmetic, from the machine code for sm_90 of ggml's master of
-2026-08-21, nvcc 13.0. Its calls leave out the loop around them; ours include it.
+*ggml*: instructions of one `vec_dot_*_q8_1` call for 32 weights, with its address arithmetic, in machine code for sm_90 of ggml d99724f2
+(2026-08-21), nvcc 13.0. A call leaves out the loop around it, which our counts include.
 
 {datetime.date.today().isoformat()}, {tools}: `bench/gpu/machine_code.py --formats {arguments.formats} --page docs/performance.md`
 
