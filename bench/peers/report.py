@@ -118,6 +118,11 @@ def page(runs, plots):
     return "\n".join(lines)
 
 
+def kept(old):
+    """What other programs put into a page: the sections about GPUs."""
+    return "".join("\n" + section.rstrip() + "\n" for section in re.split(r"(?m)^(?=## )", old) if section.startswith("## GPU"))
+
+
 def chart(plt, path, title, draw):
     figure, axes = plt.subplots(figsize=(8, 4.2), dpi=80, layout="constrained")
     draw(axes)
@@ -202,7 +207,8 @@ def main():
     arguments = parser.parse_args()
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in arguments.results]
     made = plots([row for run in runs for row in run["rows"]], arguments.out.with_suffix(""))
-    arguments.out.write_text(page(runs, made), encoding="utf-8")
+    old = arguments.out.read_text(encoding="utf-8") if arguments.out.exists() else ""
+    arguments.out.write_text(page(runs, made) + kept(old), encoding="utf-8")
 
 
 if __name__ == "__main__":

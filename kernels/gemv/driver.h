@@ -9,7 +9,7 @@
 template <int N, int G, int Prepare, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv {
   typedef GemvLaunch Params;
   typedef GemvRoomOf<Prepare == 1> Room;
-  enum { threads = split_warps * warp_lanes, groups_a_core = N <= 2 ? 3 : N <= 4 ? 2 : 1 };
+  enum { threads = split_warps * warp_lanes, groups_a_core = N == 1 ? 3 : N <= 4 ? 2 : 1 };
 
   // Outputs of the group's rows of segment s, row r of token n at to[n · G + r].
   template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, int s, i64 row_group, int first, SHARED float* to, Place at) -> void {
@@ -17,7 +17,7 @@ template <int N, int G, int Prepare, class Out, class F0, class F1 = F0, class F
     if constexpr (resident<Form, lane_rows>::exists) {
       float acc[N];
       if constexpr (Prepare == 1) split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, room_input{&room.input}, at, acc);
-      else split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, prepared_input{{p.codes.codes, p.codes.scales, p.codes.sums}, p.cols, first, p.tokens - 1}, at, acc);
+      else split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, prepared(p, first), at, acc);
       for (int n = 0; n < N; n++) room.own.sums_of_warps[(at.warp() * N + n) * warp_lanes + at.lane()] = acc[n];
       group_barrier();
       if ((int)at.index < N * G) {

@@ -94,10 +94,13 @@ template <class F> struct split_rows {
     Factors factors;
   };
 
-  // What a chunk adds for N tokens.
-  template <int N> fn add(THREAD const Chunk& w, table16 table, THREAD const chunk_input (&x)[N], THREAD float (&acc)[N]) -> void {
+  // What chunk c, which is `w`, adds for N tokens.
+  template <int N, class Input> fn add(THREAD const Chunk& w, table16 table, THREAD const Input& input, int c, THREAD float (&acc)[N]) -> void {
+    chunk_input x[N];
     i32 first[N], second[N];
     i32 zero = split_codes<F>::zero();
+    UNROLL(8)
+    for (int n = 0; n < N; n++) x[n] = input.chunk(n, c);
     UNROLL(8)
     for (int n = 0; n < N; n++) {
       first[n] = -zero * (halves == 2 ? x[n].sums[0] : x[n].sums[0] + x[n].sums[1]);
@@ -119,29 +122,52 @@ template <class F> struct split_rows {
     }
   }
 
+  // Where a lane reads: a chunk, and the a-th after it of those that are its own, `parts` apart.
+  template <int parts> struct Cursor {
+    enum {
+      steady = parts % (int)L::chunks == 0,  // all lie at one place of their tiles: an address moves on
+      step_bytes = parts / (int)L::chunks * (int)L::tile_bytes
+    };
+    BYTES tiles;  // from the chunk's tile on where steady, else the row group's
+    int chunk, row;
+    MEMBER Chunk read(int a) const {
+      int there = steady ? chunk : chunk + a * parts;
+      BYTES tile = tiles + (steady ? (i64)(a * step_bytes) : (i64)(there / (int)L::chunks) * (int)L::tile_bytes);
+      return Chunk{words_at(tile, there % (int)L::chunks, row), factors_at(tile, there % (int)L::chunks, row)};
+    }
+    MEMBER void pass(int count) {
+      if (steady) tiles += count * step_bytes;
+      else chunk += count * parts;
+    }
+  };
+
   // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …  `input.chunk(n, c)`:
-  // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy.
+  // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy; what is left of them at
+  // the end has a turn of its own, so that nothing is asked in the turns before.
   template <int N, int G, class Input> fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Place at, THREAD float (&acc)[N]) -> void {
     enum { parts_a_warp = warp_lanes / G, parts = split_warps * parts_a_warp, ahead = N > 2 ? 1 : 4 };
     table16 table = split_codes<F>::table();
-    int chunks = cols / 32, row = (int)(row_group * G % lane_rows) + (int)at.lane() % G;
+    int chunks = cols / 32, c = (int)at.warp() * parts_a_warp + (int)at.lane() / G;
     BYTES tiles = weights + row_group * G / lane_rows * (cols / (int)F::block) * (int)L::tile_bytes;
+    Cursor<parts> cursor = {tiles + (Cursor<parts>::steady ? (i64)(c / (int)L::chunks) * (int)L::tile_bytes : 0), c, (int)(row_group * G % lane_rows) + (int)at.lane() % G};
+    Chunk chunk[ahead];
     UNROLL(8)
     for (int n = 0; n < N; n++) acc[n] = 0;
-    for (int c = (int)at.warp() * parts_a_warp + (int)at.lane() / G; c < chunks; c += ahead * parts) {
-      Chunk chunk[ahead];
-      for (int a = 0; a < ahead; a++) {
-        int there = c + a * parts < chunks ? c + a * parts : c;
-        BYTES tile = tiles + (i64)(there / L::chunks) * (int)L::tile_bytes;
-        chunk[a] = Chunk{words_at(tile, there % L::chunks, row), factors_at(tile, there % L::chunks, row)};
-      }
-      for (int a = 0; a < ahead; a++) {
-        if (a > 0 && c + a * parts >= chunks) continue;
-        chunk_input x[N];
-        UNROLL(8)
-        for (int n = 0; n < N; n++) x[n] = input.chunk(n, c + a * parts);
-        add<N>(chunk[a], table, x, acc);
-      }
+    UNROLL(1)
+    for (; c + (ahead - 1) * parts < chunks; c += ahead * parts) {
+      UNROLL(4)
+      for (int a = 0; a < ahead; a++) chunk[a] = cursor.read(a);
+      UNROLL(4)
+      for (int a = 0; a < ahead; a++) add<N>(chunk[a], table, input, c + a * parts, acc);
+      cursor.pass(ahead);
+    }
+    if constexpr (ahead > 1) {
+      UNROLL(4)
+      for (int a = 0; a < ahead - 1; a++)
+        if (c + a * parts < chunks) chunk[a] = cursor.read(a);
+      UNROLL(4)
+      for (int a = 0; a < ahead - 1; a++)
+        if (c + a * parts < chunks) add<N>(chunk[a], table, input, c + a * parts, acc);
     }
   }
 };

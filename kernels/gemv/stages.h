@@ -29,34 +29,30 @@ template <class F0, class F1, class F2> fn format_of(int s) -> int {
 
 // Codes in device memory.
 struct prepared_input {
-  DeviceActivations from;
-  i32 cols, first, last;  // last: of the launch's tokens; those behind it are read as the last one
+  DEVICE const i8* codes;
+  DEVICE const float* scales;
+  DEVICE const i32* sums;
+  i32 cols;
+  u32 last;  // of the tokens from `first` on; those behind it are read as the last one
   MEMBER chunk_input chunk(int n, int c) const {
-    i64 token = first + n < last ? first + n : last;
-    DEVICE const uint4* codes = (DEVICE const uint4*)(from.codes + token * cols + 32 * c);
-    DEVICE const i32* sums = from.sums + (token * cols / 32 + c) * 2;
-    chunk_input x;
-    x.codes[0] = codes[0];
-    x.codes[1] = codes[1];
-    x.scale = from.scales[token * (cols / 32) + c];
-    x.sums[0] = sums[0];
-    x.sums[1] = sums[1];
-    return x;
+    i64 token = (u32)n < last ? (u32)n : last;
+    DEVICE const uint4* codes_of = (DEVICE const uint4*)(codes + token * cols);
+    int2 both = ((DEVICE const int2*)sums + token * (cols / 32))[c];
+    return chunk_input{{codes_of[2 * c], codes_of[2 * c + 1]}, (scales + token * (cols / 32))[c], {both.x, both.y}};
   }
 };
+fn prepared(PARAMS(GemvLaunch) p, int first) {
+  i64 chunk = (i64)first * (p.cols / 32);
+  return prepared_input{p.codes.codes + 32 * chunk, p.codes.scales + chunk, p.codes.sums + 2 * chunk, p.cols, (u32)(p.tokens - 1 - first)};
+}
 
 // Codes of one token in the group's memory, made there by `norm_in`.
 struct room_input {
   SHARED const RoomActivations* from;
   MEMBER chunk_input chunk(int, int c) const {
-    chunk_input x;
-    SHARED const uint4* codes = (SHARED const uint4*)(from->codes + 8 * c);
-    x.codes[0] = codes[0];
-    x.codes[1] = codes[1];
-    x.scale = from->scales[c];
-    x.sums[0] = from->sums[2 * c];
-    x.sums[1] = from->sums[2 * c + 1];
-    return x;
+    SHARED const uint4* codes = (SHARED const uint4*)from->codes;
+    int2 both = ((SHARED const int2*)from->sums)[c];
+    return chunk_input{{codes[2 * c], codes[2 * c + 1]}, from->scales[c], {both.x, both.y}};
   }
 };
 

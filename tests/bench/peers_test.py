@@ -52,6 +52,10 @@ class Tables(unittest.TestCase):
         rows = [row("m", f"pp{n}", [n], [1], sizes=True) for n in (16, 2, 1)]
         self.assertEqual([line.split(" | ")[1] for line in report.table(rows).splitlines()[2:]], ["pp1", "pp2", "pp16"])
 
+    def test_sections_about_gpus_stay(self):
+        self.assertEqual(report.kept(""), "")
+        self.assertEqual(report.kept("# P\n\n## Decode\n\na\n\n## GPU kernels: b\n\nc\n\n## Prompt\n\nd\n"), "\n## GPU kernels: b\n\nc\n")
+
     def test_page(self):
         machine = {"cpu": "A CPU", "cores": 2, "isas": "wide", "simd": ["avx2"]}
         said = {"machine": machine, "date": "2026-01-02", "rounds": 3, "load": ["0.1", "1.0"], "versions": {"a": "1.5"}}

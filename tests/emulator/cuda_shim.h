@@ -10,6 +10,7 @@ extern "C" __attribute__((visibility("default"))) const EmulatorServices* emulat
 #define __forceinline__ inline __attribute__((always_inline))
 
 struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(8) int2 { int x, y; };
 struct alignas(8) float2 { float x, y; };
 struct alignas(16) float4 { float x, y, z, w; };
 

@@ -255,6 +255,7 @@ void check_matrices(Kernels& kernels, const quant::Format& format, Findings& fin
   Checker check(kernels, format, findings);
   auto cols = [step = std::max(format.block, 32)](int about) { return (about + step - 1) / step * step; };
   for (int tokens : {1, 2, 3, 7}) check.store(70, cols(300), tokens);
+  for (int tokens : {1, 2}) check.store(20, cols(1300), tokens);  // long enough to be read ahead, with a rest
   check.store(1, cols(32), 1), check.store(33, cols(600), 19), check.store(65, cols(32), 65);
   for (int tokens : {1, 2, 4, 8, 17, 66}) check.gate(96, cols(160), tokens);
   check.embed();

@@ -51,6 +51,7 @@ typedef unsigned long ulong;
 // Vectors, and what makes them of their elements: a word in front of a parenthesis.
 typedef char char4 __attribute__((ext_vector_type(4)));
 typedef uint uint4 __attribute__((ext_vector_type(4)));
+typedef int int2 __attribute__((ext_vector_type(2)));
 typedef float float2 __attribute__((ext_vector_type(2)));
 typedef float float4 __attribute__((ext_vector_type(4)));
 typedef half half2 __attribute__((ext_vector_type(2)));
