@@ -16,8 +16,13 @@ template <int N, int G, int Prepare, class Out, class F0, class F1 = F0, class F
     typedef typename resident_form<F>::type Form;
     if constexpr (resident<Form, lane_rows>::exists) {
       float acc[N];
-      if constexpr (Prepare == 1) split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, room_input{&room.input}, at, acc);
-      else split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, prepared(p, first), at, acc);
+      if constexpr (Prepare == 1) {
+        room_input input = {&room.input};
+        split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, input, at, acc);
+      } else {
+        prepared_input input = prepared(p, first);
+        split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, input, at, acc);
+      }
       for (int n = 0; n < N; n++) room.own.sums_of_warps[(at.warp() * N + n) * warp_lanes + at.lane()] = acc[n];
       group_barrier();
       if ((int)at.index < N * G) {
