@@ -15,6 +15,7 @@ fi
 mkdir -p "build/fuzz/corpus/$name" build/fuzz/findings
 folders=("build/fuzz/corpus/$name")
 if [ -d "fuzz/corpus/$name" ]; then folders+=("fuzz/corpus/$name"); fi
-options=(-max_total_time="$seconds" -max_len=16384 -timeout=10 -malloc_limit_mb=256 -rss_limit_mb=2048 -print_final_stats=1)
+# A finding fails: libFuzzer's own exit code for one is that of a skipped test.
+options=(-error_exitcode=1 -max_total_time="$seconds" -max_len=16384 -timeout=10 -malloc_limit_mb=256 -rss_limit_mb=2048 -print_final_stats=1)
 if [ -f "fuzz/$name.dict" ]; then options+=(-dict="fuzz/$name.dict"); fi
 exec "$target" "${options[@]}" -artifact_prefix="build/fuzz/findings/$name-" "$@" "${folders[@]}"

@@ -34,7 +34,7 @@ bool is_utf8(std::string_view bytes) {
     for (size_t i = 1; i < n; i++)
       if (!is_continuation(bytes[at + i])) return false;
     size_t behind = at;
-    const char32_t c = next_character(bytes, behind);
+    const char32_t c = next_character(bytes.substr(0, at + n), behind);  // further continuation bytes belong to nothing
     if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10FFFF)) || (c >= 0xD800 && c < 0xE000)) return false;
     at = behind;
   }

@@ -137,7 +137,7 @@ TEST(Template, RendersInSeveralThreadsAtOnce) {
 TEST(Unicode, WellFormedIsWhatTheStandardSays) {
   for (const char* good : {"", "a", "é", "\u0800", "\uffff", "\U00010000", "\U0010ffff"}) EXPECT_TRUE(is_utf8(good)) << good;
   for (const char* bad :
-       {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff"})
+       {"\xda\x83\x96", "\xd8\x8e\xa8\x84:", "\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff"})
     EXPECT_FALSE(is_utf8(bad)) << bad;
 }
 
