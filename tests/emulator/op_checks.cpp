@@ -168,7 +168,7 @@ void check_sample(Kernels& kernels, int vocab, int top, Findings& findings) {
   kernels.run({"sample_best", {}, {}}, 1, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
   std::vector<int> order(vocab);
   for (int i = 0; i < vocab; i++) order[i] = i;
-  std::ranges::stable_sort(order, [&](int a, int b) { return logits[a] > logits[b]; });
+  std::ranges::sort(order, [&](int a, int b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   double sum = 0;
   for (float x : logits) sum += std::exp(double(x) - logits[order[0]]);
   for (int k = 0; k < top; k++) {
