@@ -43,7 +43,7 @@ std::vector<std::pair<std::string, FormatTotal>> histogram(const FileInfo& file)
     total.weights += weights_of(t);
   }
   std::vector<std::pair<std::string, FormatTotal>> sorted(totals.begin(), totals.end());
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second.bytes > b.second.bytes; });
+  std::ranges::sort(sorted, [](const auto& a, const auto& b) { return a.second.bytes != b.second.bytes ? a.second.bytes > b.second.bytes : a.first < b.first; });
   return sorted;
 }
 

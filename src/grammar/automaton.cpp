@@ -14,7 +14,7 @@ std::vector<char32_t> class_starts(const std::vector<CharacterSet>& sets) {
   for (const CharacterSet& set : sets)
     for (auto [low, high] : set.ranges()) starts.push_back(low), starts.push_back(high + 1);
   std::ranges::sort(starts);
-  starts.erase(std::ranges::unique(starts).begin(), starts.end());
+  starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
   if (starts.back() > 0x10FFFF) starts.pop_back();
   return starts;
 }
@@ -154,7 +154,7 @@ Automaton Automaton::of(const Pattern& pattern, bool anywhere, Budget& budget) {
     for (size_t c = 0; c < targets.size(); c++) {
       if (targets[c].empty()) continue;
       std::ranges::sort(targets[c]);
-      targets[c].erase(std::ranges::unique(targets[c]).begin(), targets[c].end());
+      targets[c].erase(std::unique(targets[c].begin(), targets[c].end()), targets[c].end());
       const int32_t to = c > 0 && targets[c] == targets[c - 1] ? made.next_[s * made.classes() + c - 1] : number(targets[c], false);
       made.next_[s * made.classes() + c] = to;
     }

@@ -65,7 +65,7 @@ Id Expressions::choice(const std::vector<Id>& alternatives) {
   }
   if (set.any()) flat.push_back(bytes(set));
   std::ranges::sort(flat);
-  flat.erase(std::ranges::unique(flat).begin(), flat.end());
+  flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
   return flat.size() == 1 ? flat[0] : add({Expression::choice}, flat);
 }
 

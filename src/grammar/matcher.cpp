@@ -97,7 +97,7 @@ State Matcher::intern(std::span<const Item> items, bool may_end) {
 State Matcher::unite(std::vector<State> states) {
   std::erase(states, dead);
   std::ranges::sort(states);
-  states.erase(std::ranges::unique(states).begin(), states.end());
+  states.erase(std::unique(states.begin(), states.end()), states.end());
   if (states.empty()) return dead;
   if (states.size() == 1) return states[0];
   work(states.size());

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "jinja/sort.h"
 #include "jinja/unicode.h"
 
 namespace ingot::jinja {
@@ -144,8 +145,7 @@ class Writer {
   void object(const Dict& dict, int depth) {
     auto entries = dict.entries;
     budget_.step(entries.size());
-    if (style_.sort_keys)
-      std::ranges::stable_sort(entries, [&](const auto& a, const auto& b) { return compare(a.first, b.first, budget_) < 0; });
+    if (style_.sort_keys) sort_stably(entries, [&](const auto& a, const auto& b) { return compare(a.first, b.first, budget_) < 0; });
     out.append("{");
     for (size_t i = 0; i < entries.size(); i++) {
       if (i) out.append(between_);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "jinja/filters.h"
+#include "jinja/sort.h"
 #include "jinja/strings.h"
 
 namespace ingot::jinja {
@@ -30,7 +31,7 @@ Value key_of(Renderer& r, const Value& item, const Value* attribute, bool case_s
 
 /// Sorts by keys that were made beforehand; equal ones stay in order.
 std::vector<Value> sorted(Renderer& r, std::vector<std::pair<Value, Value>>& keyed, bool reverse) {
-  std::ranges::stable_sort(keyed, [&](const auto& a, const auto& b) {
+  sort_stably(keyed, [&](const auto& a, const auto& b) {
     return reverse ? compare(b.first, a.first, r.budget) < 0 : compare(a.first, b.first, r.budget) < 0;
   });
   std::vector<Value> items;

@@ -26,8 +26,18 @@ std::vector<float> normals(size_t n, std::mt19937& random, float by = 1) {
   return all;
 }
 const gpu::Turn* turn_at(int position, int count, Regions& memory) { return reinterpret_cast<const gpu::Turn*>(memory.make(std::vector<i32>{position, count, 0})); }
-u16 half_of(float x) { return __builtin_bit_cast(u16, static_cast<_Float16>(x)); }
-float float_of_half(u16 bits) { return static_cast<float>(__builtin_bit_cast(_Float16, bits)); }
+float float_of_half(u16 bits) { return gpu::half_to_float(bits); }
+// The nearest one, ties to even: halves of one sign are in the order of their bits.
+u16 half_of(float x) {
+  float size = std::fabs(x);
+  u16 below = 0, above = 0x7c00;
+  while (above - below > 1) {
+    u16 middle = static_cast<u16>((below + above) / 2);
+    (float_of_half(middle) <= size ? below : above) = middle;
+  }
+  float down = size - float_of_half(below), up = float_of_half(above) - size;
+  return static_cast<u16>((up < down || (up == down && below % 2) ? above : below) | (x < 0 ? 0x8000 : 0));
+}
 bool near(double got, double expected, double by) { return std::fabs(got - expected) <= by * (std::fabs(expected) + 1); }
 
 Entry attend_one(const Heads& h) { return {"attend_one", {std::to_string(h.size), std::to_string(gpu::attend_heads_at_once(h.heads / h.kv_heads, h.size))}, {}}; }
@@ -169,7 +179,7 @@ void check_sample(Kernels& kernels, int vocab, int top, Findings& findings) {
   kernels.run({"sample_best", {}, {}}, 1, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
   std::vector<int> order(vocab);
   for (int i = 0; i < vocab; i++) order[i] = i;
-  std::ranges::stable_sort(order, [&](int a, int b) { return logits[a] > logits[b]; });
+  std::ranges::sort(order, [&](int a, int b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   double sum = 0;
   for (float x : logits) sum += std::exp(double(x) - logits[order[0]]);
   for (int k = 0; k < top; k++) {

@@ -2,7 +2,9 @@
 // saves the wide registers.
 #include "backend/cpu/detect.h"
 
-#if defined(__aarch64__) && !defined(__APPLE__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && !defined(__APPLE__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #endif
@@ -12,7 +14,15 @@ namespace ingot::cpu {
 bool supports_portable() { return true; }
 
 #if defined(__x86_64__)
-bool supports_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"); }
+namespace {
+// The built-in detection of clang 14 does not know this one; what it takes of the operating system is what AVX2 takes.
+bool has_f16c() {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+}  // namespace
+
+bool supports_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c(); }
 bool supports_avx512() {
   return supports_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
