@@ -17,7 +17,7 @@ using Address = uint64_t;
 class Memory {
  public:
   virtual ~Memory() = default;
-  virtual Address address() const = 0;  ///< a multiple of 256
+  virtual Address address() const = 0;  ///< of what was allocated a multiple of 256
   virtual uint64_t bytes() const = 0;
 };
 
@@ -65,6 +65,9 @@ class Device {
   virtual const char* dialect() const = 0;
   /// Errors: no memory; `what` says what it was for.
   virtual std::unique_ptr<Memory> allocate(uint64_t bytes, const std::string& what) = 0;
+  /// The processor's own memory as the device's, without a copy; it is only read, and must outlive what is returned. nullptr: the device cannot,
+  /// or cannot these bytes.
+  virtual std::unique_ptr<Memory> share(std::span<const std::byte> /*bytes*/) { return nullptr; }
   /// Copies wait for everything that was run before them, and are done when the call returns.
   virtual void upload(Memory& to, uint64_t at, std::span<const std::byte> from) = 0;
   virtual void download(const Memory& from, uint64_t at, std::span<std::byte> to) = 0;

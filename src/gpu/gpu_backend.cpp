@@ -52,7 +52,8 @@ backend::FormatChoice GpuBackend::choose(const quant::Format& format) const {
 backend::Choices GpuBackend::choose(const backend::Plan& plan, const backend::Options& options) const {
   check(plan, options, name());
   MemoryPlan memory = plan_memory(plan);
-  backend::Choices choices{interface_.dialect, 0, memory.weights, memory.scratch, cache_bytes(plan) / cache_room(plan), {}};
+  uint64_t in_file = interface_.shares_memory ? weight_bytes(plan).blocks : 0;
+  backend::Choices choices{interface_.dialect, 0, memory.weights - in_file, memory.scratch, cache_bytes(plan) / cache_room(plan), {}};
   std::vector<Call> one = calls(plan, {}, 1, 1);
   for (size_t i = 0; i < plan.steps.size(); i++) {
     const backend::Step& step = plan.steps[i];

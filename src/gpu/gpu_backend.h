@@ -12,6 +12,7 @@ namespace ingot::gpu {
 struct Interface {
   const char* name;                                ///< of the backend
   const char* dialect;                             ///< file of kernels/dialect, without its ending
+  bool shares_memory;                              ///< whether it is the processor's: matrices in file blocks are not copied then
   std::function<backend::Device()> device;         ///< what is there, and what is missing; never throws
   std::function<std::unique_ptr<Device>(const backend::Options&)> open;  ///< Errors: no device
 };

@@ -9,7 +9,7 @@
 
 namespace ingot::gpu {
 
-MemoryPlan plan_memory(const backend::Plan& plan) { return {weight_bytes(plan), cache_bytes(plan), Scratch::bytes(plan)}; }
+MemoryPlan plan_memory(const backend::Plan& plan) { return {weight_bytes(plan).all, cache_bytes(plan), Scratch::bytes(plan)}; }
 
 GpuProgram::GpuProgram(std::unique_ptr<Device> device, backend::Plan plan, const backend::Options& options) : device_(std::move(device)), plan_(std::move(plan)) {
   MemoryPlan memory = plan_memory(plan_);

@@ -9,7 +9,7 @@
 
 namespace ingot::gpu {
 
-/// What a plan takes on a device, in bytes.
+/// What a plan takes on a device, in bytes: also what is shared with the processor has to be there while a token is computed.
 struct MemoryPlan {
   uint64_t weights = 0, cache = 0, scratch = 0;
   uint64_t total() const { return weights + cache + scratch; }

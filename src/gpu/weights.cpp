@@ -58,14 +58,30 @@ uint64_t device_bytes(const backend::Matrix& m, bool tiles) {
   return aligned(static_cast<uint64_t>((m.rows + tile_rows - 1) / tile_rows) * (m.cols / m.format->block) * tiles_of(*m.format).tile_bytes);
 }
 
-uint64_t weight_bytes(const backend::Plan& plan) {
-  uint64_t bytes = 0;
-  for_each_once(plan, [&](const backend::Matrix& m, bool tiles) { bytes += device_bytes(m, tiles); }, [&](const backend::Vector& v) { bytes += aligned(v.size() * sizeof(float)); });
+WeightBytes weight_bytes(const backend::Plan& plan) {
+  WeightBytes bytes;
+  for_each_once(
+      plan,
+      [&](const backend::Matrix& m, bool tiles) {
+        bytes.all += device_bytes(m, tiles);
+        if (!tiles) bytes.blocks += device_bytes(m, false);
+      },
+      [&](const backend::Vector& v) { bytes.all += aligned(v.size() * sizeof(float)); });
   return bytes;
 }
 
 Weights::Weights(Device& device, const backend::Plan& plan, const backend::Options& options) {
-  uint64_t total = weight_bytes(plan), at = 0;
+  uint64_t total = weight_bytes(plan).all, at = 0;
+  for_each_once(
+      plan,
+      [&](const backend::Matrix& m, bool tiles) {
+        std::unique_ptr<Memory> shared = tiles ? nullptr : device.share({m.data, m.bytes()});
+        if (!shared) return;
+        matrices_[{m.data, false}] = shared->address();
+        shared_.emplace(m.data, std::move(shared));
+        total -= device_bytes(m, false);
+      },
+      [](const backend::Vector&) {});
   memory_ = device.allocate(std::max(total, alignment), "the weights");
   auto progress = [&] {
     if (options.progress) options.progress(double(at) / double(total));
@@ -74,6 +90,7 @@ Weights::Weights(Device& device, const backend::Plan& plan, const backend::Optio
   for_each_once(
       plan,
       [&](const backend::Matrix& m, bool tiles) {
+        if (!tiles && shared_.contains(m.data)) return;
         matrices_[{m.data, tiles}] = memory_->address() + at;
         if (!tiles) {
           device.upload(*memory_, at, {m.data, m.bytes()});
@@ -87,7 +104,7 @@ Weights::Weights(Device& device, const backend::Plan& plan, const backend::Optio
             device.upload(*memory_, at + g * group_bytes, staging);
           }
         }
-        if (options.release) options.release(m);
+        if (options.release && !shared_.contains(m.data)) options.release(m);
         at += device_bytes(m, tiles);
         progress();
       },

@@ -1,4 +1,5 @@
-// Matrices and vectors of a plan in device memory.
+// Matrices and vectors of a plan as a device reads them: in its own memory, or, where it shares the processor's and reads file blocks, in the
+// mapped file.
 #pragma once
 #include <map>
 #include <memory>
@@ -13,11 +14,15 @@ bool has_tiles(const backend::Matrix& matrix);
 /// Bytes that it takes on the device. `tiles`: packed.
 uint64_t device_bytes(const backend::Matrix& matrix, bool tiles);
 /// Bytes of all matrices and vectors of a plan, each counted once.
-uint64_t weight_bytes(const backend::Plan& plan);
+struct WeightBytes {
+  uint64_t all = 0;
+  uint64_t blocks = 0;  ///< of these, matrices in file blocks: a device that shares memory reads them in the file
+};
+WeightBytes weight_bytes(const backend::Plan& plan);
 
 class Weights {
  public:
-  /// Packs and uploads what the plan's steps read. Errors: no memory.
+  /// Packs and uploads what the plan's steps read, but for what the device shares. Errors: no memory.
   Weights(Device& device, const backend::Plan& plan, const backend::Options& options);
   Address matrix(const backend::Matrix& matrix, bool tiles) const { return matrices_.at({matrix.data, tiles}); }
   /// 0 for an empty vector.
@@ -25,6 +30,7 @@ class Weights {
 
  private:
   std::unique_ptr<Memory> memory_;
+  std::map<const std::byte*, std::unique_ptr<Memory>> shared_;  // of matrices in the mapped file
   std::map<std::pair<const std::byte*, bool>, Address> matrices_;
   std::map<const float*, Address> vectors_;
 };

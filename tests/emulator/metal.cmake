@@ -30,7 +30,7 @@ if(INGOT_SANITIZE)  # g++'s runtime library of sanitizers does not know this one
 endif()
 
 file(GLOB backend CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/backend/metal/*.mm)
-add_library(metal_emulated OBJECT ${backend} metal_double.mm objc_runtime.cpp)
+add_library(metal_emulated OBJECT ${backend} metal_double.mm metal_buffers.mm objc_runtime.cpp)
 target_include_directories(metal_emulated PRIVATE metal ${CMAKE_SOURCE_DIR}/tests)
 target_link_libraries(metal_emulated PUBLIC ingot_gpu emulator ${GNUSTEP_BASE} ${objc_library})
 

@@ -1,12 +1,11 @@
 // A device that answers to Metal's names (metal/Metal/Metal.h) and runs kernels by the executor of this folder. Stricter than a GPU where it
 // can be: work runs no earlier than somebody waits for it; launches that no barrier keeps apart run in an order of their own; a launch sees
-// no buffer that was not declared; new memory is full of NaNs; what Metal would only assert is an error of the command buffer.
+// no buffer that was not declared; new memory is full of NaNs; memory that is shared without a copy lies at another address than the
+// processor's and is only read; what Metal would only assert is an error of the command buffer.
 #import <Metal/Metal.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <random>
 #include <set>
@@ -14,15 +13,16 @@
 #include <vector>
 
 #include "emulator/executor.h"
+#include "emulator/metal_buffers.h"
 #include "emulator/toolchain.h"
 
 namespace {
 
+using ingot::emulator::buffers;
 using ingot::emulator::Grid;
 using ingot::emulator::Library;
 
 constexpr NSUInteger memory_bytes = NSUInteger(4) << 30, most_parameter_bytes = 4096, most_room_bytes = 32768, room_unit = 16, most_threads = 1024, warp_threads = 32;
-constexpr size_t memory_alignment = 4096;
 
 struct Dispatch {
   decltype(Grid::entry) entry;
@@ -33,18 +33,12 @@ struct Dispatch {
 
 struct Work {
   std::vector<Dispatch> dispatches;
-  std::set<uint64_t> declared;  // addresses of buffers
+  std::set<uint64_t> declared;  // buffers, by number
   std::string fault;            // the first; "": none
   void blame(const std::string& what) {
     if (fault.empty()) fault = what;
   }
 };
-
-// Living buffers, by address.
-std::map<uint64_t, uint64_t>& buffers() {
-  static std::map<uint64_t, uint64_t> all;
-  return all;
-}
 
 NSError* error_of(const std::string& text) {
   return [NSError errorWithDomain:@"emulated Metal" code:1 userInfo:[NSDictionary dictionaryWithObject:[NSString stringWithUTF8String:text.c_str()] forKey:NSLocalizedDescriptionKey]];
@@ -52,15 +46,17 @@ NSError* error_of(const std::string& text) {
 
 // Every word of the parameters that is an address in a buffer: was the buffer declared? And are the declared ones still there?
 void check_residency(const Dispatch& d, Work& work) {
-  for (uint64_t address : work.declared)
-    if (!buffers().contains(address)) work.blame("a buffer was given back before the work that it was declared for");
+  for (uint64_t number : work.declared)
+    if (!buffers().contains(number)) work.blame("a buffer was given back before the work that it was declared for");
   for (size_t at = 0; at + 8 <= d.parameters.size(); at += 8) {
     uint64_t address;
     std::memcpy(&address, d.parameters.data() + at, sizeof address);
-    auto behind = buffers().upper_bound(address);
-    if (behind == buffers().begin()) continue;
-    auto [base, bytes] = *std::prev(behind);
-    if (address < base + bytes && !work.declared.contains(base)) work.blame("a launch is given an address in a buffer that was not declared to its encoder");
+    bool there = false, declared = false;
+    for (const auto& [number, extent] : buffers()) {
+      if (extent.has_only_processor(address)) work.blame("a launch is given an address of the processor's");
+      if (extent.has_gpu(address)) there = true, declared = declared || work.declared.contains(number);
+    }
+    if (there && !declared) work.blame("a launch is given an address in a buffer that was not declared to its encoder");
   }
 }
 
@@ -98,41 +94,6 @@ void run(Work& work) {
 }
 - (void)setLanguageVersion:(MTLLanguageVersion)version {
   languageVersion = version;
-}
-@end
-
-@interface EmulatedBuffer : NSObject <MTLBuffer> {
-  void* memory;
-  NSUInteger bytes;
-}
-- (id)initWithLength:(NSUInteger)length;
-@end
-@implementation EmulatedBuffer
-- (id)initWithLength:(NSUInteger)length {
-  if (!(self = [super init])) return nil;
-  bytes = length;
-  if (posix_memalign(&memory, memory_alignment, length)) {
-    memory = nullptr;
-    [self release];
-    return nil;
-  }
-  std::memset(memory, 0xff, length);
-  buffers()[[self gpuAddress]] = length;
-  return self;
-}
-- (void)dealloc {
-  buffers().erase([self gpuAddress]);
-  free(memory);
-  [super dealloc];
-}
-- (NSUInteger)length {
-  return bytes;
-}
-- (void*)contents {
-  return memory;
-}
-- (uint64_t)gpuAddress {
-  return reinterpret_cast<uint64_t>(memory);
 }
 @end
 
@@ -196,7 +157,9 @@ void run(Work& work) {
 }
 - (void)useResource:(id<MTLResource>)resource usage:(MTLResourceUsage)usage {
   if (usage == 0) work->blame("a resource is declared for no use");
-  work->declared.insert([(EmulatedBuffer*)resource gpuAddress]);
+  EmulatedBuffer* buffer = (EmulatedBuffer*)resource;
+  if (buffer->shared && (usage & MTLResourceUsageWrite)) work->blame("memory that is shared to be read is declared to be written");
+  work->declared.insert(buffer->number);
 }
 - (void)dispatchThreadgroups:(MTLSize)groups threadsPerThreadgroup:(MTLSize)threads {
   if (!pipeline || ended) return work->blame("a launch has no pipeline, or its encoder has ended");
@@ -294,7 +257,7 @@ void run(Work& work) {
 }
 - (NSUInteger)currentAllocatedSize {
   NSUInteger all = 0;
-  for (auto [base, bytes] : buffers()) all += bytes;
+  for (const auto& [number, extent] : buffers()) all += extent.bytes;
   return all;
 }
 - (NSUInteger)maxBufferLength {
@@ -309,6 +272,10 @@ void run(Work& work) {
 - (id<MTLBuffer>)newBufferWithLength:(NSUInteger)length options:(MTLResourceOptions)options {
   if (length == 0 || length > [self maxBufferLength] || options != MTLResourceStorageModeShared) return nil;
   return [[EmulatedBuffer alloc] initWithLength:length];
+}
+- (id<MTLBuffer>)newBufferWithBytesNoCopy:(void*)pointer length:(NSUInteger)length options:(MTLResourceOptions)options deallocator:(id)deallocator {
+  if (length > [self maxBufferLength] || options != MTLResourceStorageModeShared || deallocator) return nil;
+  return [[EmulatedBuffer alloc] initWithPages:pointer length:length];
 }
 - (id<MTLLibrary>)newLibraryWithSource:(NSString*)source options:(MTLCompileOptions*)options error:(NSError**)error {
   if (!options || [options fastMathEnabled]) {

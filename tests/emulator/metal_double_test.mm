@@ -2,8 +2,11 @@
 #import <Metal/Metal.h>
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -127,6 +130,54 @@ TEST_F(MetalDouble, SizesHaveToFit) {
     [to endEncoding];
   }), "");
   EXPECT_EQ([device.get() newBufferWithLength:0 options:MTLResourceStorageModeShared], nil);
+}
+
+// Pages that other mappings can share.
+struct Pages {
+  explicit Pages(size_t count) : bytes(count * static_cast<size_t>(getpagesize())), at(static_cast<char*>(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
+  ~Pages() { munmap(at, bytes); }
+  size_t bytes;
+  char* at;
+};
+
+TEST_F(MetalDouble, OnlyWholePagesOfOneMappingAreShared) {
+  Pages pages(4);
+  size_t page = pages.bytes / 4;
+  auto shared = [&](void* at, size_t bytes) { return Held<id<MTLBuffer>>([device.get() newBufferWithBytesNoCopy:at length:bytes options:MTLResourceStorageModeShared deallocator:nil]); };
+  EXPECT_TRUE(shared(pages.at, pages.bytes));
+  EXPECT_TRUE(shared(pages.at + page, page));
+  EXPECT_FALSE(shared(pages.at + 16, page));
+  EXPECT_FALSE(shared(pages.at, page - 16));
+  EXPECT_FALSE(shared(pages.at, 0));
+  munmap(pages.at + 2 * page, page);
+  EXPECT_TRUE(shared(pages.at, 2 * page));
+  EXPECT_FALSE(shared(pages.at, 3 * page));
+  void* own = std::aligned_alloc(page, page);
+  EXPECT_FALSE(shared(own, page));
+  std::free(own);
+}
+
+TEST_F(MetalDouble, SharedMemoryIsReadAtAnAddressOfItsOwn) {
+  Pages pages(1);
+  int* there = reinterpret_cast<int*>(pages.at);
+  Held<id<MTLBuffer>> shared([device.get() newBufferWithBytesNoCopy:pages.at length:pages.bytes options:MTLResourceStorageModeShared deallocator:nil]);
+  there[5] = 7;
+  EXPECT_EQ([shared.get() contents], pages.at);
+  ASSERT_NE([shared.get() gpuAddress], reinterpret_cast<uint64_t>(pages.at));
+  EXPECT_EQ(reinterpret_cast<int*>([shared.get() gpuAddress])[5], 7);
+  auto fault = [&](MTLResourceUsage usage, uint64_t address) {
+    return fault_of([&](id<MTLComputeCommandEncoder> to) {
+      [to useResource:shared.get() usage:usage];
+      Params params{address, 1, 0};
+      [to setBytes:&params length:sizeof params atIndex:0];
+      [to setThreadgroupMemoryLength:16 atIndex:0];
+      [to dispatchThreadgroups:MTLSizeMake(1, 1, 1) threadsPerThreadgroup:MTLSizeMake(32, 1, 1)];
+      [to endEncoding];
+    });
+  };
+  EXPECT_NE(fault(MTLResourceUsageRead, reinterpret_cast<uint64_t>(pages.at)).find("the processor's"), std::string::npos);
+  EXPECT_NE(fault(MTLResourceUsageRead | MTLResourceUsageWrite, [buffer.get() gpuAddress]).find("declared to be written"), std::string::npos);
+  EXPECT_EQ(fault(MTLResourceUsageRead, [buffer.get() gpuAddress]), "");
 }
 
 TEST_F(MetalDouble, FastMathIsRefused) {

@@ -43,7 +43,7 @@ backend::Device describe() {
 namespace ingot::backend {
 
 const Backend& cuda_backend() {
-  static const gpu::GpuBackend backend({"cuda", "cuda", cuda::describe,
+  static const gpu::GpuBackend backend({"cuda", "cuda", false, cuda::describe,
                                         [](const Options& options) { return cuda::open_device(cuda::driver(), cuda::first_gpu, {options.cache_folder, ""}); }});
   return backend;
 }

@@ -24,7 +24,7 @@ std::unique_ptr<gpu::Device> refuse(const backend::Options&) { throw Error("meta
 namespace ingot::backend {
 
 const Backend& metal_backend() {
-  static const gpu::GpuBackend backend({"metal", "metal", metal::describe, metal::refuse});
+  static const gpu::GpuBackend backend({"metal", "metal", true, metal::describe, metal::refuse});
   return backend;
 }
 

@@ -1,6 +1,7 @@
 #include "backend/metal/device.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -33,17 +34,20 @@ std::string family_of(id<MTLDevice> device) {
   return "metal3";
 }
 
+/// A part of a buffer that it owns.
 class MetalMemory : public gpu::Memory {
  public:
-  MetalMemory(SharedGpu gpu, id<MTLBuffer> buffer) : gpu_(std::move(gpu)), buffer_(buffer) {}
+  MetalMemory(SharedGpu gpu, id<MTLBuffer> buffer, uint64_t at, uint64_t bytes, bool writable) : writable(writable), gpu_(std::move(gpu)), buffer_(buffer), at_(at), bytes_(bytes) {}
   ~MetalMemory() override { gpu_->release(buffer_); }
-  gpu::Address address() const override { return [buffer_ gpuAddress]; }
-  uint64_t bytes() const override { return [buffer_ length]; }
-  std::byte* contents() const { return static_cast<std::byte*>([buffer_ contents]); }
+  gpu::Address address() const override { return [buffer_ gpuAddress] + at_; }
+  uint64_t bytes() const override { return bytes_; }
+  std::byte* contents() const { return static_cast<std::byte*>([buffer_ contents]) + at_; }
+  const bool writable;
 
  private:
   SharedGpu gpu_;
   id<MTLBuffer> buffer_;
+  uint64_t at_, bytes_;
 };
 
 struct MetalKernel : gpu::Kernel {
@@ -84,13 +88,23 @@ class MetalDevice : public gpu::Device {
     if (!buffer)
       throw Error("metal", "not enough memory for " + what, fmt::format("{} MiB", (bytes >> 20) + 1), fmt::format("at most {} MiB in one piece on {}", most >> 20, facts_.name),
                   "use a smaller model or a shorter context (-c)");
-    auto memory = std::make_unique<MetalMemory>(gpu_, buffer);
+    auto memory = std::make_unique<MetalMemory>(gpu_, buffer, 0, bytes, true);
     if (memory->address() % alignment) throw Error("metal", "memory lies where kernels cannot read it", fmt::format("address {:#x}", memory->address()), fmt::format("a multiple of {}", alignment));
     return memory;
   }
 
+  // A buffer lies over whole pages: those around the bytes, which are mapped when one byte of them is.
+  std::unique_ptr<gpu::Memory> share(std::span<const std::byte> bytes) override {
+    Pool pool;
+    const uintptr_t page = static_cast<uintptr_t>(getpagesize()), from = reinterpret_cast<uintptr_t>(bytes.data()), begin = from / page * page;
+    const uintptr_t end = (from + bytes.size() + page - 1) / page * page;
+    id<MTLBuffer> buffer = bytes.empty() ? nil : gpu_->share(reinterpret_cast<void*>(begin), end - begin);
+    return buffer ? std::make_unique<MetalMemory>(gpu_, buffer, from - begin, bytes.size(), false) : nullptr;
+  }
+
   void upload(gpu::Memory& to, uint64_t at, std::span<const std::byte> from) override {
     inside(to, at, from.size());
+    if (!static_cast<MetalMemory&>(to).writable) throw Error("metal", "memory that is shared with the processor is only read", fmt::format("{} bytes to write", from.size()));
     gpu_->wait();
     if (!from.empty()) std::memcpy(static_cast<MetalMemory&>(to).contents() + at, from.data(), from.size());
   }

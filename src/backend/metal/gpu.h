@@ -22,6 +22,8 @@ class Gpu {
   /// A buffer of `bytes` that both sides see; nil when there is no memory. Given back with `release`, after the work that may use it.
   id<MTLBuffer> allocate(uint64_t bytes);
   void release(id<MTLBuffer> buffer) noexcept;
+  /// A buffer over pages that are there already and are only read; nil when the GPU cannot have them. Given back as one that was allocated.
+  id<MTLBuffer> share(void* pages, uint64_t bytes);
 
   /// Starts what `encode(encoder)` encodes, behind everything started before. Launches see all living buffers by their addresses and are in
   /// no order but that of the barriers between them. `encode` must not throw.
@@ -30,6 +32,11 @@ class Gpu {
   void wait();
 
  private:
+  struct Living {
+    id<MTLBuffer> buffer;
+    MTLResourceUsage usage;
+  };
+  id<MTLBuffer> keep(id<MTLBuffer> buffer, MTLResourceUsage usage);
   void use() const;
   std::string finish() noexcept;
   Held<id<MTLComputeCommandEncoder>> encoder(id<MTLCommandBuffer> commands) const;
@@ -37,7 +44,7 @@ class Gpu {
 
   Held<id<MTLDevice>> device_;
   Held<id<MTLCommandQueue>> queue_;
-  std::vector<id<MTLBuffer>> living_;
+  std::vector<Living> living_;
   std::vector<Held<id<MTLCommandBuffer>>> under_way_;
   std::string lost_;  // by what; "": it is not
 };

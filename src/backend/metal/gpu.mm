@@ -29,15 +29,24 @@ void Gpu::use() const {
 
 id<MTLBuffer> Gpu::allocate(uint64_t bytes) {
   use();
-  id<MTLBuffer> buffer = [device() newBufferWithLength:bytes options:MTLResourceStorageModeShared];
-  if (buffer) living_.push_back(buffer);
+  return keep([device() newBufferWithLength:bytes options:MTLResourceStorageModeShared], MTLResourceUsageRead | MTLResourceUsageWrite);
+}
+
+id<MTLBuffer> Gpu::share(void* pages, uint64_t bytes) {
+  use();
+  if (![device() hasUnifiedMemory] || bytes > [device() maxBufferLength]) return nil;
+  return keep([device() newBufferWithBytesNoCopy:pages length:bytes options:MTLResourceStorageModeShared deallocator:nil], MTLResourceUsageRead);
+}
+
+id<MTLBuffer> Gpu::keep(id<MTLBuffer> buffer, MTLResourceUsage usage) {
+  if (buffer) living_.push_back({buffer, usage});
   return buffer;
 }
 
 void Gpu::release(id<MTLBuffer> buffer) noexcept {
   Pool pool;
   if (std::string fault = finish(); lost_.empty()) lost_ = fault;
-  std::erase(living_, buffer);
+  std::erase_if(living_, [buffer](const Living& l) { return l.buffer == buffer; });
   [buffer release];
 }
 
@@ -51,7 +60,7 @@ Held<id<MTLCommandBuffer>> Gpu::commands() const {
 Held<id<MTLComputeCommandEncoder>> Gpu::encoder(id<MTLCommandBuffer> commands) const {
   id<MTLComputeCommandEncoder> encoder = [commands computeCommandEncoderWithDispatchType:MTLDispatchTypeConcurrent];
   if (!encoder) throw Error("metal", "the GPU takes no kernels", name());
-  for (id<MTLBuffer> buffer : living_) [encoder useResource:buffer usage:MTLResourceUsageRead | MTLResourceUsageWrite];
+  for (const Living& l : living_) [encoder useResource:l.buffer usage:l.usage];
   return hold(encoder);
 }
 

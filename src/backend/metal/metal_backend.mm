@@ -5,7 +5,7 @@
 namespace ingot::backend {
 
 const Backend& metal_backend() {
-  static const gpu::GpuBackend backend({"metal", "metal", metal::describe, [](const Options&) { return metal::open_device(); }});
+  static const gpu::GpuBackend backend({"metal", "metal", true, metal::describe, [](const Options&) { return metal::open_device(); }});
   return backend;
 }
 
