@@ -47,13 +47,26 @@ static inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selecto
 static inline float half_to_float(unsigned bits) { return (float)__builtin_bit_cast(_Float16, (unsigned short)bits); }
 static inline unsigned nearest_half(float x) { return __builtin_bit_cast(unsigned short, (_Float16)x); }
 
+// What lanes hand in of both matrices: lines g and g + 8 of the first, then the second's.
+static inline __attribute__((always_inline)) const unsigned* hand_in(const unsigned* a, const unsigned* b, int halves) {
+  unsigned mine[6];
+  for (int h = 0; h < halves; h++) mine[3 * h] = a[2 * h], mine[3 * h + 1] = a[2 * h + 1], mine[3 * h + 2] = b[h];
+  return emulator_services->lane_values(mine, 3 * halves);
+}
+// Words that a lane multiplies: of its two lines and of its two columns.
+struct Operands { unsigned low, high, left, right; };
+UNWATCHED_READS static inline Operands operands_of(const unsigned* all, unsigned lane, int half, unsigned word) {
+  const unsigned *line = all + (lane / 4 * 4 + word) * most_lane_values + 3 * half, *column = all + (lane % 4 * 8 + word) * most_lane_values + 3 * half + 2;
+  return {line[0], line[1], column[0], column[4 * most_lane_values]};
+}
+
 template <class Sum> static inline Sum emulated_mma(const unsigned* a, const unsigned* b, int halves, const Sum& start) {
-  const unsigned lane = emulator_services->lane(), g = lane / 4, t = lane % 4;
+  const unsigned lane = emulator_services->lane();
+  const unsigned* all = hand_in(a, b, halves);
   Sum sum = start;
   for (int h = 0; h < halves; h++)
     for (unsigned word = 0; word < 4; word++) {
-      const unsigned low = emulator_services->lane_value(a[2 * h], 4 * g + word), high = emulator_services->lane_value(a[2 * h + 1], 4 * g + word);
-      const unsigned left = emulator_services->lane_value(b[h], 8 * t + word), right = emulator_services->lane_value(b[h], 8 * t + 4 + word);
+      const auto [low, high, left, right] = operands_of(all, lane, h, word);
       sum.of[0] = (unsigned)__dp4a((int)low, (int)left, (int)sum.of[0]);
       sum.of[1] = (unsigned)__dp4a((int)low, (int)right, (int)sum.of[1]);
       sum.of[2] = (unsigned)__dp4a((int)high, (int)left, (int)sum.of[2]);
@@ -69,11 +82,11 @@ template <class Sum> static inline Sum multiply_16(unsigned a0, unsigned a1, uns
 
 // mma.sync m16n8k16 of halves: words of a line hold two.
 template <class A, class B, class Sum> static inline void multiply_halves(const A& a, const B& b, Sum& sum) {
-  const unsigned lane = emulator_services->lane(), g = lane / 4, t = lane % 4;
+  const unsigned lane = emulator_services->lane();
+  const unsigned* all = hand_in(a.of, b.of, 2);
   for (int h = 0; h < 2; h++)
     for (unsigned word = 0; word < 4; word++) {
-      const unsigned low = emulator_services->lane_value(a.of[2 * h], 4 * g + word), high = emulator_services->lane_value(a.of[2 * h + 1], 4 * g + word);
-      const unsigned left = emulator_services->lane_value(b.of[h], 8 * t + word), right = emulator_services->lane_value(b.of[h], 8 * t + 4 + word);
+      const auto [low, high, left, right] = operands_of(all, lane, h, word);
       for (int side = 0; side < 32; side += 16) {
         sum.of[0] = fma(half_to_float(low >> side), half_to_float(left >> side), sum.of[0]);
         sum.of[1] = fma(half_to_float(low >> side), half_to_float(right >> side), sum.of[1]);

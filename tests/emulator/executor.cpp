@@ -64,8 +64,13 @@ const char* name_of(State state) {
 struct Fiber {
   State state = State::ready;
   const void* site = nullptr;  // of the operation that it waits at
-  uint32_t value = 0, answer_from = 0;
+  uint32_t lane_meetings = 0;
   void* stack = nullptr;       // pointer of the stack while others run
+};
+
+// What the lanes of a warp hand in.
+struct LaneValues {
+  uint32_t of[warp_threads][most_lane_values];
 };
 
 // Who touched a byte last, and after how many barriers.
@@ -92,6 +97,7 @@ class Executor {
       throw Error("emulator", "a group of a size that cannot be", std::to_string(grid.threads), fmt::format("a multiple of {}, at most {}", warp_threads, most_threads));
     grid_ = grid;
     fibers_.resize(std::max<size_t>(fibers_.size(), grid.threads));
+    lane_values_.resize(std::max<size_t>(lane_values_.size(), grid.threads / warp_threads));
     if (stacks_threads_ < grid.threads) map_stacks(grid.threads);
     room_.resize(grid.room_bytes + canary_bytes + 64);
     room_at_ = room_.data() + (64 - reinterpret_cast<uintptr_t>(room_.data()) % 64) % 64;
@@ -109,14 +115,17 @@ class Executor {
     fiber.state = state, fiber.site = site;
     to_host();
   }
-  uint32_t from_lane(uint32_t value, uint32_t lane, const void* site) {
-    Fiber& fiber = fibers_[current_];
-    fiber.value = value;
-    if (lane >= warp_threads) blame("a lane is read that does not exist");
+  // Two tables in turns: a lane that goes on hands in at the other one, and comes back to this when everybody has been there.
+  const uint32_t* lane_values(const uint32_t* mine, uint32_t count, const void* site) {
+    if (count > most_lane_values) blame("a lane hands in too many values");
+    LaneValues& all = lane_values_[current_ / warp_threads][fibers_[current_].lane_meetings++ % 2];
+    std::memcpy(all.of[lane()], mine, count * sizeof *mine);
     wait(State::at_lanes, site);
-    uint32_t answer = fibers_[current_ / warp_threads * warp_threads + lane].value;
-    wait(State::at_lanes, site);  // everybody has read before anybody goes on
-    return answer;
+    return all.of[0];
+  }
+  uint32_t from_lane(uint32_t value, uint32_t lane, const void* site) {
+    if (lane >= warp_threads) blame("a lane is read that does not exist");
+    return lane_values(&value, 1, site)[lane * most_lane_values];
   }
   uint32_t lane() const { return current_ % warp_threads; }
 
@@ -311,6 +320,7 @@ class Executor {
 
   Grid grid_;
   std::vector<Fiber> fibers_;
+  std::vector<std::array<LaneValues, 2>> lane_values_;  // by warp
   char* stacks_ = nullptr;
   size_t stacks_threads_ = 0;
   void* host_ = nullptr;
@@ -339,6 +349,7 @@ const EmulatorServices& services() {
       [] { Executor::here().wait(State::at_warp_barrier, __builtin_return_address(0)); },
       [](unsigned value, unsigned mask) { return Executor::here().from_lane(value, Executor::here().lane() ^ mask, __builtin_return_address(0)); },
       [](unsigned value, unsigned lane) { return Executor::here().from_lane(value, lane, __builtin_return_address(0)); },
+      [](const unsigned* mine, unsigned count) { return Executor::here().lane_values(mine, count, __builtin_return_address(0)); },
       [] { return Executor::here().lane(); },
       [](const void* at, unsigned long bytes, int writes) { Executor::here().access(at, bytes, writes != 0); },
       [](const char* what) { Executor::here().blame(std::string("arithmetic without a meaning: ") + what); },

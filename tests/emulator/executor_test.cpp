@@ -70,6 +70,26 @@ TEST_F(Executor, LanesReadLanes) {
   for (int i = 0; i < 64; i++) EXPECT_EQ(got[i], (i ^ 5) + 100 * (i / 32 * 32 + i / 2 % 32));
 }
 
+// Meeting after meeting, with nothing between that keeps lanes together.
+TEST_F(Executor, LanesSeeWhatAllHandIn) {
+  Made made(R"(unsigned sum = 0;
+    for (unsigned i = 0; i < 5; i++) {
+      unsigned mine[2] = {at.index + i, i * i};
+      const unsigned* all = emulator_services->lane_values(mine, 2);
+      for (unsigned n = 0; n < 32; n++) sum += all[n * most_lane_values] * (n + 1) + all[n * most_lane_values + 1];
+    }
+    p.at[at.group * 64 + at.index] = (float)sum;)", Watch::nothing);
+  for (uint64_t seed : {0, 1, 2, 3}) {
+    std::vector<float> got = made.run(seed);
+    for (unsigned thread = 0; thread < 128; thread++) {
+      unsigned sum = 0;
+      for (unsigned i = 0; i < 5; i++)
+        for (unsigned n = 0; n < 32; n++) sum += (thread % 64 / 32 * 32 + n + i) * (n + 1) + i * i;
+      EXPECT_EQ(got[thread], static_cast<float>(sum)) << seed;
+    }
+  }
+}
+
 TEST_F(Executor, NewGroupMemoryHoldsNaNs) {
   for (float x : Made("p.at[at.group * 64 + at.index] = room.of[at.index];").run()) EXPECT_TRUE(x != x);
 }
@@ -86,6 +106,7 @@ TEST_F(Executor, FaultsAreFound) {
   EXPECT_THAT(Made("if (at.index < 40) __syncthreads();").fault(), HasSubstr("threads part"));
   EXPECT_THAT(Made("float& mine = p.at[at.group * 64 + at.index]; if (at.index % 2) { mine = 2; __syncthreads(); mine += 3; } else { mine = 1; __syncthreads(); mine *= 5; }").fault(), HasSubstr("threads part"));
   EXPECT_THAT(Made("if (at.index != 3) p.at[at.group * 64 + at.index] = __shfl_xor_sync(~0u, 1.0f, 1);").fault(), HasSubstr("threads part"));
+  EXPECT_THAT(Made("unsigned mine[9] = {}; emulator_services->lane_values(mine, 9);").fault(), HasSubstr("too many values"));
   EXPECT_THAT(Made("if (at.index == 3) return; __syncthreads();").fault(), HasSubstr("threads part"));
   EXPECT_THAT(Made("p.at[at.group * 64 + at.index + 1] = 1;").fault(), testing::AnyOf(HasSubstr("race in device memory"), HasSubstr("outside of every buffer")));
   EXPECT_THAT(Made("if (at.index == 0 && at.group == 1) p.at[128] = 1;").fault(), HasSubstr("outside of every buffer"));

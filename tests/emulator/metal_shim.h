@@ -111,18 +111,24 @@ template <class T, class Two> struct simdgroup_matrix {
 };
 typedef simdgroup_matrix<half, half2> simdgroup_half8x8;
 typedef simdgroup_matrix<float, float2> simdgroup_float8x8;
-inline ushort lane_of(uint row, uint column) { return (ushort)(row / 4 * 16 + column / 4 * 8 + row % 4 * 2 + column / 2 % 2); }
+#if !defined(METAL_CHECK_STRICT) && !defined(METAL_CHECK_SPACES)
+inline uint lane_of(uint row, uint column) { return row / 4 * 16 + column / 4 * 8 + row % 4 * 2 + column / 2 % 2; }
+// `all`: of every lane its part of a, then of b.
+UNWATCHED_READS inline float2 product_of(const uint* all, uint lane, float2 sum) {
+  uint row = lane / 16 * 4 + lane / 2 % 4, column = lane / 8 % 2 * 4 + lane % 2 * 2;
+  for (uint k = 0; k < 8; k++) {
+    float x = (float)as_type<half2>(all[lane_of(row, k) * most_lane_values])[k % 2];
+    half2 from = as_type<half2>(all[lane_of(k, column) * most_lane_values + 1]);
+    sum.x = fma(x, (float)from.x, sum.x), sum.y = fma(x, (float)from.y, sum.y);
+  }
+  return sum;
+}
+#endif
 inline void simdgroup_multiply_accumulate(thread simdgroup_float8x8& to, thread simdgroup_half8x8& a, thread simdgroup_half8x8& b, thread simdgroup_float8x8& c) {
   float2 sum = c.elements;
 #if !defined(METAL_CHECK_STRICT) && !defined(METAL_CHECK_SPACES)
-  uint lane = emulator_services->lane(), row = lane / 16 * 4 + lane / 2 % 4, column = lane / 8 % 2 * 4 + lane % 2 * 2;
-  half2 line[4];
-  for (uint k = 0; k < 8; k += 2) line[k / 2] = as_type<half2>(lane_at(as_type<uint>(a.elements), lane_of(row, k)));
-  for (uint k = 0; k < 8; k++) {
-    half2 from = as_type<half2>(lane_at(as_type<uint>(b.elements), lane_of(k, column)));
-    float x = (float)line[k / 2][k % 2];
-    sum.x = fma(x, (float)from.x, sum.x), sum.y = fma(x, (float)from.y, sum.y);
-  }
+  const uint mine[2] = {as_type<uint>(a.elements), as_type<uint>(b.elements)};
+  sum = product_of(emulator_services->lane_values(mine, 2), emulator_services->lane(), sum);
 #endif
   (void)a, (void)b;
   to.elements = sum;
