@@ -8,13 +8,12 @@
 //                      g mod 8; upper 2 bits in bits 2(g / 4) and above of byte 8 + g mod 4
 //   byte 108   scale   f16
 struct q3_k : affine {
-  enum { ggml_id = 11, block = 256, group = 16, code_bits = 3, block_bytes = 110 };
+  enum { ggml_id = 11, block = 256, group = 16, code_bits = 3, zero = 4, least_sub = -32, most_sub = 31, block_bytes = 110 };
   enum at { highs_at = 0, lows_at = 32, subs_at = 96, scale_at = 108 };
 
   fn low(view b, int i) { return b.byte(lows_at + i / 128 * 32 + i % 32) >> i / 32 % 4 * 2 & 3; }
   fn high(view b, int i) { return b.byte(highs_at + i % 32) >> i / 32 & 1; }
   fn code(view b, int i) { return low(b, i) | high(b, i) << 2; }
-  fn zero() { return 4; }
   fn scale(view b) { return b.f16(scale_at); }
   fn sub(view b, int g) {
     u32 low = b.byte(subs_at + g % 8) >> g / 8 * 4 & 15, high = b.byte(subs_at + 8 + g % 4) >> g / 4 * 2 & 3;

@@ -7,13 +7,12 @@
 //   byte 192   subs    16 signed bytes
 //   byte 208   scale   f16
 struct q6_k : affine {
-  enum { ggml_id = 14, block = 256, group = 16, code_bits = 6, block_bytes = 210 };
+  enum { ggml_id = 14, block = 256, group = 16, code_bits = 6, zero = 32, block_bytes = 210 };
   enum at { lows_at = 0, highs_at = 128, subs_at = 192, scale_at = 208 };
 
   fn low(view b, int i) { return b.byte(lows_at + i / 128 * 64 + i % 64) >> i / 64 % 2 * 4 & 15; }
   fn high(view b, int i) { return b.byte(highs_at + i / 128 * 32 + i % 32) >> i / 32 % 4 * 2 & 3; }
   fn code(view b, int i) { return low(b, i) | high(b, i) << 4; }
-  fn zero() { return 32; }
   fn scale(view b) { return b.f16(scale_at); }
   fn sub(view b, int g) { return b.signed_byte(subs_at + g); }
 };

@@ -9,7 +9,7 @@
 //   byte 52   scale   f16
 #include "tables/powers_of_three.h"
 struct tq1_0 : affine {
-  enum { ggml_id = 34, block = 256, group = 256, code_bits = 2, block_bytes = 54 };
+  enum { ggml_id = 34, block = 256, group = 256, code_bits = 2, zero = 1, block_bytes = 54 };
   enum at { trits_at = 0, scale_at = 52 };
 
   fn trit(u32 byte, int n) { return (byte * powers_of_three[n] & 255) * 3 >> 8; }
@@ -18,6 +18,5 @@ struct tq1_0 : affine {
            : i < 240 ? trit(b.byte(trits_at + 32 + i % 16), i / 16 - 10)
                      : trit(b.byte(trits_at + 48 + i % 4), i / 4 - 60);
   }
-  fn zero() { return 1; }
   fn scale(view b) { return b.f16(scale_at); }
 };

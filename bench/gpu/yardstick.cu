@@ -142,18 +142,18 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q4_k(const __grid
   const float* scales = p.scales + warp;
   const int2* sums = p.sums + warp;
   struct Factors {
-    float scale, min, sub, sub_min;
+    float scale, min;
   };
   auto factors = [&](int a) {
     const signed char* sub = (const signed char*)sub_at + a * tile;
-    return Factors{half_at(scale_at + a * tile), half_at(scale_at + a * tile + 64), (float)sub[0], (float)sub[sub_mins - subs]};
+    return Factors{half_at(scale_at + a * tile) * (float)sub[0], half_at(scale_at + a * tile + 64) * (float)sub[sub_mins - subs]};
   };
   float acc = 0;
   auto chunk = [&](const unsigned* w, const Factors& f, int a) {
     int2 sum = sums[8 * a];
     float x = scales[8 * a];
-    acc = fmaf((float)products_of_nibbles(w, codes[16 * a], codes[16 * a + 1], 0) * f.sub, f.scale * x, acc);
-    acc = fmaf((float)(sum.x + sum.y) * f.sub_min, f.min * x, acc);
+    acc = fmaf((float)products_of_nibbles(w, codes[16 * a], codes[16 * a + 1], 0), f.scale * x, acc);
+    acc = fmaf(f.min, (float)(sum.x + sum.y) * x, acc);
   };
   auto next = [&](int count) { c += 8 * count, scale_at += count * tile, sub_at += count * tile, words_at += count * tile, codes += 16 * count, scales += 8 * count, sums += 8 * count; };
 #pragma unroll 1

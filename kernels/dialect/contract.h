@@ -4,6 +4,9 @@
 //
 // A format is a struct that derives from one kind and states
 //   facts      enum { ggml_id, block, group, code_bits, block_bytes }   weights a block, weights a scale, bits a code
+//              zero                                 kind affine: the code that means 0; 0 when left out
+//              least_sub, most_sub                  range of sub, where it is less than a byte's: small products of sub and value
+//                                                   let prompts run faster
 //   codes      code(b, i) -> u32                    i: weight in the block (kind vector: the i-th run of 8 weights)
 //   scales     scale(b) or scale(b, g) -> a number  a float per block or per group; left out: 1
 //              sub(b, g) -> int                     integer factor of group g, −128 … 127
@@ -12,7 +15,7 @@
 // and means
 //   w[i] = unit · scale · sub(g) · value(code(i)) + min · sub_min(g),   g = i / group
 // with value by kind
-//   affine     code − zero()                        zero() is 0 when left out
+//   affine     code − zero
 //   table      value(code) -> int                   2^code_bits integers of 8 bits
 //   vector     expand(code) -> u64                  8 signed bytes, weight k of the run in byte k. When all these bytes are among
 //                                                   few values, enum { values } says how many, 2 to 16, and value(c) -> int
@@ -23,8 +26,7 @@
 enum value_kind { affine_values, table_values, vector_values, float_values };
 
 struct affine {
-  enum { kind = affine_values };
-  fn zero() { return 0; }
+  enum { kind = affine_values, zero = 0 };
 };
 struct table {
   enum { kind = table_values };

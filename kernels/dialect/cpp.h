@@ -9,10 +9,11 @@
 //   u8 … i64     integers of fixed width
 //   float_of     bits -> float;  half_to_float  bits of an f16 -> float
 //   DEVICE       address space of device memory, in pointers of parameter structs
+//   THREAD       of what is a thread's own, for references
 //
 // Kernels of GPUs have these words besides, which cuda.h and metal.h say:
 //
-//   SHARED       address space of what the threads of a group share;  THREAD  of what is a thread's own (for references)
+//   SHARED       address space of what the threads of a group share
 //   PARAMS(T)    reference to the parameters of a launch
 //   Place        which thread this is: group of groups, index in the group, lane of 32, warp
 //   group_barrier()          all threads of a group arrive, and see what the others wrote to SHARED before
@@ -33,6 +34,7 @@
 #define TABLE(type, name, count) static constexpr type name[count]
 #define BYTES const u8*
 #define DEVICE
+#define THREAD
 #define UNROLL(n)
 
 typedef unsigned char u8;

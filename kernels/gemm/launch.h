@@ -13,18 +13,17 @@ enum {
   turned_words = 36                  // of a token's 32 outputs on their way from a tile to the lanes
 };
 
-// A step of K for the group's rows, expanded. Factors by chunk, half and row.
+// A step of K for the group's rows, expanded. Factors by chunk, group and row.
 struct StepWeights {
   u32 codes[gemm_rows * line_words];
-  float scales[step_chunks * 2 * gemm_rows], subs[step_chunks * 2 * gemm_rows];
-  float mins[step_chunks * 2 * gemm_rows], sub_mins[step_chunks * 2 * gemm_rows];
+  float scales[step_chunks * 2 * gemm_rows], subs[step_chunks * 2 * gemm_rows], mins[step_chunks * 2 * gemm_rows];
 };
-// The same of its tokens' activations, by chunk, half and token.
+// The same of its tokens' activations, by chunk, group and token.
 template <int N> struct StepTokens {
   u32 codes[N * line_words];
   float scales[step_chunks * N];
   float starts[step_chunks * 2 * N];  // what the zero of the weights adds to a sum of products (tile_start)
-  float sums[step_chunks * 2 * N];    // of activations
+  float inputs[step_chunks * 2 * N];  // sums of activations
 };
 // When the sums are done, its first 2 · gemm_warps · 8 · turned_words floats bring outputs from tiles to lanes.
 template <int N> struct GemmRoom {

@@ -21,7 +21,7 @@ template <class F, int N> struct gemm_steps {
   typedef chunk_factors<F> Factors;
   enum {
     threads = gemm_warps * warp_lanes,
-    halves = Factors::halves,
+    groups = Factors::groups,
     row_tiles = gemm_sums<N>::row_tiles,
     token_tiles = gemm_sums<N>::token_tiles,
     reads_sums = L::mins > 0
@@ -43,12 +43,11 @@ template <class F, int N> struct gemm_steps {
       line[i] = four;
     }
     UNROLL(2)
-    for (int h = 0; h < halves; h++) {
-      int at = (2 * slot + h) * gemm_rows + row;
-      if (h < Factors::scale_halves) to.scales[at] = f.scales[h];
-      if constexpr (L::subs > 0) to.subs[at] = f.subs[h];
-      if (L::mins > 0 && h < Factors::min_halves) to.mins[at] = f.mins[h];
-      if constexpr (L::sub_mins > 0) to.sub_mins[at] = f.sub_mins[h];
+    for (int g = 0; g < groups; g++) {
+      int at = (2 * slot + g) * gemm_rows + row;
+      if (g < Factors::additions) to.scales[at] = f.scales[g];
+      if constexpr (Factors::weighted) to.subs[at] = f.subs[g];
+      if constexpr (L::mins > 0) to.mins[at] = f.mins[g];
     }
   }
 
@@ -74,14 +73,15 @@ template <class F, int N> struct gemm_steps {
     for (int i = (int)at.index; i < N * count; i += threads) {
       int n = i % N, slot = i / N;
       u32 from = (u32)((n < last ? n : last) * (cols / 32) + slot);
-      to.scales[i] = (x.scales + chunk)[from];
+      float scale = (x.scales + chunk)[from];
+      to.scales[i] = scale;
       if (zero != 0 || reads_sums) {
         DEVICE const i32* sums = x.sums + 2 * chunk + 2 * from;
         UNROLL(2)
-        for (int h = 0; h < halves; h++) {
-          i32 sum = halves == 2 ? sums[h] : sums[0] + sums[1];
-          to.starts[(2 * slot + h) * N + n] = tile_start(-zero * sum);
-          to.sums[(2 * slot + h) * N + n] = (float)sum;
+        for (int g = 0; g < groups; g++) {
+          i32 sum = groups == 2 ? sums[g] : sums[0] + sums[1];
+          to.starts[(2 * slot + g) * N + n] = tile_start(-zero * sum);
+          to.inputs[(2 * slot + g) * N + n] = (float)sum * scale;
         }
       }
     }
@@ -90,12 +90,11 @@ template <class F, int N> struct gemm_steps {
   fn factors_of(SHARED const StepWeights& from, int slot, int row) {
     Factors f;
     UNROLL(2)
-    for (int h = 0; h < halves; h++) {
-      int at = (2 * slot + h) * gemm_rows + row;
-      if (h < Factors::scale_halves) f.scales[h] = from.scales[at];
-      if constexpr (L::subs > 0) f.subs[h] = from.subs[at], f.whole_subs[h] = (i32)f.subs[h];
-      if (L::mins > 0 && h < Factors::min_halves) f.mins[h] = from.mins[at];
-      if constexpr (L::sub_mins > 0) f.sub_mins[h] = from.sub_mins[at];
+    for (int g = 0; g < groups; g++) {
+      int at = (2 * slot + g) * gemm_rows + row;
+      if (g < Factors::additions) f.scales[g] = from.scales[at];
+      if constexpr (Factors::weighted) f.subs[g] = from.subs[at], f.whole_subs[g] = (i32)f.subs[g];
+      if constexpr (L::mins > 0) f.mins[g] = from.mins[at];
     }
     return f;
   }
@@ -123,28 +122,28 @@ template <class F, int N> struct gemm_steps {
       tile_b b;
       load(b, room.tokens.codes + (first_token + n * tile_columns) * line_words + 8 * slot, line_words, at.lane());
       int token = first_token + n * tile_columns + tile_column(at.lane());
-      float2 scale = two(room.tokens.scales + slot * N + token), start[halves], sums[halves];
+      float2 scale = two(room.tokens.scales + slot * N + token), start[groups], inputs[groups];
       UNROLL(2)
-      for (int h = 0; h < halves; h++) {
-        int i = (2 * slot + h) * N + token;
-        if (split_codes<F>::zero() != 0) start[h] = two(room.tokens.starts + i);
-        else start[h].x = start[h].y = tile_start(0);
-        if (reads_sums) sums[h] = two(room.tokens.sums + i);
+      for (int g = 0; g < groups; g++) {
+        int i = (2 * slot + g) * N + token;
+        if (split_codes<F>::zero() != 0) start[g] = two(room.tokens.starts + i);
+        else start[g].x = start[g].y = tile_start(0);
+        if (reads_sums) inputs[g] = two(room.tokens.inputs + i);
       }
-      float scales[2] = {scale.x, scale.y}, sums_of[2][halves];
+      float scales[2] = {scale.x, scale.y}, inputs_of[2][groups];
       UNROLL(2)
-      for (int h = 0; h < halves; h++) sums_of[0][h] = sums[h].x, sums_of[1][h] = sums[h].y;
+      for (int g = 0; g < groups; g++) inputs_of[0][g] = inputs[g].x, inputs_of[1][g] = inputs[g].y;
       UNROLL(4)
       for (int m = 0; m < row_tiles; m++) {
-        tile_sum sum[halves];
-        sum[0] = multiply<0, halves>(a[m], b, start[0].x, start[0].y);
-        if constexpr (halves == 2) sum[1] = multiply<1, 2>(a[m], b, start[1].x, start[1].y);
+        tile_sum sum[groups];
+        sum[0] = multiply<0, groups>(a[m], b, start[0].x, start[0].y);
+        if constexpr (groups == 2) sum[1] = multiply<1, 2>(a[m], b, start[1].x, start[1].y);
         UNROLL(4)
         for (int i = 0; i < 4; i++) {
-          decltype(product(sum[0], 0)) products[halves];
+          decltype(product(sum[0], 0)) products[groups];
           UNROLL(2)
-          for (int h = 0; h < halves; h++) products[h] = product(sum[h], i);
-          acc.of[n][m][i] = Factors::add(f[m][i / 2], products, sums_of[i % 2], scales[i % 2], acc.of[n][m][i]);
+          for (int g = 0; g < groups; g++) products[g] = product(sum[g], i);
+          acc.of[n][m][i] = Factors::add(f[m][i / 2], products, inputs_of[i % 2], scales[i % 2], acc.of[n][m][i]);
         }
       }
     }

@@ -1,57 +1,45 @@
 // What a chunk adds to the sums of many rows and tokens, given its products: params.h's order in floats. For CPU and GPU alike, in the
 // lane vocabulary: on a GPU `floats` is a thread's float.
 //
-// A sub-scale is multiplied as a float: a sum of products is below 2^24 and so exact, and its product with a sub-scale rounds
-// once, to what the exact integer would round to. Where two such products share a chunk, the first must be exact by itself
-// (`exact`); otherwise they stay integers.
+// Two groups under one float scale are weighted by their sub-scales and added as floats: a sum of products is below 2^24 and so exact,
+// and the fused multiply-add rounds once, to what the exact integer would round to, if the first product is exact by itself (`exact`);
+// otherwise they stay integers. `carried`: codes already carry their sub-scale, so that both groups are one sum of products.
 #pragma once
 
-template <class F> struct chunk_factors {
+template <class F, bool carried = false> struct chunk_factors {
   typedef resident<F, lane_rows> L;
   enum {
-    halves = (int)F::group < 32 ? 2 : 1,             // groups that share a chunk
-    scale_halves = L::scales > 1 ? (int)halves : 1,  // float scales of a chunk
-    min_halves = L::mins > 1 ? (int)halves : 1,
+    groups = (int)F::group < 32 ? 2 : 1,                  // of a chunk
+    additions = groups == 2 && L::scales > 1 ? 2 : 1,     // of products to the sum
+    sums = carried ? 1 : (int)groups,                     // of products
+    weighted = sums > (int)additions && L::subs > 0,      // by sub-scales, before they are added to each other
     largest_value = facts<F>::table ? 127 : (1 << (int)F::code_bits) - 1,
-    exact = halves == 1 || scale_halves == 2 || 16 * 127 * 128 * largest_value <= 1 << 24
+    exact = !weighted || 16 * 127 * 128 * largest_value <= 1 << 24
   };
-  floats scales[scale_halves], mins[min_halves], subs[halves], sub_mins[halves];
-  ints whole_subs[halves];  // read only where not `exact`
+  floats scales[additions];  // unit · scale, and · sub where nothing else has it
+  floats mins[groups];       // min · sub_min
+  floats subs[groups];       // read only where `weighted`; as ints only where not `exact`
+  ints whole_subs[groups];
 
-  // `products`: sums by half, in whatever the machine has them: `to_floats` and `times` read them; ints where not `exact`. `sums`: of
-  // the token's activations, by half.
-  template <class Products> fn add(THREAD const chunk_factors& f, THREAD const Products (&products)[halves], THREAD const float (&sums)[halves], float x_scale, floats acc) {
+  // `products`: sums by group, in whatever the machine has them: `to_floats` and `times` read them; ints where not `exact`.
+  // `inputs`: the token's activations, summed by group, as floats times x_scale.
+  template <class Products> fn add(THREAD const chunk_factors& f, THREAD const Products (&products)[sums], THREAD const float (&inputs)[groups], float x_scale, floats acc) {
     floats x = splat(x_scale);
-    if constexpr (halves == 1 || scale_halves == 2) {
+    if constexpr (sums == (int)additions) {
       UNROLL(2)
-      for (int h = 0; h < halves; h++) acc = fma(scaled(f, products[h], h), times(f.scales[h], x), acc);
+      for (int g = 0; g < additions; g++) acc = fma(to_floats(products[g]), times(f.scales[g], x), acc);
     } else {
       acc = fma(both(f, products), times(f.scales[0], x), acc);
     }
     if constexpr (L::mins > 0) {
-      if constexpr (halves == 1 || min_halves == 2) {
-        UNROLL(2)
-        for (int h = 0; h < halves; h++) acc = fma(lowered(f, splat(sums[h]), h), times(f.mins[h], x), acc);
-      } else if constexpr (L::sub_mins > 0) {
-        acc = fma(fma(splat(sums[1]), f.sub_mins[1], times(splat(sums[0]), f.sub_mins[0])), times(f.mins[0], x), acc);
-      } else {
-        acc = fma(splat(sums[0] + sums[1]), times(f.mins[0], x), acc);
-      }
+      UNROLL(2)
+      for (int g = 0; g < groups; g++) acc = fma(f.mins[g], splat(inputs[g]), acc);
     }
     return acc;
   }
-  template <class Products> fn scaled(THREAD const chunk_factors& f, Products products, int h) {
-    if constexpr (L::subs > 0) return times(products, f.subs[h]);
-    else return to_floats(products);
-  }
-  fn lowered(THREAD const chunk_factors& f, floats sums, int h) {
-    if constexpr (L::sub_mins > 0) return times(sums, f.sub_mins[h]);
-    else return sums;
-  }
-  // Of the halves of a chunk that share a float scale.
-  template <class Products> fn both(THREAD const chunk_factors& f, THREAD const Products (&products)[halves]) {
-    if constexpr (L::subs == 0) return plus(to_floats(products[0]), to_floats(products[1]));
-    else if constexpr (exact) return fma(to_floats(products[1]), f.subs[1], times(products[0], f.subs[0]));
+  template <class Products> fn both(THREAD const chunk_factors& f, THREAD const Products (&products)[sums]) {
+    if constexpr (!weighted) return to_floats(plus(products[0], products[1]));
+    else if constexpr (exact) return fma(to_floats(products[1]), f.subs[1], times(to_floats(products[0]), f.subs[0]));
     else return to_floats(plus(times(products[0], f.whole_subs[0]), times(products[1], f.whole_subs[1])));
   }
 };

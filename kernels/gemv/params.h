@@ -2,12 +2,17 @@
 //
 //   y[token][row] = scale · Σ_k W[row][k] · x[token][k]
 //
-// The sum runs over K in chunks of 32 in file order. Inside a chunk products of integers are added exactly; each chunk, or
-// each group of 16 where a format scales those by floats, enters the float sum by one fused multiply-add:
+// The sum runs over K in chunks of 32 in file order. Inside a chunk products of integers are added exactly; then each of its groups (one,
+// or two of 16 weights) enters the float sum by fused multiply-adds: first products, then minima.
 //
-//   acc = fma(float(Σ value · x), unit·scale · x_scale, acc),  then  acc = fma(float(sub_min · Σ x), min · x_scale, acc)
+//   acc = fma(float(Σ value · x), (unit·scale·sub) · x_scale, acc),   acc = fma(min·sub_min, float(Σ x) · x_scale, acc)
 //
-// so every strategy, batch, thread count and instruction set gives the same bits.
+// Two groups under one float scale enter together, their factors among the integers:
+//
+//   acc = fma(float(Σ sub · value · x), (unit·scale) · x_scale, acc)
+//
+// Every product in parentheses and every argument of fma is rounded to float once, so every strategy, batch, thread count and
+// instruction set gives the same bits.
 #pragma once
 
 // Input vectors of a batch, as the norm-in / quantize-in stage leaves them. K: columns of the matrix, a multiple of 32.

@@ -7,7 +7,7 @@ enum { file_tokens = 8 };  // tokens that share one reading of a row
 
 // What is added to the values of 8-bit codes so that they fit signed bytes: codes less 128, whatever their zero is.
 template <class F> fn offset_of() -> int {
-  if constexpr (facts<F>::affine && (int)F::code_bits == 8) return (int)F::zero() - 128;
+  if constexpr (facts<F>::affine && (int)F::code_bits == 8) return (int)F::zero - 128;
   else return 0;
 }
 
@@ -55,23 +55,18 @@ template <class F> struct chunk_sums {
       if constexpr (halves == 1) v[0] = dot32(w, x), s[0] += s[1];
       else v[0] = dot16(w, x), v[1] = dot16(w + 16, x + 16);
       for (int h = 0; h < halves; h++) v[h] -= offset_of<F>() * s[h];
-      if constexpr (has_group_scale<F>::value) {
-        for (int h = 0; h < halves; h++) add((float)(v[h] * sub_of<F>(b, g + h)), unit_of<F>() * (float)scale_of<F>(b, g + h), x_scale, n);
-      } else {
-        i32 total = 0;
-        for (int h = 0; h < halves; h++) total += v[h] * sub_of<F>(b, g + h);
-        add((float)total, unit_of<F>() * (float)scale_of<F>(b, g), x_scale, n);
+      i32 weighted = 0;
+      for (int h = 0; h < halves; h++) {
+        float scale = unit_of<F>() * (float)scale_of<F>(b, g + h);
+        weighted += v[h] * sub_of<F>(b, g + h);
+        if (halves == 1 || has_group_scale<F>::value) add((float)v[h], scale * (float)sub_of<F>(b, g + h) * x_scale, n);
+        else if (h == 1) add((float)weighted, scale * x_scale, n);
       }
-      if constexpr (has_group_min<F>::value) {
-        for (int h = 0; h < halves; h++) add((float)(s[h] * sub_min_of<F>(b, g + h)), (float)min_of<F>(b, g + h), x_scale, n);
-      } else if constexpr (facts<F>::min) {
-        i32 total = 0;
-        for (int h = 0; h < halves; h++) total += s[h] * sub_min_of<F>(b, g + h);
-        add((float)total, (float)min_of<F>(b, g), x_scale, n);
-      }
+      if constexpr (facts<F>::min)
+        for (int h = 0; h < halves; h++) add((float)min_of<F>(b, g + h) * (float)sub_min_of<F>(b, g + h), (float)s[h] * x_scale, n);
     }
   }
-  MEMBER void add(float sum, float scale, float x_scale, int n) { acc[n] = __builtin_fmaf(sum, scale * x_scale, acc[n]); }
+  MEMBER void add(float a, float b, int n) { acc[n] = __builtin_fmaf(a, b, acc[n]); }
 };
 
 template <class F> fn row_from_file(const u8* row, const GemvParams& p, int r) {

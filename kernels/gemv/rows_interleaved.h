@@ -12,7 +12,7 @@ template <class F> struct lane_codes {
     flip = large && !facts<F>::table && (int)signed_bias > 0 ? 0x80 : 0  // xored into the codes when they are packed
   };
   static int zero() {
-    if constexpr (facts<F>::affine) return (int)F::zero() - (large ? (int)signed_bias : 0);
+    if constexpr (facts<F>::affine) return (int)F::zero - (large ? (int)signed_bias : 0);
     else return 128 - (int)signed_bias;
   }
   // Table entries as bytes: value + 128, less what the machine takes off.
@@ -21,8 +21,9 @@ template <class F> struct lane_codes {
       for (int c = 0; c < 16; c++) sixteen[c] = (u8)(c < 1 << (int)F::code_bits ? (int)F::value(c) + 128 - (int)signed_bias : 0);
   }
 };
-template <class F, bool large> struct lane_dot { typedef dot_large type; };
-template <class F> struct lane_dot<F, false> { typedef dot_small<lane_codes<F>::max_code> type; };
+// The dot product for codes up to `max_code`, or for bytes with signed_bias taken off.
+template <class Codes, bool large = Codes::large> struct lane_dot { typedef dot_large type; };
+template <class Codes> struct lane_dot<Codes, false> { typedef dot_small<Codes::max_code> type; };
 
 // The codes of quad q of a chunk: from each plane the bits of that quad, moved to their place in the code.
 template <int bits, int q> fn quad_codes(const u8* chunk) {
@@ -52,7 +53,7 @@ template <class F, int q, int end, int G, int N, int dots, class Dot> fn add_qua
 // Σ value · x of half `half` of a chunk (the whole chunk when a group has 32 or more weights), for G row groups and N tokens.
 template <class F, int half, int G, int N> fn sum_group(const u8* chunk, i64 apart, bytes table, const i8* const* x, const i16* const* sums, ints (&v)[G][N]) -> void {
   enum { halves = (int)F::group < 32 ? 2 : 1, quads = 8 / halves, dots = N == 1 && G < 4 ? 2 : 1 };
-  typename lane_dot<F, lane_codes<F>::large>::type sum[G][N][dots];
+  typename lane_dot<lane_codes<F>>::type sum[G][N][dots];
   int zero = lane_codes<F>::zero();
   if (zero != 0)
     for (int n = 0; n < N; n++) {
@@ -67,19 +68,38 @@ template <class F, int half, int G, int N> fn sum_group(const u8* chunk, i64 apa
     }
 }
 
+// Factors of chunk c of a tile.
+template <class F, bool carried = false> fn factors_at(const u8* tile, int c) -> chunk_factors<F, carried> {
+  typedef resident<F, lane_rows> L;
+  typedef chunk_factors<F, carried> Factors;
+  Factors f;
+  int g = 32 * c / (int)F::group;
+  for (int h = 0; h < Factors::additions; h++) {
+    if constexpr (L::scales == 0) f.scales[h] = splat(unit_of<F>());
+    else {
+      f.scales[h] = load_numbers(decltype(scale_of<F>(view{}, 0)){}, tile + L::scales_at + (L::scales > 1 ? g + h : 0) * lane_rows * L::scale_bytes);
+      if constexpr (has_unit<F>::value) f.scales[h] = times(f.scales[h], splat(unit_of<F>()));
+    }
+    if constexpr (L::subs > 0 && !Factors::weighted && !carried) f.scales[h] = times(f.scales[h], to_floats(load_small_ints(tile + L::subs_at + (g + h) * lane_rows)));
+  }
+  for (int h = 0; h < Factors::groups; h++) {
+    if constexpr (Factors::weighted) f.whole_subs[h] = load_small_ints(tile + L::subs_at + (g + h) * lane_rows), f.subs[h] = to_floats(f.whole_subs[h]);
+    if constexpr (L::mins > 0) f.mins[h] = load_numbers(decltype(min_of<F>(view{}, 0)){}, tile + L::mins_at + (L::mins > 1 ? g + h : 0) * lane_rows * L::min_bytes);
+    if constexpr (L::sub_mins > 0) f.mins[h] = times(f.mins[h], to_floats(load_small_ints(tile + L::sub_mins_at + (g + h) * lane_rows)));
+  }
+  return f;
+}
+
+// Activations of a chunk, summed by group, as its minima multiply them.
+template <class F> fn sum_inputs(const i16* sums, float x_scale, float (&inputs)[chunk_factors<F>::groups]) -> void {
+  if constexpr (chunk_factors<F>::groups == 1) inputs[0] = (float)(sums[0] + sums[1]) * x_scale;
+  else inputs[0] = (float)sums[0] * x_scale, inputs[1] = (float)sums[1] * x_scale;
+}
+
 // `ahead`: bytes that are asked for before they are needed; 0: none.
 template <class F, int N, int G = 1, int ahead = 0> struct rows_interleaved_kernel {
   typedef resident<F, lane_rows> L;
-  enum { chunk_groups = (int)F::group < 32 ? 2 : 1 };  // groups that share a chunk
-
-  static floats scale_at(const u8* tile, int g) {
-    if constexpr (L::scales == 0) return splat(unit_of<F>());
-    else {
-      floats s = load_numbers(decltype(scale_of<F>(view{}, 0)){}, tile + L::scales_at + (L::scales > 1 ? g : 0) * lane_rows * L::scale_bytes);
-      if constexpr (has_unit<F>::value) s = times(s, splat(unit_of<F>()));
-      return s;
-    }
-  }
+  enum { groups = chunk_factors<F>::groups };
 
   // `tile`: the first of G row groups that lie behind each other, as do their outputs.
   static void run(const u8* tile, i64 blocks, const Activations& x, i64 cols, i64 token, float* const* y, float scale) {
@@ -103,64 +123,25 @@ template <class F, int N, int G = 1, int ahead = 0> struct rows_interleaved_kern
           for (int j = 0; j < G; j++)
             for (int at = c * L::tile_bytes / L::chunks; at < (c + 1) * L::tile_bytes / L::chunks; at += 64) prefetch(tile + j * apart + at + ahead);
         const u8* chunk = tile + L::codes_at + c * L::chunk_bytes;
-        ints first[G][N], second[G][N];
-        sum_group<F, 0>(chunk, apart, table, xc, sums, first);
-        if constexpr (chunk_groups == 2) sum_group<F, 1>(chunk, apart, table, xc, sums, second);
-        for (int j = 0; j < G; j++) add_chunk(tile + j * apart, 32 * c / (int)F::group, first[j], second[j], xs, sums, acc[j]);
+        ints products[groups][G][N];
+        sum_group<F, 0>(chunk, apart, table, xc, sums, products[0]);
+        if constexpr (groups == 2) sum_group<F, 1>(chunk, apart, table, xc, sums, products[1]);
+        float inputs[N][groups] = {};
+        if constexpr (L::mins > 0)
+          for (int n = 0; n < N; n++) sum_inputs<F>(sums[n], xs[n][0], inputs[n]);
+        for (int j = 0; j < G; j++) {
+          chunk_factors<F> f = factors_at<F>(tile + j * apart, c);
+          for (int n = 0; n < N; n++) {
+            ints of[groups];
+            for (int h = 0; h < groups; h++) of[h] = products[h][j][n];
+            acc[j][n] = chunk_factors<F>::add(f, of, inputs[n], xs[n][0], acc[j][n]);
+          }
+        }
         for (int n = 0; n < N; n++) xc[n] += 32, xs[n] += 1, sums[n] += 2;
       }
     }
     for (int j = 0; j < G; j++)
       for (int n = 0; n < N; n++) store(y[n] + j * lane_rows, times(acc[j][n], splat(scale)));
-  }
-
-  // What a chunk adds, given its sums; g: its first group.
-  fn add_chunk(const u8* tile, int g, ints (&v)[N], ints (&second)[N], const float* const* xs, const i16* const* sums, floats (&acc)[N]) -> void {
-    if constexpr (L::subs > 0) {
-      ints sub = load_small_ints(tile + L::subs_at + g * lane_rows);
-      for (int n = 0; n < N; n++) v[n] = times(v[n], sub);
-    }
-    if constexpr (chunk_groups == 2) {
-      if constexpr (L::subs > 0) {
-        ints sub = load_small_ints(tile + L::subs_at + (g + 1) * lane_rows);
-        for (int n = 0; n < N; n++) second[n] = times(second[n], sub);
-      }
-      if constexpr (L::scales > 1) {  // a float scale for each half: two additions, in order
-        floats s = scale_at(tile, g);
-        for (int n = 0; n < N; n++) acc[n] = fma(to_floats(v[n]), times(s, splat(xs[n][0])), acc[n]);
-        for (int n = 0; n < N; n++) v[n] = second[n];
-      } else {
-        for (int n = 0; n < N; n++) v[n] = plus(v[n], second[n]);
-      }
-    }
-    floats s = scale_at(tile, g + chunk_groups - 1);
-    for (int n = 0; n < N; n++) acc[n] = fma(to_floats(v[n]), times(s, splat(xs[n][0])), acc[n]);
-    if constexpr (L::mins > 0) add_min(tile, g, xs, sums, acc);
-  }
-
-  static void add_min(const u8* tile, int g, const float* const* xs, const i16* const* sums, floats (&acc)[N]) {
-    typedef decltype(min_of<F>(view{}, 0)) Min;
-    for (int h = 0; h < (L::mins > 1 ? (int)chunk_groups : 1); h++) {
-      floats m = load_numbers(Min{}, tile + L::mins_at + (L::mins > 1 ? g + h : 0) * lane_rows * L::min_bytes);
-      for (int n = 0; n < N; n++) {
-        ints v;
-        if constexpr (chunk_groups == 1) {
-          v = splat((i32)(sums[n][0] + sums[n][1]));
-          if constexpr (L::sub_mins > 0) v = times(v, load_small_ints(tile + L::sub_mins_at + g * lane_rows));
-        } else if constexpr (L::mins > 1) {
-          v = splat((i32)sums[n][h]);
-          if constexpr (L::sub_mins > 0) v = times(v, load_small_ints(tile + L::sub_mins_at + (g + h) * lane_rows));
-        } else {
-          ints a = splat((i32)sums[n][0]), b = splat((i32)sums[n][1]);
-          if constexpr (L::sub_mins > 0) {
-            a = times(a, load_small_ints(tile + L::sub_mins_at + g * lane_rows));
-            b = times(b, load_small_ints(tile + L::sub_mins_at + (g + 1) * lane_rows));
-          }
-          v = plus(a, b);
-        }
-        acc[n] = fma(to_floats(v), times(m, splat(xs[n][0])), acc[n]);
-      }
-    }
   }
 };
 

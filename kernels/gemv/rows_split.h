@@ -7,7 +7,7 @@ template <class F> struct split_codes {
   // What is still to be taken off each code.
   fn zero() {
     if constexpr (facts<F>::table) return 0;
-    else return (int)F::zero() - (signed_codes<F>::flip ? 128 : 0);
+    else return (int)F::zero - (signed_codes<F>::flip ? 128 : 0);
   }
   template <int c> fn entry() -> u32 {
     if constexpr (facts<F>::table && c < 1 << (int)F::code_bits) return (u32)(u8)F::value(c);
@@ -55,29 +55,32 @@ template <class F, int q, int end, int N> fn add_quads(THREAD const chunk_words<
 template <class F> struct split_rows {
   typedef resident<F, lane_rows> L;
   typedef chunk_factors<F> Factors;
-  enum { halves = Factors::halves };
+  enum { groups = Factors::groups };
 
   // What stands for group g and a row in a tile.
   fn scale_at(BYTES tile, int g, int row) {
     if constexpr (L::scales == 0) return unit_of<F>();
     else return load_number(decltype(scale_of<F>(view{}, 0)){}, tile + L::scales_at + ((L::scales > 1 ? g : 0) * lane_rows + row) * L::scale_bytes) * unit_of<F>();
   }
-  fn min_at(BYTES tile, int g, int row) {
-    return load_number(decltype(min_of<F>(view{}, 0)){}, tile + L::mins_at + ((L::mins > 1 ? g : 0) * lane_rows + row) * L::min_bytes);
-  }
   fn sub_at(BYTES tile, int g, int row) { return (i32)(i8)tile[L::subs_at + g * lane_rows + row]; }
-  fn sub_min_at(BYTES tile, int g, int row) { return (i32)(i8)tile[L::sub_mins_at + g * lane_rows + row]; }
+  fn min_at(BYTES tile, int g, int row) {
+    float min = load_number(decltype(min_of<F>(view{}, 0)){}, tile + L::mins_at + ((L::mins > 1 ? g : 0) * lane_rows + row) * L::min_bytes);
+    if constexpr (L::sub_mins > 0) return min * (float)(i8)tile[L::sub_mins_at + g * lane_rows + row];
+    else return min;
+  }
 
   fn factors_at(BYTES tile, int c, int row) -> Factors {
     Factors f;
-    int g = 32 * c / (int)F::group;
+    int first = 32 * c / (int)F::group;
     UNROLL(2)
-    for (int h = 0; h < halves; h++) {
-      if (h < Factors::scale_halves) f.scales[h] = scale_at(tile, g + h, row);
-      if constexpr (L::subs > 0) f.whole_subs[h] = sub_at(tile, g + h, row), f.subs[h] = (float)f.whole_subs[h];
-      if constexpr (L::mins > 0)
-        if (h < Factors::min_halves) f.mins[h] = min_at(tile, g + h, row);
-      if constexpr (L::sub_mins > 0) f.sub_mins[h] = (float)sub_min_at(tile, g + h, row);
+    for (int g = 0; g < Factors::additions; g++) {
+      f.scales[g] = scale_at(tile, first + g, row);
+      if constexpr (L::subs > 0 && !Factors::weighted) f.scales[g] = f.scales[g] * (float)sub_at(tile, first + g, row);
+    }
+    UNROLL(2)
+    for (int g = 0; g < Factors::groups; g++) {
+      if constexpr (Factors::weighted) f.whole_subs[g] = sub_at(tile, first + g, row), f.subs[g] = (float)f.whole_subs[g];
+      if constexpr (L::mins > 0) f.mins[g] = min_at(tile, first + g, row);
     }
     return f;
   }
@@ -103,21 +106,21 @@ template <class F> struct split_rows {
     for (int n = 0; n < N; n++) x[n] = input.chunk(n, c);
     UNROLL(8)
     for (int n = 0; n < N; n++) {
-      first[n] = -zero * (halves == 2 ? x[n].sums[0] : x[n].sums[0] + x[n].sums[1]);
+      first[n] = -zero * (groups == 2 ? x[n].sums[0] : x[n].sums[0] + x[n].sums[1]);
       second[n] = -zero * x[n].sums[1];
     }
-    add_quads<F, 0, 8 / halves, N>(w.codes, table, x, first);
-    if constexpr (halves == 2) add_quads<F, 4, 8, N>(w.codes, table, x, second);
+    add_quads<F, 0, 8 / groups, N>(w.codes, table, x, first);
+    if constexpr (groups == 2) add_quads<F, 4, 8, N>(w.codes, table, x, second);
     UNROLL(8)
     for (int n = 0; n < N; n++) {
-      if constexpr (halves == 2) {
+      if constexpr (groups == 2) {
         i32 products[2] = {first[n], second[n]};
-        float sums[2] = {(float)x[n].sums[0], (float)x[n].sums[1]};
-        acc[n] = Factors::add(w.factors, products, sums, x[n].scale, acc[n]);
+        float inputs[2] = {(float)x[n].sums[0] * x[n].scale, (float)x[n].sums[1] * x[n].scale};
+        acc[n] = Factors::add(w.factors, products, inputs, x[n].scale, acc[n]);
       } else {
         i32 products[1] = {first[n]};
-        float sums[1] = {(float)(x[n].sums[0] + x[n].sums[1])};
-        acc[n] = Factors::add(w.factors, products, sums, x[n].scale, acc[n]);
+        float inputs[1] = {(float)(x[n].sums[0] + x[n].sums[1]) * x[n].scale};
+        acc[n] = Factors::add(w.factors, products, inputs, x[n].scale, acc[n]);
       }
     }
   }
@@ -145,7 +148,7 @@ template <class F> struct split_rows {
   // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy; what is left of them at
   // the end has a turn of its own, so that nothing is asked in the turns before.
   template <int N, int G, class Input> fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Place at, THREAD float (&acc)[N]) -> void {
-    enum { parts_a_warp = warp_lanes / G, parts = split_warps * parts_a_warp, ahead = N > 2 ? 1 : 4 };
+    enum { parts_a_warp = warp_lanes / G, parts = split_warps * parts_a_warp, ahead = N == 1 ? 4 : N == 2 ? 3 : 1 };
     table16 table = split_codes<F>::table();
     int chunks = cols / 32, c = (int)at.warp() * parts_a_warp + (int)at.lane() / G;
     BYTES tiles = weights + row_group * G / lane_rows * (cols / (int)F::block) * (int)L::tile_bytes;

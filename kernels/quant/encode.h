@@ -72,7 +72,7 @@ inline u32 nearest(Float16, float x) {
 template <class F> void encode_blocks(const float* from, u8* to, i64 n) {
   typedef typename encoder<F>::Scale Scale;
   const encoder<F>& e = encoder_of<F>();
-  int zero = F::zero(), above = (1 << F::code_bits) - 1 - zero, side = zero < above ? zero : above;
+  int zero = F::zero, above = (1 << F::code_bits) - 1 - zero, side = zero < above ? zero : above;
   for (i64 b = 0; b < n / F::block; b++, from += F::block, to += F::block_bytes) {
     float most = 0, sum = 0;
     for (int i = 0; i < F::block; i++) most = __builtin_fabsf(from[i]) > most ? __builtin_fabsf(from[i]) : most, sum += from[i] * 0.0f;

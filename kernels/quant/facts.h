@@ -13,6 +13,7 @@ template <class F, class = void> struct has_group_min { enum { value = 0 }; };
 template <class F, class = void> struct has_sub_min { enum { value = 0 }; };
 template <class F, class = void> struct has_unit { enum { value = 0 }; };
 template <class F, class = void> struct has_values { enum { value = 0 }; };
+template <class F, class = void> struct sub_range { enum { least = -128, most = 127 }; };
 template <class F> struct has_block_scale<F, typename exists<decltype(F::scale(view()))>::type> { enum { value = 1 }; };
 template <class F> struct has_group_scale<F, typename exists<decltype(F::scale(view(), 0))>::type> { enum { value = 1 }; };
 template <class F> struct has_sub<F, typename exists<decltype(F::sub(view(), 0))>::type> { enum { value = 1 }; };
@@ -20,6 +21,7 @@ template <class F> struct has_block_min<F, typename exists<decltype(F::min(view(
 template <class F> struct has_group_min<F, typename exists<decltype(F::min(view(), 0))>::type> { enum { value = 1 }; };
 template <class F> struct has_sub_min<F, typename exists<decltype(F::sub_min(view(), 0))>::type> { enum { value = 1 }; };
 template <class F> struct has_unit<F, typename exists<decltype(F::unit())>::type> { enum { value = 1 }; };
+template <class F> struct sub_range<F, typename exists<decltype(F::most_sub)>::type> { enum { least = F::least_sub, most = F::most_sub }; };
 template <class F> struct has_values<F, typename exists<decltype(F::values)>::type> { enum { value = 1 }; };
 
 template <class F> struct facts {

@@ -28,11 +28,10 @@ import numpy as np  # noqa: E402
 
 # Three groups of 32 in 67 bytes; codes in two planes, signed integer factors, a minimum for the whole block.
 AFFINE = """struct made_up_affine : affine {
-  enum { ggml_id = 90001, block = 96, group = 32, code_bits = 5, block_bytes = 67 };
+  enum { ggml_id = 90001, block = 96, group = 32, code_bits = 5, zero = 15, block_bytes = 67 };
   enum at { scale_at = 0, min_at = 2, subs_at = 4, low_at = 7, high_at = 55 };
 
   fn code(view b, int i) { return (b.byte(low_at + i / 2) >> i % 2 * 4 & 15) | (b.byte(high_at + i / 8) >> i % 8 & 1) << 4; }
-  fn zero() { return 15; }
   fn unit() { return 0.5f; }
   fn scale(view b) { return b.bf16(scale_at); }
   fn sub(view b, int g) { return b.signed_byte(subs_at + g); }

@@ -9,18 +9,16 @@ struct min_by_group : affine {  // groups of 16, a scale and a minimum each
   fn min(view b, int g) { return b.f16(4 * g + 2); }
 };
 struct sub_min_by_group : affine {  // float scales by group, integer factors on both
-  enum { block = 64, group = 16, code_bits = 7, block_bytes = 4 * 4 + 8 + 64 };
+  enum { block = 64, group = 16, code_bits = 7, zero = 64, block_bytes = 4 * 4 + 8 + 64 };
   fn code(view b, int i) { return b.byte(24 + i) & 127; }
-  fn zero() { return 64; }
   fn scale(view b, int g) { return b.f16(4 * g); }
   fn sub(view b, int g) { return b.signed_byte(16 + g); }
   fn min(view b, int g) { return -b.f16(4 * g + 2); }
   fn sub_min(view b, int g) { return b.byte(20 + g) & 127; }
 };
 struct wide_groups : affine {  // two groups of 64, integer factors, one minimum
-  enum { block = 128, group = 64, code_bits = 3, block_bytes = 8 + 128 };
+  enum { block = 128, group = 64, code_bits = 3, zero = 3, block_bytes = 8 + 128 };
   fn code(view b, int i) { return b.byte(8 + i) & 7; }
-  fn zero() { return 3; }
   fn scale(view b) { return b.bf16(0); }
   fn sub(view b, int g) { return b.signed_byte(4 + g); }
   fn min(view b) { return b.bf16(2); }
@@ -28,9 +26,8 @@ struct wide_groups : affine {  // two groups of 64, integer factors, one minimum
   fn unit() { return 0.5f; }
 };
 struct signed_bytes : affine {
-  enum { block = 32, group = 32, code_bits = 8, block_bytes = 36 };
+  enum { block = 32, group = 32, code_bits = 8, zero = 128, block_bytes = 36 };
   fn code(view b, int i) { return b.byte(4 + i); }
-  fn zero() { return 128; }
   fn scale(view b) { return b.f32(0); }
 };
 struct unsigned_bytes : affine {

@@ -1,5 +1,6 @@
 // Body of a generated kernel instance: the strategies of gemv with one format in the lane vocabulary that was included before.
 #pragma once
+#include "gemv/chunk.h"
 #include "gemv/rows_interleaved.h"
 #include "gemv/panels.h"
 #include "gemv/rows_from_file.h"

@@ -7,7 +7,7 @@ template <class F> fn keeps_to_its_bits(view b) {
     for (int i = 0; i < (facts<F>::vector ? F::block / 8 : F::block); i++) keeps &= (u64)F::code(b, i) >> F::code_bits == 0;
     for (int g = 0; g < facts<F>::groups; g++) {
       int sub = sub_of<F>(b, g), sub_min = sub_min_of<F>(b, g);
-      keeps &= sub >= -128 && sub <= 127 && sub_min >= -128 && sub_min <= 127;
+      keeps &= sub >= sub_range<F>::least && sub <= sub_range<F>::most && sub_min >= -128 && sub_min <= 127;
     }
   }
   return keeps;

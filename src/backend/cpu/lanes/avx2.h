@@ -1,7 +1,7 @@
 // The lane vocabulary on AVX2 + FMA + F16C: 8 rows. The words are defined in portable.h.
 #pragma once
 
-enum { lane_rows = 8, decode_groups = 1, token_block = 4, panel_groups = 2, panel_pass = 2, attend_queries = 2, attend_parts = 2, prefetch_distance = 2048, signed_bias = 128 };
+enum { lane_rows = 8, decode_groups = 1, token_block = 4, panel_groups = 2, panel_pass = 2, attend_queries = 2, attend_parts = 2, prefetch_distance = 2048, signed_bias = 128, most_carried = 16 };
 
 struct bytes { __m256i v; };
 struct ints { __m256i v; };
@@ -17,6 +17,11 @@ template <int S> fn take(bytes a, u32 mask) {
   else return bytes{_mm256_and_si256(a.v, m)};
 }
 fn merge(bytes a, bytes b) { return bytes{_mm256_or_si256(a.v, b.v)}; }
+fn plus(bytes a, bytes b) { return bytes{_mm256_add_epi8(a.v, b.v)}; }
+fn times(bytes a, bytes b) {
+  __m256i even = _mm256_mullo_epi16(a.v, b.v), odd = _mm256_mullo_epi16(_mm256_srli_epi16(a.v, 8), _mm256_srli_epi16(b.v, 8));
+  return bytes{_mm256_blendv_epi8(even, _mm256_slli_epi16(odd, 8), _mm256_set1_epi16((short)0xff00))};
+}
 fn load_table(const u8* sixteen) { return bytes{_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i*)sixteen))}; }
 fn look_up(bytes codes, bytes table) { return bytes{_mm256_shuffle_epi8(table.v, codes.v)}; }
 fn repeat4(const i8* x) {
@@ -29,6 +34,7 @@ fn plus(ints a, ints b) { return ints{_mm256_add_epi32(a.v, b.v)}; }
 fn minus(ints a, ints b) { return ints{_mm256_sub_epi32(a.v, b.v)}; }
 fn times(ints a, ints b) { return ints{_mm256_mullo_epi32(a.v, b.v)}; }
 fn load_small_ints(const u8* p) { return ints{_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p))}; }
+fn repeat_bytes(ints a) { return bytes{_mm256_mullo_epi32(_mm256_and_si256(a.v, _mm256_set1_epi32(255)), _mm256_set1_epi32(0x01010101))}; }
 fn splat_sum(const i16* two, int a, int b) {
   i32 pair;
   __builtin_memcpy(&pair, two, 4);

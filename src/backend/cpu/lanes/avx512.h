@@ -1,7 +1,7 @@
 // The lane vocabulary on AVX-512 (F, BW, DQ, VL, VNNI): 16 rows. The words are defined in portable.h.
 #pragma once
 
-enum { lane_rows = 16, decode_groups = 4, token_block = 8, panel_groups = 2, panel_pass = 4, attend_queries = 8, attend_parts = 2, prefetch_distance = 2048, signed_bias = 0 };
+enum { lane_rows = 16, decode_groups = 4, token_block = 8, panel_groups = 2, panel_pass = 4, attend_queries = 8, attend_parts = 2, prefetch_distance = 2048, signed_bias = 0, most_carried = 255 };
 
 struct bytes { __m512i v; };
 struct ints { __m512i v; };
@@ -17,6 +17,11 @@ template <int S> fn take(bytes a, u32 mask) {
   else return bytes{_mm512_and_si512(a.v, m)};
 }
 fn merge(bytes a, bytes b) { return bytes{_mm512_or_si512(a.v, b.v)}; }
+fn plus(bytes a, bytes b) { return bytes{_mm512_add_epi8(a.v, b.v)}; }
+fn times(bytes a, bytes b) {
+  __m512i even = _mm512_mullo_epi16(a.v, b.v), odd = _mm512_mullo_epi16(_mm512_srli_epi16(a.v, 8), _mm512_srli_epi16(b.v, 8));
+  return bytes{_mm512_mask_mov_epi8(even, 0xaaaaaaaaaaaaaaaa, _mm512_slli_epi16(odd, 8))};
+}
 fn load_table(const u8* sixteen) { return bytes{_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)sixteen))}; }
 fn look_up(bytes codes, bytes table) { return bytes{_mm512_shuffle_epi8(table.v, codes.v)}; }
 fn repeat4(const i8* x) {
@@ -29,6 +34,7 @@ fn plus(ints a, ints b) { return ints{_mm512_add_epi32(a.v, b.v)}; }
 fn minus(ints a, ints b) { return ints{_mm512_sub_epi32(a.v, b.v)}; }
 fn times(ints a, ints b) { return ints{_mm512_mullo_epi32(a.v, b.v)}; }
 fn load_small_ints(const u8* p) { return ints{_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))}; }
+fn repeat_bytes(ints a) { return bytes{_mm512_mullo_epi32(_mm512_and_si512(a.v, _mm512_set1_epi32(255)), _mm512_set1_epi32(0x01010101))}; }
 fn splat_sum(const i16* two, int a, int b) {
   i32 pair;
   __builtin_memcpy(&pair, two, 4);

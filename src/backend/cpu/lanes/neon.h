@@ -1,7 +1,7 @@
 // The lane vocabulary on NEON with dot products and half precision (ARMv8.2): 4 rows. The words are defined in portable.h.
 #pragma once
 
-enum { lane_rows = 4, decode_groups = 1, token_block = 4, panel_groups = 4, panel_pass = 4, attend_queries = 2, attend_parts = 2, prefetch_distance = 0, signed_bias = 128 };
+enum { lane_rows = 4, decode_groups = 1, token_block = 4, panel_groups = 4, panel_pass = 4, attend_queries = 2, attend_parts = 2, prefetch_distance = 0, signed_bias = 128, most_carried = 255 };
 
 struct bytes { uint8x16_t v; };
 struct ints { int32x4_t v; };
@@ -16,6 +16,8 @@ template <int S> fn take(bytes a, u32 mask) {
   else return bytes{vandq_u8(a.v, m)};
 }
 fn merge(bytes a, bytes b) { return bytes{vorrq_u8(a.v, b.v)}; }
+fn plus(bytes a, bytes b) { return bytes{vaddq_u8(a.v, b.v)}; }
+fn times(bytes a, bytes b) { return bytes{vmulq_u8(a.v, b.v)}; }
 fn load_table(const u8* sixteen) { return bytes{vld1q_u8(sixteen)}; }
 fn look_up(bytes codes, bytes table) { return bytes{vqtbl1q_u8(table.v, codes.v)}; }
 fn repeat4(const i8* x) {
@@ -32,6 +34,7 @@ fn load_small_ints(const u8* p) {
   __builtin_memcpy(&four, p, 4);
   return ints{vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(four)))))};
 }
+fn repeat_bytes(ints a) { return bytes{vreinterpretq_u8_s32(vmulq_n_s32(vandq_s32(a.v, vdupq_n_s32(255)), 0x01010101))}; }
 fn splat_sum(const i16* two, int a, int b) { return splat((i32)(a * two[0] + b * two[1])); }
 fn splat(float x) { return floats{vdupq_n_f32(x)}; }
 fn to_floats(ints a) { return floats{vcvtq_f32_s32(a.v)}; }

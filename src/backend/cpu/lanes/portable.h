@@ -16,7 +16,8 @@ enum {
   attend_queries = 2,     // queries, and runs of 16 elements of a value, that attention holds in registers
   attend_parts = 1,
   prefetch_distance = 0,  // bytes that the one-token kernel asks for ahead; 0: none
-  signed_bias = 0         // what is taken off 8-bit codes so that dot_large can use them as they are
+  signed_bias = 0,        // what is taken off 8-bit codes so that dot_large can use them as they are
+  most_carried = 255      // largest code that may carry its sub-scale (gemv/panels.h): where larger ones cost more than they save
 };
 
 typedef u8 u8x16 __attribute__((vector_size(16)));
@@ -49,6 +50,9 @@ fn merge(bytes a, bytes b) {
   for (int i = 0; i < 2; i++) a.v[i] |= b.v[i];
   return a;
 }
+// Byte by byte; of products the low 8 bits.
+fn plus(bytes a, bytes b) { return bytes{{a.v[0] + b.v[0], a.v[1] + b.v[1]}}; }
+fn times(bytes a, bytes b) { return bytes{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
 // Sixteen entries, repeated.
 fn load_table(const u8* sixteen) {
   bytes r = {};
@@ -75,6 +79,12 @@ fn times(ints a, ints b) { return ints{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
 fn load_small_ints(const u8* p) {
   ints r = {};
   for (int i = 0; i < lane_rows; i++) r.v[i / 4][i % 4] = i8(p[i]);
+  return r;
+}
+// The low 8 bits of each int, four times.
+fn repeat_bytes(ints a) {
+  bytes r = {};
+  for (int i = 0; i < 2; i++) r.v[i] = (u8x16)((a.v[i] & 255) * 0x01010101);
   return r;
 }
 // a · two[0] + b · two[1], the same for every row.
