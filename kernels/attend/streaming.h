@@ -19,7 +19,7 @@ template <int B> fn score_tile(const AttendParams& p, int at, attend_query* q) -
   for (int i = 0; i < B; i++) s[i][0] = s[i][1] = wide_splat(0.0f);
   const u8* keys = (const u8*)((const u16*)p.keys + (i64)at * p.head_size);
   for (int d = 0; d < p.head_size; d++) {
-    if constexpr (prefetch_distance > 0) prefetch(keys + 64 * (p.head_size + d));  // of the next tile
+    if constexpr (asks_ahead) prefetch(keys + 64 * (p.head_size + d));  // of the next tile
     wide a = load_wide(Float16{}, keys + 32 * d), b = load_wide(Float16{}, keys + 32 * (p.head_size + d));
     for (int i = 0; i < B; i++) {
       wide x = wide_splat(q[i].query[d]);
@@ -62,7 +62,7 @@ template <int B, int P, class Number> fn mix_values(const AttendParams& p, Numbe
     for (int r = 0; r < P; r++) acc[b][r] = times(load_wide(Float32{}, (const u8*)(q[b].sums + i + 16 * r)), wide_splat(q[b].factor));
   for (int j = begin; j <= end; j++) {
     const u8* value = values + (i64)(j * p.head_size + i) * Number::storage_bytes;
-    if constexpr (prefetch_distance > 0 && Number::storage_bytes == 2) prefetch(value + attend_tile * 2 * p.head_size);
+    if constexpr (asks_ahead && Number::storage_bytes == 2) prefetch(value + attend_tile * 2 * p.head_size);
     wide v[P];
     for (int r = 0; r < P; r++) v[r] = load_wide(number, value + 16 * r * Number::storage_bytes);
     for (int b = 0; b < B; b++) {

@@ -93,7 +93,7 @@ template <class F, int N> struct gemm_steps {
     for (int g = 0; g < groups; g++) {
       int at = (2 * slot + g) * gemm_rows + row;
       if (g < Factors::additions) f.scales[g] = from.scales[at];
-      if constexpr (Factors::weighted) f.subs[g] = from.subs[at], f.whole_subs[g] = (i32)f.subs[g];
+      if constexpr (Factors::weighted) f.subs[g] = from.subs[at];
       if constexpr (L::mins > 0) f.mins[g] = from.mins[at];
     }
     return f;

@@ -6,20 +6,32 @@
 // otherwise they stay integers. `carried`: codes already carry their sub-scale, so that both groups are one sum of products.
 #pragma once
 
-template <class F, bool carried = false> struct chunk_factors {
+// Factors that only some formats have; panels hold many of them in the first cache.
+template <int groups> struct chunk_mins { floats mins[groups]; };  // min · sub_min
+template <> struct chunk_mins<0> {};
+template <int groups, bool exact> struct chunk_subs { floats subs[groups]; };
+template <int groups> struct chunk_subs<groups, false> { ints subs[groups]; };
+template <> struct chunk_subs<0, true> {};
+
+template <class F, bool carried> struct chunk_facts {
   typedef resident<F, lane_rows> L;
   enum {
-    groups = (int)F::group < 32 ? 2 : 1,                  // of a chunk
-    additions = groups == 2 && L::scales > 1 ? 2 : 1,     // of products to the sum
-    sums = carried ? 1 : (int)groups,                     // of products
-    weighted = sums > (int)additions && L::subs > 0,      // by sub-scales, before they are added to each other
+    groups = (int)F::group < 32 ? 2 : 1,               // of a chunk
+    additions = groups == 2 && L::scales > 1 ? 2 : 1,  // of products to the sum
+    sums = carried ? 1 : (int)groups,                  // of products
+    weighted = sums > (int)additions && L::subs > 0,   // by sub-scales, before they are added to each other
     largest_value = facts<F>::table ? 127 : (1 << (int)F::code_bits) - 1,
     exact = !weighted || 16 * 127 * 128 * largest_value <= 1 << 24
   };
+};
+
+template <class F, bool carried = false>
+struct chunk_factors : chunk_facts<F, carried>,
+                       chunk_mins<resident<F, lane_rows>::mins ? (int)chunk_facts<F, carried>::groups : 0>,
+                       chunk_subs<chunk_facts<F, carried>::weighted ? 2 : 0, chunk_facts<F, carried>::exact> {
+  typedef chunk_facts<F, carried> Facts;
+  enum { groups = Facts::groups, additions = Facts::additions, sums = Facts::sums, weighted = Facts::weighted, exact = Facts::exact, has_mins = resident<F, lane_rows>::mins > 0 };
   floats scales[additions];  // unit · scale, and · sub where nothing else has it
-  floats mins[groups];       // min · sub_min
-  floats subs[groups];       // read only where `weighted`; as ints only where not `exact`
-  ints whole_subs[groups];
 
   // `products`: sums by group, in whatever the machine has them: `to_floats` and `times` read them; ints where not `exact`.
   // `inputs`: the token's activations, summed by group, as floats times x_scale.
@@ -31,7 +43,7 @@ template <class F, bool carried = false> struct chunk_factors {
     } else {
       acc = fma(both(f, products), times(f.scales[0], x), acc);
     }
-    if constexpr (L::mins > 0) {
+    if constexpr (has_mins) {
       UNROLL(2)
       for (int g = 0; g < groups; g++) acc = fma(f.mins[g], splat(inputs[g]), acc);
     }
@@ -40,6 +52,6 @@ template <class F, bool carried = false> struct chunk_factors {
   template <class Products> fn both(THREAD const chunk_factors& f, THREAD const Products (&products)[sums]) {
     if constexpr (!weighted) return to_floats(plus(products[0], products[1]));
     else if constexpr (exact) return fma(to_floats(products[1]), f.subs[1], times(to_floats(products[0]), f.subs[0]));
-    else return to_floats(plus(times(products[0], f.whole_subs[0]), times(products[1], f.whole_subs[1])));
+    else return to_floats(plus(times(products[0], f.subs[0]), times(products[1], f.subs[1])));
   }
 };

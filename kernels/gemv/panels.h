@@ -83,7 +83,8 @@ template <class F> struct panel_sums {
       i64 at = ((call.token + n) * call.cols + k) / 32;
       for (int c = 0; c < count; c++) {
         const i16* from = call.x.sums + 2 * (at + c);
-        sum_inputs<F>(from, call.x.scales[at + c], inputs[n][c]);
+        if (Factors::has_mins) sum_inputs<F>(from, call.x.scales[at + c], inputs[n][c]);
+        if (zero == 0) continue;
         if constexpr (sums == 1) offsets[n][c][0] = -zero * (from[0] + from[1]);
         else offsets[n][c][0] = -zero * from[0], offsets[n][c][1] = -zero * from[1];
       }

@@ -23,6 +23,12 @@ struct Activations {
   const float* values;  // (tokens, K)       the vectors themselves, for floating formats
 };
 
+// How few tokens read resident rows, the same bits either way. Which is fastest depends on the machine.
+struct Reading {
+  int ahead;     // bytes that are asked for before they are needed; 0: left to the machine
+  bool at_once;  // one token: several row groups side by side
+};
+
 struct GemvParams {
   const u8* weights;    // the matrix in its layout: file rows, or resident row groups
   i64 cols;             // K
@@ -33,8 +39,7 @@ struct GemvParams {
   int tokens;           // tokens to compute, at most 64
   float scale;          // factor on every output
   float* y;             // (tokens, 64) outputs, row r of the call at [r]; what lies behind its rows may be overwritten
-  bool ahead = false;   // how one token reads resident rows, the same bits either way: asking for them ahead, several row groups
-                        // at once; or group after group, left to the machine. Which is faster depends on the machine
+  Reading reading = {0, false};
 };
 
 enum { gemv_max_rows = 64, gemv_max_tokens = 64 };

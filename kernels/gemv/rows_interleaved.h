@@ -83,7 +83,11 @@ template <class F, bool carried = false> fn factors_at(const u8* tile, int c) ->
     if constexpr (L::subs > 0 && !Factors::weighted && !carried) f.scales[h] = times(f.scales[h], to_floats(load_small_ints(tile + L::subs_at + (g + h) * lane_rows)));
   }
   for (int h = 0; h < Factors::groups; h++) {
-    if constexpr (Factors::weighted) f.whole_subs[h] = load_small_ints(tile + L::subs_at + (g + h) * lane_rows), f.subs[h] = to_floats(f.whole_subs[h]);
+    if constexpr (Factors::weighted) {
+      ints sub = load_small_ints(tile + L::subs_at + (g + h) * lane_rows);
+      if constexpr (Factors::exact) f.subs[h] = to_floats(sub);
+      else f.subs[h] = sub;
+    }
     if constexpr (L::mins > 0) f.mins[h] = load_numbers(decltype(min_of<F>(view{}, 0)){}, tile + L::mins_at + (L::mins > 1 ? g + h : 0) * lane_rows * L::min_bytes);
     if constexpr (L::sub_mins > 0) f.mins[h] = times(f.mins[h], to_floats(load_small_ints(tile + L::sub_mins_at + (g + h) * lane_rows)));
   }
@@ -96,13 +100,12 @@ template <class F> fn sum_inputs(const i16* sums, float x_scale, float (&inputs)
   else inputs[0] = (float)sums[0] * x_scale, inputs[1] = (float)sums[1] * x_scale;
 }
 
-// `ahead`: bytes that are asked for before they are needed; 0: none.
-template <class F, int N, int G = 1, int ahead = 0> struct rows_interleaved_kernel {
+template <class F, int N, int G = 1> struct rows_interleaved_kernel {
   typedef resident<F, lane_rows> L;
   enum { groups = chunk_factors<F>::groups };
 
   // `tile`: the first of G row groups that lie behind each other, as do their outputs.
-  static void run(const u8* tile, i64 blocks, const Activations& x, i64 cols, i64 token, float* const* y, float scale) {
+  static void run(const u8* tile, i64 blocks, const Activations& x, i64 cols, i64 token, float* const* y, float scale, i64 ahead) {
     u8 entries[16] = {};
     lane_codes<F>::tabulate(entries);
     bytes table = load_table(entries);
@@ -119,7 +122,7 @@ template <class F, int N, int G = 1, int ahead = 0> struct rows_interleaved_kern
     }
     for (i64 b = 0; b < blocks; b++, tile += L::tile_bytes) {
       for (int c = 0; c < L::chunks; c++) {
-        if constexpr (ahead > 0)
+        if (ahead > 0)
           for (int j = 0; j < G; j++)
             for (int at = c * L::tile_bytes / L::chunks; at < (c + 1) * L::tile_bytes / L::chunks; at += 64) prefetch(tile + j * apart + at + ahead);
         const u8* chunk = tile + L::codes_at + c * L::chunk_bytes;
@@ -146,21 +149,17 @@ template <class F, int N, int G = 1, int ahead = 0> struct rows_interleaved_kern
 };
 
 // Row groups of the call from row `r` on, G at once and the rest one by one, N tokens from `token` on.
-template <class F, int N, int G = 1, int ahead = 0> fn rows_interleaved_tokens(const GemvParams& p, int done, int r = 0) -> void {
+template <class F, int N, int G = 1> fn rows_interleaved_tokens(const GemvParams& p, int done, int r = 0) -> void {
   typedef resident<F, lane_rows> L;
   i64 blocks = p.cols / F::block;
   for (; r + (G - 1) * lane_rows < p.rows; r += G * lane_rows) {
     const u8* tile = p.weights + (p.row + r) / lane_rows * blocks * L::tile_bytes;
     float* y[N];
     for (int n = 0; n < N; n++) y[n] = p.y + (done + n) * gemv_max_rows + r;
-    rows_interleaved_kernel<F, N, G, ahead>::run(tile, blocks, p.x, p.cols, p.token + done, y, p.scale);
+    rows_interleaved_kernel<F, N, G>::run(tile, blocks, p.x, p.cols, p.token + done, y, p.scale, p.reading.ahead);
   }
-  if constexpr (G > 1) rows_interleaved_tokens<F, N, 1, ahead>(p, done, r);
+  if constexpr (G > 1) rows_interleaved_tokens<F, N>(p, done, r);
 }
-
-// Activations of that many columns do not rest in the first cache beside the stream of weights: several row groups share a reading
-// of them, for a fifth more of the memory's rate.
-enum { long_row = 4096 };
 
 template <class F> void rows_interleaved(const GemvParams& p) {
   int done = 0;
@@ -169,7 +168,6 @@ template <class F> void rows_interleaved(const GemvParams& p) {
   for (; p.tokens - done >= 4; done += 4) rows_interleaved_tokens<F, 4>(p, done);
   for (; p.tokens - done >= 2; done += 2) rows_interleaved_tokens<F, 2>(p, done);
   if (p.tokens - done == 0) return;
-  if (p.ahead) rows_interleaved_tokens<F, 1, decode_groups, prefetch_distance>(p, done);
-  else if (p.cols >= long_row) rows_interleaved_tokens<F, 1, decode_groups>(p, done);
+  if (p.reading.at_once) rows_interleaved_tokens<F, 1, decode_groups>(p, done);
   else rows_interleaved_tokens<F, 1>(p, done);
 }

@@ -79,7 +79,7 @@ template <class F> struct split_rows {
     }
     UNROLL(2)
     for (int g = 0; g < Factors::groups; g++) {
-      if constexpr (Factors::weighted) f.whole_subs[g] = sub_at(tile, first + g, row), f.subs[g] = (float)f.whole_subs[g];
+      if constexpr (Factors::weighted) f.subs[g] = sub_at(tile, first + g, row);
       if constexpr (L::mins > 0) f.mins[g] = min_at(tile, first + g, row);
     }
     return f;

@@ -54,13 +54,13 @@ class Gemv : public testing::TestWithParam<Case> {
   }
 
   // Runs rows × tokens through `gemv` in calls of at most 64 rows and 64 tokens.
-  static std::vector<float> run(void (*gemv)(const GemvParams&), const u8* weights, int64_t rows, int64_t cols, const Input& in, int64_t tokens, bool ahead = false) {
+  static std::vector<float> run(void (*gemv)(const GemvParams&), const u8* weights, int64_t rows, int64_t cols, const Input& in, int64_t tokens, Reading reading = readings[0]) {
     std::vector<float> out(tokens * rows);
     for (int64_t row = 0; row < rows; row += gemv_max_rows)
       for (int64_t t = 0; t < tokens; t += gemv_max_tokens) {
         int n = static_cast<int>(std::min<int64_t>(gemv_max_rows, rows - row)), k = static_cast<int>(std::min<int64_t>(gemv_max_tokens, tokens - t));
         static float y[gemv_max_tokens * gemv_max_rows];
-        gemv({weights, cols, row, n, in.view(), t, k, 1.0f, y, ahead});
+        gemv({weights, cols, row, n, in.view(), t, k, 1.0f, y, reading});
         for (int j = 0; j < k; j++) std::copy_n(y + j * gemv_max_rows, n, out.data() + (t + j) * rows + row);
       }
     return out;
@@ -80,7 +80,8 @@ class Gemv : public testing::TestWithParam<Case> {
       for (int64_t g = 0; g < groups; g++)
         kernels->pack(file.data() + g * kernels->lane_rows * row_bytes, row_bytes, static_cast<int>(std::min<int64_t>(kernels->lane_rows, rows - g * kernels->lane_rows)), cols, packed.data() + g * group_bytes);
       resident = run(kernels->resident, packed.data(), rows, cols, in, tokens);
-      ASSERT_EQ(run(kernels->resident, packed.data(), rows, cols, in, tokens, true), resident) << "asked for ahead";
+      for (const Reading& r : readings)
+        ASSERT_EQ(run(kernels->resident, packed.data(), rows, cols, in, tokens, r), resident) << "asked for " << r.ahead << " bytes ahead, row groups at once: " << r.at_once;
     }
     std::vector<float> weights(cols);
     for (int64_t r = 0; r < rows; r += std::max<int64_t>(1, rows / 67)) {

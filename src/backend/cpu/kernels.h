@@ -23,6 +23,9 @@ namespace ingot::cpu {
 #include "rope/params.h"
 #include "attend/params.h"
 
+/// Ways of reading that a machine may be fast with, tried where speed counts.
+constexpr Reading readings[] = {{0, false}, {2048, false}, {4096, false}, {8192, false}, {0, true}, {2048, true}};
+
 /// Kernels of one format on one instruction set.
 struct FormatKernels {
   const char* format;

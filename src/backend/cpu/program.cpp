@@ -133,30 +133,34 @@ void CpuProgram::lay_out(const backend::Options& options) {
       if (auto job = job_of(cast.step->segments[i].matrix); job != jobs.end()) cast.parts[i].weights = resident_->data() + job->at, cast.parts[i].stride = job->stride;
 }
 
-// Reads as many weights as no cache holds in both ways, in turns, and keeps the faster one: some machines follow plain streams by
-// themselves at the memory's full rate, and lose a third of it when asked for more; others reach it only when asked.
+// Reads as many weights as no cache holds in every way, in turns, and keeps the fastest: some machines follow plain streams by
+// themselves at the memory's full rate, others reach it only when asked, and how far ahead differs.
 void CpuProgram::probe_reading() {
-  constexpr int64_t enough = 128 << 20, rounds = 3;
+  constexpr int64_t enough = 128 << 20;
+  constexpr int rounds = 2;
   if (static_cast<int64_t>(resident_->bytes()) < enough / 4) return;
-  double best[2] = {INFINITY, INFINITY};
-  for (int i = 0; i < 2 * rounds; i++) {
-    ahead_ = i % 2;
-    auto start = std::chrono::steady_clock::now();
-    pool_.run([&](Worker& worker) {
-      float y[gemv_max_rows];
-      int64_t read = 0;
-      for (const Cast& cast : steps_)
-        for (const Part& part : cast.parts) {
-          if (!part.resident || read > enough) continue;
-          int64_t calls = (part.rows + gemv_max_rows - 1) / gemv_max_rows;
-          read += calls * static_cast<int64_t>(part.stride);  // twice what it is where two matrices lie in turns
-          for (int64_t c = worker.begin(calls); c < worker.end(calls); c++)
-            project_rows(part, c * gemv_max_rows, static_cast<int>(std::min<int64_t>(gemv_max_rows, part.rows - c * gemv_max_rows)), own_[worker.index].view(), 0, 1, y);
-        }
-    });
-    best[i % 2] = std::min(best[i % 2], std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  ahead_ = best[1] < best[0];
+  Reading fastest = reading_;
+  double best = INFINITY;
+  for (int round = 0; round < rounds; round++)
+    for (const Reading& reading : readings) {
+      reading_ = reading;
+      auto start = std::chrono::steady_clock::now();
+      pool_.run([&](Worker& worker) {
+        float y[gemv_max_rows];
+        int64_t read = 0;
+        for (const Cast& cast : steps_)
+          for (const Part& part : cast.parts) {
+            if (!part.resident || read > enough) continue;
+            int64_t calls = (part.rows + gemv_max_rows - 1) / gemv_max_rows;
+            read += calls * static_cast<int64_t>(part.stride);  // twice what it is where two matrices lie in turns
+            for (int64_t c = worker.begin(calls); c < worker.end(calls); c++)
+              project_rows(part, c * gemv_max_rows, static_cast<int>(std::min<int64_t>(gemv_max_rows, part.rows - c * gemv_max_rows)), own_[worker.index].view(), 0, 1, y);
+          }
+      });
+      double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      if (seconds < best) best = seconds, fastest = reading;
+    }
+  reading_ = fastest;
 }
 
 std::unique_ptr<backend::Cache> CpuProgram::make_cache() { return std::make_unique<CpuCache>(plan_, cache_layout_); }
@@ -281,7 +285,7 @@ void CpuProgram::project(const Cast& cast, const Batch& batch, Worker& worker) {
 
 // y (tokens, 64) = rows of the matrix · x + bias
 void CpuProgram::project_rows(const Part& part, int64_t row, int rows, const Activations& x, int64_t token, int tokens, float* y) const {
-  part.gemv({part.weights + row / gemv_max_rows * part.stride, part.cols, row % gemv_max_rows, rows, x, token, tokens, part.scale, y, ahead_});
+  part.gemv({part.weights + row / gemv_max_rows * part.stride, part.cols, row % gemv_max_rows, rows, x, token, tokens, part.scale, y, reading_});
   if (part.bias)
     for (int k = 0; k < tokens; k++)
       for (int r = 0; r < rows; r++) y[k * gemv_max_rows + r] += part.bias[row + r];

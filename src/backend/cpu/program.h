@@ -74,7 +74,7 @@ class CpuProgram : public backend::Program {
   Pool pool_;
   std::mutex mutex_;
   std::unique_ptr<Region> resident_;
-  bool ahead_ = false;                          // how one token reads resident weights: GemvParams::ahead
+  Reading reading_ = readings[0];               // of resident weights
   std::vector<Cast> steps_;
   std::vector<std::vector<float>> buffers_;     // by Buffer, (max_batch, width)
   std::vector<std::vector<float>> cosines_, sines_;     // by rope, (max_batch, dims / 2)

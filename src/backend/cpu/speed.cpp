@@ -34,10 +34,10 @@ struct Matrix {
 };
 
 // Weights times tokens a second, best of several measurements.
-double rate(const Matrix& m, const Input& in, int tokens, bool ahead) {
+double rate(const Matrix& m, const Input& in, int tokens, Reading reading) {
   alignas(64) static thread_local float y[gemv_max_tokens * gemv_max_rows];
   auto pass = [&] {
-    for (int64_t row = 0; row < m.rows; row += gemv_max_rows) m.gemv({m.weights, cols, row, gemv_max_rows, in.view(), 0, tokens, 1, y, ahead});
+    for (int64_t row = 0; row < m.rows; row += gemv_max_rows) m.gemv({m.weights, cols, row, gemv_max_rows, in.view(), 0, tokens, 1, y, reading});
   };
   double best = 0;
   for (int r = 0; r < repetitions; r++) {
@@ -66,10 +66,14 @@ std::vector<backend::FormatSpeed> format_speeds(const backend::Options& options)
     double rows_bytes = p.resident ? double(p.resident_bytes(described)) : double(described.bytes());  // of gemv_max_rows rows
     auto matrix = [&](int64_t bytes) { return Matrix{p.run(), region.data(), std::max<int64_t>(1, int64_t(double(bytes) / rows_bytes)) * gemv_max_rows}; };
     backend::FormatSpeed speed{&format, class_name(*p.kernels), p.slow(), rows_bytes / double(gemv_max_rows * cols), 0, 0, 0};
-    auto one_token = [&](const Matrix& m) { return std::max(rate(m, in, 1, false), rate(m, in, 1, true)); };
+    auto one_token = [&](const Matrix& m) {
+      double best = 0;
+      for (const Reading& reading : readings) best = std::max(best, rate(m, in, 1, reading));
+      return best;
+    };
     speed.cached = one_token(matrix(cached_bytes));
     speed.streamed = one_token(matrix(memory_bytes()));
-    speed.batched = rate(matrix(cached_bytes), in, gemv_max_tokens, false);
+    speed.batched = rate(matrix(cached_bytes), in, gemv_max_tokens, readings[0]);
     speeds.push_back(speed);
     if (options.progress) options.progress(double(speeds.size()) / double(quant::formats().size()));
   }

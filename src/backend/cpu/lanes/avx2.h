@@ -1,7 +1,7 @@
 // The lane vocabulary on AVX2 + FMA + F16C: 8 rows. The words are defined in portable.h.
 #pragma once
 
-enum { lane_rows = 8, decode_groups = 1, token_block = 4, panel_groups = 2, panel_pass = 2, attend_queries = 2, attend_parts = 2, prefetch_distance = 2048, signed_bias = 128, most_carried = 16 };
+enum { lane_rows = 8, decode_groups = 1, token_block = 4, panel_groups = 2, panel_pass = 2, attend_queries = 2, attend_parts = 2, asks_ahead = 1, signed_bias = 128, most_carried = 16 };
 
 struct bytes { __m256i v; };
 struct ints { __m256i v; };

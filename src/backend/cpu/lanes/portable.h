@@ -15,7 +15,7 @@ enum {
   panel_pass = 2,
   attend_queries = 2,     // queries, and runs of 16 elements of a value, that attention holds in registers
   attend_parts = 1,
-  prefetch_distance = 0,  // bytes that the one-token kernel asks for ahead; 0: none
+  asks_ahead = 0,         // whether prefetch() does anything
   signed_bias = 0,        // what is taken off 8-bit codes so that dot_large can use them as they are
   most_carried = 255      // largest code that may carry its sub-scale (gemv/panels.h): where larger ones cost more than they save
 };
