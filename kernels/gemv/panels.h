@@ -158,7 +158,10 @@ template <class F> void panels(const GemvParams& call) {
     for (int g = 0; g < groups; g += panel_groups) {
       for (int i = 0; i < panel_groups; i++) {  // past the last row group: once more the last one, into columns that nobody reads
         i64 group = call.row / lane_rows + (g + i < groups ? g + i : groups - 1);
-        p[i].expand(call.weights + (group * blocks + b) * L::tile_bytes, tiles, table);
+        const u8* tile = call.weights + (group * blocks + b) * L::tile_bytes;
+        p[i].expand(tile, tiles, table);
+        if (call.reading.ahead > 0)  // the next panel, while tokens pass by this one
+          for (int at = 0; at < tiles * L::tile_bytes; at += 64) prefetch(tile + tiles * L::tile_bytes + at);
       }
       for (int n = 0; n < call.tokens; n += panel_pass)
         panel_times_tokens<F, panel_groups, panel_pass>(p, chunks, call, k, n, sums, call.y + n * gemv_max_rows + g * lane_rows);
