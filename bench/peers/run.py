@@ -35,7 +35,7 @@ def engines(ingot, peers, s):
     """Name -> command as a list, MODEL and THREADS left open. The peers' llama-bench warms up as ours does."""
     decode, depth = str(s["decode"]), str(s["depth"]) if s["depth"] else None
     tests = ["-p", s["prompts"], "-r", str(s["repetitions"]), "-t", "THREADS"]
-    found = {report.OURS: [ingot, "bench", "MODEL", *tests, "-n", decode, "--json", *(["--depth", depth] if depth else [])]}
+    found = {report.OURS: [ingot, "bench", "MODEL", "--device", "cpu", *tests, "-n", decode, "--json", *(["--depth", depth] if depth else [])]}
     variants = {"llama.cpp": {"llama.cpp": []}, "ik_llama.cpp": {"ik_llama.cpp": [], "ik_llama.cpp rtr": ["-rtr", "1"]}}
     for peer, name, options in ((peer, *variant) for peer in variants if peer in peers for variant in variants[peer].items()):
         command = [peers[peer]["bench"], "-m", "MODEL", *tests, "-fa", "1", "-o", "json", *options]
@@ -99,7 +99,7 @@ def compare_model(name, path, threads, commands, rounds, progress):
 
 def machine(ingot):
     said = json.loads(subprocess.run([ingot, "doctor", "--json"], check=True, capture_output=True, text=True).stdout)
-    device = said["devices"][0]
+    device = next(device for device in said["devices"] if device["name"] == "cpu")
     info = pathlib.Path("/proc/cpuinfo")
     flags = [line for line in info.read_text().splitlines() if line.startswith(("flags", "Features"))] if info.exists() else []
     simd = sorted({flag for flag in " ".join(flags[:1]).split() if flag.startswith(SIMD)})

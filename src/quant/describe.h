@@ -48,6 +48,8 @@ template <class F> constexpr void check() {
   static_assert(F::code_bits > 0 && F::code_bits <= 32, "a code has 1 to 32 bits");
   static_assert(!facts<F>::affine || F::code_bits <= 8, "an affine code has at most 8 bits");
   static_assert(!facts<F>::table || F::code_bits <= 4, "a table has at most 16 values");
+  static_assert(sub_range<F>::least >= -128 && sub_range<F>::least <= sub_range<F>::most && sub_range<F>::most <= 127, "a sub-scale is a signed byte");
+  if constexpr (facts<F>::affine) static_assert(F::zero >= 0 && F::zero < 1 << F::code_bits, "zero is one of the codes");
   if constexpr (has_values<F>::value) static_assert(facts<F>::vector && F::values >= 2 && F::values <= 16, "only a vector format lists its values, 2 to 16 of them");
 }
 

@@ -15,10 +15,10 @@ namespace {
 
 using container::Gguf;
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool measures_memory = false;  // the sanitizer's own memory is counted too
 #elif defined(__has_feature)
-constexpr bool measures_memory = !__has_feature(address_sanitizer);
+constexpr bool measures_memory = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
 #else
 constexpr bool measures_memory = true;
 #endif
