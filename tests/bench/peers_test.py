@@ -1,7 +1,9 @@
 """bench/peers without engines: what is compared with what, tables, the page, names of llama-bench's rows, what a failed engine says."""
 
+import json
 import pathlib
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "peers"))
@@ -88,6 +90,16 @@ class Engines(unittest.TestCase):
         self.assertEqual(found["llama.cpp"][-4:], ["-n", "64", "-d", "8192"])
         self.assertEqual(found["ik_llama.cpp rtr"][-6:], ["-rtr", "1", "-n", "0", "-gp", "8192,64"])
         self.assertNotIn("-d", run.engines("ingot", peers, settings | {"depth": 0})["llama.cpp"])
+
+    def test_measures_the_processor(self):
+        devices = [{"name": "cuda", "description": "a GPU", "isas": []}, {"name": "cpu", "description": "a processor", "isas": ["avx2"]}]
+        with tempfile.TemporaryDirectory() as folder:
+            ingot = pathlib.Path(folder) / "ingot"
+            ingot.write_text(f"#!/bin/sh\necho '{json.dumps({'devices': devices})}'\n")
+            ingot.chmod(0o755)
+            self.assertEqual({key: run.machine(ingot)[key] for key in ("cpu", "isas")}, {"cpu": "a processor", "isas": "avx2"})
+        found = run.engines("ingot", {}, {"prompts": "0", "decode": 4, "depth": 0, "repetitions": 1})
+        self.assertIn("--device cpu", " ".join(found["ingot"]))
 
     def test_measure(self):
         def python(code):
