@@ -273,7 +273,7 @@ def put(page, text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--compose", default=str(ROOT / "build/release/tests/emulator/compose_texts"), metavar="PROGRAM", help="build target compose_texts")
+    parser.add_argument("--compose", default=str(ROOT / "build/release/compose_texts"), metavar="PROGRAM", help="build target compose_texts")
     parser.add_argument("--formats", default="classes", help="every, classes (the first of each) or a name")
     parser.add_argument("--architecture", default="sm_90")
     parser.add_argument("--page", type=pathlib.Path, help="put the section into this Markdown file")
