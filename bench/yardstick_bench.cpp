@@ -66,7 +66,7 @@ struct Problem {
   }
   void composed(const FormatKernels& kernels, float* y) const {
     for (int64_t row = 0; row < rows; row += gemv_max_rows)
-      kernels.resident({tiles.data(), cols, row, gemv_max_rows, {codes.data(), scales.data(), sums.data(), nullptr}, 0, 1, 0.5f, y + row, true});
+      kernels.resident({tiles.data(), cols, row, gemv_max_rows, {codes.data(), scales.data(), sums.data(), nullptr}, 0, 1, 0.5f, y + row, {2048, true}});  // read as by hand
   }
   void by_hand(const Pair& pair, int lane_rows, float* y) const {
     for (int64_t row = 0; row < rows; row += gemv_max_rows)
