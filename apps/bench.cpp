@@ -205,7 +205,7 @@ int perform_formats(const Bench& bench) {
     return success;
   }
   Table table({{"format"}, {"class"}, {"bits read", true}, {"G weights/s cached", true}, {"of best of class", true}, {"G weights/s streamed", true}, {"GB/s", true},
-               {"share", true}, {"G mul-adds/s, 64 tokens", true}});
+               {"share", true}, {"G mul-adds/s, 128 tokens", true}});
   for (const FormatSpeed& s : speeds)
     table.add({s.name + (s.slow ? " *" : ""), s.resident_class, fmt::format("{:.2f}", 8 * s.bytes_per_weight), fmt::format("{:.1f}", s.cached / giga),
                fmt::format("{:.2f}", s.cached / best[s.resident_class]), fmt::format("{:.1f}", s.streamed / giga), fmt::format("{:.2f}", s.streamed * s.bytes_per_weight / giga),
@@ -260,7 +260,7 @@ threads, measured in the same run; share: the first over the second. --profile: 
 as `ingot explain` names them; "outside" is what no step takes (starting and waking the threads, the session).
 
 --formats: weights a second of one token with weights in the cache and from memory, the bytes read for them and their share of what
-a plain read reaches, and multiply-adds a second of 64 tokens. * marks formats without a fast kernel. --json: [{format, class, slow,
+a plain read reaches, and multiply-adds a second of 128 tokens. * marks formats without a fast kernel. --json: [{format, class, slow,
 bytes_per_weight, cached_weights_per_s, of_best_of_class, streamed_weights_per_s, batched_mul_adds_per_s, read_bandwidth_gb_per_s,
 share_of_bandwidth}].
 

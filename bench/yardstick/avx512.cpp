@@ -19,7 +19,7 @@ void q4_0_avx512(const Call& c) {
       __m512i start = _mm512_madd_epi16(_mm512_broadcastd_epi32(_mm_loadu_si32(c.sums + 2 * k)), minus8);  // −8 · Σ x
       __m512i lows[together], highs[together];
       for (int j = 0; j < together; j++) {
-        for (int line = 0; line < 256; line += 64) _mm_prefetch((const char*)tile + j * blocks * tile_bytes + line + ahead, _MM_HINT_T0);
+        for (int line = 0; line < tile_bytes; line += 64) _mm_prefetch((const char*)tile + j * blocks * tile_bytes + line + ahead, _MM_HINT_T0);
         lows[j] = start, highs[j] = _mm512_setzero_si512();
       }
       for (int i = 0; i < 4; i++) {
@@ -54,7 +54,7 @@ void q8_0_avx512(const Call& c) {
       __m512i start = _mm512_madd_epi16(_mm512_broadcastd_epi32(_mm_loadu_si32(c.sums + 2 * k)), minus128);  // −128 · Σ x
       __m512i sum[together];
       for (int j = 0; j < together; j++) {
-        for (int line = 0; line < 512; line += 64) _mm_prefetch((const char*)tile + j * blocks * tile_bytes + line + ahead, _MM_HINT_T0);
+        for (int line = 0; line < tile_bytes; line += 64) _mm_prefetch((const char*)tile + j * blocks * tile_bytes + line + ahead, _MM_HINT_T0);
         sum[j] = start;
       }
       for (int q = 0; q < 8; q++) {

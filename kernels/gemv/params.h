@@ -23,10 +23,10 @@ struct Activations {
   const float* values;  // (tokens, K)       the vectors themselves, for floating formats
 };
 
-// How few tokens read resident rows, the same bits either way. Which is fastest depends on the machine.
+// How few tokens read their weights, the same bits either way. Which is fastest depends on the machine.
 struct Reading {
   int ahead;     // bytes that are asked for before they are needed; 0: left to the machine
-  bool at_once;  // one token: several row groups side by side
+  bool at_once;  // one token: several row groups, or rows, side by side
 };
 
 struct GemvParams {
@@ -36,10 +36,10 @@ struct GemvParams {
   int rows;             // rows to compute, at most 64
   Activations x;
   i64 token;            // first token
-  int tokens;           // tokens to compute, at most 64
+  int tokens;           // tokens to compute, at most 128
   float scale;          // factor on every output
   float* y;             // (tokens, 64) outputs, row r of the call at [r]; what lies behind its rows may be overwritten
   Reading reading = {0, false};
 };
 
-enum { gemv_max_rows = 64, gemv_max_tokens = 64 };
+enum { gemv_max_rows = 64, gemv_max_tokens = 128 };

@@ -90,27 +90,53 @@ template <class F> fn load_weights(const u8* row, i64 k) {
   }
 }
 
-// Floating formats: 16 running sums (lane k mod 16), added as a tree at the end.
-template <class F> fn row_of_floats(const u8* row, const GemvParams& p, int r) {
-  wide acc[file_tokens];
-  for (wide& a : acc) a = wide_splat(0.0f);
+// Floating formats: R rows against N tokens. Each sum is 16 running ones (lane k mod 16), added as a tree at the end; the others hide its
+// latency.
+template <class F, int R, int N> fn floats_times_tokens(const u8* row, i64 row_bytes, const GemvParams& p, int r, int done) -> void {
+  wide acc[R][N];
+  for (int j = 0; j < R; j++)
+    for (int n = 0; n < N; n++) acc[j][n] = wide_splat(0.0f);
+  const float* x = p.x.values + (p.token + done) * p.cols;
+  i64 ahead = p.reading.ahead;
   for (i64 k = 0; k < p.cols; k += 16) {
-    wide w = load_weights<F>(row, k);
-    for (int n = 0; n < p.tokens; n++) acc[n] = fma(w, load_wide(Float32{}, (const u8*)(p.x.values + (p.token + n) * p.cols + k)), acc[n]);
+    wide w[R];
+    for (int j = 0; j < R; j++) {
+      w[j] = load_weights<F>(row + j * row_bytes, k);
+      if (ahead > 0) prefetch(row + j * row_bytes + k / F::block * F::block_bytes + ahead);
+    }
+    for (int n = 0; n < N; n++) {
+      wide of = load_wide(Float32{}, (const u8*)(x + n * p.cols + k));
+      for (int j = 0; j < R; j++) acc[j][n] = fma(w[j], of, acc[j][n]);
+    }
   }
-  for (int n = 0; n < p.tokens; n++) p.y[n * gemv_max_rows + r] = sum(acc[n]) * p.scale;
+  for (int j = 0; j < R; j++)
+    for (int n = 0; n < N; n++) p.y[(done + n) * gemv_max_rows + r + j] = sum(acc[j][n]) * p.scale;
+}
+template <class F, int R, int N> fn floats_from_file(const GemvParams& p, int done) -> void {
+  i64 row_bytes = p.cols / F::block * F::block_bytes;
+  const u8* rows = p.weights + p.row * row_bytes;
+  int r = 0;
+  for (; r + R <= p.rows; r += R) floats_times_tokens<F, R, N>(rows + r * row_bytes, row_bytes, p, r, done);
+  for (; r < p.rows; r++) floats_times_tokens<F, 1, N>(rows + r * row_bytes, row_bytes, p, r, done);
 }
 
 template <class F> void rows_from_file(const GemvParams& call) {
-  i64 row_bytes = call.cols / F::block * F::block_bytes;
-  GemvParams p = call;
-  for (int done = 0; done < call.tokens; done += file_tokens) {
-    p.token = call.token + done, p.y = call.y + done * gemv_max_rows;
-    p.tokens = call.tokens - done < file_tokens ? call.tokens - done : (int)file_tokens;
-    for (int r = 0; r < p.rows; r++) {
-      const u8* row = p.weights + (p.row + r) * row_bytes;
-      if constexpr (facts<F>::floating) row_of_floats<F>(row, p, r);
-      else row_from_file<F>(row, p, r);
+  if constexpr (facts<F>::floating) {
+    int done = 0;
+    if constexpr (token_block >= 8)
+      for (; call.tokens - done >= 8; done += 8) floats_from_file<F, token_block / 8, 8>(call, done);
+    for (; call.tokens - done >= 4; done += 4) floats_from_file<F, token_block / 4, 4>(call, done);
+    for (; call.tokens - done >= 2; done += 2) floats_from_file<F, token_block / 2, 2>(call, done);
+    if (done == call.tokens) return;
+    if (call.reading.at_once) floats_from_file<F, 4, 1>(call, done);
+    else floats_from_file<F, 1, 1>(call, done);
+  } else {
+    i64 row_bytes = call.cols / F::block * F::block_bytes;
+    GemvParams p = call;
+    for (int done = 0; done < call.tokens; done += file_tokens) {
+      p.token = call.token + done, p.y = call.y + done * gemv_max_rows;
+      p.tokens = call.tokens - done < file_tokens ? call.tokens - done : (int)file_tokens;
+      for (int r = 0; r < p.rows; r++) row_from_file<F>(p.weights + (p.row + r) * row_bytes, p, r);
     }
   }
 }

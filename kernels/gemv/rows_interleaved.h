@@ -34,24 +34,24 @@ template <int bits, int q> fn quad_codes(const u8* chunk) {
   else return codes;
 }
 
-// Σ code · x over quads q … end−1 of a chunk of G row groups, `apart` bytes from each other, for N tokens; `dots` independent sums each
-// hide the latency of the multiply-add.
-template <class F, int q, int end, int G, int N, int dots, class Dot> fn add_quads(const u8* chunk, i64 apart, bytes table, const i8* const* x, Dot (&sum)[G][N][dots], int start) -> void {
+// Σ code · x over quads q … end−1 of the codes of a chunk of G row groups, for N tokens; `dots` independent sums each hide the latency of
+// the multiply-add.
+template <class F, int q, int end, int G, int N, int dots, class Dot> fn add_quads(const u8* const (&codes)[G], bytes table, const i8* const* x, Dot (&sum)[G][N][dots], int start) -> void {
   if constexpr (q < end) {
     for (int j = 0; j < G; j++) {
-      bytes w = quad_codes<F::code_bits, q>(chunk + j * apart);
+      bytes w = quad_codes<F::code_bits, q>(codes[j]);
       if constexpr (facts<F>::table) w = look_up(w, table);
       for (int n = 0; n < N; n++) {
         sum[j][n][q % dots].add(w, repeat4(x[n] + 4 * q));
         if (((q - start) / dots + 1) % Dot::fits == 0) sum[j][n][q % dots].widen();
       }
     }
-    add_quads<F, q + 1, end>(chunk, apart, table, x, sum, start);
+    add_quads<F, q + 1, end>(codes, table, x, sum, start);
   }
 }
 
 // Σ value · x of half `half` of a chunk (the whole chunk when a group has 32 or more weights), for G row groups and N tokens.
-template <class F, int half, int G, int N> fn sum_group(const u8* chunk, i64 apart, bytes table, const i8* const* x, const i16* const* sums, ints (&v)[G][N]) -> void {
+template <class F, int half, int G, int N> fn sum_group(const u8* const (&codes)[G], bytes table, const i8* const* x, const i16* const* sums, ints (&v)[G][N]) -> void {
   enum { halves = (int)F::group < 32 ? 2 : 1, quads = 8 / halves, dots = N == 1 && G < 4 ? 2 : 1 };
   typename lane_dot<lane_codes<F>>::type sum[G][N][dots];
   int zero = lane_codes<F>::zero();
@@ -60,7 +60,7 @@ template <class F, int half, int G, int N> fn sum_group(const u8* chunk, i64 apa
       ints offset = splat_sum(sums[n], half == 1 ? 0 : -zero, halves == 2 && half == 0 ? 0 : -zero);
       for (int j = 0; j < G; j++) sum[j][n][0].start(offset);
     }
-  add_quads<F, half * quads, (half + 1) * quads>(chunk, apart, table, x, sum, half * quads);
+  add_quads<F, half * quads, (half + 1) * quads>(codes, table, x, sum, half * quads);
   for (int j = 0; j < G; j++)
     for (int n = 0; n < N; n++) {
       v[j][n] = sum[j][n][0].total();
@@ -100,12 +100,19 @@ template <class F> fn sum_inputs(const i16* sums, float x_scale, float (&inputs)
   else inputs[0] = (float)sums[0] * x_scale, inputs[1] = (float)sums[1] * x_scale;
 }
 
+// A number that the compiler knows where another may be known at run time only.
+template <int number> struct known {
+  operator i64() const { return number; }
+};
+enum { ahead_at_once = 2048 };  // several row groups have no address to spare for a distance of any size
+
 template <class F, int N, int G = 1> struct rows_interleaved_kernel {
   typedef resident<F, lane_rows> L;
   enum { groups = chunk_factors<F>::groups };
 
   // `tile`: the first of G row groups that lie behind each other, as do their outputs.
-  static void run(const u8* tile, i64 blocks, const Activations& x, i64 cols, i64 token, float* const* y, float scale, i64 ahead) {
+  template <class Distance> static void run(const u8* tile, i64 blocks, const Activations& x, i64 cols, i64 token, float* const* y, float scale, Distance distance) {
+    const i64 ahead = distance;
     u8 entries[16] = {};
     lane_codes<F>::tabulate(entries);
     bytes table = load_table(entries);
@@ -120,20 +127,23 @@ template <class F, int N, int G = 1> struct rows_interleaved_kernel {
       xs[n] = x.scales + (token + n) * (cols / 32);
       sums[n] = x.sums + (token + n) * (cols / 16);
     }
-    for (i64 b = 0; b < blocks; b++, tile += L::tile_bytes) {
+    const u8* tiles[G];
+    for (int j = 0; j < G; j++) tiles[j] = tile + j * apart;
+    for (i64 b = 0; b < blocks; b++) {
       for (int c = 0; c < L::chunks; c++) {
         if (ahead > 0)
           for (int j = 0; j < G; j++)
-            for (int at = c * L::tile_bytes / L::chunks; at < (c + 1) * L::tile_bytes / L::chunks; at += 64) prefetch(tile + j * apart + at + ahead);
-        const u8* chunk = tile + L::codes_at + c * L::chunk_bytes;
+            for (int at = c * L::tile_bytes / L::chunks; at < (c + 1) * L::tile_bytes / L::chunks; at += 64) prefetch(tiles[j] + at + ahead);
+        const u8* codes[G];
+        for (int j = 0; j < G; j++) codes[j] = tiles[j] + L::codes_at + c * L::chunk_bytes;
         ints products[groups][G][N];
-        sum_group<F, 0>(chunk, apart, table, xc, sums, products[0]);
-        if constexpr (groups == 2) sum_group<F, 1>(chunk, apart, table, xc, sums, products[1]);
+        sum_group<F, 0>(codes, table, xc, sums, products[0]);
+        if constexpr (groups == 2) sum_group<F, 1>(codes, table, xc, sums, products[1]);
         float inputs[N][groups] = {};
         if constexpr (L::mins > 0)
           for (int n = 0; n < N; n++) sum_inputs<F>(sums[n], xs[n][0], inputs[n]);
         for (int j = 0; j < G; j++) {
-          chunk_factors<F> f = factors_at<F>(tile + j * apart, c);
+          chunk_factors<F> f = factors_at<F>(tiles[j], c);
           for (int n = 0; n < N; n++) {
             ints of[groups];
             for (int h = 0; h < groups; h++) of[h] = products[h][j][n];
@@ -142,32 +152,34 @@ template <class F, int N, int G = 1> struct rows_interleaved_kernel {
         }
         for (int n = 0; n < N; n++) xc[n] += 32, xs[n] += 1, sums[n] += 2;
       }
+      for (int j = 0; j < G; j++) tiles[j] += L::tile_bytes;
     }
     for (int j = 0; j < G; j++)
       for (int n = 0; n < N; n++) store(y[n] + j * lane_rows, times(acc[j][n], splat(scale)));
   }
 };
 
-// Row groups of the call from row `r` on, G at once and the rest one by one, N tokens from `token` on.
-template <class F, int N, int G = 1> fn rows_interleaved_tokens(const GemvParams& p, int done, int r = 0) -> void {
+// Row groups of the call from row `r` on, G at once and the rest one by one, N tokens from `token` on, asked for `ahead` bytes before.
+template <class F, int N, int G = 1, class Distance> fn rows_interleaved_tokens(const GemvParams& p, int done, Distance ahead, int r = 0) -> void {
   typedef resident<F, lane_rows> L;
   i64 blocks = p.cols / F::block;
   for (; r + (G - 1) * lane_rows < p.rows; r += G * lane_rows) {
     const u8* tile = p.weights + (p.row + r) / lane_rows * blocks * L::tile_bytes;
     float* y[N];
     for (int n = 0; n < N; n++) y[n] = p.y + (done + n) * gemv_max_rows + r;
-    rows_interleaved_kernel<F, N, G>::run(tile, blocks, p.x, p.cols, p.token + done, y, p.scale, p.reading.ahead);
+    rows_interleaved_kernel<F, N, G>::run(tile, blocks, p.x, p.cols, p.token + done, y, p.scale, ahead);
   }
-  if constexpr (G > 1) rows_interleaved_tokens<F, N>(p, done, r);
+  if constexpr (G > 1) rows_interleaved_tokens<F, N>(p, done, p.reading.ahead, r);
 }
 
 template <class F> void rows_interleaved(const GemvParams& p) {
-  int done = 0;
+  int done = 0, ahead = p.reading.ahead;
   if constexpr (token_block >= 8)
-    for (; p.tokens - done >= 8; done += 8) rows_interleaved_tokens<F, 8>(p, done);
-  for (; p.tokens - done >= 4; done += 4) rows_interleaved_tokens<F, 4>(p, done);
-  for (; p.tokens - done >= 2; done += 2) rows_interleaved_tokens<F, 2>(p, done);
+    for (; p.tokens - done >= 8; done += 8) rows_interleaved_tokens<F, 8>(p, done, ahead);
+  for (; p.tokens - done >= 4; done += 4) rows_interleaved_tokens<F, 4>(p, done, ahead);
+  for (; p.tokens - done >= 2; done += 2) rows_interleaved_tokens<F, 2>(p, done, ahead);
   if (p.tokens - done == 0) return;
-  if (p.reading.at_once) rows_interleaved_tokens<F, 1, decode_groups>(p, done);
-  else rows_interleaved_tokens<F, 1>(p, done);
+  if (decode_groups == 1 || !p.reading.at_once) rows_interleaved_tokens<F, 1>(p, done, ahead);
+  else if (ahead > 0) rows_interleaved_tokens<F, 1, decode_groups>(p, done, known<ahead_at_once>{});
+  else rows_interleaved_tokens<F, 1, decode_groups>(p, done, known<0>{});
 }

@@ -90,7 +90,7 @@ struct FormatSpeed {
   bool slow;
   double bytes_per_weight;  ///< as its kernels read it
   double cached, streamed;  ///< one token; weights in the cache, and from memory
-  double batched;           ///< 64 tokens; weights in the cache
+  double batched;           ///< 128 tokens; weights in the cache
 };
 
 /// What a backend would compile for a plan.

@@ -1,0 +1,116 @@
+// One token from the cache, on one core: for every format that both know, the composed kernel beside the dot product that a build of ggml
+// has for it (`vec_dot` of its type, with the activations that it wants). Rounds alternate between the two; medians of the rounds.
+//   bench_dots LIBRARY [ROUNDS]        LIBRARY: libggml-cpu.so of a build of llama.cpp (bench/peers/build.py makes one)
+//   stdout: [{"format", "isa", "weights_per_s", "ggml_weights_per_s", "ratio"}], ratio: ours over ggml's
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <vector>
+
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/layout.h"
+#include "backend/cpu/region.h"
+#include "quant/format.h"
+
+namespace ingot::cpu {
+namespace {
+
+constexpr int64_t cols = 2048;               // every block size so far divides it
+constexpr int64_t cached_bytes = 256 << 10;  // rests in the second cache of any machine
+constexpr double round_seconds = 0.004;
+
+// What ggml's public header (ggml-cpu.h, 2026-06) says about a type.
+struct Traits {
+  void (*from_float)(const float* x, void* y, int64_t n);
+  void (*vec_dot)(int n, float* sum, size_t, const void* x, size_t, const void* y, size_t, int rows);
+  int vec_dot_type;
+  int64_t rows;
+};
+
+struct Ggml {
+  const Traits* (*traits)(int type);
+  size_t (*row_size)(int type, int64_t n);
+
+  explicit Ggml(const char* path) {
+    void* library = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+    auto find = [&](const char* name) {
+      void* at = library ? dlsym(library, name) : nullptr;
+      if (!at) std::fprintf(stderr, "[bench] ggml cannot be used; got %s; expected libggml-cpu.so of a build of llama.cpp; bench/peers/build.py makes one\n", dlerror()), std::exit(1);
+      return at;
+    };
+    traits = reinterpret_cast<decltype(traits)>(find("ggml_get_type_traits_cpu"));
+    row_size = reinterpret_cast<decltype(row_size)>(find("ggml_row_size"));
+    reinterpret_cast<void (*)()>(find("ggml_cpu_init"))();
+  }
+};
+
+// Weights a second of one round of `pass`, which computes `rows` rows.
+template <class Pass> double rate(int64_t rows, const Pass& pass) {
+  auto start = std::chrono::steady_clock::now();
+  double seconds = 0;
+  int64_t passes = 0;
+  for (; seconds < round_seconds; passes++) pass(), seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return double(rows * cols * passes) / seconds;
+}
+
+double median(std::vector<double> v) {
+  std::nth_element(v.begin(), v.begin() + static_cast<int64_t>(v.size()) / 2, v.end());
+  return v[v.size() / 2];
+}
+
+nlohmann::json compare(const Isa& isa, const FormatKernels& kernels, const quant::Format& format, const Ggml& ggml, int rounds) {
+  const Traits* traits = ggml.traits(static_cast<int>(format.id));
+  if (!traits || !traits->vec_dot) return nullptr;
+  static Region weights(4 * cached_bytes, "the weights", "close other programs");
+  for (int64_t i = 0; i < 4 * cached_bytes; i++) weights.data()[i] = static_cast<u8>(0x24 + (i * 2654435761u >> 16 & 15));  // ordinary numbers of every scale type
+  std::vector<float> x(cols, 0.03f), y(gemv_max_rows), scales(cols / 32, 0.01f);
+  std::vector<i8> codes(cols, 3);
+  std::vector<i16> sums(cols / 16, 48);
+
+  bool resident = kernels.resident && kernels.lane_rows;
+  int64_t file_row = static_cast<int64_t>(format.row_bytes(cols)), row = resident ? cols / format.block * kernels.tile_bytes / kernels.lane_rows : file_row;
+  int64_t rows = std::max<int64_t>(1, cached_bytes / (gemv_max_rows * row)) * gemv_max_rows;
+  auto composed = [&](Reading reading) {
+    for (int64_t r = 0; r < rows; r += gemv_max_rows)
+      (resident ? kernels.resident : kernels.from_file)({weights.data(), cols, r, gemv_max_rows, {codes.data(), scales.data(), sums.data(), x.data()}, 0, 1, 1, y.data(), reading});
+  };
+  std::vector<u8> input(ggml.row_size(traits->vec_dot_type, cols));
+  if (const Traits* of_input = ggml.traits(traits->vec_dot_type); of_input && of_input->from_float) of_input->from_float(x.data(), input.data(), cols);
+  else std::copy_n(reinterpret_cast<const u8*>(x.data()), input.size(), input.data());
+  int64_t ggml_rows = std::max<int64_t>(1, cached_bytes / file_row);
+  auto dots = [&] {
+    for (int64_t r = 0; r < ggml_rows; r++) traits->vec_dot(cols, &y[r % gemv_max_rows], 0, weights.data() + r * file_row, 0, input.data(), 0, 1);
+  };
+
+  std::vector<double> ours, theirs;
+  for (int n = 0; n < rounds; n++) {
+    double best = 0;
+    for (const Reading& reading : readings) best = std::max(best, rate(rows, [&] { composed(reading); }));
+    ours.push_back(best), theirs.push_back(rate(ggml_rows, dots));
+  }
+  return {{"format", format.name}, {"isa", isa.name}, {"weights_per_s", median(ours)}, {"ggml_weights_per_s", median(theirs)}, {"ratio", median(ours) / median(theirs)}};
+}
+
+}  // namespace
+}  // namespace ingot::cpu
+
+int main(int argc, char** argv) {
+  using namespace ingot;
+  if (argc < 2) return std::fprintf(stderr, "usage: bench_dots LIBRARY [ROUNDS]\n"), 2;
+  cpu::Ggml ggml(argv[1]);
+  int rounds = argc > 2 ? std::max(1, std::atoi(argv[2])) : 11;
+  const cpu::Isa& isa = cpu::find_isa("");
+  nlohmann::json rows = nlohmann::json::array();
+  for (size_t f = 0; f < quant::formats().size(); f++) {
+    const quant::Format& format = quant::formats()[f];
+    if (std::string_view(format.space) != "ggml") continue;
+    nlohmann::json row = cpu::compare(isa, *isa.formats[f], format, ggml, rounds);
+    if (!row.is_null()) rows.push_back(row);
+  }
+  std::puts(rows.dump(1).c_str());
+}
