@@ -5,10 +5,11 @@ Method: each format's kernel instance is cross-compiled as for the tests (tests/
 calls of 4 rows and one token with 2048 and with 4096 columns differ by 4 · 64 chunks of 32 weights, so what is not the inner loop
 cancels out. An instruction count is not a time.
 
-    bench/neon_instructions.py [FORMAT …] [--build FOLDER]     Debian: g++-aarch64-linux-gnu qemu-user googletest ninja-build
+    bench/neon_instructions.py [FORMAT …] [--build FOLDER] [--json]     Debian: g++-aarch64-linux-gnu qemu-user googletest ninja-build
 """
 
 import argparse
+import json
 import pathlib
 import shutil
 import subprocess
@@ -57,23 +58,34 @@ def executed(program, cols, strategy):
 
 def per_chunk(program, strategy):
     runs = [executed(program, cols, strategy) for cols in COLS]
-    return f"{(runs[1] - runs[0]) / CHUNKS:9.1f}" if None not in runs else f"{'–':>9}"
+    return (runs[1] - runs[0]) / CHUNKS if None not in runs else None
+
+
+def cell(count):
+    return f"{'–':>9}" if count is None else f"{count:9.1f}"
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("formats", nargs="*", metavar="FORMAT", help="all when none is named")
     arguments.add_argument("--build", type=pathlib.Path, default=ROOT / "build/arm", help="build folder (default: build/arm)")
+    arguments.add_argument("--json", action="store_true", help='[{"format", "resident", "from_file"}] instead of a table')
     arguments = arguments.parse_args()
     for tool, package in ((COMPILER, "g++-aarch64-linux-gnu"), (EMULATOR, "qemu-user")):
         if not shutil.which(tool):
             sys.exit(f"neon_instructions: {tool} is missing; Debian's package {package} has it")
     objects = instances(arguments.build, arguments.formats)
-    print("executed instructions per 32 weights of one row, one token (counted under qemu-user; a resident group is 4 rows)")
-    print(f"{'format':<10}{'resident':>9}{'from file':>11}")
+    if not arguments.json:
+        print("executed instructions per 32 weights of one row, one token (counted under qemu-user; a resident group is 4 rows)")
+        print(f"{'format':<10}{'resident':>9}{'from file':>11}")
+    rows = []
     for name, instance in objects.items():
         program = driver(arguments.build, name, instance)
-        print(f"{name:<10}{per_chunk(program, 'resident')}  {per_chunk(program, 'from_file')}", flush=True)
+        rows.append({"format": name} | {strategy: per_chunk(program, strategy) for strategy in ("resident", "from_file")})
+        if not arguments.json:
+            print(f"{name:<10}{cell(rows[-1]['resident'])}  {cell(rows[-1]['from_file'])}", flush=True)
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":

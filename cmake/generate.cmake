@@ -132,7 +132,7 @@ function(ingot_cpu_instances target)
         set(body "#include \"backend/cpu/instance_ops.h\"
 }
 extern const OpKernels op_kernels;
-constexpr OpKernels op_kernels_here = {run_norm, run_quantize, run_rotate, run_attend, run_store_halves, run_gate_silu, run_gate_gelu_tanh};
+constexpr OpKernels op_kernels_here = {run_multiply, run_norm, run_quantize, run_rotate, run_attend, run_store_halves, run_gate_silu, run_gate_gelu_tanh};
 const OpKernels op_kernels = op_kernels_here;")
       else()
         set(body "#include \"backend/cpu/instance_format.h\"

@@ -22,6 +22,14 @@ only where the ranges of the rounds do not meet; otherwise it is even. Share: we
 read reached in the same process.
 """
 
+FORMATS = """## Every format, one core
+
+`ingot bench --formats` and `bench_dots`, {isa}: 10^9 weights a second of one token, with weights in the second cache beside the dot product
+of the same format in ggml (`vec_dot` of llama.cpp above, same core, rounds alternating) and from memory with the share of a plain read;
+10^9 multiply-adds a second of 128 tokens, and their share of what a loop over registers alone reaches. Formats that reach 1.5 times ggml's dot: {n}. NEON: instructions executed for 32 weights, counted under
+qemu (`bench/neon_instructions.py`), never run on Arm hardware. \\* marks formats without a fast kernel.
+"""
+
 
 def compare(engines):
     """The part of a row about engines {name: {"runs": [tokens/s…]} or {"reason": text}}: medians, ranges, ingot's ratio to each peer
@@ -72,6 +80,21 @@ def table(rows):
     return "\n".join(lines)
 
 
+def format_table(rows):
+    """Rows of `ingot bench --formats` as Markdown, those that are slowest beside ggml's dot product first."""
+    giga = lambda value: f"{value / 1e9:.1f}" if value else "-"  # noqa: E731
+    head = ["format", "class", "bits read", "from the cache", "of best of class", "ggml's dot", "ratio", "from memory", "share of bandwidth", "128 tokens", "share of peak", "NEON"]
+    lines = ["| " + " | ".join(head) + " |", "|---|---|" + "---:|" * (len(head) - 2)]
+    for row in sorted(rows, key=lambda row: (row["dot"]["ratio"] if row["dot"] else float("inf"), row["format"])):
+        dot = row["dot"] or {}
+        cells = [row["format"] + (" *" if row["slow"] else ""), row["class"], f"{8 * row['bytes_per_weight']:.2f}", giga(dot.get("weights_per_s") or row["cached_weights_per_s"])]
+        cells += [f"{row['of_best_of_class']:.2f}", giga(dot.get("ggml_weights_per_s")), f"{dot['ratio']:.1f}" if dot else "-", giga(row["streamed_weights_per_s"])]
+        cells += [f"{row['share_of_bandwidth']:.0%}", giga(row["batched_mul_adds_per_s"]), f"{row['share_of_peak']:.0%}" if row["share_of_peak"] else "-"]
+        cells += [f"{row['neon_instructions']:.1f}" if row["neon_instructions"] else "-"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def reasons(rows):
     """Why something is "-", each engine and model once."""
     found = {(name, row["model"], engine["reason"]) for row in rows for name, engine in row["engines"].items() if "reason" in engine}
@@ -113,6 +136,10 @@ def page(runs, plots):
     lines += [f"![{title}]({path})\n" for title, path in plots]
     for title, group in kinds(rows).items():
         lines += [f"## {title}", "", table(group), ""]
+    for run in runs:
+        if every := run.get("formats"):
+            ahead = sum(bool(row["dot"]) and row["dot"]["ratio"] >= 1.5 for row in every)
+            lines += [FORMATS.format(n=ahead, isa=run["machine"]["isas"]), format_table(every), ""]
     if missing := reasons(rows):
         lines += ["## What could not be run", "", *missing, ""]
     return "\n".join(lines)

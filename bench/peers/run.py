@@ -5,6 +5,7 @@
     python3 bench/peers/run.py build/release/ingot --json speed.json                        prompt and decode
     python3 bench/peers/run.py build/release/ingot --sizes --models q4_k --json sizes.json  what a batch of 1 to 64 tokens costs
     python3 bench/peers/run.py build/release/ingot --context 8192 --json depth.json         decode behind a long context
+    python3 bench/peers/run.py build/release/ingot --formats --json formats.json            every format by itself, on one core
 
 A round runs every engine once; a row has the median of the rounds, their range and the ratios. An engine that cannot run a model gets
 "-", and the JSON says why. MODEL: a kind of models.py, smollm2, gemma3 or a path. report.py makes docs/performance.md of the JSON."""
@@ -97,6 +98,21 @@ def compare_model(name, path, threads, commands, rounds, progress):
     return rows or [{"model": name, "test": "-", "threads": threads} | report.compare(nobody)]
 
 
+def formats(ingot, peers, neon):
+    """Rows of `ingot bench --formats`, each with the dot product of ggml (bench_dots, built beside ingot) and the instructions of the
+    NEON kernel for 32 weights (what neon_instructions.py --json wrote) where there are any."""
+    program, library = pathlib.Path(ingot).with_name("bench_dots"), pathlib.Path(peers["llama.cpp"]["bench"]).with_name("libggml-cpu.so")
+    if not program.exists():
+        sys.exit(f"[peers] there is no {program}; `ninja -C {program.parent} bench_dots` builds it")
+    commands = {report.OURS: [ingot, "bench", "--formats", "--device", "cpu", "--json"], "llama.cpp": [str(program), str(library)]}
+    rows, dots = (json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for command in commands.values())
+    dots = {row["format"]: row for row in dots}
+    counted = {row["format"]: row["resident"] or row["from_file"] for row in json.loads(neon.read_text())} if neon else {}
+    for row in rows:
+        row |= {"dot": dots.get(row["format"]), "neon_instructions": counted.get(row["format"])}
+    return rows, commands
+
+
 def machine(ingot):
     said = json.loads(subprocess.run([ingot, "doctor", "--json"], check=True, capture_output=True, text=True).stdout)
     device = next(device for device in said["devices"] if device["name"] == "cpu")
@@ -134,6 +150,8 @@ def main():
     parser.add_argument("--decode", type=int, default=64)
     parser.add_argument("--sizes", action="store_true", help=f"instead: prompts of {SIZES} tokens")
     parser.add_argument("--context", type=int, default=0, metavar="N", help="instead: decode behind N tokens")
+    parser.add_argument("--formats", action="store_true", help="instead: every format by itself, on one core, beside ggml's dot products")
+    parser.add_argument("--neon", type=pathlib.Path, metavar="JSON", help="with --formats: what bench/neon_instructions.py --json wrote")
     parser.add_argument("--peers", type=pathlib.Path, default=CACHE / "peers/peers.json", help="what build.py wrote")
     parser.add_argument("--json", type=pathlib.Path, metavar="OUT")
     o = parser.parse_args()
@@ -148,6 +166,18 @@ def main():
     versions = {report.OURS: f"{version}, sha256 {ours}"}
     versions |= {name: f"{p['version']}, {p['compiler']}, {p['configure']}" for name, p in peers.items()}
     here, load, rows = machine(o.ingot), f"{os.getloadavg()[0]:.1f}", []
+
+    def write(commands, more):
+        result = {"date": datetime.date.today().isoformat(), "machine": here, "rounds": o.rounds, "versions": versions}
+        result |= {"commands": {e: shown(c) for e, c in commands.items()}, "load": [load, f"{os.getloadavg()[0]:.1f}"], "rows": rows} | more
+        if o.json:
+            o.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+    if o.formats:
+        every, commands = formats(o.ingot, peers, o.neon)
+        write(commands, {"formats": every})
+        print(report.format_table(every))
+        return
     for name, path in models(list(filter(None, o.models.split(",")))):
         for threads in map(int, o.threads.split(",")):
             rows += compare_model(name, path, threads, commands, o.rounds, lambda text: print(text, file=sys.stderr, flush=True))
@@ -155,10 +185,7 @@ def main():
                 sys.exit(f"[peers] {o.ingot} was built anew during the run; got another sha256 than {ours}; measure with a copy of it")
             for row in rows:
                 row["sizes"] = o.sizes
-            result = {"date": datetime.date.today().isoformat(), "machine": here, "rounds": o.rounds, "versions": versions}
-            result |= {"commands": {e: shown(c) for e, c in commands.items()}, "load": [load, f"{os.getloadavg()[0]:.1f}"], "rows": rows}
-            if o.json:  # after each model: a long run that ends early has said something
-                o.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+            write(commands, {})  # after each model: a long run that ends early has said something
     print(report.table(rows))
     for line in report.reasons(rows):
         print(line)
@@ -166,7 +193,7 @@ def main():
 
 def shown(command):
     """The command without this machine's folders."""
-    return " ".join([pathlib.Path(command[0]).name, *command[1:]])
+    return " ".join(pathlib.Path(word).name if word.startswith("/") or word == command[0] else word for word in command)
 
 
 if __name__ == "__main__":

@@ -495,7 +495,8 @@ struct FormatSpeed {
   double bytes_per_weight = 0;  ///< as its kernels read it
   double cached = 0;            ///< one token, weights in the cache
   double streamed = 0;          ///< one token, weights from memory
-  double batched = 0;           ///< 64 tokens, weights in the cache
+  double batched = 0;           ///< 128 tokens, weights in the cache
+  double share_of_peak = 0;     ///< `batched` over the multiply-adds of codes that the core does in registers alone; 0: it multiplies floats
 };
 /// Measures every format's kernels; `options`: device, isa, repack, progress. Takes about a second a format.
 std::vector<FormatSpeed> format_speeds(const LoadOptions& options = {});

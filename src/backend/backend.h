@@ -91,6 +91,7 @@ struct FormatSpeed {
   double bytes_per_weight;  ///< as its kernels read it
   double cached, streamed;  ///< one token; weights in the cache, and from memory
   double batched;           ///< 128 tokens; weights in the cache
+  double share_of_peak;     ///< `batched` over the multiply-adds of codes in registers alone; 0: it multiplies floats
 };
 
 /// What a backend would compile for a plan.

@@ -72,7 +72,7 @@ std::vector<DeviceInfo> devices() {
 std::vector<FormatSpeed> format_speeds(const LoadOptions& options) {
   std::vector<FormatSpeed> list;
   for (const backend::FormatSpeed& s : engine::find_backend(options.device).format_speeds(engine::backend_options(options)))
-    list.push_back({s.format->name, s.resident_class, s.slow, s.bytes_per_weight, s.cached, s.streamed, s.batched});
+    list.push_back({s.format->name, s.resident_class, s.slow, s.bytes_per_weight, s.cached, s.streamed, s.batched, s.share_of_peak});
   return list;
 }
 

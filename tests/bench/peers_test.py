@@ -72,8 +72,32 @@ class Tables(unittest.TestCase):
                          ["## Decode, 1 thread", "## Prompt, 1 thread", "## At depth, 1 thread", "## What could not be run"])  # fmt: skip
         self.assertIn("- b, n: no such format", text)
 
+    def test_every_format(self):
+        speeds = {"class": "u4 affine", "slow": False, "bytes_per_weight": 0.5625, "cached_weights_per_s": 30e9, "of_best_of_class": 0.9}
+        speeds |= {"streamed_weights_per_s": 20e9, "batched_mul_adds_per_s": 50e9, "share_of_bandwidth": 0.93, "share_of_peak": 0.8}
+        dot = {"weights_per_s": 40e9, "ggml_weights_per_s": 20e9, "ratio": 2.0}
+        rows = [{"format": "alone", "dot": None, "neon_instructions": None, **speeds}, {"format": "both", "dot": dot, "neon_instructions": 17.5, **speeds}]
+        self.assertEqual(report.format_table(rows).splitlines()[2:],
+                         ["| both | u4 affine | 4.50 | 40.0 | 0.90 | 20.0 | 2.0 | 20.0 | 93% | 50.0 | 80% | 17.5 |",
+                          "| alone | u4 affine | 4.50 | 30.0 | 0.90 | - | - | 20.0 | 93% | 50.0 | 80% | - |"])  # fmt: skip
+        machine = {"cpu": "A CPU", "cores": 2, "isas": "wide", "simd": []}
+        said = {"machine": machine, "date": "", "rounds": 1, "load": [], "versions": {}, "commands": {}, "rows": [], "formats": rows}
+        self.assertIn("reach 1.5 times ggml's dot: 1.", report.page([said], []))
+
 
 class Engines(unittest.TestCase):
+    def test_every_format_beside_ggml(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, said in (("ingot", [{"format": "a"}, {"format": "b"}]), ("bench_dots", [{"format": "b", "ratio": 2}])):
+                program = pathlib.Path(folder) / name
+                program.write_text(f"#!/bin/sh\necho '{json.dumps(said)}'\n")
+                program.chmod(0o755)
+            neon = pathlib.Path(folder) / "neon.json"
+            neon.write_text('[{"format": "a", "resident": null, "from_file": 9.5}, {"format": "b", "resident": 3.5, "from_file": 9.5}]')
+            rows, commands = run.formats(f"{folder}/ingot", {"llama.cpp": {"bench": f"{folder}/llama-bench"}}, neon)
+            self.assertEqual([(row["dot"], row["neon_instructions"]) for row in rows], [(None, 9.5), ({"format": "b", "ratio": 2}, 3.5)])
+            self.assertEqual(run.shown(commands["llama.cpp"]), "bench_dots libggml-cpu.so")
+
     def test_rows_of_llama_bench(self):
         cases = (512, 0, 0, "pp512"), (0, 64, 0, "tg64"), (0, 64, 8192, "tg64@d8192"), (8192, 64, None, "tg64@d8192")
         for prompt, answer, depth, name in cases:

@@ -199,5 +199,15 @@ TEST(Gate, NearThePlainTwin) {
   }
 }
 
+TEST(Multiply, CountsWhatItDoes) {
+  for (int i = 0; i < isas().count; i++) {
+    const Isa& isa = *isas().begin[i];
+    if (!isa.supported()) continue;
+    i64 once = isa.ops->multiply(1 << 12);
+    EXPECT_GE(once, 4096 * 8 * 16) << isa.name;  // at least 8 sums of 16 products a round
+    EXPECT_EQ(isa.ops->multiply(1 << 13), 2 * once) << isa.name;
+  }
+}
+
 }  // namespace
 }  // namespace ingot::cpu

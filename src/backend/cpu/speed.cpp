@@ -50,6 +50,18 @@ double rate(const Matrix& m, const Input& in, int tokens, Reading reading) {
   return best;
 }
 
+// Multiply-adds of codes a second in registers alone, best of several measurements.
+double multiply_peak(const Isa& isa) {
+  constexpr int64_t rounds = 1 << 18;
+  double best = 0;
+  for (int r = 0; r < 4 * repetitions; r++) {
+    auto start = std::chrono::steady_clock::now();
+    int64_t done = isa.ops->multiply(rounds);
+    best = std::max(best, double(done) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return best;
+}
+
 }  // namespace
 
 std::vector<backend::FormatSpeed> format_speeds(const backend::Options& options) {
@@ -65,7 +77,7 @@ std::vector<backend::FormatSpeed> format_speeds(const backend::Options& options)
     Placement p = place(described, isa, options.repack);
     double rows_bytes = p.resident ? double(p.resident_bytes(described)) : double(described.bytes());  // of gemv_max_rows rows
     auto matrix = [&](int64_t bytes) { return Matrix{p.run(), region.data(), std::max<int64_t>(1, int64_t(double(bytes) / rows_bytes)) * gemv_max_rows}; };
-    backend::FormatSpeed speed{&format, class_name(*p.kernels), p.slow(), rows_bytes / double(gemv_max_rows * cols), 0, 0, 0};
+    backend::FormatSpeed speed{&format, class_name(*p.kernels), p.slow(), rows_bytes / double(gemv_max_rows * cols), 0, 0, 0, 0};
     auto one_token = [&](const Matrix& m) {
       double best = 0;
       for (const Reading& reading : readings) best = std::max(best, rate(m, in, 1, reading));
@@ -74,6 +86,7 @@ std::vector<backend::FormatSpeed> format_speeds(const backend::Options& options)
     speed.cached = one_token(matrix(cached_bytes));
     speed.streamed = one_token(matrix(memory_bytes()));
     speed.batched = rate(matrix(cached_bytes), in, gemv_max_tokens, readings[0]);
+    if (p.kernels->reads_codes) speed.share_of_peak = speed.batched / multiply_peak(isa);
     speeds.push_back(speed);
     if (options.progress) options.progress(double(speeds.size()) / double(quant::formats().size()));
   }
