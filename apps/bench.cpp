@@ -199,8 +199,8 @@ int perform_formats(const Bench& bench) {
     Json list = Json::array();
     for (const FormatSpeed& s : speeds)
       list.push_back({{"format", s.name}, {"class", s.resident_class}, {"slow", s.slow}, {"bytes_per_weight", s.bytes_per_weight}, {"cached_weights_per_s", s.cached},
-                      {"of_best_of_class", s.cached / best[s.resident_class]}, {"streamed_weights_per_s", s.streamed}, {"batched_mul_adds_per_s", s.batched}, {"share_of_peak", s.share_of_peak ? Json(s.share_of_peak) : Json()},
-                      {"read_bandwidth_gb_per_s", bandwidth / giga}, {"share_of_bandwidth", s.streamed * s.bytes_per_weight / bandwidth}});
+                      {"of_best_of_class", s.cached / best[s.resident_class]}, {"streamed_weights_per_s", s.streamed}, {"batched_mul_adds_per_s", s.batched},
+                      {"share_of_peak", s.share_of_peak ? Json(s.share_of_peak) : Json()}, {"read_bandwidth_gb_per_s", bandwidth / giga}, {"share_of_bandwidth", s.streamed * s.bytes_per_weight / bandwidth}});
     answer_json(list);
     return success;
   }
@@ -209,7 +209,8 @@ int perform_formats(const Bench& bench) {
   for (const FormatSpeed& s : speeds)
     table.add({s.name + (s.slow ? " *" : ""), s.resident_class, fmt::format("{:.2f}", 8 * s.bytes_per_weight), fmt::format("{:.1f}", s.cached / giga),
                fmt::format("{:.2f}", s.cached / best[s.resident_class]), fmt::format("{:.1f}", s.streamed / giga), fmt::format("{:.2f}", s.streamed * s.bytes_per_weight / giga),
-               fmt::format("{:.0f}%", 100 * s.streamed * s.bytes_per_weight / bandwidth), fmt::format("{:.1f}", s.batched / giga), s.share_of_peak ? fmt::format("{:.0f}%", 100 * s.share_of_peak) : ""});
+               fmt::format("{:.0f}%", 100 * s.streamed * s.bytes_per_weight / bandwidth), fmt::format("{:.1f}", s.batched / giga),
+               s.share_of_peak ? fmt::format("{:.0f}%", 100 * s.share_of_peak) : ""});
   answer(bench.csv ? table.csv() : table.markdown());
   return success;
 }

@@ -25,7 +25,7 @@ struct Activations {
 
 // How few tokens read their weights, the same bits either way. Which is fastest depends on the machine.
 struct Reading {
-  int ahead;     // bytes that are asked for before they are needed; 0: left to the machine
+  int ahead;     // bytes that are asked for before they are needed; 0: left to the machine. Row groups at once: 2048 where it is not 0
   bool at_once;  // one token: several row groups, or rows, side by side
 };
 

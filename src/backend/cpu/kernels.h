@@ -50,7 +50,7 @@ struct FormatKernels {
 
 /// Kernels that know no format.
 struct OpKernels {
-  /// Multiplies codes of 4 bits in registers alone, `rounds` times; returns how many multiply-adds that were. The peak that prompts are held against.
+  /// Multiplies codes of 4 bits in registers alone (multiply_peak.h), `rounds` times, a multiple of 1024; returns how many multiply-adds that were.
   i64 (*multiply)(i64 rounds);
   void (*norm)(const NormParams&);
   /// x (n) into codes (n), scales (n / 32) and sums (n / 16); n is a multiple of 32.
