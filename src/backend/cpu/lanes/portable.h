@@ -25,6 +25,7 @@ typedef i8 i8x8 __attribute__((vector_size(8)));
 typedef u16 u16x8 __attribute__((vector_size(16)));
 typedef i16 i16x8 __attribute__((vector_size(16)));
 typedef i32 i32x4 __attribute__((vector_size(16)));
+typedef u32 u32x4 __attribute__((vector_size(16)));
 typedef float f32x4 __attribute__((vector_size(16)));
 
 struct bytes { u8x16 v[2]; };
@@ -84,7 +85,7 @@ fn load_small_ints(const u8* p) {
 // The low 8 bits of each int, four times.
 fn repeat_bytes(ints a) {
   bytes r = {};
-  for (int i = 0; i < 2; i++) r.v[i] = (u8x16)((a.v[i] & 255) * 0x01010101);
+  for (int i = 0; i < 2; i++) r.v[i] = (u8x16)((u32x4)(a.v[i] & 255) * 0x01010101u);
   return r;
 }
 // a · two[0] + b · two[1], the same for every row.
