@@ -200,7 +200,8 @@ int perform_formats(const Bench& bench) {
     for (const FormatSpeed& s : speeds)
       list.push_back({{"format", s.name}, {"class", s.resident_class}, {"slow", s.slow}, {"bytes_per_weight", s.bytes_per_weight}, {"cached_weights_per_s", s.cached},
                       {"of_best_of_class", s.cached / best[s.resident_class]}, {"streamed_weights_per_s", s.streamed}, {"batched_mul_adds_per_s", s.batched},
-                      {"share_of_peak", s.share_of_peak ? Json(s.share_of_peak) : Json()}, {"read_bandwidth_gb_per_s", bandwidth / giga}, {"share_of_bandwidth", s.streamed * s.bytes_per_weight / bandwidth}});
+                      {"share_of_peak", s.share_of_peak ? Json(s.share_of_peak) : Json()}, {"read_bandwidth_gb_per_s", bandwidth / giga},
+                      {"share_of_bandwidth", s.streamed * s.bytes_per_weight / bandwidth}});
     answer_json(list);
     return success;
   }

@@ -14,14 +14,12 @@
 
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/layout.h"
-#include "backend/cpu/region.h"
+#include "cached.h"
 #include "quant/format.h"
 
 namespace ingot::cpu {
 namespace {
 
-constexpr int64_t cols = 2048;               // every block size so far divides it
-constexpr int64_t cached_bytes = 256 << 10;  // rests in the second cache of any machine
 constexpr double round_seconds = 0.004;
 
 // What ggml's public header (ggml-cpu.h, 2026-06) says about a type.
@@ -63,28 +61,27 @@ double median(std::vector<double> v) {
   return v[v.size() / 2];
 }
 
-nlohmann::json compare(const Isa& isa, const FormatKernels& kernels, const quant::Format& format, const Ggml& ggml, int rounds) {
+nlohmann::json compare(const Isa& isa, const quant::Format& format, const Ggml& ggml, int rounds) {
   const Traits* traits = ggml.traits(static_cast<int>(format.id));
   if (!traits || !traits->vec_dot) return nullptr;
-  static Region weights(4 * cached_bytes, "the weights", "close other programs");
-  for (int64_t i = 0; i < 4 * cached_bytes; i++) weights.data()[i] = static_cast<u8>(0x24 + (i * 2654435761u >> 16 & 15));  // ordinary numbers of every scale type
   std::vector<float> x(cols, 0.03f), y(gemv_max_rows), scales(cols / 32, 0.01f);
   std::vector<i8> codes(cols, 3);
   std::vector<i16> sums(cols / 16, 48);
 
-  bool resident = kernels.resident && kernels.lane_rows;
-  int64_t file_row = static_cast<int64_t>(format.row_bytes(cols)), row = resident ? cols / format.block * kernels.tile_bytes / kernels.lane_rows : file_row;
-  int64_t rows = std::max<int64_t>(1, cached_bytes / (gemv_max_rows * row)) * gemv_max_rows;
+  backend::Matrix call{"", &format, gemv_max_rows, cols, nullptr, 1};
+  Placement placement = place(call, isa, true);
+  int64_t call_bytes = static_cast<int64_t>(placement.resident ? placement.resident_bytes(call) : call.bytes());
+  int64_t rows = std::max<int64_t>(1, cached_bytes / call_bytes) * gemv_max_rows;
   auto composed = [&](Reading reading) {
     for (int64_t r = 0; r < rows; r += gemv_max_rows)
-      (resident ? kernels.resident : kernels.from_file)({weights.data(), cols, r, gemv_max_rows, {codes.data(), scales.data(), sums.data(), x.data()}, 0, 1, 1, y.data(), reading});
+      placement.run()({weights(), cols, r, gemv_max_rows, {codes.data(), scales.data(), sums.data(), x.data()}, 0, 1, 1, y.data(), reading});
   };
   std::vector<u8> input(ggml.row_size(traits->vec_dot_type, cols));
   if (const Traits* of_input = ggml.traits(traits->vec_dot_type); of_input && of_input->from_float) of_input->from_float(x.data(), input.data(), cols);
   else std::copy_n(reinterpret_cast<const u8*>(x.data()), input.size(), input.data());
-  int64_t ggml_rows = std::max<int64_t>(1, cached_bytes / file_row);
+  int64_t file_row = static_cast<int64_t>(format.row_bytes(cols)), ggml_rows = std::max<int64_t>(1, cached_bytes / file_row);
   auto dots = [&] {
-    for (int64_t r = 0; r < ggml_rows; r++) traits->vec_dot(cols, &y[r % gemv_max_rows], 0, weights.data() + r * file_row, 0, input.data(), 0, 1);
+    for (int64_t r = 0; r < ggml_rows; r++) traits->vec_dot(cols, &y[r % gemv_max_rows], 0, weights() + r * file_row, 0, input.data(), 0, 1);
   };
 
   std::vector<double> ours, theirs;
@@ -106,10 +103,9 @@ int main(int argc, char** argv) {
   int rounds = argc > 2 ? std::max(1, std::atoi(argv[2])) : 11;
   const cpu::Isa& isa = cpu::find_isa("");
   nlohmann::json rows = nlohmann::json::array();
-  for (size_t f = 0; f < quant::formats().size(); f++) {
-    const quant::Format& format = quant::formats()[f];
+  for (const quant::Format& format : quant::formats()) {
     if (std::string_view(format.space) != "ggml") continue;
-    nlohmann::json row = cpu::compare(isa, *isa.formats[f], format, ggml, rounds);
+    nlohmann::json row = cpu::compare(isa, format, ggml, rounds);
     if (!row.is_null()) rows.push_back(row);
   }
   std::puts(rows.dump(1).c_str());

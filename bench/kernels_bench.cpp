@@ -10,22 +10,11 @@
 #include <vector>
 
 #include "backend/cpu/kernels.h"
-#include "backend/cpu/region.h"
+#include "cached.h"
 #include "quant/format.h"
 
 namespace ingot::cpu {
 namespace {
-
-constexpr int64_t cols = 2048;               // every block size so far divides it
-constexpr int64_t cached_bytes = 256 << 10;  // rests in the second cache of any machine
-
-// Bytes that make ordinary numbers of every scale type: halves of 2^-6 … 2^-3, floats of 2^-38 … 2^-7.
-const u8* weights() {
-  static Region region(4 * cached_bytes, "the weights", "close other programs");
-  if (!region.data()[0])
-    for (int64_t i = 0; i < 4 * cached_bytes; i++) region.data()[i] = static_cast<u8>(0x24 + (i * 2654435761u >> 16 & 15));
-  return region.data();
-}
 
 void count(benchmark::State& state, int64_t items, int64_t bytes) {
   state.SetItemsProcessed(state.iterations() * items);

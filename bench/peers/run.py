@@ -98,13 +98,15 @@ def compare_model(name, path, threads, commands, rounds, progress):
     return rows or [{"model": name, "test": "-", "threads": threads} | report.compare(nobody)]
 
 
-def formats(ingot, peers, neon):
+def formats(ingot, peers, rounds, neon):
     """Rows of `ingot bench --formats`, each with the dot product of ggml (bench_dots, built beside ingot) and the instructions of the
     NEON kernel for 32 weights (what neon_instructions.py --json wrote) where there are any."""
+    if "llama.cpp" not in peers:
+        sys.exit("[peers] llama.cpp is not among the peers; `python3 bench/peers/build.py llama.cpp` builds it")
     program, library = pathlib.Path(ingot).with_name("bench_dots"), pathlib.Path(peers["llama.cpp"]["bench"]).with_name("libggml-cpu.so")
     if not program.exists():
         sys.exit(f"[peers] there is no {program}; `ninja -C {program.parent} bench_dots` builds it")
-    commands = {report.OURS: [ingot, "bench", "--formats", "--device", "cpu", "--json"], "llama.cpp": [str(program), str(library)]}
+    commands = {report.OURS: [ingot, "bench", "--formats", "--device", "cpu", "--json"], "llama.cpp": [str(program), str(library), str(rounds)]}
     rows, dots = (json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for command in commands.values())
     dots = {row["format"]: row for row in dots}
     counted = {row["format"]: row["resident"] or row["from_file"] for row in json.loads(neon.read_text())} if neon else {}
@@ -174,7 +176,7 @@ def main():
             o.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
     if o.formats:
-        every, commands = formats(o.ingot, peers, o.neon)
+        every, commands = formats(o.ingot, peers, o.rounds, o.neon)
         write(commands, {"formats": every})
         print(report.format_table(every))
         return

@@ -94,9 +94,9 @@ class Engines(unittest.TestCase):
                 program.chmod(0o755)
             neon = pathlib.Path(folder) / "neon.json"
             neon.write_text('[{"format": "a", "resident": null, "from_file": 9.5}, {"format": "b", "resident": 3.5, "from_file": 9.5}]')
-            rows, commands = run.formats(f"{folder}/ingot", {"llama.cpp": {"bench": f"{folder}/llama-bench"}}, neon)
+            rows, commands = run.formats(f"{folder}/ingot", {"llama.cpp": {"bench": f"{folder}/llama-bench"}}, 5, neon)
             self.assertEqual([(row["dot"], row["neon_instructions"]) for row in rows], [(None, 9.5), ({"format": "b", "ratio": 2}, 3.5)])
-            self.assertEqual(run.shown(commands["llama.cpp"]), "bench_dots libggml-cpu.so")
+            self.assertEqual(run.shown(commands["llama.cpp"]), "bench_dots libggml-cpu.so 5")
 
     def test_rows_of_llama_bench(self):
         cases = (512, 0, 0, "pp512"), (0, 64, 0, "tg64"), (0, 64, 8192, "tg64@d8192"), (8192, 64, None, "tg64@d8192")
