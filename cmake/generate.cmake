@@ -51,9 +51,12 @@ file(CONFIGURE OUTPUT ${INGOT_FORMAT_REGISTRY} @ONLY CONTENT
 namespace ingot::quant {
 namespace {
 @format_includes@}
-const Format format_list[] = {
-@format_lines@};
-std::span<const Format> formats() { return format_list; }
+// Local, so that initializers of other units find it filled, in whichever order they run.
+std::span<const Format> formats() {
+  static const Format list[] = {
+@format_lines@  };
+  return list;
+}
 }  // namespace ingot::quant
 ")
 

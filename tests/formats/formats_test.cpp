@@ -21,6 +21,10 @@ void PrintTo(const Format& f, std::ostream* out) { *out << f.name; }  // GoogleT
 
 namespace {
 
+const Format first_before_main = formats().front();
+
+TEST(Registry, IsFilledBeforeMain) { EXPECT_STREQ(first_before_main.name, formats().front().name); }
+
 const std::string golden_folder = INGOT_SOURCE_DIR "/tests/formats/golden";
 
 // Bit for bit, except that a NaN equals any NaN.
