@@ -2,6 +2,7 @@
 #   INGOT_FORMAT_NAMES            formats, by file name
 #   INGOT_FORMAT_REGISTRY         source file that lists them for the host
 #   INGOT_GENERATED               folder of what is made; every_format.h in it lists the formats as types, for tests
+#   INGOT_CPU_ISAS                instruction sets that CPU kernels are compiled for
 #   INGOT_ARCHITECTURE_REGISTRY   source file that holds the text of every spec
 
 get_filename_component(INGOT_ROOT ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
@@ -101,72 +102,126 @@ std::span<const SpecText> name_texts() { return name_list; }
 configure_file(${INGOT_ARCHITECTURE_REGISTRY}.new ${INGOT_ARCHITECTURE_REGISTRY} COPYONLY)
 
 # ---- CPU kernels: for each instruction set one translation unit per format and one for the other ops, each with its machine's
-# flags; a table per instruction set and a list of them, best first
+# flags; a table per instruction set and a list of them, best first.
+#   INGOT_ISAS       all; native: the best one that this machine runs, and no other; or a list of names
+#   INGOT_CPU_ISAS   what that came to
+set(INGOT_ISAS all CACHE STRING "instruction sets of the CPU kernels: all, native (this machine's best one), or a list of names")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
-  set(INGOT_ISAS avx512 avx2 portable)
+  set(known_isas avx512 avx2 portable)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
-  set(INGOT_ISAS neon portable)
+  set(known_isas neon portable)
 else()
-  set(INGOT_ISAS portable)
+  set(known_isas portable)
 endif()
-if(INGOT_FUZZ)  # files and requests are what is fuzzed, and instrumented kernels take minutes to compile
-  set(INGOT_ISAS portable)
-endif()
-set(isa_flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mavx2 -mfma -mf16c -mprefer-vector-width=512)
-set(isa_flags_avx2 -mavx2 -mfma -mf16c)
-set(isa_flags_neon -march=armv8.2-a+dotprod+fp16)
-set(isa_flags_portable "")
+
+# An instruction set is a list of extensions, as compilers and src/backend/cpu/detect.cpp call them: its flags and the question whether a
+# machine has it are both made of this list. `implied`: what compilers use unasked where they may use the others.
+set(isa_features_avx512 avx512f avx512bw avx512dq avx512vl avx512vnni avx2 fma f16c)
+set(isa_features_avx2 avx2 fma f16c)
+set(isa_features_neon dotprod fp16)
+set(isa_features_portable "")
+set(isa_implied_avx2 sse3 ssse3 sse4.1 sse4.2 popcnt xsave avx)
+set(isa_implied_avx512 ${isa_implied_avx2})
+foreach(isa avx512 avx2)
+  set(isa_flags_${isa} ${isa_features_${isa}})
+  list(TRANSFORM isa_flags_${isa} PREPEND -m)
+endforeach()
+list(JOIN isa_features_neon "+" features)
+set(isa_flags_neon -march=armv8.2-a+${features})
+list(APPEND isa_flags_avx512 -mprefer-vector-width=512)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # gcc's own AVX-512 headers trip its warning (gcc bug 105593)
   list(APPEND isa_flags_avx512 -Wno-maybe-uninitialized -Wno-uninitialized)
 endif()
+# The portable kernels are for machines without a known set, and to compare with: half the time to compile counts for more there.
+set(isa_optimization_portable -O2)
+
+# The first of `known_isas` that this machine runs, asked as the library asks.
+function(ingot_native_isa result)
+  if(CMAKE_CROSSCOMPILING)
+    message(FATAL_ERROR "[build] INGOT_ISAS is native, and the build is for another machine; name the instruction sets, or all")
+  endif()
+  set(program ${CMAKE_BINARY_DIR}/CMakeFiles/native_isa)
+  execute_process(COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -I${INGOT_ROOT}/src ${INGOT_ROOT}/cmake/native_isa.cpp ${INGOT_ROOT}/src/backend/cpu/detect.cpp -o ${program}
+                  COMMAND_ERROR_IS_FATAL ANY)
+  set(sets "")
+  foreach(isa ${known_isas})
+    list(APPEND sets --set ${isa} ${isa_features_${isa}} ${isa_implied_${isa}})
+  endforeach()
+  execute_process(COMMAND ${program} ${sets} OUTPUT_VARIABLE name COMMAND_ERROR_IS_FATAL ANY)
+  set(${result} ${name} PARENT_SCOPE)
+endfunction()
+
+if(INGOT_FUZZ)  # files and requests are what is fuzzed, and instrumented kernels take minutes to compile
+  set(INGOT_CPU_ISAS portable)
+elseif(INGOT_ISAS STREQUAL "all")
+  set(INGOT_CPU_ISAS ${known_isas})
+elseif(INGOT_ISAS STREQUAL "native")
+  ingot_native_isa(INGOT_CPU_ISAS)
+else()
+  set(INGOT_CPU_ISAS ${INGOT_ISAS})
+  foreach(isa ${INGOT_CPU_ISAS})
+    if(NOT isa IN_LIST known_isas)
+      message(FATAL_ERROR "[build] INGOT_ISAS names ${isa}; expected all, native, or some of: ${known_isas}")
+    endif()
+  endforeach()
+endif()
+message(STATUS "instruction sets of the CPU kernels: ${INGOT_CPU_ISAS}")
 
 function(ingot_cpu_instances target)
-  set(optimization -O3)
-  if(INGOT_SANITIZE)  # instrumented kernels take minutes to compile at -O3
-    set(optimization -O1)
-  endif()
   set(tables "")
   set(list "")
-  foreach(isa ${INGOT_ISAS})
+  foreach(isa ${INGOT_CPU_ISAS})
+    set(optimization -O3 ${isa_optimization_${isa}})
+    if(INGOT_SANITIZE)  # instrumented kernels take minutes to compile at -O3
+      set(optimization -O1)
+    endif()
     set(names "")
     set(declarations "")
     foreach(name ${INGOT_FORMAT_NAMES} .ops)  # no format can be called .ops
       if(name STREQUAL .ops)
-        set(body "#include \"backend/cpu/instance_ops.h\"
-}
-extern const OpKernels op_kernels;
-constexpr OpKernels op_kernels_here = {run_multiply, run_norm, run_quantize, run_rotate, run_attend, run_store_halves, run_gate_silu, run_gate_gelu_tanh};
-const OpKernels op_kernels = op_kernels_here;")
+        set(body "#include \"backend/cpu/instance_ops.h\"")
+        set(definition "extern const OpKernels op_kernels;
+constinit const OpKernels op_kernels = op_table;")
       else()
-        set(body "#include \"backend/cpu/instance_format.h\"
-#include \"${name}.h\"
-}
-extern const FormatKernels kernels_${name};
-constexpr FormatKernels kernels_here = format_kernels<${name}>(\"${name}\");
-const FormatKernels kernels_${name} = kernels_here;")
+        set(body "#include \"backend/cpu/instance_format.h\"\n#include \"${name}.h\"")
+        set(definition "extern const FormatKernels kernels_${name};
+constinit const FormatKernels kernels_${name} = format_kernels<${name}>(\"${name}\");")
         string(APPEND declarations "extern const FormatKernels kernels_${name};\n")
         list(APPEND names "&kernels_${name}")
       endif()
       set(source ${INGOT_GENERATED}/cpu/${isa}/${name}.cpp)
       file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
 "// Generated: kernel instance.
+#include \"backend/cpu/intrinsics.h\"
 #include \"backend/cpu/kernels.h\"
 namespace ingot::cpu::@isa@ {
 namespace {
 #include \"backend/cpu/lanes/@isa@.h\"
 @body@
+}  // namespace
+@definition@
 }  // namespace ingot::cpu::@isa@
 ")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${optimization};${isa_flags_${isa}}")
       target_sources(${target} PRIVATE ${source})
     endforeach()
     list(JOIN names ", " names)
-    string(APPEND tables "namespace ${isa} {\n${declarations}extern const OpKernels op_kernels;\nconst FormatKernels* const formats[] = {${names}};\n}\nbool supports_${isa}();\nconst Isa isa_${isa} = {\"${isa}\", supports_${isa}, ${isa}::formats, &${isa}::op_kernels};\n")
+    set(features ${isa_features_${isa}} ${isa_implied_${isa}})
+    list(TRANSFORM features REPLACE "(.+)" "\"\\1\"")
+    list(JOIN features ", " features)
+    string(APPEND tables "namespace ${isa} {
+${declarations}extern const OpKernels op_kernels;
+const FormatKernels* const formats[] = {${names}};
+bool supported() { return has(this_machine(), {${features}}); }
+}
+const Isa isa_${isa} = {\"${isa}\", ${isa}::supported, ${isa}::formats, &${isa}::op_kernels};
+")
     string(APPEND list "&isa_${isa}, ")
   endforeach()
   set(source ${INGOT_GENERATED}/cpu/isas.cpp)
   file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
 "// Generated: the instruction sets of this build.
+#include \"backend/cpu/detect.h\"
 #include \"backend/cpu/kernels.h\"
 namespace ingot::cpu {
 @tables@const Isa* const isa_list[] = {@list@};

@@ -280,6 +280,25 @@ class House:
         )
         self.each(self.cpp, r"(?m)^[ \t]*#[ \t]*if[ \t]+(?:0|false)\b", "keeps dead code", "delete it; history remembers", "code")
 
+    # ---- linkage: what is compiled once per instruction set must not be merged by the linker
+
+    def check_linkage(self):
+        kernels = [f for f in self.cpp if f.under("kernels")]
+        self.each(
+            [f for f in kernels if f.path.endswith("/params.h")],
+            r"\)[^(){};]*\{",
+            "a params.h has a function body",
+            "units of every instruction set share this file: types only; move the body into a header that each includes in its own namespace",
+            "code",
+        )
+        self.each(
+            [f for f in kernels if not f.path.endswith("/params.h")],
+            r"(?m)^(?:template ?<[^\n;]*?> )?(?!fn\b|static\b|struct\b|enum\b|typedef\b|template\b|extern\b)[A-Za-z_][^\n;={#]*\([^\n]*\{[^\n]*",
+            "a function with external linkage ({})",
+            "the linker would keep one machine's copy for all: begin it with fn or static",
+            "code",
+        )
+
     # ---- files
 
     def check_files(self):
@@ -324,6 +343,7 @@ class House:
         self.check_names()
         self.check_backend_words()
         self.check_library_manners()
+        self.check_linkage()
         self.check_files()
         self.check_house_list()
         return self.offences

@@ -30,6 +30,3 @@ struct AttendParams {
 // Keys are walked in tiles of 32 absolute positions, so the result does not depend on how a prompt was cut. Both caches have
 // room for whole tiles, coded keys for whole runs of 64.
 enum { attend_tile = 32, attend_max_head_size = 256, attend_max_queries = 32 };
-
-// Where element i of the key of a position is.
-fn key_at(int position, int i, int head_size) { return ((i64)(position / 16) * head_size + i) * 16 + position % 16; }

@@ -1,8 +1,9 @@
 // Attention in double, softmax in two passes: the twin that streaming attention over f16 is compared with. `weights` holds as many doubles
 // as there are positions.
 #pragma once
+#include "keys.h"
 
-inline void attend_plain(const AttendParams& p, double* weights) {
+static inline void attend_plain(const AttendParams& p, double* weights) {
   for (int t = 0; t < p.tokens; t++)
     for (int h = 0; h < p.heads; h++) {
       const float* query = p.query + t * p.stride + h * p.head_size;

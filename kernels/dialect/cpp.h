@@ -1,6 +1,6 @@
 // The dialect as C++: the few words that differ between C++, CUDA and Metal. Everything else in formats/ and kernels/ is
-// the same text for all three. This file is included inside a namespace of the including file (one per instruction set),
-// so it includes nothing itself.
+// the same text for all three. This file has bodies: it is included inside an unnamed namespace of the including unit, so that no
+// other unit can come to run what this one's compiler flags made of them.
 //
 //   fn           a function of the device world, returning by value
 //   MEMBER       the same, for a member that needs its object
@@ -28,6 +28,7 @@
 //   ENTRY(name, kernel)      an entry point: a struct with Params, Room (the group's memory), `threads`, `groups_a_core` (how many groups
 //                            should fit a core: what registers are given by) and run(params, room, place)
 #pragma once
+#include "integers.h"
 
 #define fn static inline __attribute__((always_inline)) auto
 #define MEMBER inline __attribute__((always_inline))
@@ -36,15 +37,6 @@
 #define DEVICE
 #define THREAD
 #define UNROLL(n)
-
-typedef unsigned char u8;
-typedef signed char i8;
-typedef unsigned short u16;
-typedef short i16;
-typedef unsigned int u32;
-typedef int i32;
-typedef unsigned long long u64;
-typedef long long i64;
 
 fn float_of(u32 bits) {
   float f;

@@ -7,7 +7,7 @@ enum { least_panel_tokens = 16 };  // fewer do not pay for the expansion
 
 // Codes that carry their sub-scale: where two groups share a chunk and a float scale, and every product of value and sub-scale is a byte
 // that the machine multiplies well, an expanded code is that product, and the chunk has one sum of products instead of two.
-constexpr int least_of(int a, int b) { return a < b ? a : b; }
+static constexpr int least_of(int a, int b) { return a < b ? a : b; }
 template <class F, bool weighted = facts<F>::affine && chunk_factors<F>::weighted> struct carried_codes {
   enum { possible = 0 };
 };
@@ -140,7 +140,7 @@ template <class F, int G, int N> fn panel_times_tokens(const panel<F>* p, int ch
 }
 
 // `call.tokens` is a multiple of panel_pass.
-template <class F> void panels(const GemvParams& call) {
+template <class F> static void panels(const GemvParams& call) {
   typedef resident<F, lane_rows> L;
   u8 entries[16] = {};
   lane_codes<F>::tabulate(entries);

@@ -120,7 +120,7 @@ template <class F, int R, int N> fn floats_from_file(const GemvParams& p, int do
   for (; r < p.rows; r++) floats_times_tokens<F, 1, N>(rows + r * row_bytes, row_bytes, p, r, done);
 }
 
-template <class F> void rows_from_file(const GemvParams& call) {
+template <class F> static void rows_from_file(const GemvParams& call) {
   if constexpr (facts<F>::floating) {
     int done = 0;
     if constexpr (token_block >= 8)

@@ -172,7 +172,7 @@ template <class F, int N, int G = 1, class Distance> fn rows_interleaved_tokens(
   if constexpr (G > 1) rows_interleaved_tokens<F, N>(p, done, p.reading.ahead, r);
 }
 
-template <class F> void rows_interleaved(const GemvParams& p) {
+template <class F> static void rows_interleaved(const GemvParams& p) {
   int done = 0, ahead = p.reading.ahead;
   if constexpr (token_block >= 8)
     for (; p.tokens - done >= 8; done += 8) rows_interleaved_tokens<F, 8>(p, done, ahead);

@@ -1,7 +1,7 @@
 // The norm in double: the twin that rms_norm is compared with.
 #pragma once
 
-inline void norm_plain(const NormParams& p) {
+static inline void norm_plain(const NormParams& p) {
   double squares = 0;
   for (int i = 0; i < p.n; i++) squares += (double)p.x[i] * p.x[i];
   double inverse = 1 / __builtin_sqrt(squares / p.n + p.epsilon);

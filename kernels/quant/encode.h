@@ -40,26 +40,26 @@ template <class F> struct encoder {
     exists = exists && scale_of_zeros == 0;
   }
 };
-template <class F> const encoder<F>& encoder_of() {
+template <class F> static const encoder<F>& encoder_of() {
   static const encoder<F> e;
   return e;
 }
 
-template <class F> constexpr bool may_encode() {
+template <class F> static constexpr bool may_encode() {
   return facts<F>::affine && has_block_scale<F>::value && !has_sub<F>::value && !facts<F>::min && decltype(scale_of<F>(view{}, 0))::storage_bytes >= 2;
 }
 
 // Bits of the number nearest to x; ties to even.
-inline u32 nearest(Float32, float x) {
+static inline u32 nearest(Float32, float x) {
   u32 b;
   __builtin_memcpy(&b, &x, 4);
   return b;
 }
-inline u32 nearest(BFloat16, float x) {
+static inline u32 nearest(BFloat16, float x) {
   u32 b = nearest(Float32{}, x);
   return x != x ? b >> 16 | 0x40 : (b + 0x7fff + (b >> 16 & 1)) >> 16;
 }
-inline u32 nearest(Float16, float x) {
+static inline u32 nearest(Float16, float x) {
   u32 b = nearest(Float32{}, x), sign = b >> 16 & 0x8000, size = b & 0x7fffffff;
   if (size > 0x7f800000) return sign | 0x7e00;
   if (size >= 0x477ff000) return sign | 0x7c00;
@@ -69,7 +69,7 @@ inline u32 nearest(Float16, float x) {
 }
 
 // `n` weights, a multiple of the block, into n / block blocks. What is not finite makes its block's scale so.
-template <class F> void encode_blocks(const float* from, u8* to, i64 n) {
+template <class F> static void encode_blocks(const float* from, u8* to, i64 n) {
   typedef typename encoder<F>::Scale Scale;
   const encoder<F>& e = encoder_of<F>();
   int zero = F::zero, above = (1 << F::code_bits) - 1 - zero, side = zero < above ? zero : above;

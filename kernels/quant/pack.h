@@ -31,7 +31,7 @@ fn interleave_sixteen(const u8* const* blocks, int at, u8* to) {
   }
 }
 // Byte o of block l to to[32 · o + l], for blocks of n bytes. The last sixteen overlap those before: no block is read past its end.
-template <int n> __attribute__((noinline)) void interleave_blocks(const u8* const* blocks, u8* to) {
+template <int n> static __attribute__((noinline)) void interleave_blocks(const u8* const* blocks, u8* to) {
   if constexpr (n < 16) {
     for (int o = 0; o < n; o++)
       for (int l = 0; l < pack_lanes; l++) to[pack_lanes * o + l] = blocks[l][o];
@@ -50,7 +50,7 @@ template <class F, int i, int end> fn codes_of(const u8* __restrict bytes, u8* _
 }
 // A chunk of codes, from interleaved bytes.
 template <class F, int first> struct chunk_codes {
-  __attribute__((noinline)) static void read(const u8* __restrict bytes, u8* __restrict codes) { codes_of<F, first, first + 32>(bytes, codes); }
+  static __attribute__((noinline)) void read(const u8* __restrict bytes, u8* __restrict codes) { codes_of<F, first, first + 32>(bytes, codes); }
 };
 // Of a codebook: runs of eight values are looked up lane by lane, then interleaved as blocks are, then become indices.
 template <class F, int first> struct chunk_codes<as_table<F>, first> {
@@ -59,7 +59,7 @@ template <class F, int first> struct chunk_codes<as_table<F>, first> {
     for (int l = 0; l < pack_lanes; l++) codes[l] = F::code(view{bytes + l, pack_lanes}, first / 8 + j);
     for (int l = 0; l < pack_lanes; l++) runs[l][j] = F::expand(codes[l]);
   }
-  __attribute__((noinline)) static void read(const u8* __restrict bytes, u8* __restrict codes) {
+  static __attribute__((noinline)) void read(const u8* __restrict bytes, u8* __restrict codes) {
     u64 runs[pack_lanes][4];
     expand_run<0>(bytes, runs), expand_run<1>(bytes, runs), expand_run<2>(bytes, runs), expand_run<3>(bytes, runs);
     const u8* values[pack_lanes];
@@ -89,7 +89,7 @@ template <int bits, int R, int flip> fn pack_planes(const u8* codes, u8* const* 
   }
   if constexpr (low > 0) pack_planes<low, R, flip>(codes, tiles, at + 4 * R * p);
 }
-template <int bits, int R, int flip> __attribute__((noinline)) void pack_chunk(const u8* codes, u8* const* tiles, int at) {
+template <int bits, int R, int flip> static __attribute__((noinline)) void pack_chunk(const u8* codes, u8* const* tiles, int at) {
   pack_planes<bits, R, flip>(codes, tiles, at);
 }
 template <class F, int R, int flip, int chunk> fn pack_chunks(const u8* bytes, u8* const* tiles) -> void {
@@ -131,7 +131,7 @@ template <class F, int R, int flip> fn pack_tiles(const u8* const* blocks, u8* c
 
 // A row group of R rows, of which `rows` are there: rows that the matrix lacks are packed from zero bytes; tiles behind its last block
 // are made and forgotten.
-template <class F, int R, int flip> void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
+template <class F, int R, int flip> static void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
   enum { tile_bytes = resident<F, R>::tile_bytes, step = pack_lanes / R };
   static const u8 no_block[F::block_bytes] = {};
   u8 no_tile[tile_bytes];

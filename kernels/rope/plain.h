@@ -1,7 +1,7 @@
 // The rotation as a product of complex numbers in double: the twin that `rotate` is compared with.
 #pragma once
 
-inline void rope_plain(const RopeParams& p) {
+static inline void rope_plain(const RopeParams& p) {
   for (int i = 0; i < p.dims / 2; i++) {
     int at = p.halves ? i : 2 * i, partner = p.halves ? i + p.dims / 2 : 2 * i + 1;
     double a = p.x[at], b = p.x[partner], c = p.cosines[i], s = p.sines[i];

@@ -2,7 +2,7 @@
 // returns log Σ exp(logit), in double.
 #pragma once
 
-inline double sample_plain(const float* all, int vocab, int top, i32* ids, float* logits) {
+static inline double sample_plain(const float* all, int vocab, int top, i32* ids, float* logits) {
   for (int k = 0; k < top; k++) {
     ids[k] = -1;
     for (int i = 0; i < vocab; i++) {

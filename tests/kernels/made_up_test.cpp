@@ -8,7 +8,7 @@
 
 #include "backend/cpu/kernels.h"
 
-namespace ingot::cpu {
+namespace ingot::cpu::made_up {
 namespace {
 #include "backend/cpu/lanes/portable.h"
 #include "backend/cpu/instance_format.h"
@@ -62,4 +62,4 @@ TYPED_TEST(MadeUp, AllStrategiesAgree) {
 }
 
 }  // namespace
-}  // namespace ingot::cpu
+}  // namespace ingot::cpu::made_up

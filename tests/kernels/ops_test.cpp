@@ -9,11 +9,12 @@
 #include "backend/cpu/kernels.h"
 
 namespace ingot::cpu {
+namespace {
+#include "dialect/cpp.h"
 #include "attend/plain.h"
 #include "gate/plain.h"
 #include "norm/plain.h"
 #include "rope/plain.h"
-namespace {
 
 std::vector<float> normal(size_t n, uint32_t seed, float size = 1) {
   std::mt19937 random(seed);

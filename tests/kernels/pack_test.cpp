@@ -13,8 +13,14 @@
 
 namespace ingot::cpu {
 namespace {
-#include "every_format.h"
+#include "dialect/cpp.h"
+#include "dialect/contract.h"
+#include "quant/facts.h"
+#include "quant/decode.h"
+#include "quant/as_table.h"
+#include "quant/resident.h"
 #include "quant/pack_row.h"
+#include "every_format.h"
 
 template <class F> void compare(const Isa& isa, const FormatKernels& kernels, const quant::Format& format, int rows, i64 cols) {
   SCOPED_TRACE(testing::Message() << format.name << " on " << isa.name << ", " << rows << " rows of " << cols);

@@ -8,6 +8,11 @@
 
 namespace ingot::cpu {
 
+namespace {
+#include "dialect/cpp.h"
+#include "attend/keys.h"
+}  // namespace
+
 CacheLayout::CacheLayout(const backend::Plan& plan, const Isa& isa)
     : layers_(plan.layers), kv_heads_(plan.kv_heads), room_((int64_t(plan.context) + gemv_max_rows - 1) / gemv_max_rows * gemv_max_rows), head_size_(plan.head_size) {
   key_bytes_ = value_bytes_ = int64_t(head_size_) * static_cast<int>(sizeof(u16));

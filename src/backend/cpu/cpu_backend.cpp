@@ -56,6 +56,7 @@ class CpuBackend : public backend::Backend {
     backend::Device d{name(), processor_name(), true, {}, {}, usable_cores(), total_memory()};
     IsaList list = isas();
     for (int i = 0; i < list.count; i++) (list.begin[i]->supported() ? d.isas : d.missing_isas).push_back(list.begin[i]->name);
+    d.available = !d.isas.empty();
     return d;
   }
 

@@ -1,5 +1,11 @@
-// Body of a generated kernel instance: the strategies of gemv with one format in the lane vocabulary that was included before.
+// Body of a generated kernel instance: the strategies of gemv with one format in the lane vocabulary that was included before, all of it
+// inside the unnamed namespace of the instruction set.
 #pragma once
+#include "quant/facts.h"
+#include "quant/decode.h"
+#include "quant/as_table.h"
+#include "quant/resident.h"
+#include "quant/pack.h"
 #include "gemv/chunk.h"
 #include "gemv/rows_interleaved.h"
 #include "gemv/panels.h"
@@ -8,12 +14,12 @@
 #include "embed/decode_row.h"
 #include "quant/pack_row.h"
 
-template <class F> void pack_one_row(const u8* from, i64 cols, int r, u8* to) {
+template <class F> static void pack_one_row(const u8* from, i64 cols, int r, u8* to) {
   for (i64 b = 0; b < cols / F::block; b++) pack_row<F>(view{from + b * F::block_bytes}, r, lane_rows, to + b * resident<F, lane_rows>::tile_bytes, lane_codes<F>::flip);
 }
 
 // The strategy for a number of tokens: panels for as many as fill their passes, the rest as they come.
-template <class F> void resident_rows(const GemvParams& call) {
+template <class F> static void resident_rows(const GemvParams& call) {
   GemvParams p = call;
   p.tokens = call.tokens < least_panel_tokens ? 0 : call.tokens / panel_pass * panel_pass;
   if (p.tokens > 0) panels<F>(p);
@@ -21,14 +27,10 @@ template <class F> void resident_rows(const GemvParams& call) {
   if (p.tokens > 0) rows_interleaved<F>(p);
 }
 
-template <class F> void embed_row(const u8* row, i64 cols, float* to) { decode_row<F>(row, cols, to); }
+template <class Number> static constexpr bool is_half(Number) { return false; }
+static constexpr bool is_half(Float16) { return true; }
 
-template <class F> float plain(const u8* row, i64 cols, const i8* x, const float* scales) { return gemv_plain<F>(row, cols, x, scales); }
-
-template <class Number> constexpr bool is_half(Number) { return false; }
-constexpr bool is_half(Float16) { return true; }
-
-template <class F> constexpr FormatKernels format_kernels(const char* name) {
+template <class F> static constexpr FormatKernels format_kernels(const char* name) {
   typedef typename resident_form<F>::type Form;
   FormatKernels k = {};
   k.format = name;
@@ -45,7 +47,7 @@ template <class F> constexpr FormatKernels format_kernels(const char* name) {
     k.resident = resident_rows<Form>;
   }
   k.from_file = rows_from_file<F>;
-  k.decode_row = embed_row<F>;
-  if constexpr (facts<F>::integers) k.plain = plain<F>;
+  k.decode_row = decode_row<F>;
+  if constexpr (facts<F>::integers) k.plain = gemv_plain<F>;
   return k;
 }

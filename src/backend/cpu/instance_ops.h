@@ -1,4 +1,5 @@
-// Body of a generated kernel instance: the ops that know no format, in the lane vocabulary that was included before.
+// Body of a generated kernel instance: the ops that know no format, in the lane vocabulary that was included before, all of it inside the
+// unnamed namespace of the instruction set.
 #pragma once
 #include "backend/cpu/lanes/math.h"
 #include "backend/cpu/multiply_peak.h"
@@ -8,12 +9,17 @@
 #include "rope/rotate.h"
 #include "attend/streaming.h"
 
-inline void run_norm(const NormParams& p) { rms_norm(p); }
-inline void run_quantize(const float* x, int n, i8* codes, float* scales, i16* sums) { quantize_activations(x, n, codes, scales, sums); }
-inline void run_rotate(const RopeParams& p) { rotate(p); }
-inline void run_attend(const AttendParams& p) { attend_streaming(p); }
-inline void run_store_halves(const float* x, int n, u16* to) {
+static void store_all_halves(const float* x, int n, u16* to) {
   for (int i = 0; i < n; i += 16) store_halves(to + i, load_wide(Float32{}, (const u8*)(x + i)));
 }
-inline void run_gate_silu(const GateParams& p) { gate_silu(p); }
-inline void run_gate_gelu_tanh(const GateParams& p) { gate_gelu_tanh(p); }
+
+static constexpr OpKernels op_table = {
+    .multiply = run_multiply,
+    .norm = rms_norm,
+    .quantize = quantize_activations,
+    .rotate = rotate,
+    .attend = attend_streaming,
+    .store_halves = store_all_halves,
+    .gate_silu = gate_silu,
+    .gate_gelu_tanh = gate_gelu_tanh,
+};

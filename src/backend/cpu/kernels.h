@@ -1,22 +1,12 @@
-// The table of kernels that one instruction set offers, and what every kernel instance includes first. The instances themselves
-// are generated: for each instruction set one translation unit per format (instance_format.h) and one for the rest
-// (instance_ops.h), each compiled with its machine's flags, so nothing here may emit code that another unit could share.
+// The table of kernels that one instruction set offers: what the units compiled for it share with everyone else. Types only. The bodies
+// are generated instances, for each instruction set one translation unit per format (instance_format.h) and one for the rest
+// (instance_ops.h), each compiled with its machine's flags. A function here, or in a header that they include, would be compiled in
+// all of them, and the linker would keep one of the copies for every machine. tests/kernels/symbols_test.py holds them to it.
 #pragma once
-#if defined(__x86_64__)
-#include <immintrin.h>
-#elif defined(__aarch64__)
-#include <arm_neon.h>
-#endif
 
 namespace ingot::cpu {
 
-#include "dialect/cpp.h"
-#include "dialect/contract.h"
-#include "quant/facts.h"
-#include "quant/decode.h"
-#include "quant/as_table.h"
-#include "quant/resident.h"
-#include "quant/pack.h"
+#include "dialect/integers.h"
 #include "gemv/params.h"
 #include "norm/params.h"
 #include "gate/params.h"

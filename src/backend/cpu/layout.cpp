@@ -19,7 +19,8 @@ const Isa& find_isa(const std::string& name) {
       return isa;
     }
   }
-  throw Error("cpu", "unknown instruction set", name, known);
+  if (!name.empty()) throw Error("cpu", "unknown instruction set", name, known);
+  throw Error("cpu", "this build has no kernels that this machine runs", known, "", "build with INGOT_ISAS=all, or on this machine with INGOT_ISAS=native");
 }
 
 Placement place(const backend::Matrix& matrix, const Isa& isa, bool repack) {

@@ -19,7 +19,7 @@ template <class Dot> struct many_sums {
   }
 };
 
-inline i64 run_multiply(i64 rounds) {
+static i64 run_multiply(i64 rounds) {
   typedef dot_small<15> Dot;
   enum { until_widened = Dot::fits < 1024 ? (int)Dot::fits : 1024 };  // a multiple of 4, and a divisor of the rounds
   u8 w[3][4 * lane_rows] = {};

@@ -1,5 +1,7 @@
 // The lane vocabulary on AVX2 + FMA + F16C: 8 rows. The words are defined in portable.h.
 #pragma once
+#include "dialect/cpp.h"
+#include "dialect/contract.h"
 
 enum { lane_rows = 8, decode_groups = 1, token_block = 4, panel_groups = 2, panel_pass = 2, attend_queries = 2, attend_parts = 2, asks_ahead = 1, signed_bias = 128, most_carried = 16 };
 

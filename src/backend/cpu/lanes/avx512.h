@@ -1,5 +1,7 @@
 // The lane vocabulary on AVX-512 (F, BW, DQ, VL, VNNI): 16 rows. The words are defined in portable.h.
 #pragma once
+#include "dialect/cpp.h"
+#include "dialect/contract.h"
 
 enum { lane_rows = 16, decode_groups = 4, token_block = 8, panel_groups = 2, panel_pass = 4, attend_queries = 8, attend_parts = 2, asks_ahead = 1, signed_bias = 0, most_carried = 255 };
 

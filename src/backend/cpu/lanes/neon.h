@@ -1,5 +1,7 @@
 // The lane vocabulary on NEON with dot products and half precision (ARMv8.2): 4 rows. The words are defined in portable.h.
 #pragma once
+#include "dialect/cpp.h"
+#include "dialect/contract.h"
 
 enum { lane_rows = 4, decode_groups = 1, token_block = 4, panel_groups = 4, panel_pass = 4, attend_queries = 2, attend_parts = 2, asks_ahead = 0, signed_bias = 128, most_carried = 255 };
 

@@ -6,6 +6,8 @@
 //   bytes, ints, floats   one lane per weight row: lane_rows rows; `bytes` holds 4 consecutive weights of each row
 //   wide                  16 floats of one vector, whatever the machine's width; sums over it run as a tree of halves
 #pragma once
+#include "dialect/cpp.h"
+#include "dialect/contract.h"
 
 enum {
   lane_rows = 8,          // rows a resident tile interleaves
