@@ -1,4 +1,4 @@
-"""tests/support/skipped.py behind a real ctest: each way of saying why is read, like reasons are counted, the summary stays last."""
+"""tests/support/skipped.py behind a real ctest: each way of saying why is read, like reasons are counted, instruction sets are gathered, the summary stays last."""
 
 import pathlib
 import subprocess
@@ -51,6 +51,13 @@ class Skipped(unittest.TestCase):
         ])
         self.assertIn("The following tests FAILED", summary)
         self.assertIn("bad", summary)
+
+    def test_executed_instruction_sets_are_gathered(self):
+        line = "instruction sets executed:"
+        status, seen = ctest({"native": (f"x\\n{line} wide narrow\\n[ OK ]\\n", 0), "one": (f"{line} narrow (emulated)\\n", 0), "two": (f"{line} narrow plain (emulated)\\n", 0)})
+        self.assertEqual(status, 0)
+        self.assertIn("\nInstruction sets executed: wide narrow (native), narrow plain (emulated)\n", seen)
+        self.assertNotIn("and why", seen)
 
     def test_nothing_is_said_where_nothing_was_skipped(self):
         status, seen = ctest({"good": ("skipped: nothing", 0)})
