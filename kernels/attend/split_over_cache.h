@@ -57,11 +57,11 @@ template <int head_size, int heads> struct attend_one {
     }
   }
 
-  // Scores into weights against the running maximum, which may rise.
+  // Scores into weights against the running maximum, which may rise. A score that is not finite makes its weight NaN: −inf, too.
   fn weigh(THREAD const float (&score)[heads], bool visible, SHARED float (*weights)[attend_run], int at, THREAD Sums& sums) -> void {
     for (int h = 0; h < heads; h++) {
       float tile_most = lane_max(visible ? score[h] : least()), most = tile_most > sums.most[h] ? tile_most : sums.most[h];
-      float factor = exp(sums.most[h] - most), weight = visible ? exp(score[h] - most) : 0.0f;
+      float factor = exp(sums.most[h] - most), weight = visible ? fma(score[h], 0.0f, exp(score[h] - most)) : 0.0f;
       sums.most[h] = most;
       sums.total[h] = fma(sums.total[h], factor, weight);
       for (int e = 0; e < piece; e++) sums.acc[h][e] *= factor;

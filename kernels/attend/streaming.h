@@ -31,13 +31,15 @@ template <int B> fn score_tile(const AttendParams& p, int at, attend_query* q) -
     for (int h = 0; h < 2; h++) store_wide(q[i].weights + 16 * h, times(s[i][h], wide_splat(p.scale)));
 }
 
-// Scores into weights against the running maximum, which may rise.
+// Scores into weights against the running maximum, which may rise. A score that is not finite makes the total NaN, and with it all that the
+// query attends to: a maximum passes over NaN, and −inf alone would only be a weight of 0.
 fn weigh_tile(attend_query& q, int at) -> void {
   q.begin = q.first > at ? q.first - at : 0;
   q.end = q.last - at < attend_tile - 1 ? q.last - at : attend_tile - 1;
   if (q.begin > q.end) return;
-  for (int j = 0; j < q.begin; j++) q.weights[j] = -__builtin_inff();
-  for (int j = q.end + 1; j < attend_tile; j++) q.weights[j] = -__builtin_inff();
+  constexpr float unseen = -3.40282347e38f;  // the lowest finite float
+  for (int j = 0; j < q.begin; j++) q.weights[j] = unseen;
+  for (int j = q.end + 1; j < attend_tile; j++) q.weights[j] = unseen;
   wide scores[2] = {load_wide(Float32{}, (const u8*)q.weights), load_wide(Float32{}, (const u8*)(q.weights + 16))};
   float tile_most = largest(larger(scores[0], scores[1]));
   q.factor = 1;
@@ -50,7 +52,8 @@ fn weigh_tile(attend_query& q, int at) -> void {
   for (int h = 0; h < 2; h++) store_wide(q.weights + 16 * h, exponential(minus(scores[h], wide_splat(q.most))));
   for (int j = 0; j < q.begin; j++) q.weights[j] = 0;
   for (int j = q.end + 1; j < attend_tile; j++) q.weights[j] = 0;
-  wide sums = plus(load_wide(Float32{}, (const u8*)q.weights), load_wide(Float32{}, (const u8*)(q.weights + 16)));
+  wide zero = wide_splat(0.0f), weights[2] = {load_wide(Float32{}, (const u8*)q.weights), load_wide(Float32{}, (const u8*)(q.weights + 16))};
+  wide sums = plus(fma(scores[0], zero, weights[0]), fma(scores[1], zero, weights[1]));
   q.total = q.total * q.factor + sum(sums);
 }
 

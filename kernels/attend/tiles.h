@@ -45,7 +45,8 @@ template <int head_size> struct attend_many {
     }
   }
 
-  // Scores into weights against the running maximum, which may rise: `factor`, by row, is what earlier sums are worth then.
+  // Scores into weights against the running maximum, which may rise: `factor`, by row, is what earlier sums are worth then. A score that is
+  // not finite makes its weight NaN: −inf, too.
   fn weigh(THREAD Rows& rows, int first, u32 lane, THREAD half_sum (&score)[key_tiles], THREAD float (&factor)[2]) -> void {
     int column = first + tile_column(lane);
     UNROLL(2)
@@ -69,7 +70,7 @@ template <int head_size> struct attend_many {
       for (int n = 0; n < key_tiles; n++)
         UNROLL(2)
         for (int c = 0; c < 2; c++) {
-          float weight = rows.seen[r].has(column + n * tile_columns + c) ? exp(value_at(score[n], 2 * r + c) - most) : 0.0f;
+          float s = value_at(score[n], 2 * r + c), weight = rows.seen[r].has(column + n * tile_columns + c) ? fma(s, 0.0f, exp(s - most)) : 0.0f;
           put(score[n], 2 * r + c, weight);
           total += weight;
         }

@@ -56,7 +56,8 @@ struct room_input {
   }
 };
 
-// 1 / sqrt(mean(x²) + epsilon) of a vector, to every thread of the group; 1 where there is no norm. `sums`: a float a warp.
+// 1 / sqrt(mean(x²) + epsilon) of a vector, to every thread of the group; 1 where there is no norm; NaN, not 0, where the squares leave the
+// range of floats. `sums`: one float per warp.
 fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float epsilon, SHARED float* sums, Place at) {
   if (!norm) return 1.0f;
   float squares = 0;
@@ -67,7 +68,8 @@ fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float 
   float total = 0;
   for (int w = 0; w < split_warps; w++) total += sums[w];
   group_barrier();
-  return 1.0f / sqrt(total / (float)cols + epsilon);
+  float mean = total / (float)cols + epsilon;
+  return 1.0f / sqrt(mean) + mean * 0.0f;
 }
 
 // Norm-in and quantize-in of one token, by all threads of the group for themselves: cheaper than a launch in front.

@@ -8,7 +8,8 @@ fn rms_norm(const NormParams& p) -> void {
     wide x = load_wide(Float32{}, (const u8*)(p.x + i));
     squares = fma(x, x, squares);
   }
-  wide inverse = wide_splat(1.0f / __builtin_sqrtf(sum(squares) / (float)p.n + p.epsilon));
+  float mean = sum(squares) / (float)p.n + p.epsilon;
+  wide inverse = wide_splat(1.0f / __builtin_sqrtf(mean) + mean * 0.0f);  // NaN, not 0, where the squares leave the range of floats
   for (int i = 0; i < p.n; i += 16) {
     wide y = times(load_wide(Float32{}, (const u8*)(p.x + i)), inverse);
     if (p.weight) y = times(y, load_wide(Float32{}, (const u8*)(p.weight + i)));

@@ -21,7 +21,8 @@ fn inverse_rms_of(THREAD const turned_head& h, float epsilon, u32 lane) {
     squares = fma(b, b, fma(a, a, squares));
   }
   for (int i = h.dims + (int)lane; i < h.size; i += warp_lanes) squares = fma(h.x[i], h.x[i], squares);
-  return 1.0f / sqrt(lane_sum(squares) / (float)h.size + epsilon);
+  float mean = lane_sum(squares) / (float)h.size + epsilon;
+  return 1.0f / sqrt(mean) + mean * 0.0f;  // NaN, not 0, where the squares leave the range of floats
 }
 
 // Where a head goes.

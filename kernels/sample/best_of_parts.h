@@ -68,7 +68,7 @@ struct sample_parts {
     }
     candidate best = first_of_group(own, room, at);
     float total = 0;
-    for (int i = (int)at.index; i < n; i += threads) total += exp(p.logits[first + i] - best.logit);
+    for (int i = (int)at.index; i < n; i += threads) total += fma(p.logits[first + i], 0.0f, exp(p.logits[first + i] - best.logit));
     total = sum_of_group(total, room, at);
     if (at.index == 0) p.part_most[at.group] = best.logit, p.part_total[at.group] = total;
     DEVICE float* logits = p.part_logits + (i64)at.group * p.top;

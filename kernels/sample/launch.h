@@ -1,6 +1,6 @@
 // What the launches that choose the next token are given on a GPU: the greatest logits, sorted, and the logarithm of the sum of all
 // exponentials, from which the probability of each follows. Of equal logits the one with the lower id counts as the greater; what is not
-// a number counts as the least, and makes the sum not a number.
+// finite makes the sum NaN.
 //
 //   sample_parts  a thread group per sample_part logits: the greatest of them, and their sum
 //   sample_best   one thread group: the greatest of all, and the whole sum; then, if asked, the next token's turn

@@ -95,8 +95,8 @@ void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Find
   }
 }
 
-// `position`: of the first of `tokens`.
-void check_attention(Kernels& kernels, const Heads& h, int position, int tokens, int window, Findings& findings) {
+// `position`: of the first of `tokens`. `planted`: not 0: bits that stand in its first key and are not finite.
+void check_attention(Kernels& kernels, const Heads& h, int position, int tokens, int window, Findings& findings, u16 planted = 0) {
   Regions memory;
   std::mt19937 random(9);
   int room = (position + tokens + 63) / 64 * 64, width = h.heads * h.size, group = h.heads / h.kv_heads;
@@ -106,6 +106,7 @@ void check_attention(Kernels& kernels, const Heads& h, int position, int tokens,
     bool there = int(i / h.size) % room < position + tokens;
     keys[i] = there ? half_of(normals(1, random)[0]) : 0x7e00, values[i] = there ? half_of(normals(1, random)[0]) : 0x7e00;
   }
+  if (planted) keys[size_t(position) * h.size + 3] = planted;
   std::vector<float> query = normals(size_t(tokens) * width, random);
   gpu::AttendLaunch p = {};
   p.turn = turn_at(position, tokens, memory);
@@ -124,6 +125,11 @@ void check_attention(Kernels& kernels, const Heads& h, int position, int tokens,
     int rows = gpu::attend_rows(h.size);
     kernels.run(attend_many(h), int64_t(h.kv_heads) * ((tokens * group + rows - 1) / rows), rows * 2, gpu::attend_many_room_bytes(h.size), p, memory);
     name = attend_many(h).type();
+  }
+  if (planted) {
+    for (int t = 0; t < tokens; t++)
+      for (int i = 0; i < group * h.size; i++) findings.expect(std::isnan(p.out[size_t(t) * width + i]), fmt::format("{}: a key of {:x} leaves {}", name, planted, p.out[size_t(t) * width + i]));
+    return;
   }
   for (int t = 0; t < tokens; t++)
     for (int head = 0; head < h.heads; head++) {
@@ -148,10 +154,13 @@ void check_attention(Kernels& kernels, const Heads& h, int position, int tokens,
     }
 }
 
-void check_norm_add(Kernels& kernels, int cols, Findings& findings) {
+// `large`: whether squares of the second vector leave the range of floats.
+void check_norm_add(Kernels& kernels, int cols, bool large, Findings& findings) {
   Regions memory;
   std::mt19937 random(4);
-  std::vector<float> block = normals(2 * size_t(cols), random), norm = normals(cols, random), residual = normals(block.size(), random);
+  std::vector<float> block = normals(2 * size_t(cols), random);
+  if (large) block[cols + 1] = 1e20f;
+  std::vector<float> norm = normals(cols, random), residual = normals(block.size(), random);
   gpu::NormAddLaunch p{memory.make(block), memory.make(norm), memory.make(residual), cols, 1e-6f};
   kernels.run({"norm_add", {}, {}}, 2, gpu::split_warps * 32, sizeof(gpu::NormRoom), p, memory);
   for (int t = 0; t < 2; t++) {
@@ -159,7 +168,8 @@ void check_norm_add(Kernels& kernels, int cols, Findings& findings) {
     for (int i = 0; i < cols; i++) squares += double(block[t * cols + i]) * block[t * cols + i];
     for (int i = 0; i < cols; i++) {
       double expected = residual[t * cols + i] + block[t * cols + i] / std::sqrt(squares / cols + 1e-6) * norm[i];
-      findings.expect(near(p.residual[t * cols + i], expected, 2e-6), fmt::format("norm_add: {} for {}", p.residual[t * cols + i], expected));
+      if (large && t == 1) findings.expect(std::isnan(p.residual[t * cols + i]), fmt::format("norm_add: {} where squares are too large", p.residual[t * cols + i]));
+      else findings.expect(near(p.residual[t * cols + i], expected, 2e-6), fmt::format("norm_add: {} for {}", p.residual[t * cols + i], expected));
     }
   }
 }
@@ -191,6 +201,22 @@ void check_sample(Kernels& kernels, int vocab, int top, Findings& findings) {
   findings.expect(turn[0] == 13 && turn[1] == 1 && turn[2] == order[0], "sample: the next turn");
 }
 
+// One logit that is not finite, the greatest or not, makes the logarithm of the sum NaN.
+void check_sample_planted(Kernels& kernels, float planted, int at, Findings& findings) {
+  Regions memory;
+  std::mt19937 random(8);
+  constexpr int vocab = 3000, parts = (vocab + gpu::sample_part - 1) / gpu::sample_part;
+  std::vector<float> logits = normals(vocab, random, 3);
+  logits[at] = planted;
+  gpu::SampleLaunch p = {};
+  p.logits = memory.make(logits), p.part_logits = memory.make<float>(parts), p.part_ids = memory.make<i32>(parts);
+  p.part_most = memory.make<float>(parts), p.part_total = memory.make<float>(parts), p.best_logits = memory.make<float>(1), p.best_ids = memory.make<i32>(1);
+  p.log_sum = memory.make<float>(1), p.vocab = vocab, p.parts = parts, p.top = 1;
+  kernels.run({"sample_parts", {}, {}}, parts, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
+  kernels.run({"sample_best", {}, {}}, 1, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
+  findings.expect(!std::isfinite(p.log_sum[0]), fmt::format("sample: {} among the logits leaves {}", planted, p.log_sum[0]));
+}
+
 void check_probe(Kernels& kernels, Findings& findings) {
   Regions memory;
   constexpr int pieces = 2001;
@@ -216,10 +242,15 @@ void check_ops(Kernels& kernels, Findings& findings) {
     check_attention(kernels, h, 0, 3, 0, findings);
     check_attention(kernels, h, 61, 35, 0, findings);
     check_attention(kernels, h, 90, 20, 33, findings);
+    for (u16 planted : {u16(0x7e00), u16(0x7c00), u16(0xfc00)})
+      for (int tokens : {1, 20}) check_attention(kernels, h, 90, tokens, 0, findings, planted);
   }
-  for (int cols : {32, 576}) check_norm_add(kernels, cols, findings);
+  for (int cols : {32, 576})
+    for (bool large : {false, true}) check_norm_add(kernels, cols, large, findings);
   for (int vocab : {5, 1024, 3000})
     for (int top : {1, 5, 64}) check_sample(kernels, vocab, top, findings);
+  for (float planted : {NAN, INFINITY, -INFINITY})
+    for (int at : {0, 1500, 2999}) check_sample_planted(kernels, planted, at, findings);
   check_probe(kernels, findings);
 }
 

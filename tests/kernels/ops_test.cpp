@@ -54,6 +54,19 @@ TEST(Norm, NearThePlainTwin) {
   }
 }
 
+// Squares that leave the range of floats would make every element 0.
+TEST(Norm, TooLargeIsNotZero) {
+  for (float large : {1e20f, -3e38f, INFINITY, NAN}) {
+    auto x = normal(64, 1);
+    x[40] = large;
+    for (const Isa* isa : here()) {
+      std::vector<float> y(64);
+      isa->ops->norm({x.data(), nullptr, 64, 1e-5f, y.data()});
+      for (float v : y) EXPECT_TRUE(std::isnan(v)) << isa->name << " " << large;
+    }
+  }
+}
+
 TEST(Quantize, CodesScalesAndSums) {
   for (int n : {32, 96, 576}) {
     auto x = normal(n, n);
@@ -164,6 +177,26 @@ TEST(Attend, TogetherOrAloneSameBits) {
       }
 }
 
+// A maximum passes over NaN, and −inf is a score like any other to it. Neither may leave an ordinary answer.
+TEST(Attend, KeysThatAreNotFiniteLeaveNoAnswer) {
+  constexpr u16 nan = 0x7e00, infinity = 0x7c00, minus_infinity = 0xfc00;
+  for (u16 bits : {nan, infinity, minus_infinity})
+    for (int window : {0, 20})
+      for (int at : {39, 45, 59}) {
+        Attention sound(2, 3, 64, 58, window), a = sound;
+        a.keys[key_at(at, 5, 64)] = bits;
+        for (const Isa* isa : here()) {
+          std::vector<float> out = a.run(*isa, 2, 3), expected = sound.run(*isa, 2, 3);
+          for (size_t i = 0; i < out.size(); i++) {
+            int last = 58 + static_cast<int>(i) / (3 * 64);
+            bool seen = at <= last && (window == 0 || at > last - window);
+            if (seen) ASSERT_TRUE(std::isnan(out[i])) << isa->name << " " << bits << " " << window << " " << at << ": " << i;
+            else ASSERT_EQ(out[i], expected[i]) << isa->name << " " << bits << " " << window << " " << at << ": " << i;
+          }
+        }
+      }
+}
+
 TEST(StoreHalves, RoundsAsIeee) {
   std::vector<float> x = {0, -0.0f, 1, -1, 65504, 65519, 65520, 1e30f, -1e30f, 6.1e-5f, 5.96e-8f, 2.98e-8f, 2.99e-8f, 1e-10f, 1.00048828125f, 1.0014648f};
   std::vector<u16> expected = {0, 0x8000, 0x3c00, 0xbc00, 0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00, 0x03ff, 1, 0, 1, 0, 0x3c00, 0x3c02};
@@ -198,6 +231,17 @@ TEST(Gate, NearThePlainTwin) {
     ASSERT_NEAR(silu[i], plain_silu[i], 1e-6 * std::fabs(plain_silu[i]) + 1e-30) << gate[i];
     ASSERT_NEAR(gelu[i], plain_gelu[i], 4e-6 * std::fabs(plain_gelu[i]) + 1e-6) << gate[i];
   }
+}
+
+TEST(Gate, KeepsWhatIsNotFinite) {
+  for (auto [gate, up] : {std::pair{NAN, 1.0f}, {1.0f, NAN}, {INFINITY, 1.0f}, {INFINITY, 0.0f}, {-INFINITY, 1.0f}, {0.0f, INFINITY}, {-100.0f, -INFINITY}, {NAN, 0.0f}})
+    for (const Isa* isa : here())
+      for (auto run : {isa->ops->gate_silu, isa->ops->gate_gelu_tanh}) {
+        std::vector<float> gates(16, 1.0f), ups(16, 1.0f), y(16);
+        gates[3] = gate, ups[3] = up;
+        run({gates.data(), ups.data(), 16, y.data()});
+        for (int i = 0; i < 16; i++) EXPECT_EQ(std::isfinite(y[i]), i != 3) << isa->name << " " << gate << " " << up;
+      }
 }
 
 TEST(Multiply, CountsWhatItDoes) {
