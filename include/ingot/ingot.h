@@ -288,10 +288,10 @@ class Session {
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   /// Runs `tokens` through the model, `chunk` at a time (0: the model's max_batch; the result does not depend on it).
-  /// After it, `logits()` are those of the last token. Errors: token out of the vocabulary, context full.
+  /// After it, `logits()` are those of the last token. Errors: token out of the vocabulary, context full, logits that are not finite.
   void append(std::span<const int32_t> tokens, int chunk = 0);
   /// As `append`, for who wants nothing but the most probable next token: devices that choose it themselves return it, and then there are
-  /// no `logits()`; nullopt: there are. Errors: as `append`; logits that are no numbers.
+  /// no `logits()`; nullopt: there are. Errors: as `append`.
   std::optional<int32_t> append_for_best(int32_t token);
   /// As `append`, and calls `each(i, logits)` with the logits after token i, for every i in order. `each` must not use the session.
   void append_all_logits(std::span<const int32_t> tokens, const std::function<void(size_t, std::span<const float>)>& each, int chunk = 0);
@@ -339,8 +339,8 @@ class Sampler {
   Sampler(Sampler&&) noexcept;
   Sampler& operator=(Sampler&&) noexcept;
   /// The token after those of `session`; does not append it. `allowed`: bit i % 64 of word i / 64 says whether token i may be chosen
-  /// (there are vocab / 64 words, rounded up); empty: every token may. Errors: no logits, logits that are no numbers, a mask that
-  /// does not fit, nothing left to choose from.
+  /// (there are vocab / 64 words, rounded up); empty: every token may. Errors: no logits, a mask that does not fit,
+  /// nothing left to choose from.
   int32_t choose(const Session& session, std::span<const uint64_t> allowed = {});
   /// Whether `choose` gives the most probable token, the lowest id of equal ones, whatever the text is (where all are allowed).
   bool takes_the_best() const;
@@ -388,7 +388,7 @@ struct Generation {
 /// session; a `keep` that leaves no room.
 Generation generate(Session& session, Sampler& sampler, const GenerateOptions& options = {});
 
-/// log-softmax of one score: logits[id] − log Σ exp(logits). Errors: no such id.
+/// log-softmax of one score: logits[id] − log Σ exp(logits). Errors: no such id, logits that are not finite.
 float log_softmax(std::span<const float> logits, int32_t id);
 
 // ---------------------------------------------------------------------------------------------------------------------

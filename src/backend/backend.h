@@ -38,6 +38,13 @@ struct Choices {
   std::vector<StepChoice> steps;
 };
 
+/// Keys or values that are too large for the numbers that a cache keeps.
+struct Overflow {
+  int layer = 0;       ///< the first one
+  std::string range;   ///< what the cache keeps
+  std::string advice;
+};
+
 /// Keys and values of one session.
 class Cache {
  public:
@@ -50,6 +57,8 @@ class Cache {
   virtual void save(int positions, const std::function<void(std::span<const std::byte>)>& to) const = 0;
   /// Takes `from`, of `bytes(positions)` bytes, as the first positions. Errors: another size.
   virtual void restore(int positions, std::span<const std::byte> from) = 0;
+  /// Looks for an overflow among the first `positions`, to explain output that is not finite. nullopt: none is known.
+  virtual std::optional<Overflow> overflow(int positions) const = 0;
 };
 
 class Program {
@@ -59,10 +68,10 @@ class Program {
   virtual std::unique_ptr<Cache> make_cache() = 0;
   /// Runs `tokens` (1…max_batch) at positions `position`… and writes the logits of the last `logits.size() / vocab` of them
   /// (0 … max_head_batch). Calls from several threads are run one after another. `step_seconds`: empty, or one for each step of
-  /// the plan, to which the time of the step is added.
+  /// the plan, to which the time of the step is added. Errors: logits that are not finite.
   virtual void run(Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) = 0;
   /// Runs one token and chooses the next where the logits are, which stay there: the greatest, the lowest id of equal ones. nullopt:
-  /// nothing was run, `run` hands the logits out as cheaply. Errors: logits that are no numbers.
+  /// nothing was run, `run` hands the logits out as cheaply. Errors: as `run`.
   virtual std::optional<int32_t> best(Cache&, int32_t /*token*/, int /*position*/) { return std::nullopt; }
 };
 

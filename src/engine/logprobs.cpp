@@ -4,10 +4,13 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/finite.h"
+
 namespace ingot {
 
 float log_softmax(std::span<const float> logits, int32_t id) {
   if (id < 0 || static_cast<size_t>(id) >= logits.size()) throw Error("engine", "no score of that token", std::to_string(id), "an id below " + std::to_string(logits.size()));
+  if (!all_finite(logits)) throw Error("engine", "logits are not finite", "NaN or infinity", "what a model computed");
   float most = *std::max_element(logits.begin(), logits.end());
   double total = 0;
   for (float x : logits) total += std::exp(double(x) - most);

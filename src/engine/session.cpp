@@ -58,6 +58,7 @@ void Session::append(std::span<const int32_t> tokens, int chunk) {
     s.check_stop();
     auto part = tokens.subspan(i, std::min(step, tokens.size() - i));
     bool last = i + part.size() == tokens.size();
+    if (last) s.has_logits = false;  // until the run has succeeded
     s.model->program->run(*s.cache, part, s.size(), last ? std::span<float>(s.logits) : std::span<float>(), s.step_seconds);
     s.tokens.insert(s.tokens.end(), part.begin(), part.end());
     s.has_logits = last;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "base/finite.h"
 #include "ingot/error.h"
 
 namespace ingot::engine {
@@ -46,13 +47,11 @@ double sum(size_t n, Term&& term) {
 }  // namespace
 
 Softmax softmax(std::span<const float> logits) {
+  if (!all_finite(logits)) throw Error("engine", "logits are not finite", "NaN or infinity", "what a model computed");
   Softmax s;
   s.best = static_cast<size_t>(std::ranges::max_element(logits) - logits.begin());
   const float* x = logits.data();
   const float most = s.most = logits[s.best];
-  // 0 · x is 0 for every finite x, and no number otherwise
-  bool finite = sum(logits.size(), [x](size_t i) { return 0 * x[i]; }) == 0;
-  if (!finite) throw Error("engine", "the model's output is not a number", "", "", "the model file is damaged or not supported");
   s.total = sum(logits.size(), [x, most](size_t i) { return exp_of_negative(x[i] - most); });
   s.log_total = std::log(s.total);
   return s;

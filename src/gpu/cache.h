@@ -1,10 +1,9 @@
 // Keys and values of a session on a GPU: f16, a run of positions for each layer and kv_head, keys of all layers before the values.
 #pragma once
-#include <map>
 #include <memory>
 
 #include "backend/backend.h"
-#include "gpu/device.h"
+#include "gpu/shared_device.h"
 
 namespace ingot::gpu {
 
@@ -16,20 +15,23 @@ uint64_t cache_layer_bytes(const backend::Plan& plan);
 
 class GpuCache : public backend::Cache {
  public:
-  GpuCache(Device& device, const backend::Plan& plan);
+  GpuCache(std::shared_ptr<SharedDevice> device, const backend::Plan& plan);
   Address address() const { return memory_->address(); }
   std::string layout() const override { return "f16 rows"; }
   uint64_t bytes(int positions) const override;
   void save(int positions, const std::function<void(std::span<const std::byte>)>& to) const override;
   void restore(int positions, std::span<const std::byte> from) override;
+  std::optional<backend::Overflow> overflow(int positions) const override;
 
-  std::unique_ptr<Sequence> one_token, best_of_one;  ///< recorded at the first use
+  OnDevice<Sequence> one_token, best_of_one;  ///< recorded at the first use
 
  private:
-  template <class Each> void each_run(int positions, Each each) const;
-  Device& device_;
-  int64_t runs_, room_, position_bytes_;
-  std::unique_ptr<Memory> memory_;
+  std::vector<std::byte> run(int64_t r, int positions) const;
+  uint64_t run_at(int64_t r) const { return static_cast<uint64_t>(r * room_ * position_bytes_); }
+  std::shared_ptr<SharedDevice> device_;
+  int64_t layers_, kv_heads_, room_, position_bytes_;
+  int64_t runs_;  // of positions: keys of every layer and kv_head, then values
+  OnDevice<Memory> memory_;
 };
 
 }  // namespace ingot::gpu

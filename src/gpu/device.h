@@ -56,7 +56,7 @@ struct Facts {
   bool emulated = false;        ///< a test double: its figures mean nothing
 };
 
-/// An opened device. Calls come from one thread at a time. Errors of any call: `ingot::Error` whose room is the backend's name.
+/// An opened device. Calls come from one thread at a time, and what it hands out goes likewise: shared_device.h sees to it. Errors of any call: `ingot::Error` whose room is the backend's name.
 class Device {
  public:
   virtual ~Device() = default;

@@ -2,8 +2,6 @@
 // replayed; what changes between tokens lies in the scratch's turn. Kernels for one token are compiled at once, those for several when a
 // prompt first needs them.
 #pragma once
-#include <mutex>
-
 #include "gpu/cache.h"
 #include "gpu/calls.h"
 
@@ -25,13 +23,12 @@ class GpuProgram : public backend::Program {
   void run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) override;
 
  private:
-  void prepare(std::span<const Call> calls);  // compiles the kernels that are not there yet
-  std::vector<Launch> launches(std::span<const Call> calls);
-  void run_by_step(std::span<const Call> calls, std::span<double> step_seconds);
+  void prepare(Device& device, std::span<const Call> calls);  // compiles the kernels that are not there yet
+  std::vector<Launch> launches(Device& device, std::span<const Call> calls);
+  void run_by_step(Device& device, std::span<const Call> calls, std::span<double> step_seconds);
 
-  std::unique_ptr<Device> device_;
+  std::shared_ptr<SharedDevice> device_;  // what follows is used by its holder only
   backend::Plan plan_;
-  std::mutex mutex_;
   std::unique_ptr<Weights> weights_;
   std::unique_ptr<Scratch> scratch_;
   std::vector<Entry> entries_;

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "gpu/parameters.h"
-#include "ingot/error.h"
 
 namespace ingot::gpu {
 
@@ -107,13 +106,13 @@ void Scratch::set_turn(Device& device, std::span<const int32_t> tokens, int posi
 
 void Scratch::logits(Device& device, std::span<float> to) const { device.download(*memory_, at(Buffer::logits) - memory_->address(), std::as_writable_bytes(to)); }
 
-int32_t Scratch::chosen(Device& device) const {
+std::optional<int32_t> Scratch::chosen(Device& device) const {
   struct {
     int32_t id;
     float log_sum;
   } got;
   device.download(*memory_, choice_.choice - memory_->address(), std::as_writable_bytes(std::span(&got, 1)));
-  if (!std::isfinite(got.log_sum)) throw Error("gpu", "the model's scores are no numbers", std::to_string(got.log_sum), "finite logits", "check the file with ingot inspect");
+  if (!std::isfinite(got.log_sum)) return std::nullopt;
   return got.id;
 }
 

@@ -1,6 +1,7 @@
 // Buffers between the steps of a plan, in device memory: activations as floats and as codes, tables of angles, the turn.
 #pragma once
 #include <memory>
+#include <optional>
 
 #include "backend/backend.h"
 #include "gpu/device.h"
@@ -36,8 +37,8 @@ class Scratch {
   void set_turn(Device& device, std::span<const int32_t> tokens, int position);
   /// Logits of the last run's wanted tokens.
   void logits(Device& device, std::span<float> to) const;
-  /// The token that was chosen. Errors: logits that are no numbers.
-  int32_t chosen(Device& device) const;
+  /// The token that was chosen; nullopt: the logits are not finite.
+  std::optional<int32_t> chosen(Device& device) const;
 
  private:
   static uint64_t place(const backend::Plan& plan, Address base, Scratch* to);

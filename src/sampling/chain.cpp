@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/finite.h"
 #include "sampling/options.h"
 #include "sampling/samplers.h"
 
@@ -82,10 +83,7 @@ void Chain::check(std::span<const float> logits, std::span<const int32_t> text, 
   for (int32_t t : text)
     if (t < 0 || static_cast<size_t>(t) >= vocab_)
       throw Error("sampling", "token is not in the vocabulary", fmt::format("{}", t), fmt::format("0 … {}", vocab_ - 1));
-  bool numbers = true;  // looked at all together, which is sixteen at a time
-  for (float x : logits) numbers &= x < INFINITY;
-  if (!numbers)
-    throw Error("sampling", "the model's output is not a number", "NaN or infinity", "", "the model file is damaged or not supported");
+  if (!all_finite(logits)) throw Error("sampling", "logits are not finite", "NaN or infinity", "what a model computed");
 }
 
 void Chain::fill(std::span<const float> logits, std::span<const uint64_t> allowed) {

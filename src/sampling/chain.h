@@ -27,7 +27,7 @@ class Chain {
   Chain& operator=(const Chain&) = delete;
   /// The token after `text`. `allowed`: bit i of word i / 64 says whether token i may be chosen; empty: all may. Random numbers
   /// follow from the seed and the number of tokens in front; where fewer than before are in front, from the next number.
-  /// Errors: logits that are no numbers, sizes that do not fit, nothing left to choose from.
+  /// Errors: logits that are not finite, sizes that do not fit, nothing left to choose from.
   int32_t choose(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed);
   /// Whether `choose` gives the token with the greatest logit, the lowest id of equal ones, whatever the text is.
   bool takes_the_best() const { return stages_.size() == 1 && first_cut_ == 1 && bias_.empty() && !mirostat_; }

@@ -54,6 +54,11 @@ metal_program(model_check_metal model_check.cpp)
 target_compile_definitions(model_check_metal PRIVATE INGOT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 model_tests(metal model_check_metal)
 
+metal_program(non_finite_check_metal ${CMAKE_SOURCE_DIR}/tests/backend/non_finite_check.cpp)
+metal_program(threads_check_metal ${CMAKE_SOURCE_DIR}/tests/engine/threads_check.cpp)
+target_link_libraries(threads_check_metal PRIVATE GTest::gtest)
+program_tests(metal non_finite_check_metal threads_check_metal)
+
 if(TARGET ingot)
   find_package(CLI11 REQUIRED)
   pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit)

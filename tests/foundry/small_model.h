@@ -95,8 +95,16 @@ struct SmallModel {
     }
   }
 
-  /// Writes the file and opens it. The file is unlinked at once; the mapping stays.
-  container::Gguf open() const {
+  /// A vocabulary of bytes, so that the file can be loaded as a whole.
+  void add_tokens() {
+    std::vector<std::string> tokens;
+    for (uint32_t i = 0; i < vocab; i++) tokens.push_back(std::string(1, static_cast<char>('A' + i)));
+    metadata["tokenizer.ggml.model"] = std::string("gpt2");
+    metadata["tokenizer.ggml.tokens"] = tokens;
+    metadata["tokenizer.ggml.merges"] = std::vector<std::string>{};
+  }
+
+  void write(const std::string& path) const {
     test::GgufBuilder file;
     for (const auto& entry : metadata)
       std::visit(
@@ -108,11 +116,15 @@ struct SmallModel {
           },
           entry.second);
     for (const auto& [name, tensor] : tensors) file.tensor(name, tensor.shape, tensor.type, tensor.bytes);
+    file.write(path);
+  }
+  /// Writes the file and opens it. The file is unlinked at once; the mapping stays.
+  container::Gguf open() const {
     std::string path = testing::TempDir() + "ingot_foundry_XXXXXX";
     int made = mkstemp(path.data());
     EXPECT_GE(made, 0) << path;
     close(made);
-    file.write(path);
+    write(path);
     struct Unlink {
       std::string path;
       ~Unlink() { unlink(path.c_str()); }

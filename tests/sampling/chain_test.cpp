@@ -214,7 +214,7 @@ TEST(Chain, RefusesWhatIsOutOfRange) {
     change(o);
     EXPECT_THROW(Chain(tokens(2), o), Error) << &change - changes;
   }
-  for (float wrong : {NAN, INFINITY}) EXPECT_THROW(draws({1, wrong}, plain(), 1), Error);
+  for (float wrong : {NAN, INFINITY, -INFINITY}) EXPECT_THROW(draws({1, wrong}, plain(), 1), Error);
   EXPECT_THROW(draws({-INFINITY, -INFINITY}, plain(), 1), Error);
   Chain two(tokens(2), plain());
   EXPECT_THROW(two.choose(std::vector<float>(3), {}, {}), Error);

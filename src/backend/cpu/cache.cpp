@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "backend/finite.h"
 #include "ingot/error.h"
 
 namespace ingot::cpu {
@@ -11,15 +12,21 @@ namespace ingot::cpu {
 namespace {
 #include "dialect/cpp.h"
 #include "attend/keys.h"
+
+// Blocks of codes with one scale, which `encode` knows how to make, and a resident layout for keys.
+bool keeps(const quant::Format& format, const FormatKernels& kernels, int head_size) { return format.encode && kernels.lane_rows && head_size % format.block == 0; }
+
 }  // namespace
 
 CacheLayout::CacheLayout(const backend::Plan& plan, const Isa& isa)
     : layers_(plan.layers), kv_heads_(plan.kv_heads), room_((int64_t(plan.context) + gemv_max_rows - 1) / gemv_max_rows * gemv_max_rows), head_size_(plan.head_size) {
   key_bytes_ = value_bytes_ = int64_t(head_size_) * static_cast<int>(sizeof(u16));
+  for (size_t i = 0; i < quant::formats().size(); i++)
+    if (const quant::Format& format = quant::formats()[i]; keeps(format, *isa.formats[i], head_size_) && (!widest_ || format.code_bits > widest_->code_bits)) widest_ = &format;
   if (!plan.kv_format) return;
   const FormatKernels& kernels = *isa.formats[plan.kv_format - quant::formats().data()];
   if (kernels.halves) return;
-  if (!plan.kv_format->encode || !kernels.lane_rows || head_size_ % plan.kv_format->block)
+  if (!keeps(*plan.kv_format, kernels, head_size_))
     throw Error("cpu", "keys and values cannot be kept in this format", plan.kv_format->name, fmt::format("16-bit floats, or codes with one scale a block, in blocks that divide the head size {}", head_size_));
   format_ = plan.kv_format, kernels_ = &kernels;
   name_ = fmt::format("{} {}", format_->name, isa.name);
@@ -59,6 +66,23 @@ void CpuCache::save(int positions, const std::function<void(std::span<const std:
       to(std::as_bytes(std::span(keys(layer, head), layout_.key_bytes(positions))));
       to(std::as_bytes(std::span(values(layer, head), layout_.value_bytes(positions))));
     }
+}
+
+std::optional<backend::Overflow> CpuCache::overflow(int positions) const {
+  if (layout_.coded()) return std::nullopt;
+  int size = layout_.head_size();
+  for (int layer = 0; layer < layers_; layer++) {
+    backend::HalvesSeen seen;
+    for (int head = 0; head < kv_heads_; head++) {
+      const u16 *of_keys = reinterpret_cast<const u16*>(keys(layer, head)), *of_values = reinterpret_cast<const u16*>(values(layer, head));
+      for (int position = 0; position < positions; position++)
+        for (int i = 0; i < size; i++) seen.add(of_keys[key_at(position, i, size)]), seen.add(of_values[int64_t(position) * size + i]);
+    }
+    if (seen.finite()) continue;
+    if (!seen.overflow()) return std::nullopt;
+    return backend::Overflow{layer, seen.range, layout_.widest() ? fmt::format("keep them as codes with a scale: --kv {}", layout_.widest()->name) : "no other format keeps heads of this size"};
+  }
+  return std::nullopt;
 }
 
 void CpuCache::restore(int positions, std::span<const std::byte> from) {

@@ -17,6 +17,9 @@ class CacheLayout {
   /// Writes key and value of one position. `keys`, `values`: of the layer and kv_head.
   void store(const OpKernels& ops, const float* key, const float* value, int position, u8* keys, u8* values) const;
   const CodedCache* coded() const { return format_ ? &coded_ : nullptr; }
+  int head_size() const { return head_size_; }
+  /// The format besides f16 that keeps the largest keys and values of this plan; null: there is none.
+  const quant::Format* widest() const { return widest_; }
   /// Bytes of the first `positions` of one layer and kv_head, which lie together at the beginning: whole runs of 64 for keys.
   int64_t key_bytes(int positions) const { return (int64_t(positions) + gemv_max_rows - 1) / gemv_max_rows * gemv_max_rows * key_bytes_; }
   int64_t value_bytes(int positions) const { return positions * value_bytes_; }
@@ -26,6 +29,7 @@ class CacheLayout {
  private:
   const quant::Format* format_ = nullptr;  // null: f16
   const FormatKernels* kernels_ = nullptr;
+  const quant::Format* widest_ = nullptr;
   int64_t layers_, kv_heads_, room_;       // room: positions, whole runs of 64
   int64_t key_bytes_, value_bytes_;        // of one position
   int head_size_;
@@ -43,6 +47,7 @@ class CpuCache : public backend::Cache {
   uint64_t bytes(int positions) const override;
   void save(int positions, const std::function<void(std::span<const std::byte>)>& to) const override;
   void restore(int positions, std::span<const std::byte> from) override;
+  std::optional<backend::Overflow> overflow(int positions) const override;
 
  private:
   const CacheLayout& layout_;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "backend/cpu/machine.h"
+#include "backend/finite.h"
 
 namespace ingot::cpu {
 
@@ -182,6 +183,7 @@ void CpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int
       before = now;
     }
   });
+  backend::check_finite(logits, cache, position + static_cast<int>(tokens.size()));
 }
 
 void CpuProgram::run_step(const Cast& cast, const Batch& batch, Worker& worker) {
