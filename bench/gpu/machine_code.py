@@ -64,7 +64,7 @@ class Compiler:
             self.library.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
             self.version = f"NVRTC {major.value}.{minor.value}"
             return
-        raise Missing("NVRTC is not installed; ./test --full installs it, or: pip install nvidia-cuda-nvrtc")
+        raise Missing("NVRTC is not installed; tools/setup/install.sh full installs it")
 
     def text(self, program, what):
         size = ctypes.c_size_t()
@@ -91,7 +91,7 @@ def disassembler():
     for path in (PACKAGES / "cu13/bin/nvdisasm", PACKAGES / "cuda_nvdisasm/bin/nvdisasm", shutil.which("nvdisasm"), TOOLKIT / "bin/nvdisasm"):
         if path and pathlib.Path(path).exists():
             return str(path)
-    raise Missing("nvdisasm is not installed; ./test --full installs it, or: pip install nvidia-cuda-nvdisasm")
+    raise Missing("nvdisasm is not installed; tools/setup/install.sh full installs it")
 
 
 def composed(program, which):

@@ -3,8 +3,8 @@
 
     python3 bench/peers/build.py [PEER…] [--out DIR] [--source PEER=DIR] [--jobs N]
 
-DIR: $INGOT_CACHE/peers or .cache/peers, nothing else is touched. Sources are the ones that Python packages of fixed versions carry,
-or a folder of yours; of each engine only its own llama-bench is built, and DIR/peers.json says what was built, from what and how.
+DIR: $INGOT_CACHE/peers or .cache/peers, nothing else is touched. Sources are the ones that Python packages of fixed versions and hashes
+carry, or a folder of yours; of each engine only its own llama-bench is built, and DIR/peers.json says what was built, from what and how.
 Needs CMake, Ninja and a C++ compiler; a first build takes 5 to 15 minutes on two cores.
 """
 
@@ -18,10 +18,10 @@ import tarfile
 import venv
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TOOLS = ROOT / "tools/setup/python-bench.txt"
-PEERS = {
-    "llama.cpp": dict(package="llama-cpp-python==0.3.36", folder="vendor/llama.cpp"),
-    "ik_llama.cpp": dict(package="ik-llama-cpp-python==0.1.5", folder="vendor/ik_llama.cpp"),
+SETUP = ROOT / "tools/setup"
+PEERS = {  # packages of tools/setup/sources.txt
+    "llama.cpp": dict(package="llama-cpp-python", folder="vendor/llama.cpp"),
+    "ik_llama.cpp": dict(package="ik-llama-cpp-python", folder="vendor/ik_llama.cpp"),
 }
 CONFIGURE = (
     "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DLLAMA_CURL=OFF",
@@ -49,17 +49,26 @@ def environment(out):
     python = out / "python/bin/python"
     if not python.exists():
         venv.create(out / "python", with_pip=True)
-    run(python, "-m", "pip", "install", "-q", "-r", TOOLS)
+    for packages in ("python-source.txt", "python-bench.txt"):
+        run(python, "-m", "pip", "install", "-q", "--require-hashes", "--only-binary", ":all:", "-r", SETUP / packages)
     return python
 
 
+def pinned(package):
+    """Its line of sources.txt: name==version --hash=sha256:…"""
+    return next(line for line in (SETUP / "sources.txt").read_text().splitlines() if line.startswith(package + "=="))
+
+
 def unpacked(python, peer, out):
-    """The sources of the package, downloaded once."""
-    name = peer["package"].replace("-", "_").replace("==", "-")
+    """The sources of the package, downloaded once. pip compares the file with its hash before it looks inside."""
+    requirement = pinned(peer["package"])
+    name = requirement.split()[0].replace("-", "_").replace("==", "-")
     if not (out / name).exists():
-        path = os.pathsep.join((str(python.parent), os.environ["PATH"]))
-        run(python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", peer["package"], "-d", out,
-            env=dict(os.environ, PATH=path))  # fmt: skip
+        asked = out / "asked.txt"
+        asked.write_text(requirement + "\n")
+        run(python, "-m", "pip", "download", "-q", "--require-hashes", "--no-deps", "--no-binary", ":all:", "--no-build-isolation",
+            "-d", out, "-r", asked)  # fmt: skip
+        asked.unlink()
         with tarfile.open(out / f"{name}.tar.gz") as archive:
             archive.extractall(out, filter="data")
         mend(out / name / peer["folder"])
@@ -101,7 +110,7 @@ def main():
         run("cmake", "-S", source, "-B", build, *CONFIGURE)
         run("ninja", "-C", build, f"-j{arguments.jobs}", "llama-bench")
         built[name] = dict(
-            version=sources.get(name) or PEERS[name]["package"], bench=str(build / "bin/llama-bench"),
+            version=sources.get(name) or pinned(PEERS[name]["package"]).split()[0], bench=str(build / "bin/llama-bench"),
             configure=" ".join(CONFIGURE), compiler=output("c++", "--version").splitlines()[0],
         )  # fmt: skip
         manifest.write_text(json.dumps(built, indent=1) + "\n")

@@ -175,7 +175,7 @@ def by_gguf(layout, blocks):
 def ggml_library():
     found = importlib.util.find_spec("xllamacpp")
     if not found:
-        raise SystemExit("the package xllamacpp is not installed; its ggml is one of the two references: pip install xllamacpp")
+        raise SystemExit("the package xllamacpp is not installed; its ggml is one of the two references: tools/setup/install.sh test installs it")
     return ctypes.CDLL(str(next(pathlib.Path(found.origin).parent.glob("*.so"))))
 
 

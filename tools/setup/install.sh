@@ -3,8 +3,10 @@
 #   install.sh build   tools and libraries of a build, an empty private Python environment (to fetch models)
 #   install.sh test    also what ./test uses: second compiler, oracles
 #   install.sh full    also what ./test --full uses
+#   install.sh source  only what fetching source distributions takes
 # System packages (apt*.txt) need root: directly, or through sudo where it asks no password. Without either it says what to
-# run. Python packages (python*.txt) go into $INGOT_CACHE/python and nowhere else. It never asks a question.
+# run. Python packages (python*.txt) go into $INGOT_CACHE/python and nowhere else; pip takes only files whose hash stands in
+# the list. It never asks a question.
 set -euo pipefail
 # shellcheck source=tools/setup/project.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/project.sh"
@@ -14,8 +16,9 @@ environment=$INGOT_CACHE/python
 case ${1:-} in
   build) apt_lists=(apt.txt) python_lists=() ;;
   test) apt_lists=(apt.txt apt-test.txt) python_lists=(python.txt) ;;
-  full) apt_lists=(apt.txt apt-test.txt apt-full.txt) python_lists=(python.txt python-full.txt) ;;
-  *) fail "unknown set '${1:-}'" "expected: install.sh build|test|full" ;;
+  full) apt_lists=(apt.txt apt-test.txt apt-full.txt) python_lists=(python.txt python-full.txt python-source.txt) ;;
+  source) apt_lists=() python_lists=(python-source.txt) ;;
+  *) fail "unknown set '${1:-}'" "expected: install.sh build|test|full|source" ;;
 esac
 
 # ---- system packages
@@ -103,7 +106,7 @@ install_python_packages() {
     if [ "$(cat -- "$stamp" 2>/dev/null)" = "$hash" ]; then continue; fi
     say "installing the Python packages of tools/setup/$list into the private environment"
     quietly pip-install "$environment/bin/python" -m pip install --no-cache-dir --disable-pip-version-check \
-      --only-binary :all: -r "$lists/$list" || fail "the Python packages of tools/setup/$list could not be installed" \
+      --require-hashes --only-binary :all: -r "$lists/$list" || fail "the Python packages of tools/setup/$list could not be installed" \
       "check the network, then start again"
     printf '%s\n' "$hash" >"$stamp"
   done

@@ -32,6 +32,16 @@ quietly() {
   return "$status"
 }
 
+# pip_download LIST NAME FOLDER [OPTION]…: the package NAME into FOLDER, as tools/setup/LIST pins it; nothing is installed. A file whose
+# hash is not the pinned one is refused before anything looks inside.
+pip_download() {
+  local list=$project/tools/setup/$1 name=$2 folder=$3 show=(--quiet)
+  shift 3
+  if [ -t 2 ]; then show=(); fi # its bar is for terminals only
+  "$INGOT_CACHE/python/bin/python" -m pip download "${show[@]}" --disable-pip-version-check --no-cache-dir --no-deps --require-hashes \
+    --dest "$folder" "$@" -r <(grep "^$name==" "$list") >&2 </dev/null
+}
+
 # build PRESET [TARGET]: configures and builds; progress on one line of a terminal, every 20th step elsewhere.
 build() {
   local preset=$1 jobs=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
