@@ -61,12 +61,23 @@ ALLOWED = [
 # Names of formats that are names of number types first.
 NUMBER_TYPES = {"f32", "f16", "bf16"}
 
+# ---- what is fetched. Debian's packages come signed; of everything else the hash stands in the tree and is compared before any code of it
+# runs. So pip is the only other way in, and its lists are tools/setup/*.txt but those of Debian packages.
+PIP = re.compile(r"\bpip3?\b[\"',(\s]+(?:install|download|wheel)\b")
+OTHER_WAYS_IN = re.compile(
+    r"\b(?:curl|wget|uvx?|pipx|npx|easy_install)[ \"'](?=\S)|(?<!a )\bgit[\"',\s]+clone\b|\b(?:npm|cargo|gem|go|conda|pecl|cpan)[\"',\s]+install\b|"
+    r"\burl(?:open|retrieve)\b|\brequests\.get\b|\bFetchContent\w*|\bExternalProject\w*|\bfile\s*\(\s*DOWNLOAD\b"
+)
+PINNED = re.compile(r"[\w.-]+==\S+(?: +--hash=sha256:[0-9a-f]{64})+ *")
+PINS = "tools/setup/pin.py"  # writes the hashes: it looks at wheels without installing them
+ACTION = re.compile(r"\buses:[ \t]*(\S+)")
 REFUSED_NAMES = re.compile(r"^(utils?|common|helpers?|misc|new|old|stuff)$|(V\d|_v\d|_new|_old|_utils?|_helpers?|_common|_misc)$")
 MACHINE = re.compile(
     r"(?<![\w.])/(?:work|root|home/\w+|tmp/(?:venv|build)[\w-]*)(?:/|\b)|(?<![\w/-])(?:\.\./)?shared/\w|"
     r"\b(?:pypi\.org|pythonhosted\.org|deb\.debian\.org|docker\.io|ghcr\.io)\b"
 )
 MAX_LINES, MAX_FORMAT_LINES, MAX_SPEC_LINES = 600, 120, 80
+SCRIPTS = {".py", ".sh", ".cmake", ".txt", ".yml", ".yaml", ""}
 CODE = {".h", ".cpp", ".cu", ".metal", ".mm", ".py", ".sh", ".cmake"}
 CPP = {".h", ".cpp", ".cu", ".metal", ".mm"}
 TEXT = CODE | {".txt", ".md", ".json", ".yml", ".yaml", ""}
@@ -322,6 +333,33 @@ class House:
         outside = [f for f in self.files if f.path not in OWN]
         self.each(outside, MACHINE, "names one machine's path or host ({})", "the project stands on its own: use relative paths or options")
 
+    # ---- downloads
+
+    def check_downloads(self):
+        scripts = [f for f in self.files if f.suffix in SCRIPTS and f.path not in OWN]
+        for f in scripts:
+            for m in PIP.finditer(f.text):
+                if "--require-hashes" not in command_after(f, m.start()) and f.path != PINS:
+                    line = f.text.count("\n", 0, m.start()) + 1
+                    self.offend(f.path, line, "pip takes files of any hash", "add --require-hashes and a list of tools/setup")
+            if f.under("tools/setup") and f.suffix == ".txt" and not f.path.startswith("tools/setup/apt"):
+                self.check_list(f)
+            if f.under(".github"):
+                for m in ACTION.finditer(f.text):
+                    if not re.search(r"@[0-9a-f]{40}$", m.group(1)) and not m.group(1).startswith("./"):
+                        line = f.text.count("\n", 0, m.start()) + 1
+                        self.offend(f.path, line, f"the action {m.group(1)} may change", "name the 40 digits of a commit")
+        self.each(scripts, OTHER_WAYS_IN, "fetches with {}", "only apt and pip do, so that a hash is compared before code of a download runs")
+
+    def check_list(self, f):
+        """A list of Python packages: each with its version and a hash at least."""
+        line = 1
+        for logical in re.sub(r" *\\\n *", lambda m: " \0", f.text).split("\n"):
+            requirement = logical.replace("\0", "")
+            if requirement and not requirement.startswith("#") and not PINNED.fullmatch(requirement):
+                self.offend(f.path, line, f"{requirement.split()[0]} has no hash", "tools/setup/pin.py writes it")
+            line += 1 + logical.count("\0")
+
     def check_house_list(self):
         """HOUSE.md names every room that exists, and its table of rooms no other."""
         house = self.by_path.get("HOUSE.md")
@@ -345,8 +383,20 @@ class House:
         self.check_library_manners()
         self.check_linkage()
         self.check_files()
+        self.check_downloads()
         self.check_house_list()
         return self.offences
+
+
+def command_after(f, start):
+    """The rest of the command in which `start` stands: in Python to the bracket that closes it, elsewhere to the end of the line."""
+    if f.suffix != ".py":
+        return re.compile(r"(?:\\\n|[^\n])*").match(f.text, start).group(0)
+    depth, end = 0, start
+    while end < len(f.text) and depth >= 0:
+        depth += (f.text[end] in "([") - (f.text[end] in ")]")
+        end += 1
+    return f.text[start:end]
 
 
 def named(names):
