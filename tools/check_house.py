@@ -283,6 +283,13 @@ class House:
             "code",
         )
         self.each(
+            [f for f in self.cpp if f.under("include", "src") and f.path != "src/base/keyed_hash.h"],
+            r"\bstd::(?:unordered_\w+|hash)\b",
+            "hashes without a key ({})",
+            "whoever writes the keys can make them collide: take HashMap, HashSet or keyed_hash of base/keyed_hash.h",
+            "code",
+        )
+        self.each(
             [f for f in self.cpp if f.under("include", "src", "kernels", "formats", "apps") and not f.under("kernels/dialect")],
             r"(?m)^[ \t]*#[ \t]*define\b[^\n]*",
             "defines a macro",

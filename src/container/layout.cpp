@@ -3,12 +3,12 @@
 // is the size of a tensor as the file's writer knew it: a type number that means another format here does not fit its place.
 #include <algorithm>
 #include <numeric>
-#include <unordered_map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "base/checked.h"
+#include "base/keyed_hash.h"
 #include "container/part.h"
 
 namespace ingot::container {
@@ -134,7 +134,7 @@ class Placing {
   const std::vector<TensorRow>& rows_;
   std::span<const std::byte> file_;
   const GeometryOf& geometry_of_;
-  std::unordered_map<uint32_t, Geometry> known_;
+  HashMap<uint32_t, Geometry> known_;
   uint64_t data_start_ = 0;
 };
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/checked.h"
+
 namespace ingot::grammar {
 namespace {
 
@@ -41,11 +43,11 @@ struct Loose {
   uint32_t node() {
     budget.spend(4);  // it holds two lists
     nodes.emplace_back();
-    return static_cast<uint32_t>(nodes.size() - 1);
+    return narrow<uint32_t>(nodes.size() - 1);
   }
   void link(uint32_t from, uint32_t to, When when = always) { nodes[from].free.push_back({to, when}); }
   void link(uint32_t from, uint32_t to, const CharacterSet& set) {
-    auto [at, is_new] = numbers.try_emplace(set, static_cast<uint32_t>(sets.size()));
+    auto [at, is_new] = numbers.try_emplace(set, narrow<uint32_t>(sets.size()));
     if (is_new) sets.push_back(set);
     nodes[from].edges.push_back({to, at->second});
   }
@@ -134,7 +136,7 @@ Automaton Automaton::of(const Pattern& pattern, bool anywhere, Budget& budget) {
   std::vector<std::vector<uint32_t>> states;
   auto number = [&](std::vector<uint32_t> nodes, bool begin) {
     nodes = loose.closure(std::move(nodes), begin, false);
-    auto [at, is_new] = numbers.try_emplace({nodes, begin}, static_cast<int32_t>(states.size()));
+    auto [at, is_new] = numbers.try_emplace({nodes, begin}, narrow<int32_t>(states.size()));
     if (is_new) {
       const auto at_end = loose.closure(nodes, begin, true);
       made.accepts_.push_back(std::ranges::binary_search(at_end, last));
@@ -208,7 +210,7 @@ Automaton Automaton::intersection(const Automaton& other, Budget& budget) const 
   std::map<std::pair<int32_t, int32_t>, int32_t> numbers;
   std::vector<std::pair<int32_t, int32_t>> states;
   auto number = [&](int32_t a, int32_t b) {
-    auto [at, is_new] = numbers.try_emplace({a, b}, static_cast<int32_t>(states.size()));
+    auto [at, is_new] = numbers.try_emplace({a, b}, narrow<int32_t>(states.size()));
     if (is_new) {
       budget.spend(2 * made.classes());
       states.push_back({a, b});
@@ -232,7 +234,7 @@ Automaton Automaton::intersection(const Automaton& other, Budget& budget) const 
 Automaton Automaton::complement(Budget& budget) const {
   Automaton made = *this;
   budget.spend(next_.size());
-  const auto anything = static_cast<int32_t>(accepts_.size());
+  const auto anything = narrow<int32_t>(accepts_.size());
   std::ranges::replace(made.next_, none, anything);
   made.next_.resize(made.next_.size() + classes(), anything);
   made.accepts_.push_back(false);

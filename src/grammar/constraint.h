@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/keyed_hash.h"
 #include "grammar/matcher.h"
 #include "grammar/vocabulary_trie.h"
 
@@ -53,9 +54,9 @@ class Constraint {
   Matcher matcher_;
   State state_;
   bool ended_ = false;
-  std::unordered_map<uint64_t, HeadTokens> heads_;  // by head, counts beyond the longest token being the same
+  HashMap<uint64_t, HeadTokens> heads_;  // by head, counts beyond the longest token being the same
   size_t head_bytes_ = 0;
-  std::unordered_map<State, Mask> masks_;
+  HashMap<State, Mask> masks_;
   std::vector<State> path_;  // of a walk, by depth
   Mask ends_;                // the end tokens alone
 };

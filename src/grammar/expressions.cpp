@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/checked.h"
+
 namespace ingot::grammar {
 
 Id Expressions::add(Expression expression, const std::vector<Id>& children) {
@@ -11,10 +13,10 @@ Id Expressions::add(Expression expression, const std::vector<Id>& children) {
   auto append = [&key](uint32_t number) { key.append(reinterpret_cast<const char*>(&number), sizeof number); };
   append(expression.min), append(expression.max);
   for (Id child : children) append(child);
-  auto [at, is_new] = known_.try_emplace(std::move(key), static_cast<Id>(list_.size()));
+  auto [at, is_new] = known_.try_emplace(std::move(key), narrow<Id>(list_.size()));
   if (!is_new) return at->second;
-  expression.first = static_cast<uint32_t>(children_.size());
-  expression.count = static_cast<uint32_t>(children.size());
+  expression.first = narrow<uint32_t>(children_.size());
+  expression.count = narrow<uint32_t>(children.size());
   children_.insert(children_.end(), children.begin(), children.end());
   list_.push_back(expression);
   return at->second;
@@ -22,10 +24,10 @@ Id Expressions::add(Expression expression, const std::vector<Id>& children) {
 
 Id Expressions::bytes(const ByteSet& set) {
   if (set.none()) return nothing();
-  auto [at, is_new] = of_set_.try_emplace(set, static_cast<Id>(list_.size()));
+  auto [at, is_new] = of_set_.try_emplace(set, narrow<Id>(list_.size()));
   if (!is_new) return at->second;
   budget_.spend();
-  list_.push_back({Expression::bytes, static_cast<uint32_t>(sets_.size())});
+  list_.push_back({Expression::bytes, narrow<uint32_t>(sets_.size())});
   sets_.push_back(set);
   return at->second;
 }
@@ -79,8 +81,8 @@ Id Expressions::repeat(Id what, uint32_t min, uint32_t max) {
 
 Id Expressions::declare(std::string name) {
   budget_.spend();
-  const Id rule = static_cast<Id>(list_.size());
-  list_.push_back({Expression::rule, static_cast<uint32_t>(children_.size()), 1});
+  const Id rule = narrow<Id>(list_.size());
+  list_.push_back({Expression::rule, narrow<uint32_t>(children_.size()), 1});
   children_.push_back(rule);  // itself: no text at all, until it is defined
   names_[rule] = std::move(name);
   return rule;

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/keyed_hash.h"
 #include "grammar/budget.h"
 
 namespace ingot::grammar {
@@ -58,9 +58,9 @@ class Expressions {
   std::vector<Expression> list_;
   std::vector<Id> children_;
   std::vector<ByteSet> sets_;
-  std::unordered_map<ByteSet, Id> of_set_;
-  std::unordered_map<std::string, Id> known_;  // by kind, bounds and children
-  std::unordered_map<Id, std::string> names_;  // of rules
+  HashMap<ByteSet, Id> of_set_;
+  HashMap<std::string, Id> known_;  // by kind, bounds and children
+  HashMap<Id, std::string> names_;  // of rules
 };
 
 }  // namespace ingot::grammar

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <queue>
 
+#include "base/checked.h"
+#include "base/keyed_hash.h"
+
 namespace ingot::grammar {
 namespace {
 
-uint64_t mix(uint64_t hash, uint64_t value) {  // one round of FNV-1a's idea on whole words, and a fold of its high bits
-  hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
-  return hash ^ hash >> 32;
+uint64_t mix(uint64_t hash, uint64_t value) {
+  return keyed_hash(hash ^ value);
 }
 
 Error too_ambiguous(const char* what) {
@@ -80,14 +82,14 @@ State Matcher::intern(std::span<const Item> items, bool may_end) {
     if (node.may_end == may_end && std::ranges::equal(this->items(from->second), items)) return from->second;
   }
   if (states_.size() >= most_states || items_.size() >= most_items) throw too_ambiguous("too many states");
-  Node node{.first = static_cast<uint32_t>(items_.size()), .count = static_cast<uint32_t>(items.size()), .shortest = may_end ? 0 : Rules::endless, .may_end = may_end};
+  Node node{.first = narrow<uint32_t>(items_.size()), .count = narrow<uint32_t>(items.size()), .shortest = may_end ? 0 : Rules::endless, .may_end = may_end};
   for (const Item& item : items) {
     node.depth = std::max(node.depth, states_[item.rest].depth + 1);
     node.shortest = std::min(node.shortest, shortest(item.head) + states_[item.rest].shortest);
   }
   node.accepts = node.shortest == 0;
   items_.insert(items_.end(), items.begin(), items.end());
-  const State state = static_cast<State>(states_.size());
+  const State state = narrow<State>(states_.size());
   states_.push_back(node);
   known_.emplace(hash, state);
   return state;
@@ -174,7 +176,7 @@ State Matcher::new_step(State state, uint8_t byte) {
   work_limit_ = UINT64_MAX;
   uint32_t& row = states_[state].row;
   if (row == no_row) {
-    row = static_cast<uint32_t>(rows_.size());
+    row = narrow<uint32_t>(rows_.size());
     rows_.resize(rows_.size() + rules_->class_byte.size(), unknown);
   }
   return rows_[row + rules_->byte_class[byte]] = next;
@@ -182,7 +184,7 @@ State Matcher::new_step(State state, uint8_t byte) {
 
 State Matcher::keep_only(State state) {
   std::vector<State> order{state};  // every state stands in it behind those that lead to it, after sorting by depth
-  std::unordered_map<State, State> renamed{{dead, dead}, {complete, complete}, {state, dead}};
+  HashMap<State, State> renamed{{dead, dead}, {complete, complete}, {state, dead}};
   for (size_t i = 0; i < order.size(); i++)
     for (const Item& item : items(order[i]))
       if (renamed.try_emplace(item.rest, dead).second) order.push_back(item.rest);

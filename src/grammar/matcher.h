@@ -7,9 +7,9 @@
 #include <map>
 #include <memory>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
+#include "base/keyed_hash.h"
 #include "grammar/rules.h"
 
 namespace ingot::grammar {
@@ -99,7 +99,7 @@ class Matcher {
   std::vector<Node> states_;
   std::vector<Item> items_;
   std::vector<State> rows_;
-  std::unordered_multimap<uint64_t, State> known_;   // by hash of items
+  HashMultimap<uint64_t, State> known_;   // by hash of items
   std::map<std::vector<State>, State> united_;       // by states
   uint64_t work_ = 0, work_limit_ = UINT64_MAX;
 };

@@ -6,6 +6,9 @@
 #include <map>
 #include <queue>
 
+#include "base/checked.h"
+#include "base/keyed_hash.h"
+
 namespace ingot::grammar {
 namespace {
 
@@ -142,7 +145,7 @@ class Copy {
   const Expressions& from_;
   Expressions& to_;
   std::vector<uint64_t> shortest_;
-  std::unordered_map<Id, Id> copied_, filled_;
+  HashMap<Id, Id> copied_, filled_;
   std::map<std::pair<Id, bool>, Id> rules_;
   std::vector<std::pair<Id, bool>> rules_to_do_;
   uint32_t depth_ = 0;
@@ -174,7 +177,7 @@ class Left {
   }
 
   uint32_t number(const ByteSet& set) {
-    auto [at, is_new] = numbers_.try_emplace(set, static_cast<uint32_t>(rules_.sets.size()));
+    auto [at, is_new] = numbers_.try_emplace(set, narrow<uint32_t>(rules_.sets.size()));
     if (is_new) rules_.sets.push_back(set);
     return at->second;
   }
@@ -234,7 +237,7 @@ class Left {
   Rules& rules_;
   const Expressions& names_;
   std::vector<State> state_, child_state_;
-  std::unordered_map<ByteSet, uint32_t> numbers_;
+  HashMap<ByteSet, uint32_t> numbers_;
 };
 
 /// Bytes get the same class while no set tells them apart.
@@ -264,10 +267,10 @@ Rules make_rules(const Expressions& grammar, Id root) {
   for (Id id = 0; id < clean.size(); id++) {
     Rules::Entry e{clean[id], shortest[id]};
     if (e.kind == Expression::bytes) {
-      e.first = static_cast<uint32_t>(rules.sets.size());
+      e.first = narrow<uint32_t>(rules.sets.size());
       rules.sets.push_back(clean.set(id));
     } else {
-      e.first = static_cast<uint32_t>(rules.children.size());
+      e.first = narrow<uint32_t>(rules.children.size());
       for (uint32_t i = 0; i < e.count; i++) rules.children.push_back({clean.child(id, i), shortest[clean.child(id, i)]});
       for (uint32_t i = e.count; e.kind == Expression::sequence && i-- > 1;) {
         Rules::Child& child = rules.children[e.first + i - 1];

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/checked.h"
+
 namespace ingot::grammar {
 
 VocabularyTrie::VocabularyTrie(std::vector<std::string> pieces, std::vector<int32_t> ends) : pieces_(std::move(pieces)), ends_(std::move(ends)) {
@@ -27,15 +29,15 @@ VocabularyTrie::VocabularyTrie(std::vector<std::string> pieces, std::vector<int3
   nodes_.push_back({0, 0, 0, 0, 0});
   std::vector<uint32_t> path{0};  // nodes from the root to the last one
   auto close = [&](size_t depth) {
-    for (; path.size() > depth + 1; path.pop_back()) nodes_[path.back()].end = static_cast<uint32_t>(nodes_.size());
+    for (; path.size() > depth + 1; path.pop_back()) nodes_[path.back()].end = narrow<uint32_t>(nodes_.size());
   };
   std::string_view before;
   for (const Entry& entry : entries) {
     const std::string_view text = piece(entry.id);
     close(static_cast<size_t>(std::ranges::mismatch(before, text).in1 - before.begin()));
     for (size_t depth = path.size(); depth <= text.size(); depth++) {
-      const auto node = static_cast<uint32_t>(nodes_.size());
-      nodes_.push_back({path.back(), 0, static_cast<uint32_t>(tokens_.size()), static_cast<uint16_t>(depth), static_cast<uint8_t>(text[depth - 1])});
+      const auto node = narrow<uint32_t>(nodes_.size());
+      nodes_.push_back({path.back(), 0, narrow<uint32_t>(tokens_.size()), static_cast<uint16_t>(depth), static_cast<uint8_t>(text[depth - 1])});
       path.push_back(node);
       depth_ = std::max(depth_, static_cast<uint32_t>(depth));
     }
@@ -43,14 +45,14 @@ VocabularyTrie::VocabularyTrie(std::vector<std::string> pieces, std::vector<int3
     before = text;
   }
   close(0);
-  nodes_[0].end = static_cast<uint32_t>(nodes_.size());
+  nodes_[0].end = narrow<uint32_t>(nodes_.size());
 
   for (uint32_t i = 1; i < nodes_.size(); i++) byte_starts_[nodes_[i].byte + 1u]++;
   for (size_t b = 1; b < byte_starts_.size(); b++) byte_starts_[b] += byte_starts_[b - 1];
   by_byte_.resize(nodes_.size() - 1);
   std::array<uint32_t, 257> next = byte_starts_;
   for (uint32_t i = 1; i < nodes_.size(); i++) by_byte_[next[nodes_[i].byte]++] = i;
-  nodes_.push_back({0, 0, static_cast<uint32_t>(tokens_.size()), 0, 0});
+  nodes_.push_back({0, 0, narrow<uint32_t>(tokens_.size()), 0, 0});
 }
 
 }  // namespace ingot::grammar

@@ -1,14 +1,14 @@
 // The filters, by name; each file of them adds its own.
 #pragma once
 #include <string_view>
-#include <unordered_map>
 
+#include "base/keyed_hash.h"
 #include "jinja/renderer.h"
 
 namespace ingot::jinja {
 
 using FilterFunction = Value (*)(Renderer&, const Value& input, const Arguments&);
-using Filters = std::unordered_map<std::string_view, FilterFunction>;
+using Filters = HashMap<std::string_view, FilterFunction>;
 
 void add_text_filters(Filters& filters);
 void add_value_filters(Filters& filters);

@@ -1,13 +1,13 @@
 // The methods of strings, by name; those of lists and dicts stand beside the lookup.
 #pragma once
 #include <string_view>
-#include <unordered_map>
 
+#include "base/keyed_hash.h"
 #include "jinja/renderer.h"
 
 namespace ingot::jinja {
 
-using Methods = std::unordered_map<std::string_view, MethodFunction>;
+using Methods = HashMap<std::string_view, MethodFunction>;
 const Methods& text_methods();
 
 }  // namespace ingot::jinja

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/checked.h"
 #include "jinja/parser.h"
 
 namespace ingot::jinja {
@@ -55,7 +56,7 @@ std::string Parser::expect_identifier() {
 }
 
 NameId Parser::name_id(const std::string& name) {
-  const auto [at, is_new] = ids_.emplace(name, static_cast<NameId>(program_->names.size()));
+  const auto [at, is_new] = ids_.emplace(name, narrow<NameId>(program_->names.size()));
   if (is_new) program_->names.push_back(name);
   return at->second;
 }

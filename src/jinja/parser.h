@@ -2,9 +2,9 @@
 #pragma once
 #include <initializer_list>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "base/keyed_hash.h"
 #include "jinja/lexer.h"
 #include "jinja/nodes.h"
 
@@ -104,7 +104,7 @@ class Parser {
   std::vector<Token> tokens_;
   size_t at_ = 0;
   int depth_ = 0, loops_ = 0;
-  std::unordered_map<std::string, NameId> ids_;
+  HashMap<std::string, NameId> ids_;
   // Whether the macro that is being read speaks of these, as bits of `Mentioned`.
   enum Mentioned : unsigned { varargs = 1, kwargs = 2, caller = 4 };
   unsigned mentioned_ = 0;

@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <unordered_map>
 
+#include "base/keyed_hash.h"
 #include "jinja/renderer.h"
 #include "jinja/unicode.h"
 
@@ -79,8 +79,8 @@ bool is_same(Renderer& r, const Value& input, const Arguments& a) {
   return equal(input, *b[0], r.budget);
 }
 
-const std::unordered_map<std::string_view, TestFunction>& tests() {
-  static const std::unordered_map<std::string_view, TestFunction> all = {
+const HashMap<std::string_view, TestFunction>& tests() {
+  static const HashMap<std::string_view, TestFunction> all = {
       {"defined", plain<is_defined>},
       {"undefined", plain<is_undefined>},
       {"none", plain<is_none>},

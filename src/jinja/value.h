@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "base/keyed_hash.h"
 #include "jinja/budget.h"
 #include "jinja/text.h"
 
@@ -95,7 +95,7 @@ struct Dict : Held {
  private:
   size_t position(const Value& key) const;
   Budget* counted_;
-  mutable std::unordered_map<std::string, size_t> index_;  // empty: not made
+  mutable HashMap<std::string, size_t> index_;  // empty: not made
 };
 
 struct Namespace : Dict {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/checked.h"
 #include "ingot/error.h"
 #include "text/pre_tokenizers.h"
 #include "text/utf8.h"
@@ -105,7 +106,7 @@ void BpeTokenizer::add_merge(const std::string& merge, size_t rank, std::string&
   };
   const int32_t left_id = known(left), right_id = known(right);
   joined.assign(left).append(right);
-  merges_.add(left_id, right_id, {static_cast<uint32_t>(rank), known(joined)});
+  merges_.add(left_id, right_id, {narrow<uint32_t>(rank, "text", "the number of merges"), known(joined)});
 }
 
 // Queues the merge of `left` with its right neighbour, if there is one.
@@ -126,7 +127,7 @@ void BpeTokenizer::append_word(std::string_view word, Workplace& work, std::vect
   }
   auto& symbols = work.symbols;
   symbols.clear();
-  const auto n = static_cast<int32_t>(word.size());
+  const auto n = narrow<int32_t>(word.size(), "text", "the length of a word in bytes");
   for (int32_t i = 0; i < n; i++) {
     symbols.push_back({byte_ids_[static_cast<uint8_t>(word[static_cast<size_t>(i)])], i - 1, i + 1 < n ? i + 1 : -1});
   }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/checked.h"
 #include "ingot/error.h"
 #include "text/utf8.h"
 #include "text/vocabulary_tokenizer.h"
@@ -88,17 +89,14 @@ class SpmTokenizer final : public VocabularyTokenizer {
 void SpmTokenizer::append(std::string_view plain, std::vector<int32_t>& ids) const {
   std::string text = vocabulary().add_space_prefix ? std::string(space_mark) : "";
   text += with(plain, " ", space_mark);
-  if (text.size() > INT32_MAX)
-    throw Error("text", "the text is too long", fmt::format("{} bytes", text.size()), fmt::format("at most {}", INT32_MAX),
-                "cut it into parts");
   const std::string_view view = text;
-  const auto size = static_cast<int32_t>(text.size());
+  const auto size = narrow<int32_t>(text.size(), "text", "the length of the text in bytes");
 
   std::vector<Symbol> symbols;
   symbols.reserve(text.size());
   for (int32_t at = 0; at < size;) {
     const int32_t bytes = std::min(static_cast<int32_t>(announced_bytes(text[static_cast<size_t>(at)])), size - at);
-    const auto index = static_cast<int32_t>(symbols.size());
+    const auto index = narrow<int32_t>(symbols.size());
     symbols.push_back({at, bytes, index - 1, at + bytes < size ? index + 1 : -1});
     at += bytes;
   }
@@ -113,7 +111,7 @@ void SpmTokenizer::append(std::string_view plain, std::vector<int32_t>& ids) con
     queue.push_back({vocabulary().scores[static_cast<size_t>(id)], left, right, bytes});
     std::push_heap(queue.begin(), queue.end(), later);
   };
-  for (int32_t i = 0; i + 1 < static_cast<int32_t>(symbols.size()); i++) consider(i, i + 1);
+  for (int32_t i = 0; i + 1 < narrow<int32_t>(symbols.size()); i++) consider(i, i + 1);
   while (!queue.empty()) {
     std::pop_heap(queue.begin(), queue.end(), later);
     const Merge best = queue.back();

@@ -2,17 +2,16 @@
 #include "text/token_table.h"
 
 #include <bit>
-#include <functional>
 
 #include <fmt/format.h>
 
+#include "base/keyed_hash.h"
 #include "ingot/error.h"
 
 namespace ingot::text {
 namespace {
 
 size_t slots_for(size_t entries) { return std::bit_ceil(entries * 2 + 2); }
-size_t hash_of(std::string_view text) { return std::hash<std::string_view>{}(text); }
 uint64_t pair_of(int32_t left, int32_t right) { return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right); }
 
 }  // namespace
@@ -21,7 +20,7 @@ TokenTable::TokenTable(const std::vector<std::string>& tokens)
     : tokens_(&tokens), slots_(slots_for(tokens.size())), mask_(slots_.size() - 1) {
   for (size_t id = 0; id < tokens.size(); id++) {
     if (tokens[id].empty()) continue;
-    const size_t hash = hash_of(tokens[id]);
+    const size_t hash = keyed_hash(tokens[id]);
     size_t at = hash & mask_;
     const auto tag = static_cast<uint32_t>(hash >> 32);
     for (; slots_[at].id >= 0; at = (at + 1) & mask_) {
@@ -35,7 +34,7 @@ TokenTable::TokenTable(const std::vector<std::string>& tokens)
 }
 
 int32_t TokenTable::find(std::string_view text) const {
-  const size_t hash = hash_of(text);
+  const size_t hash = keyed_hash(text);
   const auto tag = static_cast<uint32_t>(hash >> 32);
   for (size_t at = hash & mask_; slots_[at].id >= 0; at = (at + 1) & mask_) {
     if (slots_[at].hash == tag && (*tokens_)[slots_[at].id] == text) return slots_[at].id;
@@ -46,8 +45,7 @@ int32_t TokenTable::find(std::string_view text) const {
 MergeTable::MergeTable(size_t expected) : slots_(slots_for(expected)), mask_(slots_.size() - 1) {}
 
 size_t MergeTable::slot_of(uint64_t pair) const {
-  // The multiplier is 2^64 divided by the golden ratio (Knuth, TAOCP vol. 3, section 6.4); its high bits are the good ones.
-  size_t at = (pair * 0x9E3779B97F4A7C15u >> 32) & mask_;
+  size_t at = keyed_hash(pair) & mask_;
   while (slots_[at].pair != free_pair && slots_[at].pair != pair) at = (at + 1) & mask_;
   return at;
 }

@@ -1,0 +1,57 @@
+// Hashing under a key that is drawn at random once per process. Whoever writes a file or a request cannot know which of its strings
+// collide, so no input makes a table slow. This is the only place that names std::unordered_map and its relatives: use these
+// aliases. Nothing may depend on the order in which they are walked, since it differs from one process to the next.
+#pragma once
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace ingot {
+
+struct HashKey {
+  uint64_t seed, mask, factor;  // factor is odd
+  /// Errors: std::runtime_error when the system has no random numbers.
+  static HashKey drawn();
+  static const HashKey& of_process() {
+    static const HashKey key = drawn();
+    return key;
+  }
+};
+
+/// XXH3 of `bytes`.
+uint64_t keyed_hash(std::string_view bytes);
+/// The 128-bit product with the key's factor, its halves folded: multiplication by a random odd number is universal (Dietzfelbinger
+/// et al. 1997), and the fold makes the low bits as good as the high ones.
+inline uint64_t keyed_hash(uint64_t number) {
+  const HashKey& key = HashKey::of_process();
+  const auto product = static_cast<unsigned __int128>(number ^ key.mask) * key.factor;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+struct KeyedHash {
+  size_t operator()(std::string_view text) const { return keyed_hash(text); }
+  size_t operator()(const std::string& text) const { return keyed_hash(std::string_view(text)); }
+  template <typename T>
+    requires std::integral<T> || std::is_enum_v<T>
+  size_t operator()(T number) const {
+    return keyed_hash(static_cast<uint64_t>(number));
+  }
+  /// Anything else whose value is its bytes.
+  template <typename T>
+    requires std::is_class_v<T> && std::has_unique_object_representations_v<T> && (!std::convertible_to<T, std::string_view>)
+  size_t operator()(const T& object) const {
+    return keyed_hash(std::string_view(reinterpret_cast<const char*>(&object), sizeof object));
+  }
+};
+
+template <typename Key, typename Value> using HashMap = std::unordered_map<Key, Value, KeyedHash>;
+template <typename Key, typename Value> using HashMultimap = std::unordered_multimap<Key, Value, KeyedHash>;
+template <typename Key> using HashSet = std::unordered_set<Key, KeyedHash>;
+
+}  // namespace ingot
