@@ -59,7 +59,7 @@ need() {
     exit 1
   fi
   if [ -n "$missing" ]; then
-    say "missing:$missing. With Homebrew: brew install cmake ninja pkg-config fmt nlohmann-json cli11 pcre2 xxhash libedit googletest"
+    say "missing:$missing. With Homebrew: brew install cmake ninja pkg-config fmt nlohmann-json cli11 pcre2 xxhash gmp libedit googletest"
     exit 1
   fi
 }

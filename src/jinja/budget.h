@@ -1,6 +1,7 @@
 // What one rendering may cost. A template comes with a model file from anywhere, so its work is counted: steps (a node evaluated,
 // an element visited, 64 bytes copied), bytes held at a time, and how deep things nest. Whoever exceeds a limit ends in an error.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -27,6 +28,12 @@ constexpr size_t max_source_bytes = size_t{512} << 10;  ///< a template's own te
 constexpr int max_nesting = 200;                        ///< of brackets, operators and blocks in a template
 constexpr int max_value_depth = 200;                    ///< of lists in lists
 
+/// What a rendering took.
+struct Spent {
+  uint64_t steps = 0;
+  size_t memory_bytes = 0;  ///< at most, at a time
+};
+
 class Budget {
  public:
   explicit Budget(const Limits& limits) : limits(limits) {}
@@ -40,8 +47,10 @@ class Budget {
   void copy(size_t bytes) { step(bytes / 64); }
   void take(size_t bytes) {
     if ((held_ += bytes) > limits.memory_bytes) refuse("bytes of memory", limits.memory_bytes);
+    most_held_ = std::max(most_held_, held_);
   }
   void give_back(size_t bytes) { held_ -= bytes; }
+  Spent spent() const { return {steps_, most_held_}; }
   void check_text(size_t bytes) const {
     if (bytes > limits.text_bytes) refuse("bytes in one text", limits.text_bytes);
   }
@@ -55,7 +64,7 @@ class Budget {
                 "at most " + std::to_string(limit) + " " + what, "this is a fault of the template, or it was made to harm");
   }
   uint64_t steps_ = 0;
-  size_t held_ = 0;
+  size_t held_ = 0, most_held_ = 0;
 };
 
 }  // namespace ingot::jinja

@@ -56,7 +56,7 @@ Arguments CallArguments::evaluate(Renderer& r) const {
     for (const auto& [key, value] : more.as<DictRef>()->entries) {
       if (!key.is_text()) r.fail("an argument is named by what is no string", described(key));
       r.budget.step();
-      arguments.named.emplace_back(key.bytes(), value);
+      arguments.named.emplace_back(key.text(), value);
     }
   }
   return arguments;
@@ -83,7 +83,8 @@ Value Unary::value(Renderer& r) const {
   if (v.is<Undefined>()) fail_undefined(r.budget, v.as<Undefined>());
   if (!v.is_number()) r.fail("a sign stands before what is no number", described(v));
   if (v.is<double>()) return op == UnaryOp::negate ? -v.as<double>() : v.as<double>();
-  return op == UnaryOp::plus ? Value(v.integer()) : arithmetic(r, BinaryOp::subtract, Value(int64_t{0}), v);
+  if (op == UnaryOp::plus) return v.is<bool>() ? Value(v.integer()) : v;
+  return arithmetic(r, BinaryOp::subtract, Value(int64_t{0}), v);
 }
 
 Value Binary::value(Renderer& r) const {

@@ -3,16 +3,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include "jinja/unicode.h"
+#include "jinja/whole.h"
 
 namespace ingot::jinja {
 namespace {
 
 struct Specification {
-  std::string_view fill = " ";
+  Text fill = Words(" ");
   char align = '\0', sign = '-', type = '\0';
   bool alternate = false, thousands = false, zero = false;
   int64_t width = 0, precision = -1;
@@ -59,21 +61,20 @@ std::string signed_text(const std::string& digits, const Specification& spec) {
   return digits.starts_with('-') || spec.sign == '-' ? digits : fmt::format("{}{}", spec.sign, digits);
 }
 
-std::string integer_text(int64_t value, const Specification& spec) {
-  const auto magnitude = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+std::string integer_text(const Value& value, const Specification& spec) {
   const char* const prefix = !spec.alternate    ? ""
                              : spec.type == 'x' ? "0x"
                              : spec.type == 'X' ? "0X"
                              : spec.type == 'o' ? "0o"
                              : spec.type == 'b' ? "0b"
                                                 : "";
-  std::string digits = spec.type == 'x'   ? fmt::format("{:x}", magnitude)
-                       : spec.type == 'X' ? fmt::format("{:X}", magnitude)
-                       : spec.type == 'o' ? fmt::format("{:o}", magnitude)
-                       : spec.type == 'b' ? fmt::format("{:b}", magnitude)
-                                          : fmt::format("{}", magnitude);
+  const bool is_hexadecimal = spec.type == 'x' || spec.type == 'X';
+  std::string digits = whole_text(value, is_hexadecimal ? 16 : spec.type == 'o' ? 8 : spec.type == 'b' ? 2 : 10);
+  const bool negative = digits.starts_with('-');
+  if (negative) digits.erase(0, 1);
+  if (spec.type == 'X') std::ranges::transform(digits, digits.begin(), [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
   if (spec.thousands) digits = with_thousands(digits);
-  return signed_text(fmt::format("{}{}{}", value < 0 ? "-" : "", prefix, digits), spec);
+  return signed_text(fmt::format("{}{}{}", negative ? "-" : "", prefix, digits), spec);
 }
 
 std::string real_text(Renderer& r, double value, const Specification& spec) {
@@ -96,6 +97,9 @@ std::string real_text(Renderer& r, double value, const Specification& spec) {
   if (spec.thousands) text = with_thousands(text);
   return signed_text(text, spec);
 }
+
+/// How it is written is up to the pattern: where that is the conversation's, so is the number.
+Text number(const std::string& digits, Origin pattern) { return pattern.is_input() ? Text(digits, pattern) : Text::number(digits); }
 
 Text cut(const Text& text, const Specification& spec) {
   return spec.precision < 0 ? text : text.slice(0, byte_of_character(text.bytes(), static_cast<size_t>(spec.precision)));
@@ -145,26 +149,27 @@ Text percent_format(Renderer& r, const Text& pattern, const Value& values) {
     if (at < bytes.size() && bytes[at] == '.') at++, spec.precision = std::max<int64_t>(0, read_number(r, bytes, at));
     if (at >= bytes.size()) r.fail("a format ends too early", std::string(bytes));
     spec.type = bytes[at++];
+    const Origin from = pattern.origin(percent, at);
     if (spec.type == '%') {
-      out.append("%");
+      out.append(pattern, at - 1, at);
       continue;
     }
     if (!has_value) value = take();
-    const bool whole = std::string_view("diuxXo").find(spec.type) != std::string_view::npos,
+    const bool is_whole = std::string_view("diuxXo").find(spec.type) != std::string_view::npos,
                real = std::string_view("fFeEgG").find(spec.type) != std::string_view::npos;
-    if ((whole || real) && !value.is_number()) r.fail("a format asks for a number", described(value));
-    if (spec.zero && !spec.align && (whole || real)) spec.fill = "0", spec.align = '=';
+    if ((is_whole || real) && !value.is_number()) r.fail("a format asks for a number", described(value));
+    if (spec.zero && !spec.align && (is_whole || real)) spec.fill = Words("0"), spec.align = '=';
     Text text;
     if (spec.type == 's')
       text = cut(to_text(value, r.budget), spec);
     else if (spec.type == 'r')
       write_repr(text, value, r.budget);
-    else if (whole && value.is<double>() && std::abs(value.number()) < 9e18)
-      text.append(integer_text(static_cast<int64_t>(value.number()), spec));
-    else if (whole && value.is_integer())
-      text.append(integer_text(value.integer(), spec));
+    else if (is_whole && value.is<double>() && std::isfinite(value.number()))
+      text = number(integer_text(whole(&r.budget, value.number()), spec), from);
+    else if (is_whole && value.is_whole())
+      text = number(integer_text(value, spec), from);
     else if (real)
-      text.append(real_text(r, value.number(), spec));
+      text = number(real_text(r, value.number(), spec), from);
     else if (spec.type == 'c' && value.is_text() && n_characters(value.bytes()) == 1)
       text = value.text();
     else
@@ -178,7 +183,8 @@ Text percent_format(Renderer& r, const Text& pattern, const Value& values) {
 
 namespace {
 
-Specification read_specification(Renderer& r, std::string_view text) {
+Specification read_specification(Renderer& r, const Text& written) {
+  const std::string_view text = written.bytes();
   Specification spec;
   size_t at = 0;
   if (!text.empty()) {
@@ -186,7 +192,7 @@ Specification read_specification(Renderer& r, std::string_view text) {
     next_character(text, behind);
     const auto is_align = [&](size_t i) { return i < text.size() && std::string_view("<>^=").find(text[i]) != std::string_view::npos; };
     if (is_align(behind))
-      spec.fill = text.substr(0, behind), spec.align = text[behind], at = behind + 1;
+      spec.fill = written.slice(0, behind), spec.align = text[behind], at = behind + 1;
     else if (is_align(0))
       spec.align = text[0], at = 1;
   }
@@ -194,7 +200,7 @@ Specification read_specification(Renderer& r, std::string_view text) {
   if (at < text.size() && (text[at] == '+' || text[at] == '-' || text[at] == ' ')) spec.sign = text[at++];
   spec.alternate = skip('#');
   if (skip('0')) {
-    if (!spec.align) spec.fill = "0", spec.align = '=';
+    if (!spec.align) spec.fill = Words("0"), spec.align = '=';
     spec.zero = true;
   }
   spec.width = std::max<int64_t>(0, read_number(r, text, at));
@@ -205,9 +211,10 @@ Specification read_specification(Renderer& r, std::string_view text) {
   return spec;
 }
 
-void write_field(Renderer& r, Text& out, const Value& value, std::string_view conversion, std::string_view format) {
+void write_field(Renderer& r, Text& out, const Value& value, std::string_view conversion, const Text& written) {
+  const std::string_view format = written.bytes();
   if (format.find('{') != std::string_view::npos) r.fail("a format inside of a format is not supported", std::string(format));
-  Specification spec = read_specification(r, format);
+  Specification spec = read_specification(r, written);
   Text text;
   if (conversion == "r")
     write_repr(text, value, r.budget);
@@ -217,7 +224,7 @@ void write_field(Renderer& r, Text& out, const Value& value, std::string_view co
     const bool real = value.is<double>() || (spec.type && std::string_view("fFeEgG%").find(spec.type) != std::string_view::npos);
     if (!real && spec.type && std::string_view("dxXob").find(spec.type) == std::string_view::npos)
       r.fail("a format does not suit a whole number", std::string(format));
-    text.append(real ? real_text(r, value.number(), spec) : integer_text(value.integer(), spec));
+    text = number(real ? real_text(r, value.number(), spec) : integer_text(value, spec), written.origin());
     return pad(r, out, text, spec, '>');
   } else {
     if (!value.is_text() && conversion.empty() && !format.empty()) r.fail("a format is given for " + described(value));
@@ -252,9 +259,10 @@ Text brace_format(Renderer& r, const Text& pattern, const Arguments& arguments) 
     if (bytes[brace] == '}' || end == std::string_view::npos) r.fail("a format has a single brace", std::string(bytes.substr(brace)));
     const size_t inner = bytes.find('{', brace + 1);
     if (inner < end) r.fail("a format inside of a format is not supported", std::string(bytes.substr(brace, end - brace)));
-    std::string_view field = bytes.substr(brace + 1, end - brace - 1), format, conversion;
+    std::string_view field = bytes.substr(brace + 1, end - brace - 1), conversion;
+    Text format;
     if (const size_t colon = field.find(':'); colon != std::string_view::npos)
-      format = field.substr(colon + 1), field = field.substr(0, colon);
+      format = pattern.slice(brace + 1 + colon + 1, end), field = field.substr(0, colon);
     if (const size_t mark = field.find('!'); mark != std::string_view::npos)
       conversion = field.substr(mark + 1), field = field.substr(0, mark);
     const Value* value = nullptr;
@@ -266,7 +274,7 @@ Text brace_format(Renderer& r, const Text& pattern, const Arguments& arguments) 
       if (index < arguments.positional.size()) value = &arguments.positional[index];
     } else {
       for (const auto& [name, given] : arguments.named)
-        if (name == field) value = &given;
+        if (name.bytes() == field) value = &given;
     }
     if (!value)
       r.fail("a format speaks of a value that is not there", fmt::format("{{{}}}", field), "",

@@ -91,11 +91,11 @@ Value cycler(Renderer& r, const Arguments& a) {
 /// joiner(", "): nothing at first, the separator ever after.
 Value joiner(Renderer& r, const Arguments& a) {
   const Bound b(r, "joiner", a, {"sep"});
-  const Value separator = b[0] ? *b[0] : r.text(", ");
+  const Value separator = b[0] ? *b[0] : r.text(Words(", "));
   const auto used = std::make_shared<bool>(false);
   return Value(std::make_shared<Function>(
       &r.budget, "joiner",
-      [separator, used](Renderer& inside, const Arguments&) { return std::exchange(*used, true) ? separator : inside.text(""); },
+      [separator, used](Renderer& inside, const Arguments&) { return std::exchange(*used, true) ? separator : inside.text(Text()); },
       depth_of(separator) + 1));
 }
 
@@ -118,22 +118,28 @@ Value strftime_now(Renderer& r, const Arguments& a) {
              "% and one of a A b B c d D e F H I j m M n p R S t T u U V w W x X y Y Z z");
   std::string text(64 + 32 * format.size(), '\0');
   text.resize(std::strftime(text.data(), text.size(), format.c_str(), &r.now));
-  return r.text(text);
+  return r.text(Text(text, b.text(0).origin()));
 }
+
+constexpr std::pair<const char*, Value (*)(Renderer&, const Arguments&)> functions[] = {
+    {"range", range},
+    {"dict", dict},
+    {"namespace", make_namespace},
+    {"cycler", cycler},
+    {"joiner", joiner},
+    {"raise_exception", raise_exception},
+    {"strftime_now", strftime_now},
+};
 
 }  // namespace
 
+std::vector<std::string_view> function_names() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, function] : functions) names.push_back(name);
+  return names;
+}
+
 void define_functions(Renderer& r) {
-  using Plain = Value (*)(Renderer&, const Arguments&);
-  static constexpr std::pair<const char*, Plain> functions[] = {
-      {"range", range},
-      {"dict", dict},
-      {"namespace", make_namespace},
-      {"cycler", cycler},
-      {"joiner", joiner},
-      {"raise_exception", raise_exception},
-      {"strftime_now", strftime_now},
-  };
   for (const auto& [name, function] : functions)
     if (r.program.find(name) >= 0) r.define(name, Value(std::make_shared<Function>(&r.budget, name, function)));
 }

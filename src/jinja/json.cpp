@@ -9,6 +9,7 @@
 
 #include "jinja/sort.h"
 #include "jinja/unicode.h"
+#include "jinja/whole.h"
 
 namespace ingot::jinja {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 /// Builds values from events. The containers that are still open form a stack.
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  Builder(Budget& budget, bool from_input) : budget_(budget), from_input_(from_input) {}
+  Builder(Budget& budget, const std::function<Origin()>& origin) : budget_(budget), origin_(origin) {}
   Value result;
   std::string error;
 
@@ -24,15 +25,17 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool value) override { return add(value); }
   bool number_integer(number_integer_t value) override { return add(static_cast<int64_t>(value)); }
   bool number_unsigned(number_unsigned_t value) override {
-    return value > INT64_MAX ? add(static_cast<double>(value)) : add(static_cast<int64_t>(value));
+    return value > INT64_MAX ? add(whole(&budget_, std::to_string(value))) : add(static_cast<int64_t>(value));
   }
-  bool number_float(number_float_t value, const string_t&) override { return add(value); }
-  bool string(string_t& value) override { return add(make_text(budget_, Text(value, from_input_))); }
+  bool number_float(number_float_t value, const string_t& digits) override {
+    return add(digits.find_first_of(".eE") == std::string::npos ? whole(&budget_, digits) : Value(value));
+  }
+  bool string(string_t& value) override { return add(make_text(budget_, Text(value, origin_()))); }
   bool binary(binary_t&) override { return false; }
   bool start_object(std::size_t) override { return open(true); }
   bool start_array(std::size_t) override { return open(false); }
   bool key(string_t& value) override {
-    open_.back().keys.push_back(make_text(budget_, Text(value, from_input_)));
+    open_.back().keys.push_back(make_text(budget_, Text(value, origin_())));
     return true;
   }
   bool end_object() override {
@@ -77,7 +80,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
 
   Budget& budget_;
-  bool from_input_;
+  const std::function<Origin()>& origin_;
   std::vector<Open> open_;
 };
 
@@ -89,13 +92,13 @@ class Writer {
     else if (style.indent.is_integer()) {
       const int64_t n = std::max<int64_t>(0, style.indent.integer());
       budget_.check_text(static_cast<size_t>(n));
-      indent_ = Text(std::string(static_cast<size_t>(n), ' '));
+      indent_ = Text::number(std::string(static_cast<size_t>(n), ' '));
     } else if (!style.indent.is<None>()) {
       fail(budget_, "the indent of JSON is no number", described(style.indent));
     }
     pretty_ = !style.indent.is<None>();
-    between_ = style.item_separator.value_or(Text(pretty_ ? "," : ", "));
-    behind_key_ = style.key_separator.value_or(Text(": "));
+    between_ = style.item_separator.value_or(pretty_ ? Words(",") : Words(", "));
+    behind_key_ = style.key_separator.value_or(Text(Words(": ")));
   }
 
   void write(const Value& value, int depth) {
@@ -105,9 +108,11 @@ class Writer {
     if (value.is<None>())
       out.append("null");
     else if (value.is<bool>())
-      out.append(value.as<bool>() ? "true" : "false");
+      out.append(value.as<bool>() ? Words("true") : Words("false"));
     else if (value.is<int64_t>())
-      out.append(std::to_string(value.as<int64_t>()));
+      out.append(Text::number(std::to_string(value.as<int64_t>())));
+    else if (value.is<BigRef>())
+      out.append(Text::number(whole_text(value)));
     else if (value.is<double>())
       number(value.as<double>());
     else if (value.is_text())
@@ -131,7 +136,7 @@ class Writer {
     budget_.check_text(out.size() + static_cast<size_t>(depth) * indent_.size());
     for (int i = 0; i < depth; i++) out.append(indent_);
   }
-  void number(double x) { out.append(std::isnan(x) ? "NaN" : std::isinf(x) ? (x < 0 ? "-Infinity" : "Infinity") : float_text(x)); }
+  void number(double x) { out.append(Text::number(std::isnan(x) ? "NaN" : std::isinf(x) ? (x < 0 ? "-Infinity" : "Infinity") : float_text(x))); }
   void array(const std::vector<Value>& items, int depth) {
     out.append("[");
     for (size_t i = 0; i < items.size(); i++) {
@@ -167,19 +172,19 @@ class Writer {
   void string(const Text& text) {
     budget_.copy(4 * text.size());
     out.append("\"");
-    text.each_part([&](std::string_view part, bool input) {
+    text.each_part([&](std::string_view part, Origin origin) {
       for (size_t at = 0; at < part.size();) {
         const size_t from = at;
         const char32_t c = next_character(part, at);
         static constexpr std::string_view plain = "\"\\\n\r\t\b\f", letters = "\"\\nrtbf";
         if (const size_t i = c < 0x80 ? plain.find(static_cast<char>(c)) : plain.npos; i != plain.npos)
-          out.append(fmt::format("\\{}", letters[i]), input);
+          out.append(fmt::format("\\{}", letters[i]), origin);
         else if (c >= 0x20 && (c < 0x80 || !style_.ascii) && (c != 0x7F || !style_.ascii))
-          out.append(part.substr(from, at - from), input);
+          out.append(part.substr(from, at - from), origin);
         else if (c < 0x10000)
-          out.append(fmt::format("\\u{:04x}", uint32_t{c}), input);
+          out.append(fmt::format("\\u{:04x}", uint32_t{c}), origin);
         else
-          out.append(fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + ((c - 0x10000) >> 10), 0xDC00 + (c & 0x3FF)), input);
+          out.append(fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + ((c - 0x10000) >> 10), 0xDC00 + (c & 0x3FF)), origin);
       }
     });
     out.append("\"");
@@ -193,8 +198,8 @@ class Writer {
 
 }  // namespace
 
-Value read_json(Budget& budget, std::string_view json, bool from_input, std::string_view what) {
-  Builder builder(budget, from_input);
+Value read_json(Budget& budget, std::string_view json, const std::function<Origin()>& origin, std::string_view what) {
+  Builder builder(budget, origin);
   if (!nlohmann::json::sax_parse(json.begin(), json.end(), &builder))
     throw Error("jinja", std::string(what) + " cannot be read", builder.error, "JSON");
   return builder.result;

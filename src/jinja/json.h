@@ -1,14 +1,15 @@
 // JSON in and out of a template, as Python's json module reads and writes it.
 #pragma once
+#include <functional>
 #include <string_view>
 
 #include "jinja/value.h"
 
 namespace ingot::jinja {
 
-/// The value that `json` spells. `from_input`: its strings come from the conversation. Whole numbers beyond 64 bits become floats.
-/// Errors: no JSON, or nested too deeply; `what` names it.
-Value read_json(Budget& budget, std::string_view json, bool from_input, std::string_view what);
+/// The value that `json` spells. `origin`: asked once for each string, keys included, in their order. Errors: no JSON, nested too
+/// deeply, a whole number of more than `max_digits`; `what` names it.
+Value read_json(Budget& budget, std::string_view json, const std::function<Origin()>& origin, std::string_view what);
 
 struct JsonStyle {
   bool ascii = false, sort_keys = false;

@@ -51,7 +51,7 @@ Value sort(Renderer& r, const Value& input, const Arguments& a) {
       continue;
     }
     std::vector<Value> keys;  // "a,b": by a, then by b
-    const Text comma(",");
+    const Text comma = Words(",");
     for (const Text& attribute : split(r, b.text(2), &comma, -1, false)) {
       const Value name = r.text(attribute);
       keys.push_back(key_of(r, item, &name, case_sensitive));

@@ -170,6 +170,13 @@ MethodFunction find_in(Renderer& r, const Methods& methods, const std::string_vi
 
 }  // namespace
 
+std::vector<std::string_view> method_names() {
+  std::vector<std::string_view> names;
+  for (const Methods* methods : {&text_methods(), &list_methods(), &tuple_methods(), &dict_methods()})
+    for (const auto& [name, function] : *methods) names.push_back(name);
+  return names;
+}
+
 MethodFunction find_method(Renderer& r, const Value& self, std::string_view name) {
   if (self.is_text()) return find_in(r, text_methods(), unsupported_of_text, name);
   if (self.is<DictRef>()) return find_in(r, dict_methods(), unsupported_of_dict, name);

@@ -84,7 +84,7 @@ struct Slice : Expression {  // object[start:stop:step]; parts may be null
 
 struct CallArguments {
   std::vector<Expr> positional;
-  std::vector<std::pair<std::string, Expr>> named;
+  std::vector<std::pair<Text, Expr>> named;
   Expr star = nullptr, double_star = nullptr;
   Arguments evaluate(Renderer& r) const;
 };
@@ -201,10 +201,10 @@ struct Set : Statement {
 
 struct MacroDefinition : Statement {
   Flow run(Renderer& r) const override;
-  std::string spelling;
+  StringRef spelling;
   NameId name = -1;
   std::vector<std::pair<NameId, Expr>> parameters;  // default may be null
-  std::vector<std::string> parameter_names;
+  std::vector<StringRef> parameter_names;
   bool takes_varargs = false, takes_kwargs = false, takes_caller = false;  // the body speaks of them
   Body body;
 };

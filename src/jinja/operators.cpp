@@ -7,6 +7,7 @@
 #include "jinja/format.h"
 #include "jinja/renderer.h"
 #include "jinja/unicode.h"
+#include "jinja/whole.h"
 
 namespace ingot::jinja {
 namespace {
@@ -17,54 +18,43 @@ constexpr std::string_view spellings[] = {"+", "-", "*", "/", "//", "%", "**"};
   r.fail(fmt::format("a {} and a {} do not go with {}", type_name(a), type_name(b), spellings[static_cast<size_t>(op)]));
 }
 
-Value of_integers(Renderer& r, BinaryOp op, int64_t a, int64_t b) {
-  const auto too_large = [&] {
-    r.fail("a number leaves the 64 bits of whole numbers", fmt::format("{} {} {}", a, spellings[static_cast<size_t>(op)], b));
-  };
+/// Nothing where 64 bits do not hold the result, or it is no whole number.
+std::optional<int64_t> of_integers(BinaryOp op, int64_t a, int64_t b) {
   int64_t result = 0;
   switch (op) {
-    case BinaryOp::add:
-      if (__builtin_add_overflow(a, b, &result)) too_large();
-      return result;
-    case BinaryOp::subtract:
-      if (__builtin_sub_overflow(a, b, &result)) too_large();
-      return result;
-    case BinaryOp::multiply:
-      if (__builtin_mul_overflow(a, b, &result)) too_large();
-      return result;
-    case BinaryOp::power: {
-      if (b < 0) return std::pow(static_cast<double>(a), static_cast<double>(b));
-      result = 1;
-      for (int64_t i = 0; i < b && result != 0 && (a != 1 || i == 0); i++) {
-        r.budget.step();
-        if (a == -1) return b % 2 ? Value(int64_t{-1}) : Value(int64_t{1});
-        if (__builtin_mul_overflow(result, a, &result)) too_large();
-      }
-      return result;
+    case BinaryOp::add: return __builtin_add_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+    case BinaryOp::subtract: return __builtin_sub_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+    case BinaryOp::multiply: return __builtin_mul_overflow(a, b, &result) ? std::nullopt : std::optional(result);
+    case BinaryOp::floor_divide:
+    case BinaryOp::modulo: {
+      if (b == 0 || b == -1) return std::nullopt;
+      const int64_t rest = a % b, down = rest != 0 && (rest < 0) != (b < 0);
+      return op == BinaryOp::modulo ? rest + down * b : a / b - down;
     }
-    default: break;
+    default: return std::nullopt;
   }
-  if (b == 0) r.fail("a division by zero");
-  if (op == BinaryOp::divide) return static_cast<double>(a) / static_cast<double>(b);
-  if (b == -1) return op == BinaryOp::modulo ? Value(int64_t{0}) : of_integers(r, BinaryOp::subtract, 0, a);
-  const int64_t rest = a % b, down = rest != 0 && (rest < 0) != (b < 0);
-  return op == BinaryOp::modulo ? rest + down * b : a / b - down;
 }
 
 Value of_floats(Renderer& r, BinaryOp op, double a, double b) {
   if (b == 0 && (op == BinaryOp::divide || op == BinaryOp::floor_divide || op == BinaryOp::modulo)) r.fail("a division by zero");
   const auto modulo = [&] {
     const double rest = std::fmod(a, b);
-    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+    if (rest == 0) return std::copysign(0.0, b);
+    return (rest < 0) != (b < 0) ? rest + b : rest;
   };
   switch (op) {
     case BinaryOp::add: return a + b;
     case BinaryOp::subtract: return a - b;
     case BinaryOp::multiply: return a * b;
     case BinaryOp::divide: return a / b;
-    case BinaryOp::floor_divide: return std::round((a - modulo()) / b);
+    case BinaryOp::floor_divide: {
+      const double quotient = std::round((a - modulo()) / b);
+      return quotient == 0 ? std::copysign(0.0, a / b) : quotient;
+    }
     case BinaryOp::modulo: return modulo();
-    case BinaryOp::power: return std::pow(a, b);
+    case BinaryOp::power:
+      if (a == 0 && b < 0) r.fail("a division by zero");
+      return std::pow(a, b);
   }
   return None{};
 }
@@ -104,7 +94,11 @@ Value arithmetic(Renderer& r, BinaryOp op, const Value& a, const Value& b) {
   if (op == BinaryOp::modulo && a.is_text()) return r.text(percent_format(r, a.text(), b));
   if (a.is<Undefined>()) fail_undefined(r.budget, a.as<Undefined>());
   if (b.is<Undefined>()) fail_undefined(r.budget, b.as<Undefined>());
-  if (a.is_integer() && b.is_integer()) return of_integers(r, op, a.integer(), b.integer());
+  if (a.is_whole() && b.is_whole()) {
+    if (a.is_integer() && b.is_integer())
+      if (const auto result = of_integers(op, a.integer(), b.integer())) return *result;
+    return whole_arithmetic(r.budget, op, a, b);
+  }
   if (a.is_number() && b.is_number()) return of_floats(r, op, a.number(), b.number());
   if (op == BinaryOp::add && a.is_text() && b.is_text()) {
     Text sum = a.text();

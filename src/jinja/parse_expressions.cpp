@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "jinja/parser.h"
+#include "jinja/whole.h"
 
 namespace ingot::jinja {
 
@@ -144,12 +145,10 @@ Expr Parser::number(const Token& token) {
     base = (digits[1] | 0x20) == 'x' ? 16 : (digits[1] | 0x20) == 'o' ? 8 : 2;
     from += 2;
   }
-  int64_t value = 0;
-  const char* end = digits.data() + digits.size();
-  const auto read = std::from_chars(from, end, value, base);
-  const bool leading_zero = base == 10 && digits.size() > 1 && digits[0] == '0' && value != 0;
-  if (read.ec != std::errc() || read.ptr != end || leading_zero) fail("a number is not a whole number of 64 bits", digits);
-  return make<Constant>(token.line, Value(value));
+  const bool leading_zero = base == 10 && digits.size() > 1 && digits[0] == '0' && digits.find_first_not_of('0') != std::string::npos;
+  if (leading_zero) fail("a number begins with 0", digits);
+  if (digits.size() > max_digits) fail("a whole number is too large", "", fmt::format("at most {} digits", max_digits));
+  return make<Constant>(token.line, whole(nullptr, from, base));
 }
 
 Expr Parser::primary() {
@@ -317,7 +316,7 @@ CallArguments Parser::call_arguments() {
       if (arguments.double_star) unexpected("no argument behind **");
       std::string name = expect_identifier();
       take();
-      arguments.named.emplace_back(std::move(name), expression());
+      arguments.named.emplace_back(Text(name, Origin::of_template()), expression());
     } else {
       if (!arguments.named.empty() || arguments.star || arguments.double_star) fail("a positional argument follows a named one");
       arguments.positional.push_back(expression());

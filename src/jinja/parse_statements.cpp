@@ -189,8 +189,8 @@ Target Parser::single_target(bool with_attribute) {
 
 const Statement* Parser::macro_statement(int line) {
   MacroDefinition* node = make<MacroDefinition>(line);
-  node->spelling = expect_identifier();
-  node->name = name_id(node->spelling);
+  node->spelling = constant(expect_identifier());
+  node->name = name_id(node->spelling->text.bytes());
   parameters(*node);
   end_block();
   macro_body(*node, "endmacro");
@@ -207,7 +207,7 @@ void Parser::parameters(MacroDefinition& macro) {
     else if (!macro.parameters.empty() && macro.parameters.back().second)
       fail("a parameter without a default follows one with a default", name);
     macro.parameters.emplace_back(name_id(name), otherwise);
-    macro.parameter_names.push_back(std::move(name));
+    macro.parameter_names.push_back(constant(name));
     if (!skip_op(",")) break;
   }
   expect_op(")");
@@ -230,7 +230,7 @@ void Parser::macro_body(MacroDefinition& macro, std::string_view end) {
 const Statement* Parser::call_statement(int line) {
   CallBlock* node = make<CallBlock>(line);
   MacroDefinition* caller_macro = make<MacroDefinition>(line);
-  caller_macro->spelling = "caller";
+  caller_macro->spelling = constant("caller");
   caller_macro->name = name_id("caller");
   if (at_op("(")) parameters(*caller_macro);
   const Expr callee = postfix(primary());

@@ -76,11 +76,11 @@ Flow Renderer::run(const Body& body) {
   return flow;
 }
 
-void Renderer::emit(std::string_view bytes) {
+void Renderer::emit(std::string_view bytes, Origin origin) {
   budget.copy(bytes.size());
   budget.check_text(out_->size() + bytes.size());
   budget.take(bytes.size());
-  out_->append(bytes);
+  out_->append(bytes, origin);
 }
 
 void Renderer::emit(const Value& value) {
@@ -195,16 +195,18 @@ Value Renderer::path(const Value& object, const Value& attributes) {
   if (attributes.is_integer()) return item(object, attributes);
   if (!attributes.is_text()) fail("an attribute is named by what is no string", described(attributes));
   Value at = object;
-  std::string_view rest = attributes.bytes();
+  const std::string_view all = attributes.bytes();
+  size_t begin = 0;
   for (bool more = true; more;) {
-    const size_t dot = std::min(rest.find('.'), rest.size());
-    const std::string_view part = rest.substr(0, dot);
-    more = dot < rest.size();
-    if (more) rest.remove_prefix(dot + 1);
+    const size_t dot = std::min(all.find('.', begin), all.size());
+    const std::string_view part = all.substr(begin, dot - begin);
+    const Text spelling = attributes.text().slice(begin, dot);
+    more = dot < all.size();
+    begin = dot + 1;
     int64_t index = 0;
     const bool is_index =
         !part.empty() && std::from_chars(part.data(), part.data() + part.size(), index).ptr == part.data() + part.size() && part[0] != '-';
-    at = item(at, is_index ? Value(index) : text(part));
+    at = item(at, is_index ? Value(index) : text(spelling));
   }
   return at;
 }
@@ -246,10 +248,10 @@ Bound::Bound(Renderer& r, std::string_view callee, const Arguments& arguments, s
            fmt::format("at most {}", parameters.size()));
   for (size_t i = 0; i < arguments.positional.size(); i++) places_[i] = &arguments.positional[i];
   for (const auto& [name, value] : arguments.named) {
-    const auto* const at = std::find(parameters.begin(), parameters.end(), name);
-    if (at == parameters.end()) r.fail(fmt::format("{} has no argument '{}'", callee, name));
+    const auto* const at = std::find(parameters.begin(), parameters.end(), name.bytes());
+    if (at == parameters.end()) r.fail(fmt::format("{} has no argument '{}'", callee, name.bytes()));
     const Value*& place = places_[at - parameters.begin()];
-    if (place) r.fail(fmt::format("{} has the argument '{}' twice", callee, name));
+    if (place) r.fail(fmt::format("{} has the argument '{}' twice", callee, name.bytes()));
     place = &value;
   }
   for (size_t i = 0; i < n_required; i++)

@@ -50,7 +50,7 @@ class Renderer {
     budget.give_back(text.size());
     return make_text(budget, std::move(text));
   }
-  void emit(std::string_view bytes);
+  void emit(std::string_view bytes, Origin origin);
   void emit(const Value& value);
 
   // ---- variables
@@ -73,7 +73,6 @@ class Renderer {
 
   // ---- values
   Value text(Text t) { return make_text(budget, std::move(t)); }
-  Value text(std::string_view bytes) { return make_text(budget, bytes); }
   Value list(std::vector<Value> items, ListKind kind = ListKind::list) { return make_list(budget, std::move(items), kind); }
   DictRef dict() { return std::make_shared<Dict>(&budget); }
   NamespaceRef make_namespace();
@@ -110,6 +109,10 @@ MethodFunction find_method(Renderer& r, const Value& self, std::string_view name
 /// Errors: there is no such filter or test.
 Value apply_filter(Renderer& r, std::string_view name, const Value& input, const Arguments& arguments);
 bool apply_test(Renderer& r, std::string_view name, const Value& input, const Arguments& arguments);
+/// What a template may use, by name; methods are those of strings, lists and dicts.
+std::vector<std::string_view> filter_names();
+std::vector<std::string_view> method_names();
+std::vector<std::string_view> function_names();
 /// Gives a rendering the functions that every template may use.
 void define_functions(Renderer& r);
 

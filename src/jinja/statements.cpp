@@ -102,10 +102,10 @@ void Loop::run(Renderer& r, const For& node, const Value& sequence, int level, c
 
 class Macro : public Callable {
  public:
-  Macro(Renderer& r, const MacroDefinition& node) : Callable(&r.budget, node.spelling), node_(node), outer_(r.keep(r.scope)) {}
+  Macro(Renderer& r, const MacroDefinition& node) : Callable(&r.budget, node.spelling->text.bytes()), node_(node), outer_(r.keep(r.scope)) {}
   Value call(Renderer& r, const Arguments& arguments) override;
-  std::optional<Value> attribute(Renderer& r, std::string_view name) override {
-    if (name == "name") return r.text(node_.spelling);
+  std::optional<Value> attribute(Renderer&, std::string_view name) override {
+    if (name == "name") return Value(node_.spelling);
     return std::nullopt;
   }
 
@@ -120,27 +120,27 @@ Value Macro::call(Renderer& r, const Arguments& arguments) {
   for (size_t i = 0; i < std::min(n, n_given); i++) places[i] = arguments.positional[i];
   std::vector<Value> further;
   if (n_given > n && !node_.takes_varargs)
-    r.fail(fmt::format("the macro {} has too many arguments", node_.spelling), fmt::format("{}", n_given), fmt::format("at most {}", n));
+    r.fail(fmt::format("the macro {} has too many arguments", name()), fmt::format("{}", n_given), fmt::format("at most {}", n));
   for (size_t i = n; i < n_given; i++) further.push_back(arguments.positional[i]);
   const DictRef named = r.dict();
   Value caller = Undefined{};
   for (const auto& [name, value] : arguments.named) {
-    const size_t at = static_cast<size_t>(std::ranges::find(node_.parameter_names, name) - node_.parameter_names.begin());
+    const size_t at = static_cast<size_t>(std::ranges::find(node_.parameter_names, name.bytes(), [](const StringRef& s) { return s->text.bytes(); }) - node_.parameter_names.begin());
     if (at < n) {
-      if (places[at]) r.fail(fmt::format("the macro {} has the argument '{}' twice", node_.spelling, name));
+      if (places[at]) r.fail(fmt::format("the macro {} has the argument '{}' twice", this->name(), name.bytes()));
       places[at] = value;
-    } else if (name == "caller" && node_.takes_caller) {
+    } else if (name.bytes() == "caller" && node_.takes_caller) {
       caller = value;
     } else if (node_.takes_kwargs) {
       named->set(r.text(name), value);
     } else {
-      r.fail(fmt::format("the macro {} has no argument '{}'", node_.spelling, name));
+      r.fail(fmt::format("the macro {} has no argument '{}'", this->name(), name.bytes()));
     }
   }
   const Renderer::Inner inner(r, outer_);
   // A default may speak of other parameters; one that was not given is undefined by then, even to its own default.
   for (size_t i = 0; i < n; i++) {
-    const Value missing = Undefined{std::make_shared<const String>(&r.budget, Text(node_.parameter_names[i]))};
+    const Value missing = Undefined{node_.parameter_names[i]};
     r.assign(node_.parameters[i].first, places[i].value_or(missing));
   }
   for (size_t i = 0; i < n; i++)
@@ -154,7 +154,7 @@ Value Macro::call(Renderer& r, const Arguments& arguments) {
 }  // namespace
 
 Flow Literal::run(Renderer& r) const {
-  r.emit(text);
+  r.emit(text, Origin::of_template());
   return Flow::next;
 }
 
@@ -201,7 +201,7 @@ Flow MacroDefinition::run(Renderer& r) const {
 Flow CallBlock::run(Renderer& r) const {
   const Value function = r.evaluate(call->callee);
   Arguments arguments = call->arguments.evaluate(r);
-  arguments.named.emplace_back("caller", Value(CallableRef(std::make_shared<Macro>(r, *caller))));
+  arguments.named.emplace_back(Words("caller"), Value(CallableRef(std::make_shared<Macro>(r, *caller))));
   r.emit(r.call(function, arguments));
   return Flow::next;
 }

@@ -12,10 +12,10 @@ namespace ingot::jinja {
 template <typename Change> Text mapped(Renderer& r, const Text& text, Change&& change) {
   r.budget.copy(8 * text.size());
   Text out;
-  text.each_part([&](std::string_view part, bool input) {
+  text.each_part([&](std::string_view part, Origin origin) {
     std::string changed;
     for (size_t at = 0; at < part.size();) changed += change(next_character(part, at));
-    out.append(changed, input);
+    out.append(changed, origin);
   });
   return out;
 }

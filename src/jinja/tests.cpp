@@ -24,7 +24,7 @@ bool is_defined(const Value& v) { return !v.is<Undefined>(); }
 bool is_undefined(const Value& v) { return v.is<Undefined>(); }
 bool is_none(const Value& v) { return v.is<None>(); }
 bool is_boolean(const Value& v) { return v.is<bool>(); }
-bool is_integer(const Value& v) { return v.is<int64_t>(); }
+bool is_integer(const Value& v) { return v.is_whole() && !v.is<bool>(); }
 bool is_float(const Value& v) { return v.is<double>(); }
 bool is_number(const Value& v) { return v.is_number(); }
 bool is_string(const Value& v) { return v.is_text(); }

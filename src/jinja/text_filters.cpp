@@ -39,7 +39,7 @@ Value indent(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "indent", a, {"width", "first", "blank"});
   const int64_t width = b[0] && b[0]->is_text() ? 0 : std::max<int64_t>(0, b.integer(0, 4));
   r.budget.check_text(static_cast<size_t>(width));
-  const Text indention = b[0] && b[0]->is_text() ? b[0]->text() : Text(std::string(static_cast<size_t>(width), ' '));
+  const Text indention = b[0] && b[0]->is_text() ? b[0]->text() : Text::number(std::string(static_cast<size_t>(width), ' '));
   Text text = to_text(input, r.budget);
   text.append("\n");
   std::vector<Text> parts = lines(r, text, false);
@@ -55,12 +55,12 @@ Value indent(Renderer& r, const Value& input, const Arguments& a) {
 
 Value center(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "center", a, {"width"});
-  return r.text(padded(r, to_text(input, r.budget), b.integer(0, 80), Text(" "), '^'));
+  return r.text(padded(r, to_text(input, r.budget), b.integer(0, 80), Text(Words(" ")), '^'));
 }
 
 Value truncate(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "truncate", a, {"length", "killwords", "end", "leeway"});
-  const Text text = to_text(input, r.budget), end = b[2] ? to_text(*b[2], r.budget) : Text("...");
+  const Text text = to_text(input, r.budget), end = b[2] ? to_text(*b[2], r.budget) : Text(Words("..."));
   const int64_t length = b.integer(0, 255), leeway = b.has(3) ? b.integer(3, 5) : 5,
                 end_length = static_cast<int64_t>(n_characters(end.bytes()));
   if (length < end_length || leeway < 0)

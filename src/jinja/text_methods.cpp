@@ -126,7 +126,7 @@ Text swapped_case(Renderer& r, const Text& text) {
 
 template <char side> Value pad_method(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "ljust, rjust or center", a, {"width", "fillchar"}, 1);
-  const Text fill = b.has(1) ? b.text(1) : Text(" ");
+  const Text fill = b.has(1) ? b.text(1) : Text(Words(" "));
   if (n_characters(fill.bytes()) != 1) r.fail("a text is filled up with more than one character", fill.bytes());
   return r.text(padded(r, self.text(), b.integer(0, 0), fill, side));
 }
@@ -135,7 +135,7 @@ Value zfill(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "zfill", a, {"width"}, 1);
   const bool has_sign = self.bytes().starts_with('-') || self.bytes().starts_with('+');
   Text out = self.text().slice(0, has_sign);
-  out.append(padded(r, self.text().slice(has_sign, self.text().size()), b.integer(0, 0) - has_sign, Text("0"), '>'));
+  out.append(padded(r, self.text().slice(has_sign, self.text().size()), b.integer(0, 0) - has_sign, Text(Words("0")), '>'));
   return r.text(std::move(out));
 }
 

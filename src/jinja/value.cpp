@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "jinja/unicode.h"
+#include "jinja/whole.h"
 
 namespace ingot::jinja {
 namespace {
@@ -15,12 +16,12 @@ constexpr size_t few_entries = 8;  // of a dict that is searched without an inde
 
 /// Equal keys have equal spellings.
 std::string key_text(const Value& key, const Budget* budget) {
-  if (key.is_text()) return "s" + key.bytes();
-  if (key.is_integer()) return fmt::format("n{}", key.integer());
+  if (key.is_text()) return std::string("s").append(key.bytes());
+  if (key.is_whole()) return std::string("n").append(whole_text(key));
   if (key.is<double>()) {
     const double x = key.as<double>();
-    const bool is_whole = std::abs(x) < 9e18 && x == std::floor(x);
-    return is_whole ? fmt::format("n{}", static_cast<int64_t>(x)) : fmt::format("n{}", x);
+    const bool is_whole = std::isfinite(x) && x == std::floor(x);
+    return is_whole ? fmt::format("n{:.0f}", x + 0.0) : fmt::format("n{}", x);  // -0.0 + 0.0 is 0.0
   }
   if (key.is<None>()) return "0";
   if (key.is<Undefined>()) return "u";
@@ -57,6 +58,12 @@ List::List(Budget* budget, std::vector<Value> values, ListKind k) : Held(budget,
   check_depth(budget, depth);
 }
 
+const HashMap<std::string, size_t>& Dict::index() const {
+  if (index_.empty())
+    for (size_t i = 0; i < entries.size(); i++) index_.emplace(key_text(entries[i].first, counted_), i);
+  return index_;
+}
+
 size_t Dict::position(const Value& key) const {
   if (entries.size() <= few_entries) {
     const std::string text = key.is_text() ? std::string() : key_text(key, counted_);
@@ -66,9 +73,7 @@ size_t Dict::position(const Value& key) const {
     }
     return entries.size();
   }
-  if (index_.empty())
-    for (size_t i = 0; i < entries.size(); i++) index_.emplace(key_text(entries[i].first, counted_), i);
-  const auto found = index_.find(key_text(key, counted_));
+  const auto found = index().find(key_text(key, counted_));
   return found == index_.end() ? entries.size() : found->second;
 }
 
@@ -78,7 +83,10 @@ const Value* Dict::find(const Value& key) const {
 }
 
 const Value* Dict::find(std::string_view key) const {
-  if (entries.size() > few_entries) return find(Value(std::make_shared<const String>(nullptr, Text(key))));
+  if (entries.size() > few_entries) {
+    const auto found = index().find(std::string("s").append(key));
+    return found == index_.end() ? nullptr : &entries[found->second].second;
+  }
   for (const auto& [own, value] : entries)
     if (own.is_text() && own.bytes() == key) return &value;
   return nullptr;
@@ -121,7 +129,7 @@ void fail_undefined(const Budget& budget, const Undefined& value) {
 }
 
 std::string type_name(const Value& value) {
-  static const char* const names[] = {"undefined", "None", "bool", "int", "float", "str", "list", "dict", "namespace", "function"};
+  static const char* const names[] = {"undefined", "None", "bool", "int", "float", "str", "list", "dict", "namespace", "function", "int"};
   static const char* const kinds[] = {"list", "tuple", "range", "generator", "dict_keys", "dict_values", "dict_items"};
   return value.is<ListRef>() ? kinds[static_cast<size_t>(value.as<ListRef>()->kind)] : names[value.index()];
 }
@@ -138,6 +146,10 @@ int depth_of(const Value& value) {
   return 0;
 }
 
+double Value::number() const {
+  return is<double>() ? as<double>() : is<BigRef>() ? nearest_float(*as<BigRef>()) : static_cast<double>(integer());
+}
+
 bool truth(const Value& value) {
   if (value.is_integer()) return value.integer() != 0;
   if (value.is<double>()) return value.as<double>() != 0;
@@ -150,8 +162,7 @@ bool truth(const Value& value) {
 bool equal(const Value& a, const Value& b, Budget& budget, int depth) {
   budget.step();
   if (depth > max_value_depth) fail(budget, "what is compared is nested too deeply");
-  if (a.is_integer() && b.is_integer()) return a.integer() == b.integer();
-  if (a.is_number() && b.is_number()) return a.number() == b.number();
+  if (a.is_number() && b.is_number()) return number_order(a, b) == 0;
   if (a.index() != b.index()) return false;
   if (a.is_text()) {
     budget.copy(a.bytes().size());
@@ -181,8 +192,10 @@ int compare(const Value& a, const Value& b, Budget& budget, int depth) {
   if (depth > max_value_depth) fail(budget, "what is compared is nested too deeply");
   if (a.is<Undefined>()) fail_undefined(budget, a.as<Undefined>());
   if (b.is<Undefined>()) fail_undefined(budget, b.as<Undefined>());
-  if (a.is_integer() && b.is_integer()) return order(a.integer(), b.integer());
-  if (a.is_number() && b.is_number()) return order(a.number(), b.number());
+  if (a.is_number() && b.is_number()) {
+    const auto found = number_order(a, b);
+    return found < 0 ? -1 : found > 0 ? 1 : 0;
+  }
   if (a.is_text() && b.is_text()) {
     budget.copy(a.bytes().size());
     return a.bytes().compare(b.bytes());  // the order of UTF-8 is that of its characters

@@ -1,4 +1,4 @@
-// Values of a template, as Python has them: undefined, None, bool, int (64 bits here), float, str, list and its relatives, dict,
+// Values of a template, as Python has them: undefined, None, bool, int, float, str, list and its relatives, dict,
 // namespace, and what can be called. Strings, lists and dicts are shared, and counted in the budget of the rendering that made them.
 #pragma once
 #include <cstdint>
@@ -36,7 +36,7 @@ class Held {
 };
 
 struct String : Held {
-  String(Budget* budget, Text t) : Held(budget, sizeof(String) + 32 + t.size() + t.input().size() * sizeof(Span)), text(std::move(t)) {}
+  String(Budget* budget, Text t) : Held(budget, sizeof(String) + 32 + t.size() + t.n_parts() * sizeof(Origin) * 6), text(std::move(t)) {}
   const Text text;
 };
 
@@ -49,13 +49,16 @@ using ListRef = std::shared_ptr<List>;
 using DictRef = std::shared_ptr<Dict>;
 using NamespaceRef = std::shared_ptr<Namespace>;
 using CallableRef = std::shared_ptr<Callable>;
+class BigInteger;
+using BigRef = std::shared_ptr<const BigInteger>;  ///< beyond 64 bits; see whole.h
 
 struct Undefined {
   StringRef name;  ///< what was looked for; may be null
 };
 struct None {};
 
-class Value : public std::variant<Undefined, None, bool, int64_t, double, StringRef, ListRef, DictRef, NamespaceRef, CallableRef> {
+class Value : public std::variant<Undefined, None, bool, int64_t, double, StringRef, ListRef, DictRef, NamespaceRef, CallableRef,
+                                   BigRef> {
  public:
   using variant::variant;
   template <typename T> bool is() const { return std::holds_alternative<T>(*this); }
@@ -63,10 +66,11 @@ class Value : public std::variant<Undefined, None, bool, int64_t, double, String
   bool is_text() const { return is<StringRef>(); }
   const Text& text() const { return as<StringRef>()->text; }
   const std::string& bytes() const { return text().bytes(); }
-  bool is_integer() const { return is<int64_t>() || is<bool>(); }  ///< Python's bool is an int
+  bool is_integer() const { return is<int64_t>() || is<bool>(); }  ///< one that an int64_t holds; Python's bool is an int
+  bool is_whole() const { return is_integer() || is<BigRef>(); }   ///< of any size
   int64_t integer() const { return is<bool>() ? as<bool>() : as<int64_t>(); }
-  bool is_number() const { return is_integer() || is<double>(); }
-  double number() const { return is<double>() ? as<double>() : static_cast<double>(integer()); }
+  bool is_number() const { return is_whole() || is<double>(); }
+  double number() const;  ///< the nearest float
 };
 
 /// What Python iterates in its own ways: views and ranges cannot be changed, a generator can be walked once.
@@ -94,6 +98,7 @@ struct Dict : Held {
 
  private:
   size_t position(const Value& key) const;
+  const HashMap<std::string, size_t>& index() const;
   Budget* counted_;
   mutable HashMap<std::string, size_t> index_;  // empty: not made
 };
@@ -105,7 +110,7 @@ struct Namespace : Dict {
 /// Arguments of a call, filter or test.
 struct Arguments {
   std::vector<Value> positional;
-  std::vector<std::pair<std::string, Value>> named;
+  std::vector<std::pair<Text, Value>> named;
 };
 
 class Renderer;
@@ -127,7 +132,6 @@ class Callable : public Held {
 };
 
 Value make_text(Budget& budget, Text text);
-inline Value make_text(Budget& budget, std::string_view bytes) { return make_text(budget, Text(bytes)); }
 Value make_list(Budget& budget, std::vector<Value> items, ListKind kind = ListKind::list);
 
 [[noreturn]] void fail(const Budget& budget, const std::string& what, const std::string& got = "", const std::string& expected = "",

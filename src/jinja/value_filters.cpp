@@ -1,7 +1,7 @@
 // Filters of single values: defaults, numbers, JSON; and the lookup of filters.
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -9,6 +9,7 @@
 #include "jinja/json.h"
 #include "jinja/strings.h"
 #include "jinja/unicode.h"
+#include "jinja/whole.h"
 
 namespace ingot::jinja {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 Value default_value(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "default", a, {"default_value", "boolean"});
   const bool missing = input.is<Undefined>() || (b.truth(1, false) && !truth(input));
-  return !missing ? input : b[0] ? *b[0] : r.text("");
+  return !missing ? input : b[0] ? *b[0] : r.text(Text());
 }
 
 Value length(Renderer& r, const Value& input, const Arguments& a) {
@@ -36,7 +37,8 @@ Value abs(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "abs", a, {});
   if (!input.is_number()) r.fail("abs is of numbers", described(input));
   if (input.is<double>()) return std::abs(input.as<double>());
-  return input.integer() < 0 ? arithmetic(r, BinaryOp::subtract, Value(int64_t{0}), input) : Value(input.integer());
+  if (compare(input, Value(int64_t{0}), r.budget) < 0) return arithmetic(r, BinaryOp::subtract, Value(int64_t{0}), input);
+  return input.is<bool>() ? Value(input.integer()) : input;
 }
 
 /// The number that a text spells, with white space and underscores where Python allows them.
@@ -49,7 +51,7 @@ std::optional<double> spelled_float(const Text& text) {
   return end == digits.c_str() + digits.size() ? std::optional(x) : std::nullopt;
 }
 
-std::optional<int64_t> spelled_integer(const Text& text, int base) {
+std::optional<Value> spelled_integer(Renderer& r, const Text& text, int base) {
   const Ends ends = strip(text.bytes(), nullptr, true, true);
   std::string digits = text.bytes().substr(ends.begin, ends.end - ends.begin);
   const bool negative = digits.starts_with('-');
@@ -58,25 +60,27 @@ std::optional<int64_t> spelled_integer(const Text& text, int base) {
     const char prefix = static_cast<char>(digits[1] | 0x20);
     if ((base == 16 && prefix == 'x') || (base == 8 && prefix == 'o') || (base == 2 && prefix == 'b')) digits.erase(0, 2);
   }
-  int64_t value = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  if (digits.empty() || digits[0] == '-' || read.ec != std::errc() || read.ptr != digits.data() + digits.size()) return std::nullopt;
-  return negative ? -value : value;
+  const auto is_digit = [base](char c) {
+    const int value = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? (c | 0x20) - 'a' + 10 : 99;
+    return value < base;
+  };
+  if (digits.empty() || !std::ranges::all_of(digits, is_digit)) return std::nullopt;
+  return whole(&r.budget, std::string(negative ? "-" : "").append(digits), base);
 }
 
 Value to_integer(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "int", a, {"default", "base"});
   const int64_t base = b.integer(1, 10);
   if (base < 2 || base > 36) r.fail("int has a base that is not supported", fmt::format("{}", base), "2 to 36");
-  if (input.is_integer()) return input.integer();
+  if (input.is_whole()) return input.is<bool>() ? Value(input.integer()) : input;
   std::optional<double> x;
   if (input.is_text()) {
-    if (const auto whole = spelled_integer(input.text(), static_cast<int>(base))) return *whole;
+    if (const auto whole = spelled_integer(r, input.text(), static_cast<int>(base))) return *whole;
     x = spelled_float(input.text());
   } else if (input.is<double>()) {
     x = input.as<double>();
   }
-  if (x && std::abs(*x) < 9.2e18) return static_cast<int64_t>(*x);
+  if (x && std::isfinite(*x)) return whole(&r.budget, *x);
   return b[0] ? *b[0] : Value(int64_t{0});
 }
 
@@ -97,7 +101,7 @@ Value round_value(Renderer& r, const Value& input, const Arguments& a) {
     r.fail("round does not know this method", method, "common, ceil or floor");
   if (precision < 0 || precision > 300) r.fail("round has a precision that is not supported", fmt::format("{}", precision), "0 to 300");
   if (method == "common") {
-    if (input.is_integer()) return input.integer();
+    if (input.is_whole()) return input.is<bool>() ? Value(input.integer()) : input;
     return std::strtod(fmt::format("{:.{}f}", input.number(), static_cast<int>(precision)).c_str(), nullptr);
   }
   const double scale = std::pow(10.0, static_cast<double>(precision)), scaled = input.number() * scale;
@@ -133,7 +137,7 @@ Value from_json(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "from_json", a, {});
   if (!input.is_text()) r.fail("from_json reads strings", described(input));
   r.budget.copy(16 * input.text().size());
-  return read_json(r.budget, input.bytes(), !input.text().input().empty(),
+  return read_json(r.budget, input.bytes(), [origin = input.text().origin()] { return origin; },
                    fmt::format("line {}: the text that from_json gets", r.budget.line));
 }
 
@@ -162,6 +166,12 @@ void add_value_filters(Filters& filters) {
                   {"attr", attr},
                   {"tojson", tojson},
                   {"from_json", from_json}});
+}
+
+std::vector<std::string_view> filter_names() {
+  std::vector<std::string_view> names;
+  for (const auto& [name, function] : filters()) names.push_back(name);
+  return names;
 }
 
 Value apply_filter(Renderer& r, std::string_view name, const Value& input, const Arguments& arguments) {

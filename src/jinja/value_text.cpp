@@ -6,6 +6,7 @@
 
 #include "jinja/unicode.h"
 #include "jinja/value.h"
+#include "jinja/whole.h"
 
 namespace ingot::jinja {
 namespace {
@@ -13,34 +14,35 @@ namespace {
 void write_quoted(Text& out, const Text& text) {
   const std::string& bytes = text.bytes();
   const char quote = bytes.find('\'') != std::string::npos && bytes.find('"') == std::string::npos ? '"' : '\'';
-  out.append(std::string_view(&quote, 1));
-  text.each_part([&](std::string_view part, bool input) {
+  const Words mark = quote == '"' ? Words("\"") : Words("'");
+  out.append(mark);
+  text.each_part([&](std::string_view part, Origin origin) {
     for (size_t at = 0; at < part.size();) {
       const size_t from = at;
       const char32_t c = next_character(part, at);
       if (c == U'\n')
-        out.append("\\n", input);
+        out.append("\\n", origin);
       else if (c == U'\r')
-        out.append("\\r", input);
+        out.append("\\r", origin);
       else if (c == U'\t')
-        out.append("\\t", input);
+        out.append("\\t", origin);
       else if (c == U'\\' || c == static_cast<char32_t>(quote))
-        out.append(fmt::format("\\{}", static_cast<char>(c)), input);
+        out.append(fmt::format("\\{}", static_cast<char>(c)), origin);
       else if (is_printable(c))
-        out.append(part.substr(from, at - from), input);
+        out.append(part.substr(from, at - from), origin);
       else
         out.append(c < 0x100     ? fmt::format("\\x{:02x}", uint32_t{c})
                    : c < 0x10000 ? fmt::format("\\u{:04x}", uint32_t{c})
                                  : fmt::format("\\U{:08x}", uint32_t{c}),
-                   input);
+                   origin);
     }
   });
-  out.append(std::string_view(&quote, 1));
+  out.append(mark);
 }
 
 void write_items(Text& out, const List& list, Budget& budget, int depth) {
-  static const char* const openings[] = {"[", "(", "", "", "dict_keys([", "dict_values([", "dict_items(["};
-  static const char* const closings[] = {"]", ")", "", "", "])", "])", "])"};
+  static constexpr Words openings[] = {"[", "(", "", "", "dict_keys([", "dict_values([", "dict_items(["};
+  static constexpr Words closings[] = {"]", ")", "", "", "])", "])", "])"};
   const auto kind = static_cast<size_t>(list.kind);
   if (list.kind == ListKind::range || list.kind == ListKind::generator)
     fail(budget, std::string("a ") + (list.kind == ListKind::range ? "range" : "generator") + " is written out", "", "",
@@ -76,11 +78,13 @@ void write_repr(Text& out, const Value& value, Budget& budget, int depth) {
   else if (value.is<None>())
     out.append("None");
   else if (value.is<bool>())
-    out.append(value.as<bool>() ? "True" : "False");
+    out.append(value.as<bool>() ? Words("True") : Words("False"));
   else if (value.is<int64_t>())
-    out.append(std::to_string(value.as<int64_t>()));
+    out.append(Text::number(std::to_string(value.as<int64_t>())));
+  else if (value.is<BigRef>())
+    out.append(Text::number(whole_text(value)));
   else if (value.is<double>())
-    out.append(float_text(value.as<double>()));
+    out.append(Text::number(float_text(value.as<double>())));
   else if (value.is_text())
     budget.copy(4 * value.text().size()), write_quoted(out, value.text());
   else if (value.is<ListRef>())

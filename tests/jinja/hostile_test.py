@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Templates made to harm: hostile_test.py PATH_OF_RENDER_LINES [FACTOR].
 
-Each is rendered by a process of its own, which must answer with a text or an error, within 0.2 s of processor time and 64 MiB of memory
-(times FACTOR, for builds with sanitizers or without optimization). None of them may see the machine.
+Each is rendered by a process of its own, which must answer with a text or an error, within the steps that the budget of a rendering counts
+and 64 MiB of memory (times FACTOR, for builds with sanitizers or without optimization). None of them may see the machine.
 """
 
 import json
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-SECONDS, MEBIBYTES = 0.2, 64
+STEPS, MEBIBYTES = 2_000_000 + 64 * 100, 64  # 100: bytes of the conversation
 DEEP = 100_000
 MESSAGES = [{"role": "user", "content": "{{ 7 * 7 }}{% raise %}"}]
 
@@ -81,16 +81,16 @@ def cases():
     yield "format precision", "{{ '%.999999999f'|format(1.5) }}", "digits"
     yield "brace width", "{{ '{:>9999999999}'.format('a') }}", much
     yield "brace precision", "{{ '{:.999999999f}'.format(1.5) }}", "digits"
-    yield "power", "{{ 9 ** 99999999999 }}", "64 bits"
+    yield "power", "{{ 9 ** 99999999999 }}", "too large"
     yield "power of one", "{{ 1 ** 9223372036854775807 }}", "=1"
-    yield "smallest", "{{ (-9223372036854775807 - 1) // -1 }}", "64 bits"
+    yield "smallest", "{{ (-9223372036854775807 - 1) // -1 }}", "=9223372036854775808"
     yield "smallest modulo", "{{ (-9223372036854775807 - 1) % -1 }}", "=0"
-    yield "negated", "{{ -(-9223372036854775807 - 1) }}", "64 bits"
+    yield "negated", "{{ -(-9223372036854775807 - 1) }}", "=9223372036854775808"
     yield "slice step", "{{ 'abc'[::9223372036854775807] }}{{ [1, 2][::-9223372036854775807] }}", "=a[2]"
     yield "batch", "{{ [1]|batch(10**12, 0)|list }}", much
     yield "slices", "{{ [1]|slice(10**12)|list }}", much
     yield "truncate", "{{ 'abc'|truncate(9223372036854775807, true, '', 9223372036854775807) }}", "=abc"
-    yield "huge number", "{{ 99999999999999999999 }}", "64 bits"
+    yield "huge number", "{{ 99999999999999999999 }}", "=99999999999999999999"
     yield "many words", "{{ ('a ' * 400000).split()|length }}", ""
     yield "many cuts", "{{ ('a' * 400000).rsplit('a')|length }}", ""
     yield "list of a text", "{{ ('a' * 900000)|list|length }}", much
@@ -143,11 +143,18 @@ def cases():
     yield "odder date", "{{ strftime_now('%Q%999999Y') }}", "date"
     yield "long name", "{{ " + "a" * 400_000 + ".b }}", "aaa"
     yield "json of itself", "{% set s = '[' * 100000 %}{{ s|from_json }}", "nested"
+    yield "large power", "{{ 10 ** (10 ** 10) }}", "too large"
+    yield "larger power", "{{ 3 ** (10 ** 30) }}", "too large"
+    yield "tower", "{% set ns = namespace(x=3) %}{% for i in range(99999) %}{% set ns.x = ns.x * ns.x %}{% endfor %}", "too large"
+    yield "long numbers", "{% set x = 7 ** 5000 %}{% for i in range(99999) %}{{ x // 3 }}{% endfor %}", much
+    yield "list of long numbers", "{% set l = [] %}{% for i in range(99999) %}{% set _ = l.append(7 ** 5000 + i) %}{% endfor %}", much
+    yield "long digits", "{{ " + "7" * 5000 + " }}", "too large"
+    yield "spelled digits", "{{ ('7' * 900000)|int }}", "too large"
     yield "no json", "{{ '[1'|from_json }}", "from_json"
 
 
 def answer_to(line):
-    """(exit status, what it said, seconds of processor time, mebibytes at most) of a process of its own."""
+    """(exit status, what it said, mebibytes at most) of a process of its own."""
     with tempfile.TemporaryFile() as question, tempfile.TemporaryFile() as answer:
         question.write(line.encode())
         question.seek(0)
@@ -155,27 +162,28 @@ def answer_to(line):
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         answer.seek(0)
-        return child.returncode, answer.read().decode(), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+        return child.returncode, answer.read().decode(), used.ru_maxrss / 1024
 
 
 def main():
     factor = float(sys.argv[2]) if len(sys.argv) > 2 else 1
     n = wrong = 0
-    slowest, largest = (0, ""), (0, "")
+    most, largest = (0, ""), (0, "")
     for name, template, wanted in cases():
         n += 1
         line = json.dumps({"template": template, "variables": {"messages": MESSAGES}}) + "\n"
-        status, out, seconds, mebibytes = answer_to(line)
-        slowest, largest = max(slowest, (seconds, name)), max(largest, (mebibytes, name))
+        status, out, mebibytes = answer_to(line)
         answer = json.loads(out) if out else {}
-        text, error = answer.get("text"), answer.get("error", "")
+        text, error, steps = answer.get("text"), answer.get("error", ""), answer.get("steps", 0)
         fine = text == wanted[1:] if wanted.startswith("=") else wanted in error or (wanted == "" and (error or text is not None))
         if error and not re.match(r"\[(jinja|template)\] ", error) or len(error) > 1500:
             fine = False
-        if status != 0 or not fine or seconds > SECONDS * factor or mebibytes > MEBIBYTES * factor:
+        ends = steps <= STEPS or "the template does too much" in error
+        most, largest = max(most, (min(steps, STEPS), name)), max(largest, (mebibytes, name))
+        if status != 0 or not fine or not ends or mebibytes > MEBIBYTES * factor:
             wrong += 1
-            print(f"{name}: status {status}, {1000 * seconds:.0f} ms, {mebibytes:.0f} MiB, {(error or repr(text))[:200]}; expected {wanted!r}")
-    print(f"{n} hostile templates, {wrong} wrong; slowest {1000 * slowest[0]:.0f} ms ({slowest[1]}), largest {largest[0]:.0f} MiB ({largest[1]})")
+            print(f"{name}: status {status}, {steps} steps, {mebibytes:.0f} MiB, {(error or repr(text))[:200]}; expected {wanted!r}")
+    print(f"{n} hostile templates, {wrong} wrong; most work {most[0]} steps ({most[1]}), largest {largest[0]:.0f} MiB ({largest[1]})")
     sys.exit(1 if wrong else 0)
 
 

@@ -72,8 +72,9 @@ class Ingot:
     def __init__(self, program):
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
 
-    def ask(self, template, variables):
-        self.process.stdin.write(json.dumps({"template": template, "variables": variables}) + "\n")
+    def ask(self, template, variables, texts=None):
+        """The answer as JSON; `texts`: further variables as texts of JSON, which arrive as they are written."""
+        self.process.stdin.write(json.dumps({"template": template, "variables": variables, "json": texts or {}}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:

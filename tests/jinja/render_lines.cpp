@@ -1,6 +1,6 @@
 // Renders templates for a test in Python: reads a JSON object a line ({"template": …, "variables": {name: value}}) and writes one a
-// line: {"text": …, "input": [[begin, end], …]} or {"error": …}, with the milliseconds it took. The clock stands still.
-#include <chrono>
+// line: {"text": …, "input": [[begin, end], …]} or {"error": …}, with the steps and the bytes that were counted. Variables may also be
+// given as texts of JSON ("json": {name: text}), so that they arrive as they are written. The clock stands still.
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -14,19 +14,25 @@ int main() {
   for (std::string line; std::getline(std::cin, line);) {
     const Json request = Json::parse(line);
     std::vector<std::string> values;
-    for (const auto& [name, value] : request["variables"].items()) values.push_back(value.dump());
+    std::vector<std::string> names;
+    const auto add = [&](const std::string& name, std::string json) { names.push_back(name), values.push_back(std::move(json)); };
+    if (request.contains("variables"))
+      for (const auto& [name, value] : request["variables"].items()) add(name, value.dump());
+    if (request.contains("json"))
+      for (const auto& [name, text] : request["json"].items()) add(name, text);
     std::vector<ingot::jinja::Variable> variables;
-    for (const auto& [name, value] : request["variables"].items())
-      variables.push_back({name, values[variables.size()], name == "messages" || name == "tools" || name == "documents"});
+    for (size_t i = 0; i < names.size(); i++)
+      variables.push_back({names[i], values[i], names[i] == "messages" || names[i] == "tools" || names[i] == "documents"});
     Json answer;
-    const auto start = std::chrono::steady_clock::now();
+    ingot::jinja::Spent spent;
     try {
-      const ingot::jinja::Text text = ingot::jinja::Template(request["template"].get<std::string>()).render(variables, "", now);
+      const ingot::jinja::Text text = ingot::jinja::Template(request["template"].get<std::string>()).render(variables, "", now, &spent);
       answer["text"] = text.bytes();
       answer["input"] = Json::array();
       for (const ingot::jinja::Span& span : text.input()) answer["input"].push_back({span.begin, span.end});
     } catch (const ingot::Error& e) { answer["error"] = e.what(); }
-    answer["ms"] = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    answer["steps"] = spent.steps;
+    answer["memory_bytes"] = spent.memory_bytes;
     std::cout << answer.dump() << std::endl;
   }
 }

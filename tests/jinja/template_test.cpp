@@ -23,8 +23,8 @@ Text render(std::string_view source, std::string_view content = "\"uSer tExt\"")
 /// The text with what came from the conversation in braces.
 std::string marked(std::string_view source, std::string_view content = "\"uSer tExt\"") {
   std::string out;
-  render(source, content).each_part([&](std::string_view part, bool input) {
-    out += input ? fmt::format("{{{}}}", part) : std::string(part);
+  render(source, content).each_part([&](std::string_view part, Origin origin) {
+    out += origin.is_input() ? fmt::format("{{{}}}", part) : std::string(part);
   });
   return out;
 }
@@ -78,16 +78,25 @@ TEST(Origin, FollowsATextThroughEverything) {
 
 TEST(Origin, PartsAreWholeAndApart) {
   Text text;
-  text.append("ab", true);
-  text.append("cd", true);
-  text.append("", true);
+  const Origin one = Origin::input(1);
+  text.append("ab", one);
+  text.append("cd", one);
+  text.append("", one);
   text.append("e");
   text.append(text.slice(3, 5));
   EXPECT_EQ(text.bytes(), "abcdede");
   EXPECT_EQ(text.input(), (std::vector<Span>{{0, 4}, {5, 6}}));
   text.append(text);
   EXPECT_EQ(text.input(), (std::vector<Span>{{0, 4}, {5, 6}, {7, 11}, {12, 13}}));
-  EXPECT_TRUE(text.from_input(0) && text.from_input(12) && !text.from_input(4) && !text.from_input(13));
+  text = Text();
+  text.append("ab", one);
+  text.append("cd", Origin::input(2));  // another string: apart for those who follow it, one for the prompt
+  EXPECT_EQ(text.n_parts(), 2u);
+  EXPECT_EQ(text.input(), (std::vector<Span>{{0, 4}}));
+  EXPECT_EQ(text.origin(1, 3), one);
+  EXPECT_EQ(text.origin(2, 4), Origin::input(2));
+  EXPECT_FALSE(Text(Words("ab")).origin().is_input());
+  EXPECT_THROW(Text::number("<|1|>"), std::logic_error);
 }
 
 TEST(Errors, NameTheConstructAndItsLine) {
