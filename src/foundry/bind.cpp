@@ -1,5 +1,4 @@
-// Tensors: from the names of a container to matrices and vectors whose shapes fit the numbers. Tensors that no role asks for
-// are left alone.
+// Tensors: from the names of a container to matrices and vectors whose shapes fit the numbers. What no role asks for is account.cpp's.
 #include <cmath>
 
 #include "foundry/resolve.h"
@@ -7,9 +6,6 @@
 
 namespace ingot::foundry {
 namespace {
-
-/// Kernels read activations in groups of this many columns.
-constexpr int64_t column_group = 32;
 
 /// Rows of a matrix x columns, as the file's shape (columns first) says it; more dimensions follow as they are.
 std::string shape_text(const std::vector<uint64_t>& shape) {
@@ -28,7 +24,8 @@ bool flat_from(const std::vector<uint64_t>& shape, size_t first) {
 
 }  // namespace
 
-const container::Tensor& Binder::find(const std::string& name) const {
+const container::Tensor& Binder::take(const std::string& name) {
+  used_.insert(name);
   if (const container::Tensor* tensor = file_.find_tensor(name)) return *tensor;
   throw Error("foundry", "tensor " + name + " is missing", "", "it in a file of " + numbers_.spec().source,
               "the file is incomplete or of another architecture");
@@ -47,8 +44,8 @@ std::string Binder::advice(const std::vector<const Extent*>& wrong) const {
   return s;
 }
 
-Matrix Binder::matrix(const std::string& role, int layer, const Extent& rows, const Extent& cols) const {
-  const container::Tensor& tensor = find(names_.tensor(role, layer));
+Matrix Binder::matrix(const std::string& role, int layer, const Extent& rows, const Extent& cols) {
+  const container::Tensor& tensor = take(names_.tensor(role, layer));
   const std::vector<uint64_t>& shape = tensor.shape;
   bool two = shape.size() >= 2 && flat_from(shape, 2);
   bool cols_fit = two && shape[0] == static_cast<uint64_t>(cols.size);
@@ -61,9 +58,6 @@ Matrix Binder::matrix(const std::string& role, int layer, const Extent& rows, co
                 (rows.size == 0 ? "rows" : std::to_string(rows.size)) + "x" + std::to_string(cols.size), advice(wrong));
   }
   const quant::Format& f = format(tensor);
-  if (cols.size % column_group != 0)
-    throw Error("foundry", tensor.name + " has " + std::to_string(cols.size) + " columns", "",
-                "a multiple of " + std::to_string(column_group), "kernels read a row in groups of that many weights");
   if (cols.size % f.block != 0)
     throw Error("foundry", tensor.name + " has " + std::to_string(cols.size) + " columns", "",
                 "a multiple of " + std::to_string(f.block) + ", the block of " + f.name);
@@ -80,14 +74,15 @@ Matrix Binder::matrix(const std::string& role, int layer, const Extent& rows, co
     if (!f.has_tensor_scale)
       throw Error("foundry", scale->name + " is there", "", std::string("none, as ") + f.name + " has no scale of the whole tensor");
     if (scale->elements != 1) throw Error("foundry", scale->name + " is " + shape_text(scale->shape), "", "1");
+    used_.insert(scale->name);
     m.scale = decode(*scale)[0];
   }
   return m;
 }
 
-Vector Binder::vector(const std::string& role, int layer, const Extent& size, Presence presence) const {
+Vector Binder::vector(const std::string& role, int layer, const Extent& size, Presence presence) {
   if (presence == Presence::none || (presence == Presence::if_present && !has(role, layer))) return {};
-  const container::Tensor& tensor = find(names_.tensor(role, layer));
+  const container::Tensor& tensor = take(names_.tensor(role, layer));
   if (tensor.shape[0] != static_cast<uint64_t>(size.size) || !flat_from(tensor.shape, 1))
     throw Error("foundry", tensor.name + " is " + shape_text(tensor.shape), "", std::to_string(size.size), advice({&size}));
   return decode(tensor);
@@ -103,17 +98,8 @@ Vector Binder::decode(const container::Tensor& tensor) const {
   return v;
 }
 
-void Binder::refuse_bias(const std::string& role, int layer) const {
-  std::string name = names_.tensor(role, layer);
-  if (!name.ends_with(names_.weight_ending)) return;
-  name = name.substr(0, name.size() - names_.weight_ending.size()) + names_.bias_ending;
-  if (file_.find_tensor(name))
-    throw Error("foundry", "tensor " + name + " is there", "", "none, as " + numbers_.spec().source + " has no such bias");
-}
-
-void bind(Blueprint& b, Numbers& numbers, const Names& names) {
+void bind(Blueprint& b, const Numbers& numbers, Binder& binder) {
   const Spec& spec = numbers.spec();
-  const Binder binder(numbers, names);
   const Binder::Extent hidden{b.hidden, {"hidden"}}, head{b.head_size, {"head_size"}}, ffn{b.ffn, {"ffn"}}, any{0, {}};
   const Binder::Extent q_rows{int64_t{b.heads} * b.head_size, {"heads", "head_size"}},
       kv_rows{int64_t{b.kv_heads} * b.head_size, {"kv_heads", "head_size"}};
@@ -121,9 +107,9 @@ void bind(Blueprint& b, Numbers& numbers, const Names& names) {
 
   b.embedding = binder.matrix("embedding", -1, any, hidden);
   b.vocab = static_cast<int>(b.embedding.rows);
-  if (const container::Value* tokens = numbers.file().find(names.tokens_key); tokens && tokens->count != static_cast<uint64_t>(b.vocab))
+  if (const container::Value* tokens = numbers.file().find(binder.names().tokens_key); tokens && tokens->count != static_cast<uint64_t>(b.vocab))
     throw Error("foundry", b.embedding.name + " has " + std::to_string(b.vocab) + " rows", "",
-                std::to_string(tokens->count) + ", one a token", "check " + names.tokens_key);
+                std::to_string(tokens->count) + ", one a token", "check " + binder.names().tokens_key);
 
   for (int l = 0; l < b.layers; l++) {
     Layer& layer = b.layer[l];
@@ -143,13 +129,9 @@ void bind(Blueprint& b, Numbers& numbers, const Names& names) {
     layer.up = binder.matrix("up", l, ffn, hidden);
     layer.down = binder.matrix("down", l, hidden, ffn);
     layer.mlp_post_norm = binder.vector("mlp_post_norm", l, hidden, present(spec.mlp_post_norm));
-    if (spec.attention_bias == Presence::none)
-      for (const char* role : {"q", "k", "v"}) binder.refuse_bias(role, l);
-    for (const char* role : {"attention_norm", "output", "mlp_norm", "gate", "up", "down"}) binder.refuse_bias(role, l);
   }
 
   b.head_norm = binder.vector("head_norm", -1, hidden, Presence::required);
-  for (const char* role : {"head_norm", "head"}) binder.refuse_bias(role, -1);
   bool own_head = spec.head == Presence::required || (spec.head == Presence::if_present && binder.has("head", -1));
   const Binder::Extent vocab{b.vocab, {}};
   b.head = own_head ? binder.matrix("head", -1, vocab, hidden) : b.embedding;

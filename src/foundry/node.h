@@ -61,8 +61,10 @@ class Node {
     return all;
   }
 
-  bool is_text() const { return value_.is_string(); }
+  bool is_flag() const { return value_.is_boolean(); }
   bool is_object() const { return value_.is_object(); }
+  /// The text *, which stands for anything.
+  bool is_any() const { return value_ == "*"; }
   const json& value() const { return value_; }
   std::string text() const {
     if (!value_.is_string() || value_.get_ref<const std::string&>().empty()) refuse("a string");
@@ -81,6 +83,13 @@ class Node {
     if (!value_.is_array() || value_.empty()) refuse("a string or a list of strings");
     std::vector<std::string> all;
     for (const json& one : value_) all.push_back(Node(one, path_, source_).text());
+    return all;
+  }
+  /// The entries of a list; of anything else, itself.
+  std::vector<Node> list() const {
+    if (!value_.is_array()) return {*this};
+    std::vector<Node> all;
+    for (const json& one : value_) all.emplace_back(one, path_, source_);
     return all;
   }
   template <class T> T choice(std::initializer_list<std::pair<const char*, T>> choices) const {

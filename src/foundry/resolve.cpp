@@ -17,41 +17,72 @@ constexpr int64_t max_layers = 1024, max_hidden = 1 << 20, max_ffn = 1 << 24, ma
 
 std::string number_text(double x) { return fmt::format("{:g}", x); }
 
+std::optional<double> number_of(const container::Scalar& scalar) {
+  return std::visit([](auto x) -> std::optional<double> {
+    if constexpr (std::is_same_v<decltype(x), std::string_view>) return std::nullopt;
+    else return static_cast<double>(x);
+  }, scalar);
+}
+
 std::string quoted(std::string_view text) {
   std::string s = "\"";
   for (char c : text.substr(0, 64)) s += c >= ' ' && c <= '~' ? c : '?';
   return s + (text.size() > 64 ? "…\"" : "\"");
 }
 
-std::string Numbers::key_of(const std::string& parameter) const {
-  const Parameter& p = spec_.parameters.at(parameter);
-  for (const std::string& key : p.keys)
+std::string Numbers::stated(const std::string& parameter) const {
+  for (const std::string& key : spec_.parameters.at(parameter).keys)
     if (file_.find(prefixed(key))) return prefixed(key);
+  return "";
+}
+
+std::string Numbers::key_of(const std::string& parameter) const {
+  if (std::string key = stated(parameter); !key.empty()) return key;
+  const Parameter& p = spec_.parameters.at(parameter);
   return p.keys.empty() ? parameter : prefixed(p.keys[0]);
 }
 
 Numbers::Value Numbers::metadata(const std::string& key, const std::string& name) {
   using container::Type;
   const container::Value& value = *file_.find(key);
-  if (value.type != Type::array) return {file_.number_at(key), value.type != Type::f32 && value.type != Type::f64, key};
+  bool whole = value.element != Type::f32 && value.element != Type::f64;
+  if (value.type != Type::array) return {file_.number_at(key), whole, key};
   // One number a layer: taken when all are the same, as they are in most files that spell them out.
-  std::vector<uint64_t> each = file_.unsigneds_at(key);
-  if (name == "layers" || each.size() != static_cast<uint64_t>(integer("layers", 1, max_layers)))
-    throw Error("foundry", key + " is a list of " + std::to_string(each.size()) + " numbers", "",
-                name == "layers" ? "one number" : "one a layer");
-  for (uint64_t one : each)
-    if (one != each[0])
-      throw Error("foundry", key + " differs from layer to layer", fmt::format("{} and {}", each[0], one),
-                  "the same number for every layer", "models whose layers differ in size are not supported");
-  return {static_cast<double>(each[0]), true, key};
+  if (name == "layers" || value.count != static_cast<uint64_t>(integer("layers", 1, max_layers)))
+    throw Error("foundry", key + " is a list of " + std::to_string(value.count) + " values", "",
+                name == "layers" ? "one number" : "one number, or one for each layer");
+  std::vector<double> each;
+  for (const container::Scalar& scalar : container::Gguf::elements(value)) {
+    std::optional<double> one = number_of(scalar);
+    if (!one || std::holds_alternative<bool>(scalar))
+      throw Error("foundry", key + " is a list of " + container::type_name(value.element), "", "one number, or one for each layer");
+    each.push_back(*one);
+    if (!(*one == each[0]))
+      throw Error("foundry", key + " differs from layer to layer", number_text(each[0]) + " and " + number_text(*one),
+                  "the same number for every layer", "models whose layers differ in this are not supported");
+  }
+  return {each[0], whole, key};
+}
+
+std::optional<std::vector<bool>> Numbers::flags(const Expression& e, int64_t layers) const {
+  std::string key = e.name.empty() || !e.divisor.empty() ? "" : stated(e.name);
+  if (key.empty()) return std::nullopt;
+  const container::Value& value = *file_.find(key);
+  if (value.type != container::Type::array || value.count != static_cast<uint64_t>(layers)) return std::nullopt;
+  std::vector<bool> flags;
+  for (const container::Scalar& scalar : container::Gguf::elements(value)) {  // as booleans, or as integers 0 and 1
+    std::optional<double> one = number_of(scalar);
+    if (!one || (*one != 0 && *one != 1)) return std::nullopt;
+    flags.push_back(*one == 1);
+  }
+  return flags;
 }
 
 const Numbers::Value& Numbers::parameter(const std::string& name) {
   auto known = values_.find(name);
   if (known != values_.end()) return known->second;
   const Parameter& p = spec_.parameters.at(name);
-  for (const std::string& key : p.keys)
-    if (file_.find(prefixed(key))) return values_[name] = metadata(prefixed(key), name);
+  if (std::string key = stated(name); !key.empty()) return values_[name] = metadata(key, name);
   const Expression* rule = p.fallback ? &*p.fallback : nullptr;
   if (!p.when.empty() && parameter(p.when).value == p.is) rule = &p.then;
   if (!rule)
@@ -85,11 +116,8 @@ int64_t Numbers::integer(const Expression& e, int64_t low, int64_t high) {
 
 double Numbers::real(const Expression& e, double low, double high) {
   const Value v = evaluate(e);
-  if (std::isfinite(v.value) && v.value > low && v.value < high) return v.value;
-  std::string expected = "a finite number";
-  if (std::isfinite(low)) expected += fmt::format(" above {:g}", low);
-  if (std::isfinite(high)) expected += fmt::format(" and below {:g}", high);
-  throw Error("foundry", v.origin, number_text(v.value), expected);
+  if (v.value >= low && v.value <= high) return v.value;
+  throw Error("foundry", v.origin, number_text(v.value), fmt::format("{:g} to {:g}", low, high), "the file is damaged or no model of this kind");
 }
 
 namespace {
@@ -120,43 +148,49 @@ int rope_dims(const RopeSpec& rope, Numbers& numbers, int head_size) {
   throw Error("foundry", what, std::to_string(dims), fmt::format("an even number, at most the head size {}", head_size));
 }
 
-void add_rope(Blueprint& b, const RopeSpec& rope, Numbers& numbers, const Names& names) {
+void add_rope(Blueprint& b, const RopeSpec& rope, Numbers& numbers, Binder& binder) {
   int dims = rope_dims(rope, numbers, b.head_size);
-  Binder binder(numbers, names);
   Vector factors = binder.vector(
       "rope_factors", -1, {dims / 2, rope.dims.name.empty() ? std::vector<std::string>{} : std::vector{rope.dims.name}}, rope.factors);
   for (float f : factors)
-    if (!(f > 0)) throw Error("foundry", names.tensor("rope_factors", -1), number_text(f), "numbers above 0: they divide frequencies");
+    if (!(f > 0)) throw Error("foundry", binder.names().tensor("rope_factors", -1), number_text(f), "numbers above 0: they divide frequencies");
   b.ropes.push_back(make_rope(rope, numbers, dims, factors));
+}
+
+/// Which layers see a window only, where there is one.
+std::vector<bool> local_layers(const Expression& global_every, Numbers& numbers, int layers) {
+  if (auto flags = numbers.flags(global_every, layers)) return *flags;
+  int every = static_cast<int>(numbers.integer(global_every, 0, INT32_MAX));
+  std::vector<bool> local;
+  for (int l = 1; l <= layers; l++) local.push_back(every == 0 || l % every != 0);
+  return local;
 }
 
 }  // namespace
 
 Blueprint resolve(const container::Gguf& file, const Spec& spec, const Names& names) {
   Numbers numbers(file, spec);
-  for (const std::string& key : spec.unsupported)
-    if (auto value = file.find_number(numbers.prefixed(key)); value && *value != 0)
-      throw Error("foundry", numbers.prefixed(key), number_text(*value), "none or 0", "models of this kind are not supported");
-
+  account_for_keys(numbers, names);
   Blueprint b;
   b.architecture = spec.name;
   read_sizes(b, numbers);
-  b.norm_epsilon = static_cast<float>(numbers.real(spec.epsilon, 0, 1));
+  b.norm_epsilon = static_cast<float>(numbers.real(spec.epsilon, 1e-20, 0.1));
   b.attention_scale = 1 / std::sqrt(static_cast<float>(numbers.integer(spec.query_size, 1, max_hidden)));
   b.activation = spec.activation;
   if (spec.scale_embedding) b.embedding_scale = std::sqrt(static_cast<float>(b.hidden));
 
   int window = static_cast<int>(numbers.integer(spec.window, 0, INT32_MAX));
-  int global_every = static_cast<int>(numbers.integer(spec.global_every, 0, INT32_MAX));
-  add_rope(b, spec.rope, numbers, names);
-  if (window > 0 && spec.local_rope) add_rope(b, *spec.local_rope, numbers, names);
-  b.layer.resize(b.layers);
-  for (int l = 0; l < b.layers; l++) {
-    bool global = window == 0 || (global_every > 0 && (l + 1) % global_every == 0);
-    b.layer[l].window = global ? 0 : window;
-    b.layer[l].rope = !global && spec.local_rope ? 1 : 0;
+  std::vector<bool> local = local_layers(spec.global_every, numbers, b.layers);
+  Binder binder(numbers, names);
+  add_rope(b, spec.rope, numbers, binder);
+  if (window > 0 && spec.local_rope) add_rope(b, *spec.local_rope, numbers, binder);
+  b.layer.resize(static_cast<size_t>(b.layers));
+  for (size_t l = 0; l < b.layer.size(); l++) {
+    b.layer[l].window = local[l] ? window : 0;
+    b.layer[l].rope = local[l] && window > 0 && spec.local_rope ? 1 : 0;
   }
-  bind(b, numbers, names);
+  bind(b, numbers, binder);
+  account_for_tensors(numbers, names, binder.used());
   return b;
 }
 

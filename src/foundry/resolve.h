@@ -1,8 +1,11 @@
-// The steps from spec and file to Blueprint, one file each: numbers (resolve.cpp), frequencies (rope.cpp), tensors (bind.cpp).
+// The steps from spec and file to Blueprint, one file each: numbers (resolve.cpp), frequencies (rope.cpp), tensors (bind.cpp), and
+// what of the file none of them reads (account.cpp).
 // Internal to the room; others call resolve() in blueprint.h.
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +18,8 @@ namespace ingot::foundry {
 // How messages write a number, and a string of the file (cut, printable ASCII).
 std::string number_text(double x);
 std::string quoted(std::string_view text);
+/// A boolean (as 0 or 1) or number of the file; nothing for a string.
+std::optional<double> number_of(const container::Scalar& scalar);
 
 /// The spec's parameters with the file's values. Every read states the range that makes sense; outside of it is an error that
 /// names the metadata key.
@@ -24,8 +29,12 @@ class Numbers {
   /// Whole number in low…high.
   int64_t integer(const Expression& e, int64_t low, int64_t high);
   int64_t integer(const std::string& parameter, int64_t low, int64_t high) { return integer(Expression{0, parameter, ""}, low, high); }
-  /// Finite number above `low` and below `high`.
+  /// Number in low…high. Bounds of what becomes a float are such that it stays finite, and above 0 where `low` is.
   double real(const Expression& e, double low, double high);
+  /// The value of a parameter for each layer, where the file says yes or no for each of `layers`; nothing where it states a number.
+  std::optional<std::vector<bool>> flags(const Expression& e, int64_t layers) const;
+  /// Any number, not yet checked.
+  double value(const Expression& e) { return evaluate(e).value; }
   /// Metadata key of a parameter, or the parameter's name when it has none; for messages.
   std::string key_of(const std::string& parameter) const;
   /// Metadata key with the architecture's prefix.
@@ -39,6 +48,8 @@ class Numbers {
     bool whole;          ///< of an integer type, or a spec's whole number
     std::string origin;  ///< "<architecture>.block_count", "head_size (hidden / heads)"
   };
+  /// The metadata key that states a parameter; empty when none does.
+  std::string stated(const std::string& parameter) const;
   Value evaluate(const Expression& e);
   const Value& parameter(const std::string& name);
   Value metadata(const std::string& key, const std::string& name);
@@ -51,7 +62,7 @@ class Numbers {
 /// Frequencies and magnitude of one rope. `factors`: (dims / 2) divisors of the frequencies, or empty.
 Rope make_rope(const RopeSpec& spec, Numbers& numbers, int dims, const Vector& factors);
 
-/// Finds and checks tensors: the shape that the numbers ask for, known formats, finite vectors.
+/// Finds and checks tensors: the shape that the numbers ask for, known formats, finite vectors. Remembers which it gave out.
 class Binder {
  public:
   /// One extent of a tensor and the parameters that it follows from.
@@ -62,14 +73,14 @@ class Binder {
   Binder(const Numbers& numbers, const Names& names) : numbers_(numbers), names_(names), file_(numbers.file()) {}
   bool has(const std::string& role, int layer) const { return file_.find_tensor(names_.tensor(role, layer)) != nullptr; }
   /// The matrix in `role`. `rows.size` 0: any number of rows.
-  Matrix matrix(const std::string& role, int layer, const Extent& rows, const Extent& cols) const;
+  Matrix matrix(const std::string& role, int layer, const Extent& rows, const Extent& cols);
   /// The vector in `role`, decoded; empty when `presence` allows and the file has none.
-  Vector vector(const std::string& role, int layer, const Extent& size, Presence presence) const;
-  /// Refuses a bias of the tensor in `role` that the spec does not speak of: leaving it out would give other answers.
-  void refuse_bias(const std::string& role, int layer) const;
+  Vector vector(const std::string& role, int layer, const Extent& size, Presence presence);
+  const Names& names() const { return names_; }
+  const std::set<std::string>& used() const { return used_; }
 
  private:
-  const container::Tensor& find(const std::string& name) const;
+  const container::Tensor& take(const std::string& name);
   const quant::Format& format(const container::Tensor& tensor) const;
   Vector decode(const container::Tensor& tensor) const;
   std::string advice(const std::vector<const Extent*>& wrong) const;
@@ -77,10 +88,17 @@ class Binder {
   const Numbers& numbers_;
   const Names& names_;
   const container::Gguf& file_;
+  std::set<std::string> used_;
 };
 
 /// Fills in the tensors of a blueprint whose numbers are set.
-void bind(Blueprint& blueprint, Numbers& numbers, const Names& names);
+void bind(Blueprint& blueprint, const Numbers& numbers, Binder& binder);
+
+/// Refuses a metadata key under the architecture's prefix that is no parameter's and not harmless: leaving it out might give other
+/// answers than the model's.
+void account_for_keys(Numbers& numbers, const Names& names);
+/// The same for a tensor that is not among `used`.
+void account_for_tensors(Numbers& numbers, const Names& names, const std::set<std::string>& used);
 
 /// As resolve(file), with a spec and names that need not be in this build.
 Blueprint resolve(const container::Gguf& file, const Spec& spec, const Names& names);

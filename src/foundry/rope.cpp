@@ -2,7 +2,6 @@
 // each pair, YaRN (Peng et al. 2023). All three depend on the pair alone, so they are folded into a table once.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 #include "foundry/resolve.h"
@@ -11,7 +10,9 @@
 namespace ingot::foundry {
 namespace {
 
-constexpr double infinite = std::numeric_limits<double>::infinity();
+// Ranges: far beyond what models have, and such that no product of two is infinite, or 0, as a float.
+constexpr double min_base = 1e-3, max_base = 1e15, min_factor = 1e-6, max_factor = 1e6;
+constexpr double min_magnitude = 1e-6, max_magnitude = 1e6, min_rotations = 1e-6, max_rotations = 1e6;
 
 /// The pair (a real number) whose wave turns `rotations` times within `context` positions: solves
 /// context · base^(−2i/dims) = 2π · rotations for i.
@@ -32,19 +33,23 @@ Scaling read_scaling(const ScalingSpec& spec, Numbers& numbers, int dims, double
   s.kind = stated ? std::string(*stated) : spec.default_kind;
   if (s.kind != "none" && s.kind != "linear" && s.kind != "yarn")
     throw Error("foundry", key, quoted(s.kind), "none, linear or yarn", "this way of stretching rope is not known here");
-  s.magnitude = numbers.real(spec.magnitude, 0, infinite);
+  s.magnitude = numbers.real(spec.magnitude, min_magnitude, max_magnitude);
   if (s.kind == "none") return s;
-  s.factor = numbers.real(spec.factor, 0, infinite);
+  if (numbers.value(spec.factor) != 0) s.factor = numbers.real(spec.factor, min_factor, max_factor);  // files write 0 for "not stated"
   if (s.kind == "linear") return s;
 
-  s.extrapolation = numbers.real(spec.extrapolation, -infinite, infinite);
-  if (s.extrapolation < 0) s.extrapolation = 1;  // files write a negative number for "not stated"
+  s.extrapolation = numbers.real(spec.extrapolation, -1, 1);
+  if (s.extrapolation < 0) s.extrapolation = 1;  // files write -1 for "not stated"
   double context = static_cast<double>(numbers.integer(spec.original_context, 1, INT32_MAX));
-  double fast = numbers.real(spec.beta_fast, 0, infinite), slow = numbers.real(spec.beta_slow, 0, infinite);
+  double fast = numbers.real(spec.beta_fast, min_rotations, max_rotations);
+  double slow = numbers.real(spec.beta_slow, min_rotations, max_rotations);
   if (base <= 1) throw Error("foundry", "rope base " + number_text(base) + " with yarn scaling", "", "a base above 1");
   s.low = std::max(0.0, std::floor(pair_of(fast, context, dims, base)));
   s.high = std::min(dims - 1.0, std::ceil(pair_of(slow, context, dims, base)));
-  if (s.extrapolation != 0 && s.factor > 1) s.magnitude *= 1 + 0.1 * std::log(s.factor);
+  if (numbers.value(spec.yarn_magnitude) != 0)
+    s.magnitude *= numbers.real(spec.yarn_magnitude, min_magnitude, max_magnitude);
+  else if (s.extrapolation != 0 && s.factor > 1)
+    s.magnitude *= 1 + 0.1 * std::log(s.factor);
   return s;
 }
 
@@ -54,7 +59,7 @@ Rope make_rope(const RopeSpec& spec, Numbers& numbers, int dims, const Vector& f
   Rope rope;
   rope.pairing = spec.pairing;
   rope.dims = dims;
-  double base = numbers.real(spec.base, 0, infinite);
+  double base = numbers.real(spec.base, min_base, max_base);
   Scaling s = spec.scaling ? read_scaling(*spec.scaling, numbers, dims, base) : Scaling{};
   rope.magnitude = static_cast<float>(s.magnitude);
   for (int i = 0; i < dims / 2; i++) {

@@ -76,7 +76,7 @@ Parameter parameter(const Node& node) {
 }
 
 ScalingSpec scaling(const Node& node) {
-  node.fields({"kind", "factor", "original_context", "magnitude", "extrapolation", "beta_fast", "beta_slow"});
+  node.fields({"kind", "factor", "original_context", "magnitude", "yarn_magnitude", "extrapolation", "beta_fast", "beta_slow"});
   Node kind = node.at("kind");
   kind.fields({"key", "default"});
   return {kind.at("key").text(),
@@ -84,6 +84,7 @@ ScalingSpec scaling(const Node& node) {
           node.at("factor").expression(),
           node.at("original_context").expression(),
           node.at("magnitude").expression(),
+          node.at("yarn_magnitude").expression(),
           node.at("extrapolation").expression(),
           node.at("beta_fast").expression(),
           node.at("beta_slow").expression()};
@@ -105,16 +106,32 @@ RopeSpec rope(const Node& node) {
   return r;
 }
 
+Harmless harmless(const Node& node) {
+  node.fields({"keys", "tensors"});
+  Harmless h;
+  if (auto keys = node.find("keys"))
+    for (const auto& [name, value] : keys->items()) {
+      Harmless::Key key{name, {}};
+      if (!value.is_any())
+        for (const Node& one : value.list()) key.values.push_back(one.is_flag() ? Expression{double(one.flag()), "", ""} : one.expression());
+      h.keys.push_back(std::move(key));
+    }
+  if (auto tensors = node.find("tensors")) h.tensors = tensors->texts();
+  return h;
+}
+
 /// Parameters that foundry reads by name, whatever the architecture.
 const std::vector<std::string> required_parameters = {"layers", "context", "hidden", "heads", "kv_heads", "head_size", "value_size", "ffn"};
 
-/// Every name in an expression is a parameter, and none is defined by itself.
+/// Every name in an expression is a parameter, every parameter is in an expression, and none is defined by itself.
 void check_parameters(const Spec& spec) {
   auto refuse = [&](const std::string& what, const std::string& expected = "") {
     throw Error("foundry", spec.source + ": " + what, "", expected);
   };
+  std::set<std::string> used(required_parameters.begin(), required_parameters.end());
   auto known = [&](const std::string& name, const std::string& where) {
     if (!name.empty() && !spec.parameters.contains(name)) refuse(where + " speaks of \"" + name + "\"", "a name in parameters");
+    used.insert(name);
   };
   auto expression = [&](const Expression& e, const std::string& where) {
     known(e.name, where);
@@ -135,12 +152,17 @@ void check_parameters(const Spec& spec) {
     expression(r.dims, where + ".dims");
     expression(r.base, where + ".base");
     if (!r.scaling) return;
-    for (const Expression* e : {&r.scaling->factor, &r.scaling->original_context, &r.scaling->magnitude, &r.scaling->extrapolation,
-                                &r.scaling->beta_fast, &r.scaling->beta_slow})
+    const ScalingSpec& s = *r.scaling;
+    for (const Expression* e :
+         {&s.factor, &s.original_context, &s.magnitude, &s.yarn_magnitude, &s.extrapolation, &s.beta_fast, &s.beta_slow})
       expression(*e, where + ".scaling");
   };
   rope_expressions(spec.rope, "rope");
   if (spec.local_rope) rope_expressions(*spec.local_rope, "local_rope");
+  for (const Harmless::Key& key : spec.harmless.keys)
+    for (const Expression& value : key.values) expression(value, "harmless.keys." + key.name);
+  for (const auto& [name, p] : spec.parameters)  // what a key says would be lost
+    if (!used.contains(name)) refuse("parameters." + name + " is not used");
 
   std::set<std::string> done, open;
   std::function<void(const std::string&)> visit = [&](const std::string& name) {
@@ -178,10 +200,10 @@ Spec read_spec(std::string_view name, std::span<const SpecText> texts) {
   for (size_t i = 1; i < chain.size(); i++) spec.source += (i == 1 ? " (extends " : ", ") + chain[i] + (i + 1 == chain.size() ? ")" : "");
 
   Node node(all, "", spec.source);
-  node.fields({"about", "extends", "parameters", "unsupported", "norm", "embedding", "attention", "rope", "local_rope", "mlp", "head"});
+  node.fields({"about", "extends", "parameters", "harmless", "norm", "embedding", "attention", "rope", "local_rope", "mlp", "head"});
   node.at("about").text();
   for (const auto& [parameter_name, one] : node.at("parameters").items()) spec.parameters.emplace(parameter_name, parameter(one));
-  if (auto keys = node.find("unsupported")) spec.unsupported = keys->texts();
+  if (auto more = node.find("harmless")) spec.harmless = harmless(*more);
 
   Node norm = node.at("norm");
   norm.fields({"kind", "epsilon"});
@@ -232,17 +254,17 @@ Names read_names(std::string_view name, std::span<const SpecText> texts) {
   std::string source = "architectures/names/" + std::string(name) + ".json";
   const json all = parse(find_text(name, texts, "tensor names"), source);
   Node node(all, "", source);
-  node.fields({"about", "keys", "format_space", "endings", "tensors"});
+  node.fields({"about", "keys", "format_space", "endings", "harmless", "tensors"});
   Names names;
   Node keys = node.at("keys");
   keys.fields({"architecture", "tokens"});
   names.architecture_key = keys.at("architecture").text();
   names.tokens_key = keys.at("tokens").text();
   names.format_space = node.at("format_space").text();
+  names.harmless = harmless(node.at("harmless"));
   Node endings = node.at("endings");
-  endings.fields({"weight", "bias", "scale"});
+  endings.fields({"weight", "scale"});
   names.weight_ending = endings.at("weight").text();
-  names.bias_ending = endings.at("bias").text();
   names.scale_ending = endings.at("scale").text();
   Node tensors = node.at("tensors");
   tensors.fields(roles);

@@ -42,7 +42,9 @@ enum class Presence { none, required, if_present };
 /// How rope is stretched beyond the context of training. Which kind it is, the file says.
 struct ScalingSpec {
   std::string kind_key, default_kind;  ///< "none", "linear" or "yarn"
-  Expression factor, original_context, magnitude, extrapolation, beta_fast, beta_slow;
+  Expression factor, original_context, magnitude;
+  Expression yarn_magnitude;  ///< in place of what yarn makes of the factor; 0: as yarn does
+  Expression extrapolation, beta_fast, beta_slow;
 };
 struct RopeSpec {
   backend::Pairing pairing = backend::Pairing::neighbours;
@@ -51,18 +53,29 @@ struct RopeSpec {
   std::optional<ScalingSpec> scaling;  ///< nothing: never scaled
 };
 
+/// What a file may have although nothing reads it, for it changes no answer. A * stands for any text.
+struct Harmless {
+  struct Key {
+    std::string name;                ///< without the architecture's prefix
+    std::vector<Expression> values;  ///< with one of these it says what leaving it out says; empty: whatever its value
+  };
+  std::vector<Key> keys;
+  std::vector<std::string> tensors;
+};
+
 struct Spec {
   std::string name;
   std::string source;  ///< for messages: "architectures/child.json (extends parent)"
   std::map<std::string, Parameter> parameters;
-  std::vector<std::string> unsupported;  ///< metadata keys (without prefix) that must be absent or 0
+  Harmless harmless;
   Expression epsilon;
   bool scale_embedding = false;              ///< looked-up rows are multiplied by sqrt(hidden)
   Presence attention_bias = Presence::none;  ///< on q, k and v
   bool qk_norm = false, attention_post_norm = false, mlp_post_norm = false;
   Expression query_size;               ///< q·k is multiplied by 1 / sqrt(query_size)
   Expression window;                   ///< of local layers; 0: every layer is global
-  Expression global_every;             ///< with a window: layers n, 2n, … counted from 1 are global; 0: none is
+  Expression global_every;             ///< with a window: layers n, 2n, … counted from 1 are global; 0: none is. Or for each layer
+                                       ///< whether it is local
   RopeSpec rope;                       ///< of global layers
   std::optional<RopeSpec> local_rope;  ///< of layers with a window; nothing: as `rope`
   backend::Activation activation = backend::Activation::silu;
@@ -73,8 +86,9 @@ struct Spec {
 struct Names {
   std::string architecture_key, tokens_key;
   std::string format_space;                              ///< whose numbers the tensor types are
-  std::string weight_ending, bias_ending, scale_ending;  ///< of names that belong together
+  std::string weight_ending, scale_ending;               ///< of names that belong together
   std::map<std::string, std::string> tensors;            ///< role → name with {layer}
+  Harmless harmless;                                     ///< of every architecture
   /// Name of the tensor in `role`; `layer` −1: outside the layers.
   std::string tensor(const std::string& role, int layer) const;
 };

@@ -187,10 +187,71 @@ TEST(Architectures, Gemma3With62LayersScalesBySizeOfHiddenOverHeads) {
   EXPECT_EQ(m.resolve().attention_scale, 0.25f);  // 64 / 4 = 16, not the head size 32
 }
 
+// The pattern layer by layer, true where a layer sees a window only: as booleans, or as numbers.
+TEST(Architectures, Gemma3PatternForEachLayer) {
+  auto windows = [](tests::Metadata pattern) {
+    SmallModel m("gemma3", 4, 32);
+    m.add_gemma3(4, 32);
+    m.set("attention.sliding_window_pattern", std::move(pattern));
+    std::vector<int> windows;
+    for (const foundry::Layer& l : m.resolve().layer) {
+      windows.push_back(l.window);
+      EXPECT_EQ(l.rope, l.window ? 1 : 0);
+    }
+    return windows;
+  };
+  const std::vector<int> expected = {512, 0, 0, 512};
+  EXPECT_EQ(windows(std::vector<bool>{true, false, false, true}), expected);
+  EXPECT_EQ(windows(std::vector<uint32_t>{1, 0, 0, 1}), expected);
+  EXPECT_EQ(windows(std::vector<int32_t>{1, 0, 0, 1}), expected);
+  EXPECT_EQ(windows(std::vector<bool>(4, true)), std::vector<int>(4, 512));
+  EXPECT_EQ(windows(std::vector<uint32_t>(4, 2)), (std::vector<int>{512, 0, 512, 0}));  // one number, spelt out
+  tests::expect_refused([&] { windows(std::vector<bool>{true, false}); }, {"sliding_window_pattern is a list of 2 values", "one for each layer"});
+  tests::expect_refused([&] { windows(std::vector<uint32_t>{1, 0, 2, 1}); }, {"differs from layer to layer"});
+  tests::expect_refused([&] { windows(true); }, {"sliding_window_pattern"});
+}
+
 TEST(Architectures, EqualNumbersPerLayerAreOneNumber) {
   SmallModel m("llama");
+  m.set("attention.head_count", std::vector<int32_t>{4, 4});
   m.set("attention.head_count_kv", std::vector<uint32_t>{2, 2});
-  EXPECT_EQ(m.resolve().kv_heads, 2);
+  m.set("feed_forward_length", std::vector<int32_t>{96, 96});
+  m.set("rope.freq_base", std::vector<float>{5000, 5000});
+  foundry::Blueprint b = m.resolve();
+  EXPECT_EQ(b.kv_heads, 2);
+  EXPECT_EQ(b.ffn, 96);
+  EXPECT_DOUBLE_EQ(b.ropes[0].frequencies[4], std::pow(5000.0, -0.5));
+}
+
+// What converters write beside the numbers that a spec names, and other tools as defaults.
+TEST(Architectures, KeysThatSayNothingNew) {
+  for (const char* architecture : {"llama", "qwen2", "gemma3"}) {
+    SmallModel m(architecture, 2, 32);
+    m.set("attention.key_length", 32u);
+    if (m.architecture == "gemma3") m.add_gemma3(2, 32);
+    if (m.architecture == "qwen2")
+      for (uint32_t l = 0; l < 2; l++)
+        for (const char* name : {"attn_q.bias", "attn_k.bias", "attn_v.bias"}) m.add(SmallModel::in(l, name), {32u * (name[5] == 'q' ? 4 : 2)});
+    std::vector<float> expected = m.resolve().layer[0].attention_norm;
+    m.set("vocab_size", 32000u);
+    m.set("tensor_data_layout", "Meta AI original pth");
+    m.set("expert_count", 0u);
+    m.set("expert_used_count", 0u);
+    m.set("attn_logit_softcapping", 0.0f);
+    m.set("final_logit_softcapping", 0.0f);
+    m.set("logit_scale", 1.0f);
+    m.set("pooling_type", 0u);
+    m.set("use_parallel_residual", false);
+    m.set("attention.causal", true);
+    m.set("attention.layer_norm_epsilon", 1e-5f);
+    m.set("attention.value_length_swa", 32u);
+    m.set("rope.dimension_count", 32u);
+    m.set("rope.dimension_sections", std::vector<int32_t>(4, 0));
+    m.set("rope.scaling.finetuned", true);
+    m.metadata["general.unheard_of"] = 3u;
+    m.metadata[m.architecture + "er.block_count"] = 3u;
+    EXPECT_EQ(m.resolve().layer[0].attention_norm, expected) << architecture;
+  }
 }
 
 TEST(Architectures, ScaleOfAWholeTensorIsRead) {
@@ -204,10 +265,28 @@ TEST(Architectures, ScaleOfAWholeTensorIsRead) {
   tests::expect_refused(m, {"blk.0.attn_k.scale", "f32"});
 }
 
-TEST(Architectures, TensorsThatNoRoleAsksForAreLeftAlone) {
+TEST(Architectures, RowsMayHaveAnyLength) {
   SmallModel m("llama");
-  m.add("blk.0.something.weight", {7});
+  m.set("feed_forward_length", 171u);
+  for (uint32_t l = 0; l < 2; l++) {
+    m.add(SmallModel::in(l, "ffn_gate.weight"), {64, 171});
+    m.add(SmallModel::in(l, "ffn_up.weight"), {64, 171});
+    m.add(SmallModel::in(l, "ffn_down.weight"), {171, 64});
+  }
+  EXPECT_EQ(m.resolve().layer[0].down.cols, 171);
+}
+
+TEST(Architectures, TensorsThatChangeNothingAreLeftAlone) {
+  SmallModel m("llama");
+  m.add("blk.0.attn_rot_embd.weight", {8});  // the frequencies that follow from the base
+  m.add("blk.0.attn_q.input_scale", {1});    // of int activations of another kind
   EXPECT_EQ(m.resolve().layers, 2);
+  SmallModel g("gemma3", 2, 32);
+  g.add_gemma3(2, 32);
+  g.add("v.blk.0.attn_q.weight", {8});  // the part that sees
+  g.add("mm.input_projection.weight", {8});
+  g.set("vision.block_count", 27u);
+  EXPECT_EQ(g.resolve().layers, 2);
 }
 
 }  // namespace

@@ -41,7 +41,8 @@ TEST(Refused, NumbersOutOfRange) {
   refused("attention.key_length", 15u, {"even"});
   refused("attention.value_length", 8u, {"expected 16, the size of a key"});
   refused("attention.layer_norm_rms_epsilon", 0.0f, {"got 0"});
-  refused("attention.layer_norm_rms_epsilon", 1.0f, {"below 1"});
+  refused("attention.layer_norm_rms_epsilon", 1e-30f, {"1e-20 to 0.1"});
+  refused("attention.layer_norm_rms_epsilon", 1.0f, {"1e-20 to 0.1"});
 }
 
 TEST(Refused, NumbersOfTheWrongKind) {
@@ -74,14 +75,30 @@ TEST(Refused, MissingNumber) {
 
 TEST(Refused, NumbersPerLayer) {
   refused("attention.head_count_kv", std::vector<uint32_t>{2, 1}, {"differs from layer to layer", "2 and 1"});
-  refused("attention.head_count_kv", std::vector<uint32_t>{2}, {"list of 1", "one a layer"});
+  refused("attention.head_count_kv", std::vector<uint32_t>{2}, {"list of 1", "one for each layer"});
   refused("feed_forward_length", std::vector<uint32_t>{96, 96, 96}, {"list of 3"});
+  refused("feed_forward_length", std::vector<bool>{true, true}, {"list of bool", "one number"});
+  refused("rope.freq_base", std::vector<float>{10000, 20000}, {"differs from layer to layer", "10000 and 20000"});
+  refused("rope.freq_base", std::vector<float>{NAN, NAN}, {"differs from layer to layer"});
+  refused("attention.head_count", std::vector<std::string>{"4", "4"}, {"list of string"});
   refused("block_count", std::vector<uint32_t>{2, 2}, {"one number"});
 }
 
 TEST(Refused, KindsOfModelThatTheSpecDoesNotDescribe) {
   refused("expert_count", 8u, {"got 8", "none or 0"});
-  refused("final_logit_softcapping", 30.0f, {"got 30"});
+  refused("final_logit_softcapping", 30.0f, {"got 30", "none or 0"});
+  refused("logit_scale", 2.0f, {"got 2", "none or 0 or 1"});
+  refused("attention.causal", false, {"got false", "none or 1"});
+  refused("attention.key_length_swa", 32u, {"got 32", "none or 16"});
+  refused("rope.dimension_sections", std::vector<int32_t>{8, 0, 0, 0}, {"got 8, 0, 0, 0"});
+  refused("attention.clamp_kqv", "x", {"got \"x\""});
+}
+
+TEST(Refused, KeysThatNothingReads) {
+  refused("attention.foo", 3u, {"is not understood", "got 3", "architectures/llama.json"});
+  refused("attention.foo", std::vector<uint32_t>(20, 7), {"is not understood", "7, 7, … (20 values)"});
+  refused("rope.scaling.attn_factors", 0.0f, {"is not understood"});
+  refused("rope.freq_base_swa", 10000.0f, {"is not understood"});  // no layer of a llama sees a window only
 }
 
 TEST(Refused, MissingTensor) {
@@ -121,17 +138,6 @@ TEST(Refused, VocabularyThatDisagreesWithTheTokens) {
   expect_refused(m, {"token_embd.weight has 40 rows", "39", "tokenizer.ggml.tokens"});
 }
 
-TEST(Refused, ColumnsThatKernelsCannotRead) {
-  SmallModel m("llama");
-  m.set("feed_forward_length", 72u);
-  for (uint32_t l = 0; l < 2; l++) {
-    m.add(SmallModel::in(l, "ffn_gate.weight"), {64, 72});
-    m.add(SmallModel::in(l, "ffn_up.weight"), {64, 72});
-    m.add(SmallModel::in(l, "ffn_down.weight"), {72, 64});
-  }
-  expect_refused(m, {"blk.0.ffn_down.weight has 72 columns", "a multiple of 32"});
-}
-
 TEST(Refused, VectorsThatAreNotFinite) {
   for (float bad : {NAN, -INFINITY}) {
     SmallModel m("qwen2");
@@ -143,14 +149,20 @@ TEST(Refused, VectorsThatAreNotFinite) {
   }
 }
 
-TEST(Refused, BiasesThatTheSpecDoesNotSpeakOf) {
-  SmallModel m("llama");
-  m.add("blk.1.attn_output.bias", {64});
-  expect_refused(m, {"blk.1.attn_output.bias is there", "architectures/llama.json"});
+TEST(Refused, TensorsThatNothingReads) {
+  for (const char* name : {"blk.1.attn_output.bias", "blk.0.attn_q_norm.weight", "blk.2.attn_norm.weight", "blk.0.ffn_gate_inp.weight",
+                           "output.bias", "blk.0.something.weight", "v.blk.0.attn_q.weight"}) {
+    SmallModel m("llama");
+    m.add(name, {64});
+    expect_refused(m, {std::string("tensor \"") + name + "\" is not understood", "tensors of architectures/llama.json with 2 layers"});
+  }
   SmallModel g("gemma3", 2, 32);
   g.add_gemma3(2, 32);
   g.add("blk.0.attn_q.bias", {128});
-  expect_refused(g, {"blk.0.attn_q.bias is there"});
+  expect_refused(g, {"tensor \"blk.0.attn_q.bias\" is not understood"});
+  g.tensors.erase("blk.0.attn_q.bias");
+  g.add("rope_freqs.weight", {16});
+  expect_refused(g, {"tensor \"rope_freqs.weight\" is not understood"});
 }
 
 }  // namespace

@@ -121,6 +121,48 @@ TEST(Rope, YarnWithStatedBetasAndMagnitude) {
   EXPECT_FLOAT_EQ(r.magnitude, 0.5 * (1 + 0.1 * std::log(16.0)));
 }
 
+// attention_factor of a configuration: in place of what the formula makes of the factor (transformers, modeling_rope_utils).
+TEST(Rope, YarnWithItsOwnMagnitude) {
+  SmallModel m = yarn_model(16, 4096);
+  m.set("rope.scaling.yarn_attn_factor", 0.75f);
+  foundry::Rope r = m.resolve().ropes[0];
+  EXPECT_FLOAT_EQ(r.magnitude, 0.75f);
+  for (int i = 0; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], yarn(10000, 4096, 16, 32, 1, i), 1e-15) << i;
+  m.set("rope.scaling.yarn_attn_factor", 0.0f);  // "not stated"
+  EXPECT_FLOAT_EQ(m.resolve().ropes[0].magnitude, 1 + 0.1 * std::log(16.0));
+  m.set("rope.scaling.type", "linear");  // has none
+  m.set("rope.scaling.yarn_attn_factor", 0.75f);
+  EXPECT_EQ(m.resolve().ropes[0].magnitude, 1);
+}
+
+TEST(Rope, AFactorOfZeroIsNotStated) {
+  SmallModel m("llama");
+  m.set("rope.scaling.factor", 0.0f);
+  EXPECT_EQ(m.resolve().ropes[0].frequencies[0], 1);
+}
+
+// The words of another converter for the same numbers.
+TEST(Rope, OtherNamesOfKeysOfGemma3) {
+  SmallModel m("gemma3", 6, 32);
+  m.add_gemma3(6, 32);
+  m.set("rope.global.freq_base", 500000.0f);
+  m.set("rope.local.freq_base", 20000.0f);
+  m.set("rope.scaling.type", "yarn");
+  m.set("rope.scaling.factor", 8.0f);
+  m.set("rope.scaling.original_context_length", 1024u);
+  m.set("rope.scaling.extrapolation_factor", 1.0f);
+  m.set("rope.scaling.beta_fast", 64.0f);
+  m.set("rope.scaling.beta_slow", 2.0f);
+  foundry::Blueprint other = m.resolve();
+  EXPECT_DOUBLE_EQ(other.ropes[1].frequencies[8], std::pow(2e4, -0.5));
+  for (const char* key : {"rope.global.freq_base", "rope.scaling.extrapolation_factor", "rope.scaling.beta_fast", "rope.scaling.beta_slow"}) m.unset(key);
+  m.set("rope.freq_base", 500000.0f);
+  m.set("rope.scaling.yarn_ext_factor", 1.0f);
+  m.set("rope.scaling.yarn_beta_fast", 64.0f);
+  m.set("rope.scaling.yarn_beta_slow", 2.0f);
+  EXPECT_EQ(m.resolve().ropes[0].frequencies, other.ropes[0].frequencies);
+}
+
 TEST(Rope, YarnOfASmallContextStretchesEveryPair) {  // low = high = 0: the ramp is a step
   foundry::Rope r = yarn_model(4, 5).resolve().ropes[0];
   EXPECT_NEAR(r.frequencies[0], 1, 1e-15);
@@ -155,9 +197,17 @@ TEST(Rope, ImpossibleNumbersAreRefused) {
     tests::expect_refused(m, {std::string("llama.") + key, text});
   };
   refused("rope.freq_base", 0.0f, "got 0");
-  refused("rope.freq_base", -1.0f, "above 0");
-  refused("rope.scaling.factor", 0.0f, "got 0");
-  refused("rope.scaling.yarn_beta_fast", 0.0f, "above 0");
+  refused("rope.freq_base", -1.0f, "0.001 to 1e+15");
+  refused("rope.freq_base", 1e30f, "got 1e+30");
+  refused("rope.scaling.factor", -2.0f, "1e-06 to 1e+06");
+  refused("rope.scaling.factor", 1e30f, "1e-06 to 1e+06");
+  refused("rope.scaling.attn_factor", 1e300, "got 1e+300");  // infinite as a float
+  refused("rope.scaling.attn_factor", 1e-300, "got 1e-300");
+  refused("rope.scaling.yarn_attn_factor", 1e39, "got 1e+39");
+  refused("rope.scaling.yarn_attn_factor", -1.0f, "got -1");
+  refused("rope.scaling.yarn_ext_factor", 2.0f, "-1 to 1");
+  refused("rope.scaling.yarn_beta_fast", 0.0f, "1e-06 to 1e+06");
+  refused("rope.scaling.yarn_log_multiplier", 0.1f, "none or 0");
   refused("rope.scaling.original_context_length", 0u, "expected 1 to");
   refused("rope.scaling.type", "longrope", "none, linear or yarn");
   refused("rope.dimension_count", 6u + 1, "even");

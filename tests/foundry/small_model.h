@@ -20,7 +20,8 @@
 
 namespace ingot::tests {
 
-using Metadata = std::variant<uint32_t, int32_t, float, std::string, std::vector<uint32_t>, std::vector<std::string>>;
+using Metadata = std::variant<bool, uint32_t, int32_t, float, double, std::string, std::vector<bool>, std::vector<uint32_t>, std::vector<int32_t>,
+                              std::vector<float>, std::vector<std::string>>;
 
 struct SmallTensor {
   std::vector<uint64_t> shape;  // fastest-running dimension first
@@ -109,7 +110,7 @@ struct SmallModel {
     for (const auto& entry : metadata)
       std::visit(
           [&]<class T>(const T& value) {
-            if constexpr (std::is_same_v<T, std::vector<uint32_t>> || std::is_same_v<T, std::vector<std::string>>)
+            if constexpr (requires { value.size(); } && !std::is_same_v<T, std::string>)
               file.array(entry.first, value);
             else
               file.kv(entry.first, value);

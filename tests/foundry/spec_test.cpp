@@ -101,7 +101,9 @@ TEST(Spec, WrongTypes) {
   refused_with("/parameters/hidden/key", 7, {"parameters.hidden.key", "a string or a list of strings"});
   refused_with("/parameters/hidden", json::object(), {"parameters.hidden", "\"key\", \"default\" or both"});
   refused_with("/parameters/hidden/when", {{"value", 3}}, {"parameters.hidden.when", "one parameter"});
-  refused_with("/unsupported", {1}, {"unsupported", "a string"});
+  refused_with("/harmless", {{"tensors", {1}}}, {"harmless.tensors", "a string"});
+  refused_with("/harmless", {{"keys", {{"a", {{"b", 1}}}}}}, {"harmless.keys.a", "a number, a parameter"});
+  refused_with("/harmless", {{"key", json::object()}}, {"harmless.key is not a field", "keys or tensors"});
 }
 
 TEST(Spec, BrokenJson) { refused("{\"about\": ", {"architectures/mine.json is not JSON", "line 1"}); }
@@ -109,6 +111,30 @@ TEST(Spec, BrokenJson) { refused("{\"about\": ", {"architectures/mine.json is no
 TEST(Spec, UnknownParameter) {
   refused_with("/attention/window", "windows", {"attention.window speaks of \"windows\"", "a name in parameters"});
   refused_with("/parameters/head_size/default", "hidden / head", {"parameters.head_size.default speaks of \"head\""});
+  refused_with("/harmless", {{"keys", {{"a", "heeds"}}}}, {"harmless.keys.a speaks of \"heeds\""});
+}
+
+TEST(Spec, UnusedParameter) {  // what a file's key says would be read and lost
+  refused_with("/parameters/softcap", {{"key", "final_logit_softcapping"}, {"default", 0}}, {"parameters.softcap is not used"});
+}
+
+TEST(Spec, HarmlessKeysOfASpecComeFirst) {
+  json spec = llama();
+  spec["harmless"] = {{"keys", {{"expert_count", {0, 1}}, {"mine.*", "*"}, {"mine.other", true}}}, {"tensors", {"mine.*.weight"}}};
+  foundry::Spec changed = read(spec.dump());
+  changed.name = "llama";
+  auto resolved = [&](const tests::SmallModel& m) { return foundry::resolve(m.open(), changed, foundry::read_names("gguf", foundry::name_texts())); };
+  tests::SmallModel m("llama");
+  m.set("expert_count", 1u);
+  m.set("mine.one", "any");
+  m.set("mine.other", true);
+  m.add("mine.blk.0.weight", {5});
+  EXPECT_EQ(resolved(m).layers, 2);
+  m.set("mine.other", false);
+  expect_refused([&] { resolved(m); }, {"llama.mine.other", "got false"});
+  m.unset("mine.other");
+  m.add("mine.weights", {5});
+  expect_refused([&] { resolved(m); }, {"\"mine.weights\" is not understood"});
 }
 
 TEST(Spec, ParametersInACircle) {
@@ -153,7 +179,8 @@ TEST(Spec, HeadsThatAreNeverOrAlwaysTied) {
     spec.name = "llama";
     return foundry::resolve(file, spec, foundry::read_names("gguf", foundry::name_texts()));
   };
-  EXPECT_EQ(resolved(both, "always").head.name, "token_embd.weight");
+  EXPECT_EQ(resolved(one, "always").head.name, "token_embd.weight");
+  expect_refused([&] { resolved(both, "always"); }, {"tensor \"output.weight\" is not understood"});
   EXPECT_EQ(resolved(both, "never").head.name, "output.weight");
   expect_refused([&] { resolved(one, "never"); }, {"tensor output.weight is missing"});
 }

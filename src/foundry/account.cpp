@@ -1,0 +1,103 @@
+// What of a file nothing has read: metadata keys under the architecture's prefix, and tensors. Each is listed as harmless, in the spec
+// or for every architecture, or the file is refused: what is passed over in silence would give wrong answers in silence.
+#include <fmt/format.h>
+
+#include "foundry/resolve.h"
+#include "ingot/error.h"
+
+namespace ingot::foundry {
+namespace {
+
+/// Whether `name` is `pattern`, in which a * stands for any text.
+bool matches(std::string_view pattern, std::string_view name) {
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == name;
+  if (!name.starts_with(pattern.substr(0, star))) return false;
+  const std::string_view rest = pattern.substr(star + 1);
+  for (size_t at = star; at <= name.size(); at++)
+    if (matches(rest, name.substr(at))) return true;
+  return false;
+}
+
+/// What the lists say of `name`: the entry that is called so, else the first that matches.
+const Harmless::Key* find_key(const Numbers& numbers, const Names& names, std::string_view name) {
+  const Harmless::Key* found = nullptr;
+  for (const Harmless* list : {&numbers.spec().harmless, &names.harmless})
+    for (const Harmless::Key& key : list->keys) {
+      if (key.name == name) return &key;
+      if (!found && matches(key.name, name)) found = &key;
+    }
+  return found;
+}
+
+bool is_parameter(const Spec& spec, std::string_view name) {
+  for (const RopeSpec* rope : {&spec.rope, spec.local_rope ? &*spec.local_rope : nullptr})
+    if (rope && rope->scaling && rope->scaling->kind_key == name) return true;
+  for (const auto& [ignored, p] : spec.parameters)
+    for (const std::string& key : p.keys)
+      if (key == name) return true;
+  return false;
+}
+
+constexpr uint64_t max_shown = 8, max_compared = 65'536;  // elements of an array
+
+std::string value_text(const container::Value& value) {
+  std::string text;
+  for (const container::Scalar& scalar : container::Gguf::elements(value, max_shown)) {
+    if (!text.empty()) text += ", ";
+    if (auto* word = std::get_if<std::string_view>(&scalar)) text += quoted(*word);
+    else if (auto* flag = std::get_if<bool>(&scalar)) text += *flag ? "true" : "false";
+    else text += number_text(*number_of(scalar));
+  }
+  return value.count > max_shown ? fmt::format("{}, … ({} values)", text, value.count) : text;
+}
+
+/// Whether every element of `value` is one of `neutral`.
+bool is_neutral(const container::Value& value, const std::vector<double>& neutral) {
+  if (value.count > max_compared) return false;
+  for (const container::Scalar& scalar : container::Gguf::elements(value)) {
+    std::optional<double> number = number_of(scalar);
+    if (!number || std::find(neutral.begin(), neutral.end(), *number) == neutral.end()) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void account_for_keys(Numbers& numbers, const Names& names) {
+  const std::string prefix = numbers.prefixed("");
+  for (const auto& [full_name, value] : numbers.file().metadata()) {
+    if (!full_name.starts_with(prefix)) continue;
+    const std::string_view name = full_name.substr(prefix.size());
+    if (is_parameter(numbers.spec(), name)) continue;
+    const Harmless::Key* key = find_key(numbers, names, name);
+    if (!key)
+      throw Error("foundry", fmt::format("the key {} is not understood", quoted(full_name)), value_text(value),
+                  "keys of " + numbers.spec().source, "leaving it out might give answers that are not the model's");
+    if (key->values.empty()) continue;
+    std::vector<double> neutral;
+    std::string expected = "none";
+    for (const Expression& e : key->values) {
+      neutral.push_back(numbers.value(e));
+      expected += " or " + number_text(neutral.back());
+    }
+    if (!is_neutral(value, neutral))
+      throw Error("foundry", std::string(full_name), value_text(value), expected, "models of this kind are not supported");
+  }
+}
+
+void account_for_tensors(Numbers& numbers, const Names& names, const std::set<std::string>& used) {
+  auto harmless = [&](const std::string& name) {
+    for (const Harmless* list : {&numbers.spec().harmless, &names.harmless})
+      for (const std::string& pattern : list->tensors)
+        if (matches(pattern, name)) return true;
+    return false;
+  };
+  for (const container::Tensor& tensor : numbers.file().tensors())
+    if (!used.contains(tensor.name) && !harmless(tensor.name))
+      throw Error("foundry", fmt::format("tensor {} is not understood", quoted(tensor.name)), "",
+                  fmt::format("tensors of {} with {} layers", numbers.spec().source, numbers.value({0, "layers", ""})),
+                  "leaving it out might give answers that are not the model's");
+}
+
+}  // namespace ingot::foundry
