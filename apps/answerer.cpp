@@ -20,7 +20,7 @@ constexpr int least_answer_room = 256;  // tokens; a quarter of the context wher
 Answerer::Answerer(const Model& model, ChatTemplate chat_template) : model_(model), template_(std::move(chat_template)), session_(model) {}
 
 std::vector<int32_t> Answerer::prompt(const Conversation& conversation, int left_out) const {
-  return model_.tokenizer().encode(render_chat(template_, conversation.json(left_out).dump()));
+  return model_.tokenizer().encode(render_chat(template_, conversation.json(left_out).text()));
 }
 
 /// When the conversation has become too long, turns are left out from its beginning until half of the context is free: a change at

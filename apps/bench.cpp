@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "command_line.h"
 #include "commands.h"
 #include "flags.h"
 #include "json_output.h"
@@ -143,16 +144,18 @@ void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
 }
 
 Json to_json(const Row& r) {
-  auto or_null = [](std::optional<double> x) { return x ? Json(*x) : Json(); };
   Json json = {{"test", r.test},
           {"threads", r.threads},
           {"tokens_per_s", {{"median", r.median}, {"min", r.min}, {"max", r.max}}},
           {"weight_bytes_per_token", r.weight_bytes_per_token},
           {"gb_per_s", r.weight_rate ? Json(*r.weight_rate / giga) : Json()},
           {"read_bandwidth_gb_per_s", r.read_bandwidth / giga},
-          {"share_of_bandwidth", or_null(r.share())}};
+          {"share_of_bandwidth", r.share()}};
+  if (r.profile.empty()) return json;
+  Json profile = Json::array();
   for (const StepTime& t : r.profile)
-    json["profile"].push_back({{"step", t.kind}, {"steps", t.steps}, {"us_per_token", t.microseconds}, {"share", t.share}, {"weight_bytes_per_token", t.weight_bytes}});
+    profile.push_back({{"step", t.kind}, {"steps", t.steps}, {"us_per_token", t.microseconds}, {"share", t.share}, {"weight_bytes_per_token", t.weight_bytes}});
+  json.add("profile", std::move(profile));
   return json;
 }
 
@@ -226,7 +229,7 @@ int perform_bench(const Bench& bench) {
     answer_json(list);
   } else {
     answer(bench.csv ? csv(rows) : markdown(rows));
-    if (bench.profile) answer("\n" + profile_markdown(rows));
+    if (bench.profile) answer("\n"), answer(profile_markdown(rows));
   }
   return success;
 }
@@ -238,21 +241,21 @@ bool nothing_to_measure(const Bench& bench) {
 
 }  // namespace
 
-void add_bench(CLI::App& app, Action& chosen) {
+void add_bench(CommandLine& line, Action& chosen) {
   auto bench = std::make_shared<Bench>();
-  CLI::App* command = app.add_subcommand("bench", "Measure a model's speed on this machine");
+  Command* command = line.add_command("bench", "Measure a model's speed on this machine");
   add_model(*command, bench->model);
-  command->parse_complete_callback([bench] {
-    if (bench->model.empty() && !bench->formats) throw CLI::RequiredError("a model (MODEL or -m FILE) or --formats");
+  command->when_read([bench] {
+    if (bench->model.empty() && !bench->formats) throw UsageError("a model (MODEL or -m FILE) or --formats is required");
   });
   command->add_flag("--formats", bench->formats, "Measure the kernels of every format, on one core and without a model");
-  command->add_option("-p,--n-prompt", bench->prompt_sizes, "Prompt sizes in tokens; 0: leave prompts out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->capture_default_str();
-  command->add_option("-n,--n-gen", bench->answer_sizes, "Answer sizes in tokens; 0: leave answers out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->capture_default_str();
-  command->add_option("-t,--threads", bench->threads, "Thread counts; 0 is one for each core")->check(whole_numbers(0, max_threads))->type_name("N,N")->capture_default_str();
-  command->add_option("-r,--repetitions", bench->repetitions, "Measurements of each, after one to warm up")->check(whole_number(1, max_repetitions))->type_name("N")->capture_default_str();
-  command->add_option("-d,--depth", bench->depth, "Tokens that are in the context before each test")->check(whole_number(0, 1 << 24))->type_name("N")->capture_default_str();
-  CLI::Option* json = command->add_flag("--json", bench->json, "A JSON array of rows");
-  CLI::Option* csv = command->add_flag("--csv", bench->csv, "CSV")->excludes(json);
+  command->add_option("-p,--n-prompt", &bench->prompt_sizes, "Prompt sizes in tokens; 0: leave prompts out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->show_default();
+  command->add_option("-n,--n-gen", &bench->answer_sizes, "Answer sizes in tokens; 0: leave answers out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->show_default();
+  command->add_option("-t,--threads", &bench->threads, "Thread counts; 0 is one for each core")->check(whole_numbers(0, max_threads))->type_name("N,N")->show_default();
+  command->add_option("-r,--repetitions", &bench->repetitions, "Measurements of each, after one to warm up")->check(whole_number(1, max_repetitions))->type_name("N")->show_default();
+  command->add_option("-d,--depth", &bench->depth, "Tokens that are in the context before each test")->check(whole_number(0, 1 << 24))->type_name("N")->show_default();
+  Option* json = command->add_flag("--json", bench->json, "A JSON array of rows");
+  Option* csv = command->add_flag("--csv", bench->csv, "CSV")->excludes(json);
   command->add_flag("--profile", bench->profile, "Also what each kind of step takes of a token")->excludes(csv);
   add_machine(*command, bench->load);
   add_strict(*command, bench->load);
@@ -276,8 +279,8 @@ Examples:
   ingot bench model.gguf -p 0 -n 32 -d 8192 --json
   ingot bench model.gguf -p 0 -n 64 --profile
   ingot bench --formats)");
-  command->callback([bench, &chosen] {
-    if (nothing_to_measure(*bench)) throw CLI::ValidationError("-p and -n", "got 0 for both; expected something to measure");
+  command->when_checked([bench, &chosen] {
+    if (nothing_to_measure(*bench)) throw UsageError("-p and -n: got 0 for both; expected something to measure");
     chosen = [bench] { return perform_bench(*bench); };
   });
 }

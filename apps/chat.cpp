@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "chat_shell.h"
+#include "command_line.h"
 #include "commands.h"
 #include "files.h"
 #include "flags.h"
@@ -99,15 +100,15 @@ int perform_chat(const Chat& chat) {
 
 }  // namespace
 
-void add_chat(CLI::App& app, Action& chosen) {
+void add_chat(CommandLine& line, Action& chosen) {
   auto chat = std::make_shared<Chat>();
   chat->history = default_history();
-  CLI::App* command = app.add_subcommand("chat", "Talk with a model");
+  Command* command = line.add_command("chat", "Talk with a model");
   add_model(*command, chat->model);
-  command->add_option("-p,--prompt", chat->first, "First message; what a pipe holds comes behind it")->type_name("TEXT");
-  command->add_option("--system", chat->system, "System message: what the model is to be")->type_name("TEXT");
-  command->add_option("--template", chat->template_file, "Chat template to use instead of the model's own")->type_name("FILE");
-  command->add_option("--history", chat->history, "File that remembers your lines; '' for none (default in ~/.local/state/ingot)")->type_name("FILE");
+  command->add_option("-p,--prompt", &chat->first, "First message; what a pipe holds comes behind it")->type_name("TEXT");
+  command->add_option("--system", &chat->system, "System message: what the model is to be")->type_name("TEXT");
+  command->add_option("--template", &chat->template_file, "Chat template to use instead of the model's own")->type_name("FILE");
+  command->add_option("--history", &chat->history, "File that remembers your lines; '' for none (default in ~/.local/state/ingot)")->type_name("FILE");
   add_context(*command, chat->load);
   add_threads(*command, chat->load);
   add_limits(*command, chat->settings.limits);
@@ -124,7 +125,7 @@ Examples:
   ingot chat model.gguf
   ingot chat model.gguf --system "You answer in rhymes." --temp 0.5
   git diff | ingot chat model.gguf -p "What does this change do?" > review.txt)");
-  command->callback([chat, &chosen] { chosen = [chat] { return perform_chat(*chat); }; });
+  command->when_checked([chat, &chosen] { chosen = [chat] { return perform_chat(*chat); }; });
 }
 
 }  // namespace ingot::apps

@@ -11,7 +11,7 @@ std::string one_turn(std::string_view system, std::string_view user) {
   Json messages = Json::array();
   if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
   messages.push_back({{"role", "user"}, {"content", user}});
-  return messages.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return messages.text();
 }
 
 ChatPrompt render_chat(const ChatTemplate& chat, std::string_view messages, ChatOptions options) {

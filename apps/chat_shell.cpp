@@ -177,7 +177,7 @@ void ChatShell::attach(const std::string& file) {
 
 void ChatShell::save(const std::string& file) {
   std::string path = expanded(needs(file, "file"));
-  write_text(path, conversation_.json().dump(2) + "\n");
+  write_text(path, conversation_.json().text(2) + "\n");
   tell(fmt::format("{} in {}", count_text(conversation_.messages().size(), "message"), path));
 }
 

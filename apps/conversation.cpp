@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "ingot/error.h"
 
@@ -13,7 +14,7 @@ namespace {
 bool is_user(const Message& m) { return m.role == "user"; }
 bool is_system(const Message& m) { return m.role == "system"; }
 
-Message message_from(const Json& json, size_t at) {
+Message message_from(const nlohmann::json& json, size_t at) {
   auto refuse = [&](const std::string& got) { throw Error("chat", fmt::format("message {} is none that a chat can go on from", at + 1), got, "a role (system, user or assistant) and a content, both text"); };
   if (!json.is_object()) refuse(json.type_name());
   for (const auto& entry : json.items())
@@ -61,13 +62,11 @@ Json Conversation::json(int left_out) const {
 }
 
 void Conversation::read(const std::string& text) {
-  Json json = Json::parse(text, nullptr, false);
+  nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_array()) throw Error("chat", "this is no saved chat", json.is_discarded() ? "no JSON" : json.type_name(), "a JSON array of messages, as /save writes it");
   std::vector<Message> read;
   for (size_t i = 0; i < json.size(); i++) read.push_back(message_from(json[i], i));
   messages_ = std::move(read);
 }
-
-std::string valid_utf8(const std::string& text) { return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>(); }
 
 }  // namespace ingot::apps

@@ -33,7 +33,4 @@ class Conversation {
   std::vector<Message> messages_;
 };
 
-/// `text` with U+FFFD for bytes that are no UTF-8.
-std::string valid_utf8(const std::string& text);
-
 }  // namespace ingot::apps

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "command_line.h"
 #include "commands.h"
 #include "json_output.h"
 #include "ingot/ingot.h"
@@ -81,7 +82,8 @@ std::string as_text(const std::vector<DeviceReport>& reports) {
   auto yes = [](bool b) { return b ? "yes" : "no"; };
   std::string text = line("ingot", version()) + line("compiler", __VERSION__) + line("formats", fmt::format("{} (ingot formats)", formats().size()));
   for (const DeviceReport& r : reports) {
-    text += "\n" + line("device", r.info.name + (r.info.available ? "" : " (cannot be used)")) + line("  what", r.info.description);
+    text += '\n';
+    text += line("device", r.info.name + (r.info.available ? "" : " (cannot be used)")) + line("  what", r.info.description);
     if (!r.info.available) continue;
     text += line("  isas", list_text(r.info.isas) + (r.info.isas.size() > 1 ? " (the first is used)" : ""));
     if (!r.info.missing_isas.empty()) text += line("  not here", list_text(r.info.missing_isas));
@@ -92,7 +94,8 @@ std::string as_text(const std::vector<DeviceReport>& reports) {
                                              : fmt::format("{:.2f} GB/s", r.bandwidth_one / giga));
   }
   Cache c = cache();
-  text += "\n" + line("cache", c.path.empty() ? "INGOT_CACHE is not set; the scripts use .cache in the clone"
+  text += '\n';
+  text += line("cache", c.path.empty() ? "INGOT_CACHE is not set; the scripts use .cache in the clone"
                                                : c.path + (!c.is_there ? " (not there)" : c.is_writable ? "" : " (cannot be written to)"));
   text += line("terminal", fmt::format("stdout {}, stderr {}, colour {}", yes(is_terminal(Stream::answers)), yes(is_terminal(Stream::notes)), yes(takes_color(Stream::answers))));
   return text;
@@ -108,9 +111,9 @@ int perform_doctor(bool json) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Action& chosen) {
+void add_doctor(CommandLine& line, Action& chosen) {
   auto json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("doctor", "Show what this build and this machine bring");
+  Command* command = line.add_command("doctor", "Show what this build and this machine bring");
   command->add_flag("--json", *json, "One JSON object");
   command->footer(R"(Version, devices with their instruction sets, cores, memory and read bandwidth (measured now, takes a few seconds), cache folder
 and terminal. Exit status 1 when no device can be used.
@@ -118,7 +121,7 @@ and terminal. Exit status 1 when no device can be used.
 Examples:
   ingot doctor
   ingot doctor --json)");
-  command->callback([json, &chosen] { chosen = [json] { return perform_doctor(*json); }; });
+  command->when_checked([json, &chosen] { chosen = [json] { return perform_doctor(*json); }; });
 }
 
 }  // namespace ingot::apps

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "command_line.h"
 #include "commands.h"
 #include "files.h"
 #include "flags.h"
@@ -45,10 +46,10 @@ Json to_json(const Evaluation& e, bool interrupted) {
                {"scored_tokens", e.scored}, {"interrupted", interrupted}, {"tokens_per_s", tokens_per_s(e)}};
   if (!e.against) return json;
   const Divergence& d = *e.against;
-  json["against"] = {{"perplexity", d.base_perplexity}, {"perplexity_error", d.base_perplexity_error},
+  json.add("against", {{"perplexity", d.base_perplexity}, {"perplexity_error", d.base_perplexity_error},
                      {"log_ratio", d.log_ratio}, {"log_ratio_error", d.log_ratio_error},
                      {"kl", {{"mean", d.mean}, {"mean_error", d.mean_error}, {"median", d.median}, {"p90", d.p90}, {"p99", d.p99}, {"p99_9", d.p999}, {"max", d.max}}},
-                     {"same_top", d.same_top}, {"same_top_error", d.same_top_error}};
+                     {"same_top", d.same_top}, {"same_top_error", d.same_top_error}});
   return json;
 }
 
@@ -82,14 +83,14 @@ int perform_eval(const Eval& eval) {
 
 }  // namespace
 
-void add_eval(CLI::App& app, Action& chosen) {
+void add_eval(CommandLine& line, Action& chosen) {
   auto eval = std::make_shared<Eval>();
-  CLI::App* command = app.add_subcommand("eval", "Measure how well a model predicts a text");
+  Command* command = line.add_command("eval", "Measure how well a model predicts a text");
   add_model(*command, eval->model);
-  command->add_option("--text,-f,--file", eval->file, "Text to predict, read byte for byte; - is stdin")->type_name("FILE")->required();
-  command->add_option("--against", eval->base, "Base model to compare with, token by token")->type_name("BASE");
-  command->add_option("-c,--ctx,--ctx-size", eval->options.context, "Tokens of a window")->check(whole_number(4, max_int))->type_name("N")->capture_default_str();
-  command->add_option("--windows", eval->options.windows, "Most windows to score; 0: all of the text (default 0)")->check(whole_number(0, max_int))->type_name("N");
+  command->add_option("--text,-f,--file", &eval->file, "Text to predict, read byte for byte; - is stdin")->type_name("FILE")->required();
+  command->add_option("--against", &eval->base, "Base model to compare with, token by token")->type_name("BASE");
+  command->add_option("-c,--ctx,--ctx-size", &eval->options.context, "Tokens of a window")->check(whole_number(4, max_int))->type_name("N")->show_default();
+  command->add_option("--windows", &eval->options.windows, "Most windows to score; 0: all of the text (default 0)")->check(whole_number(0, max_int))->type_name("N");
   add_threads(*command, eval->load);
   command->add_flag("--json", eval->json, "One JSON object");
   add_machine(*command, eval->load);
@@ -112,7 +113,7 @@ Examples:
   ingot eval model.gguf --text book.txt
   ingot eval model-q4.gguf --text book.txt --against model-f16.gguf --json
   ingot eval model.gguf --text book.txt --ctx 2048 --windows 20)");
-  command->callback([eval, &chosen] { chosen = [eval] { return perform_eval(*eval); }; });
+  command->when_checked([eval, &chosen] { chosen = [eval] { return perform_eval(*eval); }; });
 }
 
 }  // namespace ingot::apps

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "command_line.h"
 #include "commands.h"
 #include "flags.h"
 #include "json_output.h"
@@ -136,15 +137,15 @@ int perform_explain(const Explain& flags) {
 
 }  // namespace
 
-void add_explain(CLI::App& app, Action& chosen) {
+void add_explain(CommandLine& line, Action& chosen) {
   auto flags = std::make_shared<Explain>();
-  CLI::App* command = app.add_subcommand("explain", "Show the plan that a model runs by");
+  Command* command = line.add_command("explain", "Show the plan that a model runs by");
   add_model(*command, flags->model);
-  CLI::Option* json = command->add_flag("--json", flags->json, "One JSON object");
+  Option* json = command->add_flag("--json", flags->json, "One JSON object");
   command->add_flag("--fold", flags->fold, "Show steps that differ in their layer only as one line")->excludes(json);
   add_context(*command, flags->load);
   add_threads(*command, flags->load);
-  command->add_option("--bandwidth", flags->bandwidth, "Memory bandwidth for the bounds, in 10^9 bytes a second; 0: no bounds (default: measured)")->check(real_number(0, 1e6))->type_name("GB/S");
+  command->add_option("--bandwidth", &flags->bandwidth, "Memory bandwidth for the bounds, in 10^9 bytes a second; 0: no bounds (default: measured)")->check(real_number(0, 1e6))->type_name("GB/S");
   add_machine(*command, flags->load);
   add_strict(*command, flags->load);
   command->footer(R"(A line for each step of one token: its shape, the format and class of each matrix, how it is walked, and in which layout. "per
@@ -160,7 +161,7 @@ Examples:
   ingot explain model.gguf -t 2 --json
   ingot explain model.gguf --bandwidth 50
   ingot explain model.gguf --strict-kernels > /dev/null && echo fast)");
-  command->callback([flags, &chosen] { chosen = [flags] { return perform_explain(*flags); }; });
+  command->when_checked([flags, &chosen] { chosen = [flags] { return perform_explain(*flags); }; });
 }
 
 }  // namespace ingot::apps

@@ -51,37 +51,34 @@ std::vector<std::string_view> split_commas(std::string_view list) {
   }
 }
 
-/// A check without an entry of its own in the help.
-CLI::Validator quiet(std::function<std::string(std::string&)> check) { return CLI::Validator(std::move(check), ""); }
-
 }  // namespace
 
-CLI::Validator whole_number(int64_t low, int64_t high) {
-  return quiet([=](std::string& text) -> std::string {
+Check whole_number(int64_t low, int64_t high) {
+  return [=](const std::string& text) -> std::string {
     auto value = parse_whole(text);
     if (value && *value >= low && *value <= high) return "";
     return fmt::format("got '{}'; expected {}", text, whole_range(low, high));
-  });
+  };
 }
 
-CLI::Validator real_number(double low, double high, bool above_low) {
-  return quiet([=](std::string& text) -> std::string {
+Check real_number(double low, double high, bool above_low) {
+  return [=](const std::string& text) -> std::string {
     auto value = parse_real(text);
     if (value && (above_low ? *value > low : *value >= low) && *value <= high) return "";
     std::string range = above_low ? fmt::format("above {}", low) : fmt::format("from {}", low);
     if (high < std::numeric_limits<float>::max()) range += above_low ? fmt::format(" and at most {}", high) : fmt::format(" to {}", high);
     return fmt::format("got '{}'; expected a number {}", text, range);
-  });
+  };
 }
 
-CLI::Validator whole_numbers(int64_t low, int64_t high) {
-  return quiet([=](std::string& list) -> std::string {
+Check whole_numbers(int64_t low, int64_t high) {
+  return [=](const std::string& list) -> std::string {
     for (std::string_view part : split_commas(list)) {
       auto value = parse_whole(part);
       if (!value || *value < low || *value > high) return fmt::format("got '{}'; expected {}, or several with commas", list, whole_range(low, high));
     }
     return "";
-  });
+  };
 }
 
 std::vector<int> split_whole_numbers(const std::string& list) {
@@ -90,21 +87,21 @@ std::vector<int> split_whole_numbers(const std::string& list) {
   return values;
 }
 
-void add_model(CLI::App& command, std::string& path) {
-  command.add_option("MODEL,-m,--model", path, "Model file, GGUF; of a split model, the first part")->type_name("FILE");
-  command.parse_complete_callback([&path] {
-    if (path.empty()) throw CLI::RequiredError("a model (MODEL or -m FILE)");
+void add_model(Command& command, std::string& path) {
+  command.add_option("MODEL,-m,--model", &path, "Model file, GGUF; of a split model, the first part")->type_name("FILE");
+  command.when_read([&path] {
+    if (path.empty()) throw UsageError("a model (MODEL or -m FILE) is required");
   });
 }
 
-void add_prompt(CLI::App& command, Prompt& prompt, const std::string& what) {
-  prompt.from_text = command.add_option("-p,--prompt", prompt.text, what)->type_name("TEXT");
-  prompt.from_file = command.add_option("-f,--file", prompt.file, "Read it from a file, byte for byte; - is stdin")->type_name("FILE")->excludes(prompt.from_text);
+void add_prompt(Command& command, Prompt& prompt, const std::string& what) {
+  prompt.from_text = command.add_option("-p,--prompt", &prompt.text, what)->type_name("TEXT");
+  prompt.from_file = command.add_option("-f,--file", &prompt.file, "Read it from a file, byte for byte; - is stdin")->type_name("FILE")->excludes(prompt.from_text);
 }
 
 std::string Prompt::read() const {
-  if (from_text->count()) return text;
-  if (!from_file->count()) throw UsageError("there is no text; expected -p TEXT or -f FILE (- is stdin)");
+  if (from_text->is_given()) return text;
+  if (!from_file->is_given()) throw UsageError("there is no text; expected -p TEXT or -f FILE (- is stdin)");
   return read_text(file);
 }
 
@@ -119,30 +116,30 @@ std::string default_kernel_cache() {
 
 }  // namespace
 
-void add_machine(CLI::App& command, LoadOptions& options) {
+void add_machine(Command& command, LoadOptions& options) {
   options.kernel_cache = default_kernel_cache();
-  command.add_option("--device", options.device, "Device to run on (see ingot doctor)")->type_name("NAME")->capture_default_str();
-  command.add_option("--isa", options.isa, "Instruction set to use instead of the best one (see ingot doctor)")->type_name("NAME");
-  command.add_option("--kernel-cache", options.kernel_cache, "Folder for kernels that a device compiles when it loads a model; \"\": none")->type_name("DIR");
-  command.add_option("--kv", options.kv, "Format of keys and values (default: 16-bit floats)")->type_name("FORMAT");
-  command.add_flag_callback("--no-repack", [&options] { options.repack = false; }, "Run straight from the mapped file: loads at once, runs slower");
+  command.add_option("--device", &options.device, "Device to run on (see ingot doctor)")->type_name("NAME")->show_default();
+  command.add_option("--isa", &options.isa, "Instruction set to use instead of the best one (see ingot doctor)")->type_name("NAME");
+  command.add_option("--kernel-cache", &options.kernel_cache, "Folder for kernels that a device compiles when it loads a model; \"\": none")->type_name("DIR");
+  command.add_option("--kv", &options.kv, "Format of keys and values (default: 16-bit floats)")->type_name("FORMAT");
+  command.add_flag("--no-repack", [&options] { options.repack = false; }, "Run straight from the mapped file: loads at once, runs slower");
 }
 
-void add_pre_tokenizer(CLI::App& command, std::string& pre) {
-  command.add_option("--pre", pre, "Pre-tokenizer to use instead of the one that the file names; a wrong NAME lists them")->type_name("NAME");
+void add_pre_tokenizer(Command& command, std::string& pre) {
+  command.add_option("--pre", &pre, "Pre-tokenizer to use instead of the one that the file names; a wrong NAME lists them")->type_name("NAME");
 }
 
-void add_threads(CLI::App& command, LoadOptions& options) {
-  command.add_option("-t,--threads", options.threads, "Threads; 0 is one for each core (default 0)")->check(whole_number(0, max_threads))->type_name("N");
+void add_threads(Command& command, LoadOptions& options) {
+  command.add_option("-t,--threads", &options.threads, "Threads; 0 is one for each core (default 0)")->check(whole_number(0, max_threads))->type_name("N");
 }
 
-void add_context(CLI::App& command, LoadOptions& options) {
-  command.add_option("-c,--ctx-size", options.context, "Tokens that prompt and answer may take; 0 is the model's own limit, at most 4096 (default 0)")
+void add_context(Command& command, LoadOptions& options) {
+  command.add_option("-c,--ctx-size", &options.context, "Tokens that prompt and answer may take; 0 is the model's own limit, at most 4096 (default 0)")
       ->check(whole_number(0, max_int))
       ->type_name("N");
 }
 
-void add_strict(CLI::App& command, LoadOptions& options) {
+void add_strict(Command& command, LoadOptions& options) {
   command.add_flag("--strict-kernels", options.strict_kernels, "Refuse a plan with a step that has no fast kernel");
 }
 

@@ -1,22 +1,16 @@
 // Flags that several commands share, with the checks of their values; a wrong value is found before anything is loaded.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "command_line.h"
 #include "ingot/ingot.h"
 
 namespace ingot::apps {
-
-/// Arguments that make no sense together; exit status 2.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 constexpr int max_threads = 1024;
 constexpr int max_int = std::numeric_limits<int>::max();
@@ -25,33 +19,33 @@ constexpr int max_int = std::numeric_limits<int>::max();
 /// or infinite: no range holds those.
 std::optional<double> parse_real(std::string_view text);
 
-/// Checks for CLI options: "got 2000; expected a whole number from 0 to 1024".
-CLI::Validator whole_number(int64_t low, int64_t high);
+/// Checks of options: "got 2000; expected a whole number from 0 to 1024".
+Check whole_number(int64_t low, int64_t high);
 /// `above_low`: `low` itself is refused.
-CLI::Validator real_number(double low, double high, bool above_low = false);
+Check real_number(double low, double high, bool above_low = false);
 /// "1,2,4": one or more whole numbers with commas between them.
-CLI::Validator whole_numbers(int64_t low, int64_t high);
+Check whole_numbers(int64_t low, int64_t high);
 std::vector<int> split_whole_numbers(const std::string& list);
 
 /// -m FILE, or the file as it is.
-void add_model(CLI::App& command, std::string& path);
+void add_model(Command& command, std::string& path);
 
 /// -p TEXT or -f FILE.
 struct Prompt {
   std::string text, file;
-  CLI::Option *from_text = nullptr, *from_file = nullptr;
-  bool is_given() const { return from_text->count() || from_file->count(); }
+  Option *from_text = nullptr, *from_file = nullptr;
+  bool is_given() const { return from_text->is_given() || from_file->is_given(); }
   /// The text, byte for byte. Errors: UsageError when none was given; Error when the file cannot be read.
   std::string read() const;
 };
-void add_prompt(CLI::App& command, Prompt& prompt, const std::string& what);
+void add_prompt(Command& command, Prompt& prompt, const std::string& what);
 
 /// --device --isa --no-repack, and -t and -c where the command takes one of each.
-void add_machine(CLI::App& command, LoadOptions& options);
-void add_pre_tokenizer(CLI::App& command, std::string& pre);
-void add_threads(CLI::App& command, LoadOptions& options);
-void add_context(CLI::App& command, LoadOptions& options);
-void add_strict(CLI::App& command, LoadOptions& options);
+void add_machine(Command& command, LoadOptions& options);
+void add_pre_tokenizer(Command& command, std::string& pre);
+void add_threads(Command& command, LoadOptions& options);
+void add_context(Command& command, LoadOptions& options);
+void add_strict(Command& command, LoadOptions& options);
 
 /// Loads the model, with a bar when it takes long.
 Model load_model(const std::string& path, LoadOptions options);

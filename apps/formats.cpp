@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "command_line.h"
 #include "commands.h"
 #include "flags.h"
 #include "json_output.h"
@@ -112,11 +113,11 @@ int perform_formats(const Flags& flags) {
 
 }  // namespace
 
-void add_formats(CLI::App& app, Action& chosen) {
+void add_formats(CommandLine& line, Action& chosen) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* command = app.add_subcommand("formats", "List the quantization formats");
-  command->add_option("NAME", flags->name, "Show this one in detail");
-  CLI::Option* json = command->add_flag("--json", flags->json, "A JSON array, or the object of NAME");
+  Command* command = line.add_command("formats", "List the quantization formats");
+  command->add_option("NAME", &flags->name, "Show this one in detail");
+  Option* json = command->add_flag("--json", flags->json, "A JSON array, or the object of NAME");
   command->add_flag("--markdown", flags->markdown, "The table as Markdown; docs/formats.md is made so")->excludes(json);
   command->footer(R"(Each format is one file in formats/; what is shown here was derived from it.
 
@@ -127,7 +128,7 @@ Examples:
   ingot formats NAME
   ingot formats --json
   ingot formats --markdown > docs/formats.md)");
-  command->callback([flags, &chosen] { chosen = [flags] { return perform_formats(*flags); }; });
+  command->when_checked([flags, &chosen] { chosen = [flags] { return perform_formats(*flags); }; });
 }
 
 }  // namespace ingot::apps

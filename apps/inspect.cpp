@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "command_line.h"
 #include "commands.h"
 #include "flags.h"
 #include "json_output.h"
@@ -96,8 +97,8 @@ std::string one_line(const std::string& text, size_t most) {
 }
 
 std::string scalar_text(const Scalar& value, bool quoted) {
-  if (auto* text = std::get_if<std::string>(&value)) return quoted ? Json(*text).dump(-1, ' ', false, Json::error_handler_t::replace) : *text;
-  return scalar_json(value).dump();
+  if (auto* text = std::get_if<std::string>(&value)) return quoted ? Json(*text).text() : *text;
+  return scalar_json(value).text();
 }
 
 std::string value_text(const MetadataInfo& m) {
@@ -131,13 +132,13 @@ std::string as_text(const FileInfo& file, bool with_tensors) {
 
 }  // namespace
 
-void add_inspect(CLI::App& app, Action& chosen) {
+void add_inspect(CommandLine& line, Action& chosen) {
   auto flags = std::make_shared<Inspect>();
-  CLI::App* command = app.add_subcommand("inspect", "Show what a model file holds");
+  Command* command = line.add_command("inspect", "Show what a model file holds");
   add_model(*command, flags->model);
   command->add_flag("--json", flags->json, "One JSON object, with every tensor");
   command->add_flag("--tensors", flags->tensors, "List every tensor");
-  command->add_option("--array", flags->array_elements, "Elements to show of an array in the metadata")->check(whole_number(0, max_int))->type_name("N")->capture_default_str();
+  command->add_option("--array", &flags->array_elements, "Elements to show of an array in the metadata")->check(whole_number(0, max_int))->type_name("N")->show_default();
   command->footer(R"(Metadata, tensors by format, and sizes. A shape has its fastest-running dimension first, as the file has it.
 
 --json: {path, version, bytes, tensor_bytes, parameters, metadata: [{key, type, count, value}],
@@ -147,7 +148,7 @@ Examples:
   ingot inspect model.gguf
   ingot inspect model.gguf --tensors
   ingot inspect model.gguf --json --array 1000000)");
-  command->callback([flags, &chosen] {
+  command->when_checked([flags, &chosen] {
     chosen = [flags] {
       FileInfo file = inspect(flags->model, flags->array_elements);
       if (flags->json) answer_json(to_json(file));

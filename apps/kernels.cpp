@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "command_line.h"
 #include "commands.h"
 #include "files.h"
 #include "flags.h"
@@ -35,17 +36,17 @@ int run(const Kernels& flags) {
 
 }  // namespace
 
-void add_kernels(CLI::App& app, Action& chosen) {
+void add_kernels(CommandLine& line, Action& chosen) {
   auto flags = std::make_shared<Kernels>();
-  CLI::App* command = app.add_subcommand("kernels", "Show the kernels that a device would compile for a model");
+  Command* command = line.add_command("kernels", "Show the kernels that a device would compile for a model");
   add_model(*command, flags->model);
   add_machine(*command, flags->load);
   add_context(*command, flags->load);
-  command->add_option("--dump", flags->dump, "Write the source into this folder and list its entry points")->type_name("DIR");
+  command->add_option("--dump", &flags->dump, "Write the source into this folder and list its entry points")->type_name("DIR");
   command->add_flag("--json", flags->json, "Entry points and source as JSON");
   command->footer(R"(A source is the dialect of the device, the formats of the model and the kernels as they stand in their files, and one line an entry
 point. The device need not be there.)");
-  command->callback([flags, &chosen] { chosen = [flags] { return run(*flags); }; });
+  command->when_checked([flags, &chosen] { chosen = [flags] { return run(*flags); }; });
 }
 
 }  // namespace ingot::apps

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "chat_prompt.h"
+#include "command_line.h"
 #include "commands.h"
 #include "flags.h"
 #include "interrupt.h"
@@ -50,17 +51,18 @@ struct Answer {
   double load_s = 0, prompt_s = 0;
   bool prompt_is_done = false;
 
-  Json prompt_rate() const { return prompt_is_done && prompt_s > 0 ? Json(prompt_tokens.size() / prompt_s) : Json(); }
-  Json decode_rate() const { return made.steps ? Json(made.steps / made.seconds) : Json(); }
+  std::optional<double> prompt_rate() const { return prompt_is_done && prompt_s > 0 ? std::optional(double(prompt_tokens.size()) / prompt_s) : std::nullopt; }
+  std::optional<double> decode_rate() const { return made.steps ? std::optional(made.steps / made.seconds) : std::nullopt; }
 };
 
 /// The token as JSON, with the probability that the model gave it. Its text alone may be half a character: U+FFFD.
 Json token_json(const Session& session, const Tokenizer& tokenizer, int32_t id, int logprobs) {
   Json token = {{"id", id}, {"text", tokenizer.piece(id)}, {"logprob", as_written(session.logprob(id))}};
   if (logprobs > 0) {
-    token["top"] = Json::array();
+    Json top = Json::array();
     for (const TokenLogprob& t : session.top(logprobs))
-      token["top"].push_back({{"id", t.id}, {"text", tokenizer.piece(t.id)}, {"logprob", as_written(t.logprob)}});
+      top.push_back({{"id", t.id}, {"text", tokenizer.piece(t.id)}, {"logprob", as_written(t.logprob)}});
+    token.add("top", std::move(top));
   }
   return token;
 }
@@ -122,7 +124,7 @@ std::pair<const char*, std::string> why(const Generation& made) {
 }
 
 std::string summary(const Answer& a) {
-  auto rate = [](const Json& r) { return r.is_null() ? std::string() : fmt::format(" at {:.1f} tokens/s", r.get<double>()); };
+  auto rate = [](std::optional<double> r) { return r ? fmt::format(" at {:.1f} tokens/s", *r) : std::string(); };
   auto tokens = [](size_t n) { return fmt::format("{} token{}", n, n == 1 ? "" : "s"); };
   return fmt::format("loaded in {:.2f} s; prompt: {}{}; answer: {}{}; {}", a.load_s, tokens(a.prompt_tokens.size()), rate(a.prompt_rate()),
                      tokens(a.made.tokens.size()), rate(a.decode_rate()), why(a.made).second);
@@ -181,21 +183,21 @@ int perform_run(const Run& run) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Action& chosen) {
+void add_run(CommandLine& line, Action& chosen) {
   auto run = std::make_shared<Run>();
-  CLI::App* command = app.add_subcommand("run", "Answer a prompt, or continue a text");
+  Command* command = line.add_command("run", "Answer a prompt, or continue a text");
   add_model(*command, run->model);
   add_prompt(*command, run->prompt, "What the user says; with --raw, text to continue");
-  command->add_option("--session", run->session_file, "Continue the text of this file, where there is one, and keep the longer text there")->type_name("FILE");
+  command->add_option("--session", &run->session_file, "Continue the text of this file, where there is one, and keep the longer text there")->type_name("FILE");
   add_context(*command, run->load);
   add_threads(*command, run->load);
   add_limits(*command, run->limits);
   add_sampling(*command, run->sampling);
   add_structure(*command, run->structure);
-  CLI::Option* raw = command->add_flag("--raw", run->raw, "Continue the text as it stands, without the model's chat template");
-  command->add_option("--system", run->system, "System message before the prompt")->type_name("TEXT")->excludes(raw);
+  Option* raw = command->add_flag("--raw", run->raw, "Continue the text as it stands, without the model's chat template");
+  command->add_option("--system", &run->system, "System message before the prompt")->type_name("TEXT")->excludes(raw);
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
-  command->add_option("--logprobs", run->logprobs, "With --json: the K most probable tokens at each place")->check(whole_number(0, max_logprobs))->type_name("K");
+  command->add_option("--logprobs", &run->logprobs, "With --json: the K most probable tokens at each place")->check(whole_number(0, max_logprobs))->type_name("K");
   add_pre_tokenizer(*command, run->load.pre);
   add_machine(*command, run->load);
   add_strict(*command, run->load);
@@ -225,10 +227,10 @@ Examples:
   ingot run model.gguf --raw -p "The sea is" -n 64 --session sea.session     and then, without reading that again:
   ingot run model.gguf --raw -p " At night" -n 64 --session sea.session
   ingot run model.gguf --raw -p "2 + 2 =" -n 1 --temp 0 --logprobs 5 --json)");
-  command->callback([run, &chosen] {
+  command->when_checked([run, &chosen] {
     if (run->sampling.ignore_end && !(run->structure.grammar + run->structure.schema).empty())
-      throw CLI::ValidationError("--ignore-eos", "a grammar says where the text ends");
-    if (run->logprobs > 0 && !run->json) throw CLI::ValidationError("--logprobs", "needs --json");
+      throw UsageError("--ignore-eos: a grammar says where the text ends");
+    if (run->logprobs > 0 && !run->json) throw UsageError("--logprobs: needs --json");
     chosen = [run] { return perform_run(*run); };
   });
 }

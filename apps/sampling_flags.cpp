@@ -31,7 +31,7 @@ std::vector<std::string> parse_samplers(std::string list) {
   return names;
 }
 
-std::string check_samplers(std::string& list) {
+std::string check_samplers(const std::string& list) {
   const std::vector<std::string> known = SamplingOptions().samplers;
   for (const std::string& name : parse_samplers(list))
     if (std::ranges::find(known, name) == known.end())
@@ -52,116 +52,111 @@ std::optional<TokenBias> parse_bias(std::string_view text) {
   return bias;
 }
 
-std::string check_bias(std::string& text) {
+std::string check_bias(const std::string& text) {
   return parse_bias(text) ? "" : fmt::format("got '{}'; expected a token's id, + or -, and a number, such as 15043+1 or 2-inf", text);
 }
 
-std::string check_some_text(std::string& text) { return text.empty() ? "got ''; expected some text" : ""; }
+std::string check_some_text(const std::string& text) { return text.empty() ? "got ''; expected some text" : ""; }
 
 /// Adds flags of one group of the help.
 struct Flags {
-  CLI::App& command;
+  Command& command;
   const char* group;
-  template <class T> void add(const char* name, T& value, const char* what, CLI::Validator check, const char* type) {
-    command.add_option(name, value, what)->check(std::move(check))->type_name(type)->capture_default_str()->group(group);
+  void add(const char* name, Variable value, const char* what, const Check& check, const char* type) {
+    command.add_option(name, value, what)->check(check)->type_name(type)->show_default()->group(group);
   }
 };
 
 void add_penalties(Flags& flags, SamplingOptions& o) {
-  flags.add("--repeat-penalty", o.repeat_penalty, "Divides the logits of tokens in the text; 1: off", real_number(0, largest, true), "X");
-  flags.add("--repeat-last-n", o.repeat_last_n, "Tokens that this and the next two look back; -1: all", whole_number(-1, max_int), "N");
-  flags.add("--presence-penalty", o.presence_penalty, "Taken off the logits of tokens in the text; 0: off", real_number(-largest, largest),
+  flags.add("--repeat-penalty", &o.repeat_penalty, "Divides the logits of tokens in the text; 1: off", real_number(0, largest, true), "X");
+  flags.add("--repeat-last-n", &o.repeat_last_n, "Tokens that this and the next two look back; -1: all", whole_number(-1, max_int), "N");
+  flags.add("--presence-penalty", &o.presence_penalty, "Taken off the logits of tokens in the text; 0: off", real_number(-largest, largest),
             "X");
-  flags.add("--frequency-penalty", o.frequency_penalty, "Taken off for each time they stand there; 0: off", real_number(-largest, largest),
+  flags.add("--frequency-penalty", &o.frequency_penalty, "Taken off for each time they stand there; 0: off", real_number(-largest, largest),
             "X");
-  flags.add("--dry-multiplier", o.dry_multiplier, "DRY: penalty for going on with what stands there already; 0: off",
+  flags.add("--dry-multiplier", &o.dry_multiplier, "DRY: penalty for going on with what stands there already; 0: off",
             real_number(0, largest), "X");
-  flags.add("--dry-base", o.dry_base, "DRY: factor on it for each token more", real_number(1, largest), "X");
-  flags.add("--dry-allowed-length", o.dry_allowed_length, "DRY: tokens that may be repeated", whole_number(0, max_int), "N");
-  flags.add("--dry-penalty-last-n", o.dry_penalty_last_n, "DRY: tokens that are searched; -1: all", whole_number(-1, max_int), "N");
+  flags.add("--dry-base", &o.dry_base, "DRY: factor on it for each token more", real_number(1, largest), "X");
+  flags.add("--dry-allowed-length", &o.dry_allowed_length, "DRY: tokens that may be repeated", whole_number(0, max_int), "N");
+  flags.add("--dry-penalty-last-n", &o.dry_penalty_last_n, "DRY: tokens that are searched; -1: all", whole_number(-1, max_int), "N");
   flags.command
-      .add_option_function<std::vector<std::string>>(
+      .add_option(
           "--dry-sequence-breaker",
           [&o](const std::vector<std::string>& given) {
             o.dry_sequence_breakers = given == std::vector<std::string>{"none"} ? std::vector<std::string>() : given;
           },
           "DRY: text that repetition does not reach across, several times for several; none: nothing (default line end, colon, quote, "
           "star)")
-      ->check(CLI::Validator(check_some_text, ""))
-      ->allow_extra_args(false)
+      ->check(check_some_text)
       ->type_name("TEXT")
       ->group(flags.group);
 }
 
 }  // namespace
 
-void add_sampling(CLI::App& command, SamplingOptions& o) {
+void add_sampling(Command& command, SamplingOptions& o) {
   Flags flags{command, "Choosing tokens"};
-  flags.add("--temp", o.temperature, "Temperature; 0 always takes the most probable token", real_number(0, largest), "X");
-  flags.add("--dynatemp-range", o.dynatemp_range, "Temperature up or down by so much, by how sure the model is; 0: off",
+  flags.add("--temp", &o.temperature, "Temperature; 0 always takes the most probable token", real_number(0, largest), "X");
+  flags.add("--dynatemp-range", &o.dynatemp_range, "Temperature up or down by so much, by how sure the model is; 0: off",
             real_number(0, largest), "X");
-  flags.add("--dynatemp-exp", o.dynatemp_exponent, "Exponent of that", real_number(0, largest), "X");
-  flags.add("--top-k", o.top_k, "Choose among the K most probable tokens; 0: off", whole_number(0, max_int), "K");
-  flags.add("--top-p", o.top_p, "Choose among the fewest tokens that hold P of the probability; 1: off", real_number(0, 1, true), "P");
-  flags.add("--min-p", o.min_p, "Leave out tokens below P times the most probable one; 0: off", real_number(0, 1), "P");
-  flags.add("--typical", o.typical_p, "Choose among P of the probability, of tokens that surprise about as much as expected; 1: off",
+  flags.add("--dynatemp-exp", &o.dynatemp_exponent, "Exponent of that", real_number(0, largest), "X");
+  flags.add("--top-k", &o.top_k, "Choose among the K most probable tokens; 0: off", whole_number(0, max_int), "K");
+  flags.add("--top-p", &o.top_p, "Choose among the fewest tokens that hold P of the probability; 1: off", real_number(0, 1, true), "P");
+  flags.add("--min-p", &o.min_p, "Leave out tokens below P times the most probable one; 0: off", real_number(0, 1), "P");
+  flags.add("--typical", &o.typical_p, "Choose among P of the probability, of tokens that surprise about as much as expected; 1: off",
             real_number(0, 1, true), "P");
-  flags.add("--top-nsigma", o.top_n_sigma, "Leave out logits further than N standard deviations from the best; 0 or less: off",
+  flags.add("--top-nsigma", &o.top_n_sigma, "Leave out logits further than N standard deviations from the best; 0 or less: off",
             real_number(-largest, largest), "N");
-  flags.add("--xtc-probability", o.xtc_probability, "How often to leave out the most probable tokens (XTC); 0: never", real_number(0, 1),
+  flags.add("--xtc-probability", &o.xtc_probability, "How often to leave out the most probable tokens (XTC); 0: never", real_number(0, 1),
             "P");
-  flags.add("--xtc-threshold", o.xtc_threshold, "XTC: of tokens above P only the least probable stays; above 0.5: off", real_number(0, 1),
+  flags.add("--xtc-threshold", &o.xtc_threshold, "XTC: of tokens above P only the least probable stays; above 0.5: off", real_number(0, 1),
             "P");
   add_penalties(flags, o);
   flags.add(
-      "--mirostat", o.mirostat, "2: mirostat 2, which replaces all but penalties and temperature; 0: off",
-      CLI::Validator(
-          [](std::string& text) { return text == "0" || text == "2" ? std::string() : fmt::format("got '{}'; expected 0 or 2", text); },
-          ""),
+      "--mirostat", &o.mirostat, "2: mirostat 2, which replaces all but penalties and temperature; 0: off",
+      [](const std::string& text) { return text == "0" || text == "2" ? std::string() : fmt::format("got '{}'; expected 0 or 2", text); },
       "N");
-  flags.add("--mirostat-lr", o.mirostat_lr, "Mirostat: how fast it follows", real_number(0, largest), "X");
-  flags.add("--mirostat-ent", o.mirostat_ent, "Mirostat: surprise to hold, in bits", real_number(0, largest), "X");
+  flags.add("--mirostat-lr", &o.mirostat_lr, "Mirostat: how fast it follows", real_number(0, largest), "X");
+  flags.add("--mirostat-ent", &o.mirostat_ent, "Mirostat: surprise to hold, in bits", real_number(0, largest), "X");
   command
-      .add_option_function<std::vector<std::string>>(
+      .add_option(
           "--logit-bias",
           [&o](const std::vector<std::string>& given) {
             for (const std::string& g : given) o.logit_bias.push_back(*parse_bias(g));
           },
           "Added to a token's logit, such as 15043+1 or 2-inf; several times for several")
-      ->check(CLI::Validator(check_bias, ""))
-      ->allow_extra_args(false)
+      ->check(check_bias)
       ->type_name("ID+X")
       ->group(flags.group);
   command.add_flag("--ignore-eos", o.ignore_end, "Never choose a token that ends the text")->group(flags.group);
   command
-      .add_option_function<std::string>(
+      .add_option(
           "--samplers", [&o](const std::string& list) { o.samplers = parse_samplers(list); },
           "Samplers in their order; those left out are not applied")
-      ->check(CLI::Validator(check_samplers, ""))
+      ->check(check_samplers)
       ->type_name("LIST")
-      ->default_str(fmt::format("{}", fmt::join(o.samplers, ";")))
+      ->default_text(fmt::format("{}", fmt::join(o.samplers, ";")))
       ->group(flags.group);
-  flags.add("--seed", o.seed, "Same seed, same request: same text", whole_number(0, std::numeric_limits<int64_t>::max()), "N");
+  flags.add("--seed", &o.seed, "Same seed, same request: same text", whole_number(0, std::numeric_limits<int64_t>::max()), "N");
 }
 
-void add_limits(CLI::App& command, GenerateOptions& o) {
+void add_limits(Command& command, GenerateOptions& o) {
   const char* group = "Where to stop";
   command
-      .add_option("-n,--predict", o.most_tokens,
+      .add_option("-n,--predict", &o.most_tokens,
                   "Most tokens to write; -1: until the model ends its text or the context is full (default -1)")
       ->check(whole_number(-1, max_int))
       ->type_name("N")
       ->group(group);
-  command.add_option("--stop,-r,--reverse-prompt", o.stop, "Text that ends the answer and is left out; several times for several")
-      ->check(CLI::Validator(check_some_text, ""))
-      ->allow_extra_args(false)
+  command.add_option("--stop,-r,--reverse-prompt", &o.stop, "Text that ends the answer and is left out; several times for several")
+      ->check(check_some_text)
       ->type_name("TEXT")
       ->group(group);
-  CLI::Option* shift = command
+  Option* shift = command
                            .add_flag("--context-shift", o.context_shift,
                                      "When the context is full, forget the older half of the text, read the rest again, and go on")
                            ->group(group);
-  command.add_option("--keep", o.keep, "Tokens at the beginning that are not forgotten; -1: the whole prompt (default 0)")
+  command.add_option("--keep", &o.keep, "Tokens at the beginning that are not forgotten; -1: the whole prompt (default 0)")
       ->check(whole_number(-1, max_int))
       ->type_name("N")
       ->needs(shift)

@@ -1,7 +1,6 @@
 // The flags' own parser reads each setting, so that there is one list of names and one set of checks.
 #include "settings.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -13,18 +12,17 @@
 namespace ingot::apps {
 namespace {
 
-void add_settings(CLI::App& parser, SamplingOptions& sampling, GenerateOptions& limits) {
-  parser.set_help_flag();
+void add_settings(Command& parser, SamplingOptions& sampling, GenerateOptions& limits) {
   add_limits(parser, limits);
   add_sampling(parser, sampling);
 }
 
 /// "temp" for "temp", "--temp" and the flag's other names. Errors: Error.
-std::string long_name(const CLI::App& parser, std::string name) {
+std::string long_name(const Command& parser, std::string name) {
   name.erase(0, name.find_first_not_of('-'));
-  const CLI::Option* option = parser.get_option_no_throw((name.size() == 1 ? "-" : "--") + name);
+  const Option* option = parser.find((name.size() == 1 ? "-" : "--") + name);
   if (name.empty() || !option) throw Error("chat", "there is no setting '" + name + "'", "", "", "/set shows them all");
-  return option->get_lnames().front();
+  return option->name();
 }
 
 const char* on_or_off(bool on) { return on ? "on" : "off"; }
@@ -34,12 +32,11 @@ const char* on_or_off(bool on) { return on ? "on" : "off"; }
 void Settings::set(const std::string& name, const std::string& value) {
   SamplingOptions new_sampling = sampling;
   GenerateOptions new_limits = limits;
-  CLI::App parser;
+  Command parser;
   add_settings(parser, new_sampling, new_limits);
   try {
-    std::vector<std::string> words = {"--" + long_name(parser, name) + "=" + value};
-    parser.parse(words);
-  } catch (const CLI::ParseError& e) {
+    parser.parse("--" + long_name(parser, name) + "=" + value);
+  } catch (const UsageError& e) {
     throw Error("chat", fmt::format("'{}' cannot be set to '{}'", name, value), "", "", e.what());
   }
   sampling = new_sampling;
@@ -49,7 +46,7 @@ void Settings::set(const std::string& name, const std::string& value) {
 std::string Settings::text(const std::string& name) const {
   SamplingOptions sampling_now = sampling;
   GenerateOptions limits_now = limits;
-  CLI::App parser;
+  Command parser;
   add_settings(parser, sampling_now, limits_now);
   // what a flag's own default does not tell
   std::map<std::string, std::string> values = {{"predict", std::to_string(limits.most_tokens)}, {"keep", std::to_string(limits.keep)}, {"context-shift", on_or_off(limits.context_shift)},
@@ -57,12 +54,12 @@ std::string Settings::text(const std::string& name) const {
                                                {"dry-sequence-breaker", fmt::format("{}", sampling.dry_sequence_breakers)}, {"logit-bias", count_text(sampling.logit_bias.size(), "token")}};
   const std::string one = name.empty() ? "" : long_name(parser, name);
   std::string text;
-  for (const CLI::Option* option : parser.get_options()) {
-    const std::string& known = option->get_lnames().front();
+  for (const auto& option : parser.options()) {
+    const std::string known = option->name();
     if (!one.empty() && known != one) continue;
     auto value = values.find(known);
-    text += fmt::format("{:<22}{}\n", known, value != values.end() ? value->second : option->get_default_str());
-    if (!one.empty()) text += option->get_description() + "\n";
+    text += fmt::format("{:<22}{}\n", known, value != values.end() ? value->second : option->default_text());
+    if (!one.empty()) text += option->description() + "\n";
   }
   return text;
 }

@@ -1,9 +1,9 @@
 // Flags that say what an answer may look like, for every command that writes text.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
+#include "command_line.h"
 #include "ingot/ingot.h"
 
 namespace ingot::apps {
@@ -15,6 +15,6 @@ struct Structure {
 };
 
 /// --grammar and --json-schema.
-void add_structure(CLI::App& command, Structure& structure);
+void add_structure(Command& command, Structure& structure);
 
 }  // namespace ingot::apps

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "chat_prompt.h"
+#include "command_line.h"
 #include "commands.h"
 #include "files.h"
 #include "flags.h"
@@ -25,7 +26,7 @@ int answer_prompt(const TemplateFlags& flags, const ChatPrompt& prompt) {
     return success;
   }
   Json input = Json::array();
-  for (const Span& span : prompt.input) input.push_back({span.begin, span.end});
+  for (const Span& span : prompt.input) input.push_back(Json::array({span.begin, span.end}));
   answer_json({{"text", prompt.text}, {"input", input}, {"tokens", load_tokenizer(flags.model).encode(prompt)}});
   return success;
 }
@@ -50,19 +51,19 @@ int perform_template(const TemplateFlags& flags) {
 
 }  // namespace
 
-void add_template(CLI::App& app, Action& chosen) {
+void add_template(CommandLine& line, Action& chosen) {
   auto flags = std::make_shared<TemplateFlags>();
-  CLI::App* command = app.add_subcommand("template", "Show the prompt that a model's chat template makes of a conversation");
+  Command* command = line.add_command("template", "Show the prompt that a model's chat template makes of a conversation");
   add_model(*command, flags->model);
-  CLI::Option* messages =
-      command->add_option("--messages", flags->messages, "Conversation, a JSON array of messages; - is stdin")->type_name("FILE");
-  CLI::Option* user = command->add_option("-p,--prompt", flags->user, "Conversation of one turn: what the user says")
+  Option* messages =
+      command->add_option("--messages", &flags->messages, "Conversation, a JSON array of messages; - is stdin")->type_name("FILE");
+  Option* user = command->add_option("-p,--prompt", &flags->user, "Conversation of one turn: what the user says")
                           ->type_name("TEXT")
                           ->excludes(messages);
-  command->add_option("--system", flags->system, "With -p: the system message before it")->type_name("TEXT")->needs(user);
-  command->add_option("--tools", flags->tools, "Tools that the model may call, a JSON array; - is stdin")->type_name("FILE");
-  command->add_option("--set", flags->chat.variables, "Further variables of the template, a JSON object")->type_name("JSON");
-  command->add_option("--template", flags->file, "Template to use instead of the model's own")->type_name("FILE");
+  command->add_option("--system", &flags->system, "With -p: the system message before it")->type_name("TEXT")->needs(user);
+  command->add_option("--tools", &flags->tools, "Tools that the model may call, a JSON array; - is stdin")->type_name("FILE");
+  command->add_option("--set", &flags->chat.variables, "Further variables of the template, a JSON object")->type_name("JSON");
+  command->add_option("--template", &flags->file, "Template to use instead of the model's own")->type_name("FILE");
   command->add_flag("--no-generation-prompt", flags->no_generation_prompt, "Stop before the model's answer begins");
   command->add_flag("--json", flags->json, "One JSON object instead of text");
   command->footer(R"(Without a conversation: the template itself.
@@ -78,7 +79,7 @@ Examples:
   ingot template model.gguf -p "Hello" --system "Be brief."
   ingot template model.gguf --messages chat.json --tools tools.json
   ingot template model.gguf -p "Hello" --set '{"enable_thinking": false}' --json)");
-  command->callback([flags, &chosen] { chosen = [flags] { return perform_template(*flags); }; });
+  command->when_checked([flags, &chosen] { chosen = [flags] { return perform_template(*flags); }; });
 }
 
 }  // namespace ingot::apps

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <memory>
 
+#include "command_line.h"
 #include "commands.h"
 #include "flags.h"
 #include "json_output.h"
@@ -87,13 +88,13 @@ int perform_tokenize(const Tokenize& flags) {
 
 }  // namespace
 
-void add_tokenize(CLI::App& app, Action& chosen) {
+void add_tokenize(CommandLine& line, Action& chosen) {
   auto flags = std::make_shared<Tokenize>();
-  CLI::App* command = app.add_subcommand("tokenize", "Turn text into a model's token ids, or back");
+  Command* command = line.add_command("tokenize", "Turn text into a model's token ids, or back");
   add_model(*command, flags->model);
   add_prompt(*command, flags->prompt, "Text; with --detokenize, ids");
   command->add_flag("--special", flags->special, "Read spelled control tokens as tokens; with --detokenize, spell them out");
-  CLI::Option* no_bos = command->add_flag("--no-bos", flags->no_bos, "Put no beginning-of-text token in front, even where the model asks for one");
+  Option* no_bos = command->add_flag("--no-bos", flags->no_bos, "Put no beginning-of-text token in front, even where the model asks for one");
   command->add_flag("--detokenize", flags->back, "Turn ids into text")->excludes(no_bos);
   add_pre_tokenizer(*command, flags->pre);
   command->add_flag("--json", flags->json, "A JSON array of ids; with --detokenize, a JSON string");
@@ -104,7 +105,7 @@ Examples:
   ingot tokenize model.gguf -p "The sea is"
   ingot tokenize model.gguf -f letter.txt --json
   ingot tokenize model.gguf --detokenize -p "504 3828 314")");
-  command->callback([flags, &chosen] { chosen = [flags] { return perform_tokenize(*flags); }; });
+  command->when_checked([flags, &chosen] { chosen = [flags] { return perform_tokenize(*flags); }; });
 }
 
 }  // namespace ingot::apps
