@@ -26,7 +26,7 @@ struct Writing {
   }
   Written operator()(const Json::Object& members) const {
     Written all = Written::object();
-    for (const Json::Member& member : members) all[member.key] = written(member.value);
+    for (const auto& [key, member] : members) all[key] = written(member);
     return all;
   }
   template <class T> Written operator()(const T& scalar) const { return scalar; }
@@ -50,7 +50,7 @@ void Json::push_back(Json element) { std::get<Array>(value_).push_back(std::move
 
 void Json::add(std::string_view key, Json value) {
   if (std::holds_alternative<std::monostate>(value_)) value_ = Object();
-  std::get<Object>(value_).push_back({std::string(key), std::move(value)});
+  std::get<Object>(value_).emplace_back(key, std::move(value));
 }
 
 std::string Json::text(int indent) const { return dumped(written(*this), indent); }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace ingot::apps {
 /// One JSON value: {{"key", value}, …} is an object, whose keys stay in the order in which they were set.
 class Json {
  public:
-  struct Member;
+  using Member = std::pair<std::string, Json>;
   using Array = std::vector<Json>;
   using Object = std::vector<Member>;
   using Value = std::variant<std::monostate, bool, int64_t, uint64_t, double, std::string, Array, Object>;
@@ -43,11 +44,6 @@ class Json {
 
  private:
   Value value_;
-};
-
-struct Json::Member {
-  std::string key;
-  Json value;
 };
 
 /// Writes `value` to stdout on one line, on a terminal on as many as it takes to read it.
