@@ -56,7 +56,10 @@ class CpuBackend : public backend::Backend {
     backend::Device d{name(), processor_name(), true, {}, {}, usable_cores(), total_memory()};
     IsaList list = isas();
     for (int i = 0; i < list.count; i++) (list.begin[i]->supported() ? d.isas : d.missing_isas).push_back(list.begin[i]->name);
-    d.available = !d.isas.empty();
+    if (d.isas.empty()) {
+      d.available = false;
+      d.description += fmt::format(", and this build has kernels for {} only; build with INGOT_ISAS=all, or on this machine with INGOT_ISAS=native", fmt::join(d.missing_isas, ", "));
+    }
     return d;
   }
 
