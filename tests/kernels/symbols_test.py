@@ -30,7 +30,8 @@ class Units(unittest.TestCase):
         names = {path: [] for path in self.units}
         for line in self.asked(NM, "--demangle", "--extern-only", "--print-file-name", which).splitlines():
             path, name = re.fullmatch(r"(.+?\.o):[0-9a-f ]*[A-Za-z] (.+)", line).groups()
-            names[path].append(name)
+            if not name.startswith("DW.ref."):  # where exceptions are described: a pointer, alike in all units
+                names[path].append(name)
         return names
 
     def test_defines_its_table_and_nothing_else(self):
