@@ -20,7 +20,8 @@ namespace ingot::apps {
 namespace {
 
 struct Chat {
-  std::string model, first, system, template_file, history;
+  std::string model, first, template_file, history;
+  std::optional<std::string> system;
   LoadOptions load;
   Settings settings;
 };
@@ -107,7 +108,7 @@ void add_chat(CommandLine& line, Action& chosen) {
   add_model(*command, chat->model);
   command->add_option("-p,--prompt", &chat->first, "First message; what a pipe holds comes behind it")->type_name("TEXT");
   command->add_option("--system", &chat->system, "System message: what the model is to be")->type_name("TEXT");
-  command->add_option("--template", &chat->template_file, "Chat template to use instead of the model's own")->type_name("FILE");
+  command->add_option("--template", &chat->template_file, "Chat template to use instead of the model's own")->type_name("FILE")->check(not_empty());
   command->add_option("--history", &chat->history, "File that remembers your lines; '' for none (default in ~/.local/state/ingot)")->type_name("FILE");
   add_context(*command, chat->load);
   add_threads(*command, chat->load);

@@ -7,9 +7,9 @@
 
 namespace ingot::apps {
 
-std::string one_turn(std::string_view system, std::string_view user) {
+std::string one_turn(const std::optional<std::string>& system, std::string_view user) {
   Json messages = Json::array();
-  if (!system.empty()) messages.push_back({{"role", "system"}, {"content", system}});
+  if (system) messages.push_back({{"role", "system"}, {"content", *system}});
   messages.push_back({{"role", "user"}, {"content", user}});
   return messages.text();
 }

@@ -1,5 +1,6 @@
 // How the commands hand a conversation to a model: as the model's own chat template writes it.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -7,8 +8,9 @@
 
 namespace ingot::apps {
 
-/// JSON messages of one turn of a user, behind a system message where there is one.
-std::string one_turn(std::string_view system, std::string_view user);
+/// JSON messages of one turn of a user, behind a system message where there is one; an empty one is one: many templates write another
+/// where there is none.
+std::string one_turn(const std::optional<std::string>& system, std::string_view user);
 /// `messages` as the template writes them now, in local time.
 ChatPrompt render_chat(const ChatTemplate& chat, std::string_view messages, ChatOptions options = {});
 

@@ -65,9 +65,9 @@ const ChatShell::Command ChatShell::commands[] = {
     {"/quit", "", "end the chat; Ctrl-D does too", nullptr},
 };
 
-ChatShell::ChatShell(const Model& model, ChatTemplate chat_template, Settings settings, const std::string& system)
+ChatShell::ChatShell(const Model& model, ChatTemplate chat_template, Settings settings, const std::optional<std::string>& system)
     : settings_(std::move(settings)), answerer_(model, std::move(chat_template)) {
-  conversation_.set_system(valid_utf8(system));
+  if (system) conversation_.set_system(valid_utf8(*system));
 }
 
 bool ChatShell::take(const std::string& line) {
@@ -156,7 +156,7 @@ void ChatShell::reset(const std::string&) {
 }
 
 void ChatShell::set_system(const std::string& text) {
-  conversation_.set_system(valid_utf8(text));
+  conversation_.set_system(text.empty() ? std::nullopt : std::optional(valid_utf8(text)));
   tell(text.empty() ? "no system message" : "system message: " + beginning(text));
 }
 

@@ -11,7 +11,7 @@ namespace ingot::apps {
 
 class ChatShell {
  public:
-  ChatShell(const Model& model, ChatTemplate chat_template, Settings settings, const std::string& system);
+  ChatShell(const Model& model, ChatTemplate chat_template, Settings settings, const std::optional<std::string>& system);
   /// Does what `line` says: a command, or a message to answer. False: the chat is over. Errors: Error, the chat can go on.
   bool take(const std::string& line);
   /// Answers `message`; streamed to stdout. False when Ctrl-C ended it. Errors: Error, and the message is taken back.

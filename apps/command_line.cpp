@@ -74,6 +74,10 @@ struct Adding {
 
   template <class T> CLI::Option* operator()(T* value) const { return app.add_option(names, *value, what); }
   CLI::Option* operator()(std::vector<std::string>* values) const { return app.add_option(names, *values, what)->allow_extra_args(false); }
+  // CLI11 would take an empty text for none.
+  CLI::Option* operator()(std::optional<std::string>* value) const {
+    return app.add_option_function<std::string>(names, [value](const std::string& text) { *value = text; }, what);
+  }
   CLI::Option* operator()(const std::function<void(const std::string&)>& take) const { return app.add_option_function(names, take, what); }
   CLI::Option* operator()(const std::function<void(const std::vector<std::string>&)>& take) const {
     return app.add_option_function(names, take, what)->allow_extra_args(false);

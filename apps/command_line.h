@@ -26,7 +26,7 @@ struct UsageError : std::runtime_error {
 using Check = std::function<std::string(const std::string&)>;
 
 /// Where the value of an option goes. The vectors hold the values of an option that may be given several times.
-using Variable = std::variant<std::string*, int*, uint64_t*, float*, std::optional<double>*, std::vector<std::string>*,
+using Variable = std::variant<std::string*, int*, uint64_t*, float*, std::optional<double>*, std::optional<std::string>*, std::vector<std::string>*,
                               std::function<void(const std::string&)>, std::function<void(const std::vector<std::string>&)>>;
 
 /// One option; every function returns it, for the next.

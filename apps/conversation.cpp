@@ -29,9 +29,9 @@ Message message_from(const nlohmann::json& json, size_t at) {
 
 }  // namespace
 
-void Conversation::set_system(const std::string& text) {
+void Conversation::set_system(const std::optional<std::string>& text) {
   std::erase_if(messages_, is_system);
-  if (!text.empty()) messages_.insert(messages_.begin(), {"system", text});
+  if (text) messages_.insert(messages_.begin(), {"system", *text});
 }
 
 void Conversation::reset() {

@@ -1,5 +1,6 @@
 // The messages of a chat, and what a person may do with them. It knows no model.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,8 @@ struct Message {
 class Conversation {
  public:
   const std::vector<Message>& messages() const { return messages_; }
-  /// An empty text removes the system message.
-  void set_system(const std::string& text);
+  /// Without a text: removes the system message. An empty one is one: many templates write another where there is none.
+  void set_system(const std::optional<std::string>& text);
   void add(const std::string& role, const std::string& content) { messages_.push_back({role, content}); }
   /// Forgets all but the system message.
   void reset();

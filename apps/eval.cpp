@@ -88,7 +88,7 @@ void add_eval(CommandLine& line, Action& chosen) {
   Command* command = line.add_command("eval", "Measure how well a model predicts a text");
   add_model(*command, eval->model);
   command->add_option("--text,-f,--file", &eval->file, "Text to predict, read byte for byte; - is stdin")->type_name("FILE")->required();
-  command->add_option("--against", &eval->base, "Base model to compare with, token by token")->type_name("BASE");
+  command->add_option("--against", &eval->base, "Base model to compare with, token by token")->type_name("BASE")->check(not_empty());
   command->add_option("-c,--ctx,--ctx-size", &eval->options.context, "Tokens of a window")->check(whole_number(4, max_int))->type_name("N")->show_default();
   command->add_option("--windows", &eval->options.windows, "Most windows to score; 0: all of the text (default 0)")->check(whole_number(0, max_int))->type_name("N");
   add_threads(*command, eval->load);

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "files.h"
+#include "output.h"
 #include "terminal.h"
 
 namespace ingot::apps {
@@ -126,7 +127,9 @@ void add_machine(Command& command, LoadOptions& options) {
 }
 
 void add_pre_tokenizer(Command& command, std::string& pre) {
-  command.add_option("--pre", &pre, "Pre-tokenizer to use instead of the one that the file names; a wrong NAME lists them")->type_name("NAME");
+  command.add_option("--pre", &pre, "Pre-tokenizer to use instead of the one that the file names; a wrong NAME lists them")
+      ->type_name("NAME")
+      ->check(not_empty());
 }
 
 void add_threads(Command& command, LoadOptions& options) {
@@ -143,10 +146,33 @@ void add_strict(Command& command, LoadOptions& options) {
   command.add_flag("--strict-kernels", options.strict_kernels, "Refuse a plan with a step that has no fast kernel");
 }
 
+Check not_empty() {
+  return [](const std::string& text) -> std::string { return text.empty() ? "got ''; expected a text that is not empty" : ""; };
+}
+
+namespace {
+
+void note_warnings(const std::string& path, const Tokenizer& tokenizer) {
+  for (const std::string& warning : tokenizer.warnings()) note(colored(Stream::notes, Color::yellow, path + ": " + warning));
+}
+
+}  // namespace
+
 Model load_model(const std::string& path, LoadOptions options) {
-  ProgressBar bar("loading");
-  options.progress = [&bar](double done) { bar.show(done); };
-  return Model::load(path, options);
+  std::optional<Model> model;
+  {
+    ProgressBar bar("loading");
+    options.progress = [&bar](double done) { bar.show(done); };
+    model = Model::load(path, options);
+  }
+  note_warnings(path, model->tokenizer());
+  return *std::move(model);
+}
+
+Tokenizer load_tokenizer_noting(const std::string& path, const std::string& pre) {
+  Tokenizer tokenizer = load_tokenizer(path, pre);
+  note_warnings(path, tokenizer);
+  return tokenizer;
 }
 
 }  // namespace ingot::apps

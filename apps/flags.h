@@ -47,7 +47,12 @@ void add_threads(Command& command, LoadOptions& options);
 void add_context(Command& command, LoadOptions& options);
 void add_strict(Command& command, LoadOptions& options);
 
-/// Loads the model, with a bar when it takes long.
+/// Refuses an option that is given, but as an empty text: it is a mistake (an unset variable of a shell), and not as if it were absent.
+Check not_empty();
+
+/// Loads the model, with a bar when it takes long; what it warns of is noted.
 Model load_model(const std::string& path, LoadOptions options);
+/// The tokenizer alone, likewise.
+Tokenizer load_tokenizer_noting(const std::string& path, const std::string& pre);
 
 }  // namespace ingot::apps

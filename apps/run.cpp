@@ -24,7 +24,8 @@ namespace {
 constexpr int max_logprobs = 100;
 
 struct Run {
-  std::string model, system;
+  std::string model;
+  std::optional<std::string> system;
   Prompt prompt;
   LoadOptions load;
   SamplingOptions sampling;
@@ -188,7 +189,9 @@ void add_run(CommandLine& line, Action& chosen) {
   Command* command = line.add_command("run", "Answer a prompt, or continue a text");
   add_model(*command, run->model);
   add_prompt(*command, run->prompt, "What the user says; with --raw, text to continue");
-  command->add_option("--session", &run->session_file, "Continue the text of this file, where there is one, and keep the longer text there")->type_name("FILE");
+  command->add_option("--session", &run->session_file, "Continue the text of this file, where there is one, and keep the longer text there")
+      ->type_name("FILE")
+      ->check(not_empty());
   add_context(*command, run->load);
   add_threads(*command, run->load);
   add_limits(*command, run->limits);

@@ -1,5 +1,6 @@
 // ingot template: the prompt that a model's chat template makes of a conversation, or the template itself.
 #include <memory>
+#include <optional>
 
 #include "chat_prompt.h"
 #include "command_line.h"
@@ -14,7 +15,8 @@ namespace ingot::apps {
 namespace {
 
 struct TemplateFlags {
-  std::string model, messages, user, system, tools, file;
+  std::string model, pre;
+  std::optional<std::string> messages, user, system, tools, file;  // what is given, though it be empty
   ChatOptions chat;
   bool no_generation_prompt = false, json = false;
 };
@@ -27,15 +29,15 @@ int answer_prompt(const TemplateFlags& flags, const ChatPrompt& prompt) {
   }
   Json input = Json::array();
   for (const Span& span : prompt.input) input.push_back(Json::array({span.begin, span.end}));
-  answer_json({{"text", prompt.text}, {"input", input}, {"tokens", load_tokenizer(flags.model).encode(prompt)}});
+  answer_json({{"text", prompt.text}, {"input", input}, {"tokens", load_tokenizer_noting(flags.model, flags.pre).encode(prompt)}});
   return success;
 }
 
 int perform_template(const TemplateFlags& flags) {
   if (flags.messages == "-" && (flags.tools == "-" || flags.file == "-")) throw UsageError("stdin can be read once only");
   const ChatTemplate chat =
-      flags.file.empty() ? load_chat_template(flags.model) : ChatTemplate(read_text(flags.file), load_tokenizer(flags.model));
-  if (flags.messages.empty() && flags.user.empty()) {
+      flags.file ? ChatTemplate(read_text(*flags.file), load_tokenizer(flags.model, flags.pre)) : load_chat_template(flags.model);
+  if (!flags.messages && !flags.user) {
     if (flags.json)
       answer_json(chat.source());
     else
@@ -44,9 +46,8 @@ int perform_template(const TemplateFlags& flags) {
   }
   ChatOptions options = flags.chat;
   options.add_generation_prompt = !flags.no_generation_prompt;
-  if (!flags.tools.empty()) options.tools = read_text(flags.tools);
-  return answer_prompt(flags,
-                       render_chat(chat, flags.messages.empty() ? one_turn(flags.system, flags.user) : read_text(flags.messages), options));
+  if (flags.tools) options.tools = read_text(*flags.tools);
+  return answer_prompt(flags, render_chat(chat, flags.messages ? read_text(*flags.messages) : one_turn(flags.system, *flags.user), options));
 }
 
 }  // namespace
@@ -56,14 +57,15 @@ void add_template(CommandLine& line, Action& chosen) {
   Command* command = line.add_command("template", "Show the prompt that a model's chat template makes of a conversation");
   add_model(*command, flags->model);
   Option* messages =
-      command->add_option("--messages", &flags->messages, "Conversation, a JSON array of messages; - is stdin")->type_name("FILE");
+      command->add_option("--messages", &flags->messages, "Conversation, a JSON array of messages; - is stdin")->type_name("FILE")->check(not_empty());
   Option* user = command->add_option("-p,--prompt", &flags->user, "Conversation of one turn: what the user says")
                           ->type_name("TEXT")
                           ->excludes(messages);
   command->add_option("--system", &flags->system, "With -p: the system message before it")->type_name("TEXT")->needs(user);
-  command->add_option("--tools", &flags->tools, "Tools that the model may call, a JSON array; - is stdin")->type_name("FILE");
-  command->add_option("--set", &flags->chat.variables, "Further variables of the template, a JSON object")->type_name("JSON");
-  command->add_option("--template", &flags->file, "Template to use instead of the model's own")->type_name("FILE");
+  command->add_option("--tools", &flags->tools, "Tools that the model may call, a JSON array; - is stdin")->type_name("FILE")->check(not_empty());
+  command->add_option("--set", &flags->chat.variables, "Further variables of the template, a JSON object")->type_name("JSON")->check(not_empty());
+  command->add_option("--template", &flags->file, "Template to use instead of the model's own")->type_name("FILE")->check(not_empty());
+  add_pre_tokenizer(*command, flags->pre);
   command->add_flag("--no-generation-prompt", flags->no_generation_prompt, "Stop before the model's answer begins");
   command->add_flag("--json", flags->json, "One JSON object instead of text");
   command->footer(R"(Without a conversation: the template itself.

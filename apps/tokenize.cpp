@@ -75,7 +75,7 @@ int back_to_text(const Tokenize& flags, const Tokenizer& tokenizer, const std::s
 
 int perform_tokenize(const Tokenize& flags) {
   std::string input = flags.prompt.read();
-  Tokenizer tokenizer = load_tokenizer(flags.model, flags.pre);
+  Tokenizer tokenizer = load_tokenizer_noting(flags.model, flags.pre);
   if (flags.back) return back_to_text(flags, tokenizer, input);
   std::vector<int32_t> ids = tokenizer.encode(input, !flags.no_bos, flags.special);
   if (flags.json) {

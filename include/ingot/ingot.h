@@ -145,8 +145,9 @@ class Tokenizer {
   /// Token ids of `text` (UTF-8; invalid bytes are kept as bytes where the vocabulary can). `add_special`: put the
   /// beginning-of-text token in front when the model asks for it. `parse_special`: spelled control tokens become tokens.
   std::vector<int32_t> encode(std::string_view text, bool add_special = true, bool parse_special = false) const;
-  /// Token ids of a prompt: control tokens that the template spells become tokens, those that its input spells stay text. The
-  /// beginning-of-text token stands in front when the model asks for it, once, also where the template writes it.
+  /// Token ids of a prompt: control tokens that the template spells become tokens, those that its input spells stay text. Where the
+  /// model asks for the beginning-of-text token, it stands there once: where the template writes it before the conversation begins, or
+  /// in front.
   std::vector<int32_t> encode(const ChatPrompt& prompt) const;
   /// Bytes of `ids`. `show_special`: control tokens are spelled out instead of left out.
   std::string decode(std::span<const int32_t> ids, bool show_special = false) const;
@@ -156,6 +157,8 @@ class Tokenizer {
   int32_t bos() const;                ///< -1 when there is none
   int32_t eos() const;                ///< -1 when there is none
   bool is_end(int32_t id) const;      ///< a token that ends generation
+  /// What the file leaves open about its vocabulary and was guessed, in words for people: a person who is told can mend it.
+  const std::vector<std::string>& warnings() const;
   struct State;
   explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 
@@ -200,8 +203,10 @@ class ChatTemplate {
   /// `source`: the template; `tokenizer`: of the model, for what the template knows as bos_token and eos_token. Errors: syntax and
   /// statements that are not supported, with the line.
   ChatTemplate(std::string_view source, const Tokenizer& tokenizer);
-  /// The prompt of `messages`: a JSON array of {"role": …, "content": …, …}, as chat APIs and model libraries have them. Errors: no such
-  /// JSON; what the template cannot do, with the line; its limits; room "template": what it says when it refuses the conversation.
+  /// The prompt of `messages`: a JSON array of {"role": …, "content": …, …}, as chat APIs and model libraries have them; contents that
+  /// are a string, or a list of {"type": "text", "text": …}, arrive in the shape that the template reads. Errors: no such JSON; what the
+  /// template cannot do, with the line; its limits; room "template": what it says when it refuses the conversation, or that what a
+  /// message says stands nowhere in the prompt (of assistants it may be left out).
   ChatPrompt render(std::string_view messages, const ChatOptions& options = {}) const;
   const std::string& source() const;
   struct State;

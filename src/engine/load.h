@@ -14,7 +14,9 @@
 namespace ingot {
 
 struct Tokenizer::State {
+  State(const container::Gguf& file, std::string_view pre);
   std::unique_ptr<text::Tokenizer> tokenizer;
+  std::vector<std::string> warnings;
   /// The texts of all tokens as a tree, built when a grammar first asks for it.
   std::shared_ptr<const grammar::VocabularyTrie> trie() const;
 

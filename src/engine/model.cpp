@@ -8,7 +8,6 @@
 #include "engine/backends.h"
 #include "engine/fingerprint.h"
 #include "engine/load.h"
-#include "engine/vocabulary.h"
 #include "foundry/cast.h"
 
 namespace ingot {
@@ -92,10 +91,8 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   auto start = std::chrono::steady_clock::now();
   auto state = std::make_shared<State>(container::Gguf::open(path, engine::geometry_of));
   foundry::Blueprint blueprint = foundry::resolve(state->file);
-  auto tokenizer = std::make_shared<Tokenizer::State>();
-  tokenizer->tokenizer = text::Tokenizer::make(engine::vocabulary_from(state->file, options.pre));
-  state->tokenizer_state = tokenizer;
-  state->tokenizer = Tokenizer(tokenizer);
+  state->tokenizer_state = std::make_shared<const Tokenizer::State>(state->file, options.pre);
+  state->tokenizer = Tokenizer(state->tokenizer_state);
   const backend::Backend& backend = engine::find_backend(options.device);
   backend::Options backend_options = engine::backend_options(options);
   state->plan = engine::make_plan(blueprint, options);
@@ -135,9 +132,7 @@ KernelText kernels(const std::string& path, const LoadOptions& options) {
 
 Tokenizer load_tokenizer(const std::string& path, const std::string& pre) {
   container::Gguf file = container::Gguf::open(path, engine::geometry_of);
-  auto state = std::make_shared<Tokenizer::State>();
-  state->tokenizer = text::Tokenizer::make(engine::vocabulary_from(file, pre));
-  return Tokenizer(state);
+  return Tokenizer(std::make_shared<const Tokenizer::State>(file, pre));
 }
 
 }  // namespace ingot

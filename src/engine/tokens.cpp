@@ -1,5 +1,8 @@
 // Tokenizer and text stream of the public door.
+#include <algorithm>
+
 #include "engine/load.h"
+#include "engine/vocabulary.h"
 
 namespace ingot {
 
@@ -8,11 +11,21 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special, 
 }
 
 std::vector<int32_t> Tokenizer::encode(const ChatPrompt& prompt) const {
-  const text::Vocabulary& vocabulary = state_->tokenizer->vocabulary();
-  std::vector<int32_t> ids = state_->tokenizer->encode(prompt.text, false, true, prompt.input);
-  if (vocabulary.add_bos && (ids.empty() || ids[0] != vocabulary.bos)) ids.insert(ids.begin(), vocabulary.bos);
+  const text::Tokenizer& tokenizer = *state_->tokenizer;
+  const int32_t bos = tokenizer.vocabulary().bos;
+  std::vector<int32_t> ids = tokenizer.encode(prompt.text, false, true, prompt.input);
+  if (!tokenizer.vocabulary().add_bos) return ids;
+  // The template writes it where it stands in what the template wrote before the conversation begins, white space or not.
+  const std::string_view before = std::string_view(prompt.text).substr(0, prompt.input.empty() ? std::string_view::npos : prompt.input[0].begin);
+  const std::vector<int32_t> written = tokenizer.encode(before, false, true);
+  if (std::ranges::find(written, bos) == written.end()) ids.insert(ids.begin(), bos);
   return ids;
 }
+
+const std::vector<std::string>& Tokenizer::warnings() const { return state_->warnings; }
+
+Tokenizer::State::State(const container::Gguf& file, std::string_view pre)
+    : tokenizer(text::Tokenizer::make(engine::vocabulary_from(file, pre))), warnings(engine::vocabulary_warnings(file, pre)) {}
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool show_special) const {
   std::string text;

@@ -6,6 +6,12 @@
 #include "base/checked.h"
 
 namespace ingot::grammar {
+namespace {
+
+constexpr size_t few_alternatives = 32;    // matched one beside the other
+constexpr size_t max_alternatives = 8000;  // what one step of the matcher can do, when all of them begin alike
+
+}  // namespace
 
 Id Expressions::add(Expression expression, const std::vector<Id>& children) {
   budget_.spend(1 + children.size());
@@ -68,7 +74,52 @@ Id Expressions::choice(const std::vector<Id>& alternatives) {
   if (set.any()) flat.push_back(bytes(set));
   std::ranges::sort(flat);
   flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
-  return flat.size() == 1 ? flat[0] : add({Expression::choice}, flat);
+  if (flat.size() <= few_alternatives) return choice_of_distinct(std::move(flat));
+  std::vector<Parts> sequences;
+  std::vector<Id> mixed;
+  for (Id alternative : flat) {
+    const Expression& e = list_[alternative];
+    if (e.kind == Expression::sequence && e.count > 0)
+      sequences.emplace_back(children_.begin() + e.first, children_.begin() + e.first + e.count);
+    else
+      mixed.push_back(alternative);
+  }
+  std::ranges::sort(sequences);
+  for (size_t begin = 0, end; begin < sequences.size(); begin = end) {
+    for (end = begin + 1; end < sequences.size() && sequences[end][0] == sequences[begin][0];) end++;
+    mixed.push_back(tree_of(std::span(sequences).subspan(begin, end - begin), 0));
+  }
+  return choice_of_distinct(std::move(mixed));
+}
+
+Id Expressions::choice_of_distinct(std::vector<Id> alternatives) {
+  if (alternatives.size() > max_alternatives)
+    throw Error("grammar", "there are too many alternatives in one place", std::to_string(alternatives.size()), "at most " + std::to_string(max_alternatives),
+                "write them so that they share their beginnings");
+  std::ranges::sort(alternatives);
+  alternatives.erase(std::unique(alternatives.begin(), alternatives.end()), alternatives.end());
+  return alternatives.size() == 1 ? alternatives[0] : add({Expression::choice}, alternatives);
+}
+
+/// One of the sequences, of which all are the same before part `from`: what they share, then a choice of what follows.
+Id Expressions::tree_of(std::span<const Parts> sorted, size_t from) {
+  const Parts &first = sorted.front(), &last = sorted.back();
+  size_t shared = from;
+  while (shared < first.size() && shared < last.size() && first[shared] == last[shared]) shared++;
+  Parts all(first.begin() + static_cast<ptrdiff_t>(from), first.begin() + static_cast<ptrdiff_t>(shared));
+  std::vector<Id> alternatives;
+  for (size_t begin = 0, end; begin < sorted.size(); begin = end) {
+    end = begin + 1;
+    if (sorted[begin].size() == shared) {
+      alternatives.push_back(empty());
+      continue;
+    }
+    while (end < sorted.size() && sorted[end][shared] == sorted[begin][shared]) end++;
+    alternatives.push_back(end == begin + 1 ? sequence({sorted[begin].begin() + static_cast<ptrdiff_t>(shared), sorted[begin].end()})
+                                            : tree_of(sorted.subspan(begin, end - begin), shared));
+  }
+  all.push_back(choice(alternatives));
+  return sequence(all);
 }
 
 Id Expressions::repeat(Id what, uint32_t min, uint32_t max) {

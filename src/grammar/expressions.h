@@ -3,6 +3,7 @@
 #pragma once
 #include <bitset>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,8 @@ class Expressions {
   Id bytes(const ByteSet& set);
   Id text(std::string_view text);
   Id sequence(const std::vector<Id>& parts);
+  /// Many alternatives are put together by what they begin with, so that a list of thousands of words can be matched. Errors: too many
+  /// that differ from their beginning on.
   Id choice(const std::vector<Id>& alternatives);
   Id repeat(Id what, uint32_t min, uint32_t max);
   Id optional(Id what) { return repeat(what, 0, 1); }
@@ -53,7 +56,10 @@ class Expressions {
   Budget& budget() const { return budget_; }
 
  private:
+  using Parts = std::vector<Id>;  // of a sequence
   Id add(Expression expression, const std::vector<Id>& children);
+  Id choice_of_distinct(std::vector<Id> alternatives);
+  Id tree_of(std::span<const Parts> sorted, size_t from);
   Budget& budget_;
   std::vector<Expression> list_;
   std::vector<Id> children_;

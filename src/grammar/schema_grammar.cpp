@@ -210,7 +210,10 @@ Id SchemaGrammar::build_values(const Conjunction& schemas, const Json& values) {
     if (!(type_of(value) & allowed)) continue;
     auto lists = [&](const Part& part) {
       const Json *constant = find(*part.schema, "const"), *listed = find(*part.schema, "enum");
-      return (!constant || *constant == value) && (!listed || std::ranges::find(*listed, value) != listed->end());
+      if (constant && *constant != value) return false;
+      if (!listed || listed == &values) return true;
+      budget_.spend(1 + listed->size() / 16);
+      return std::ranges::find(*listed, value) != listed->end();
     };
     if (!std::ranges::all_of(schemas, lists)) continue;
     if (trial && !trial->accepts(trial->step(trial->start(), value.dump()))) continue;
@@ -236,7 +239,7 @@ Rules parse_json_schema(std::string_view text, Budget& budget) {
   SchemaGrammar grammar(document, budget);
   Conjunction all;
   auto rules = grammar.add(all, document.root()) ? grammar.rules(all) : std::nullopt;
-  if (!rules) throw Error("grammar", "no value satisfies the JSON schema");
+  if (!rules) throw Error("grammar", "no value satisfies the JSON schema", grammar.contradiction());
   return std::move(*rules);
 }
 

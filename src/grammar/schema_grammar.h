@@ -35,6 +35,8 @@ class SchemaGrammar {
   std::optional<Rules> rules(const Conjunction& schemas);
   /// Adds `schema` and what it refers to; false: nothing satisfies it.
   bool add(Conjunction& to, const Json& schema);
+  /// What was found to contradict itself on the way, if anything; only where no rules came of it is that a fault.
+  const std::string& contradiction() const { return contradiction_; }
 
  private:
   // schema_grammar.cpp: what holds for values of all types
@@ -62,6 +64,12 @@ class SchemaGrammar {
     bool required;
   };
   Id build_object(const Conjunction& schemas);
+  struct Names {
+    std::optional<Automaton> language;               // nothing: all names
+    std::optional<std::vector<std::string>> listed;  // all that are possible, in the schema's order
+  };
+  /// The names that satisfy `schemas`, which may list them.
+  Names names_of(const Conjunction& schemas);
   std::optional<Conjunction> value_of(const Conjunction& schemas, const std::string& name);
   Id further_pairs(const Conjunction& schemas, const std::vector<std::string>& names, const std::optional<Automaton>& keys);
   Id build_members(const Conjunction& schemas, const std::vector<Member>& members, Id further);
@@ -93,6 +101,7 @@ class SchemaGrammar {
   std::map<Conjunction, Id> rules_;
   std::deque<Conjunction> to_do_;
   std::map<std::pair<std::string, bool>, Automaton> patterns_;
+  std::string contradiction_;
   int trials_ = 0;  // grammars inside of which this one is made to try values
 };
 

@@ -44,23 +44,71 @@ Id SchemaGrammar::build_object(const Conjunction& schemas) {
     }
   }
   for (const std::string& name : required) note(name);
+  if (has_name_rules && may_have_members && (types(name_rules) & string) == 0) may_have_members = false;
+  const Names possible = has_name_rules && may_have_members ? names_of(name_rules) : Names{};
+  // Names that are listed are members like those of properties: each at most once, in their order.
+  if (possible.listed)
+    for (const std::string& name : *possible.listed) note(name);
   if (names.size() > most_members) document_.fail(*schemas[0].schema, "properties", "too many members", std::to_string(names.size()), "at most " + std::to_string(most_members));
-  if (has_name_rules && (types(name_rules) & string) == 0) may_have_members = false;
-  Json single;
-  for (const Part& part : name_rules)
-    for (const char* keyword : {"enum", "const", "anyOf", "oneOf"})
-      if (find(*part.schema, keyword)) document_.fail(*part.schema, keyword, "this cannot be enforced on names", "", "", "list them in properties, or use a pattern");
-  const auto keys = has_name_rules ? string_language(name_rules, true) : std::nullopt;
 
   std::vector<Member> members;
   for (const std::string& name : names) {
     const auto value = value_of(schemas, name);
-    const bool possible = value && may_have_members && (!keys || keys->accepts(name));
-    const Id made = possible ? pair(grammar_.text(Json(name).dump()), rule_for(*value)) : grammar_.nothing();
+    const bool may_be = value && may_have_members && (!possible.language || possible.language->accepts(name));
+    if (!may_be && required.contains(name) && contradiction_.empty())
+      contradiction_ = "at " + document_.pointer_to(*schemas[0].schema) + ": the required member " + Json(name).dump() + " is not allowed";
+    const Id made = may_be ? pair(grammar_.text(Json(name).dump()), rule_for(*value)) : grammar_.nothing();
     members.push_back({made, required.contains(name)});
   }
-  const Id further = may_have_members ? further_pairs(schemas, names, keys) : grammar_.nothing();
+  const Id further = may_have_members && !possible.listed ? further_pairs(schemas, names, possible.language) : grammar_.nothing();
   return enclosed("{", build_members(schemas, members, further), "}");
+}
+
+SchemaGrammar::Names SchemaGrammar::names_of(const Conjunction& schemas) {
+  for (size_t i = 0; i < schemas.size(); i++) {
+    const Json& schema = *schemas[i].schema;
+    if (find(schema, "oneOf") && !(schemas[i].settled & Part::one_of)) document_.fail(schema, "oneOf", "this cannot be enforced on names", "", "", "use anyOf");
+    const Json* alternatives = find(schema, "anyOf");
+    if (!alternatives || schemas[i].settled & Part::any_of) continue;
+    if (!alternatives->is_array() || alternatives->empty()) document_.fail(schema, "anyOf", "no list of schemas", alternatives->type_name());
+    Conjunction base = schemas;
+    base[i].settled |= Part::any_of;
+    std::optional<Automaton> none_of_them;  // complements of the alternatives
+    bool all_names = false, all_listed = true;
+    std::vector<std::string> listed;
+    for (const Json& one : *alternatives) {
+      Conjunction with = base;
+      if (!add(with, one) || !(types(with) & string)) continue;
+      const Names here = names_of(with);
+      all_names = all_names || !here.language;
+      all_listed = all_listed && here.listed;
+      if (here.listed) listed.insert(listed.end(), here.listed->begin(), here.listed->end());
+      if (!here.language) continue;
+      const Automaton others = here.language->complement(budget_);
+      none_of_them = none_of_them ? none_of_them->intersection(others, budget_) : others;
+    }
+    Names names;
+    if (all_names) return names;
+    names.language = none_of_them ? none_of_them->complement(budget_) : Automaton::of(std::vector<std::string>{}, budget_);
+    if (all_listed) names.listed = std::move(listed);
+    return names;
+  }
+  Names names{string_language(schemas, true), std::nullopt};
+  for (const Part& part : schemas) {
+    const Json *constant = find(*part.schema, "const"), *values = find(*part.schema, "enum");
+    if (values && !values->is_array()) document_.fail(*part.schema, "enum", "no list of values", values->type_name());
+    for (const Json& list : {constant ? Json::array({*constant}) : Json(), values ? *values : Json()}) {
+      if (!list.is_array()) continue;
+      std::vector<std::string> texts;
+      for (const Json& value : list)
+        if (value.is_string()) texts.push_back(value.get<std::string>());
+      const Automaton these = Automaton::of(texts, budget_);
+      names.language = names.language ? names.language->intersection(these, budget_) : these;
+      if (!names.listed) names.listed = std::move(texts);
+    }
+  }
+  if (names.listed) std::erase_if(*names.listed, [&](const std::string& name) { return !names.language->accepts(name); });
+  return names;
 }
 
 /// What the value of member `name` must satisfy; nothing: there may be none.

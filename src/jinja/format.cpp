@@ -157,7 +157,8 @@ Text percent_format(Renderer& r, const Text& pattern, const Value& values) {
     if (!has_value) value = take();
     const bool is_whole = std::string_view("diuxXo").find(spec.type) != std::string_view::npos,
                real = std::string_view("fFeEgG").find(spec.type) != std::string_view::npos;
-    if ((is_whole || real) && !value.is_number()) r.fail("a format asks for a number", described(value));
+    const bool takes_floats = real || std::string_view("diu").find(spec.type) != std::string_view::npos;
+    if ((is_whole || real) && (!value.is_number() || (value.is<double>() && !takes_floats))) r.fail("a format asks for a number", described(value));
     if (spec.zero && !spec.align && (is_whole || real)) spec.fill = Words("0"), spec.align = '=';
     Text text;
     if (spec.type == 's')
@@ -222,8 +223,9 @@ void write_field(Renderer& r, Text& out, const Value& value, std::string_view co
     r.fail("a conversion is not supported", fmt::format("!{}", conversion), "!s or !r");
   else if (value.is_number() && conversion.empty() && !(value.is<bool>() && format.empty())) {
     const bool real = value.is<double>() || (spec.type && std::string_view("fFeEgG%").find(spec.type) != std::string_view::npos);
-    if (!real && spec.type && std::string_view("dxXob").find(spec.type) == std::string_view::npos)
-      r.fail("a format does not suit a whole number", std::string(format));
+    const bool whole_type = spec.type && std::string_view("dxXob").find(spec.type) != std::string_view::npos;
+    if (!real && spec.type && !whole_type) r.fail("a format does not suit a whole number", std::string(format));
+    if (value.is<double>() && whole_type) r.fail("a format of whole numbers does not suit a float", std::string(format));
     text = number(real ? real_text(r, value.number(), spec) : integer_text(value, spec), written.origin());
     return pad(r, out, text, spec, '>');
   } else {

@@ -48,8 +48,8 @@ Value of_floats(Renderer& r, BinaryOp op, double a, double b) {
     case BinaryOp::multiply: return a * b;
     case BinaryOp::divide: return a / b;
     case BinaryOp::floor_divide: {
-      const double quotient = std::round((a - modulo()) / b);
-      return quotient == 0 ? std::copysign(0.0, a / b) : quotient;
+      const double quotient = (a - modulo()) / b, down = std::floor(quotient);
+      return quotient == 0 ? std::copysign(0.0, a / b) : quotient - down > 0.5 ? down + 1 : down;
     }
     case BinaryOp::modulo: return modulo();
     case BinaryOp::power:

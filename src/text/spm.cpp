@@ -66,6 +66,7 @@ class SpmTokenizer final : public VocabularyTokenizer {
                     "<0x00> to <0xFF>");
       }
     }
+    for (const std::string& token : v.tokens) max_token_bytes_ = std::max(max_token_bytes_, token.size());
     for (unsigned byte = 0; byte < 256; byte++) {
       int32_t& id = byte_ids_[byte];
       id = find(fmt::format("<0x{:02X}>", byte));
@@ -84,6 +85,7 @@ class SpmTokenizer final : public VocabularyTokenizer {
   bool has_prefix_space() const override { return vocabulary().add_space_prefix; }
 
   std::array<int32_t, 256> byte_ids_{};
+  size_t max_token_bytes_ = 0;
 };
 
 void SpmTokenizer::append(std::string_view plain, std::vector<int32_t>& ids) const {
@@ -106,6 +108,7 @@ void SpmTokenizer::append(std::string_view plain, std::vector<int32_t>& ids) con
   const auto consider = [&](int32_t left, int32_t right) {
     if (left < 0 || right < 0) return;
     const int32_t bytes = symbol(left).bytes + symbol(right).bytes;
+    if (static_cast<size_t>(bytes) > max_token_bytes_) return;  // looking it up would cost its length
     const int32_t id = find(view.substr(static_cast<size_t>(symbol(left).at), static_cast<size_t>(bytes)));
     if (id < 0) return;
     queue.push_back({vocabulary().scores[static_cast<size_t>(id)], left, right, bytes});

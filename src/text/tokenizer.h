@@ -26,7 +26,7 @@ struct Vocabulary {
   int32_t bos = -1, eos = -1, eot = -1, unknown = -1;
   std::vector<int32_t> ends;       ///< further tokens that end generation
   std::vector<int32_t> stripping;  ///< special tokens that swallow the white space behind them
-  bool add_bos = false, add_eos = false, add_space_prefix = true;
+  bool add_bos = false, add_space_prefix = true;
 };
 
 /// A vocabulary of this model and pre-tokenizer, still without tokens, set up as readers of GGUF take what a file leaves unsaid:
@@ -42,7 +42,7 @@ class Tokenizer {
   /// Checks the vocabulary and builds the tables. Errors: unknown model or pre-tokenizer (lists the known ones), no tokens or two
   /// that read the same, lengths that disagree, special ids out of range, merges that name unknown tokens.
   static std::unique_ptr<Tokenizer> make(Vocabulary vocabulary);
-  /// Ids of `text`; any bytes are accepted. `parse_special`: spelled control tokens become tokens, otherwise they stay text, as they do
+  /// Ids of `text`; any bytes are accepted. `add_special`: behind the bos token, where texts are to carry it. `parse_special`: spelled control tokens become tokens, otherwise they stay text, as they do
   /// where they touch `plain` (in order, no overlaps), which cuts the text nowhere else.
   virtual std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special, std::span<const Span> plain = {}) const = 0;
   /// Bytes of one token. `first`: it is the first of a text (SPM drops the prefix space). `show_special`: spell control tokens.

@@ -1,4 +1,4 @@
-// Checks of a vocabulary, and the frame of encoding: begin token, fragments in order, end token.
+// Checks of a vocabulary, and the frame of encoding: begin token, fragments in order.
 #include "text/vocabulary_tokenizer.h"
 
 #include <fmt/format.h>
@@ -38,7 +38,6 @@ Vocabulary checked(Vocabulary vocabulary) {
       throw Error("text", fmt::format("texts are to carry the {} token, but there is none", what), "", fmt::format("an id for {}", what));
   };
   need(vocabulary.add_bos, "bos", vocabulary.bos);
-  need(vocabulary.add_eos, "eos", vocabulary.eos);
   return vocabulary;
 }
 
@@ -92,7 +91,6 @@ std::vector<int32_t> VocabularyTokenizer::encode(std::string_view text, bool add
       append(fragment.text, ids);
     }
   }
-  if (add_special && vocabulary_.add_eos) ids.push_back(vocabulary_.eos);
   return ids;
 }
 

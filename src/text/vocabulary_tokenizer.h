@@ -1,4 +1,4 @@
-// What both kinds of tokenizer share: the checked vocabulary, special tokens, begin and end tokens. A kind adds only how plain
+// What both kinds of tokenizer share: the checked vocabulary, special tokens, the begin token. A kind adds only how plain
 // text becomes tokens and what bytes a token stands for.
 #pragma once
 #include <cstdint>

@@ -119,6 +119,14 @@ class WithoutModel(Command):
         self.fails(2, "stdin can be read once only", "template", "model.gguf", "--messages", "-", "--tools", "-")
         self.fails(2, "something to measure", "bench", "model.gguf", "-p", "0", "-n", "0")
 
+    def test_given_but_empty_is_not_absent(self):
+        for option in ("--grammar", "--json-schema", "--pre", "--session"):
+            self.fails(2, "got ''", "run", "model.gguf", "-p", "x", option, "")
+        self.fails(2, "got ''", "eval", "model.gguf", "--text", "x", "--against", "")
+        for option in ("--messages", "--tools", "--template", "--set", "--pre"):
+            self.fails(2, "got ''", "template", "model.gguf", option, "")
+        self.fails(2, "got ''", "chat", "model.gguf", "--template", "")
+
     def test_wrong_numbers(self):
         wrong = {
             "-t": ["-1", "1025", "x", "1.5", "", "1 "],
@@ -301,6 +309,14 @@ class WithModel(Command):
         control = self.json("tokenize", MODEL, "-p", "<|im_start|><|im_end|>", "--special", "--json")
         self.assertEqual([made["tokens"].count(id) for id in control], [3, 2])
         self.assertEqual(subprocess.run([BINARY, "tokenize", MODEL, "--detokenize", "--special", "-p", json.dumps(made["tokens"])], stdout=subprocess.PIPE).stdout, text)
+
+    def test_template_of_an_empty_message(self):
+        user = "<|im_start|>user\n<|im_end|>\n<|im_start|>assistant\n"
+        with_default = self.succeeds("template", MODEL, "-p", "")
+        self.assertTrue(with_default.endswith(user))
+        self.assertEqual(self.succeeds("template", MODEL, "-p", "", "--system", ""), "<|im_start|>system\n<|im_end|>\n" + user)
+        prompt = self.json("template", MODEL, "-p", "", "--system", "", "--json")["tokens"]
+        self.assertEqual(self.json("run", MODEL, "-p", "", "--system", "", "-n", "1", "--json")["prompt_tokens"], prompt)
 
     def test_template_of_files(self):
         with tempfile.TemporaryDirectory() as folder:

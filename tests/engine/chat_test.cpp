@@ -104,6 +104,16 @@ TEST(ChatTemplates, BeginOnceWhoeverWritesIt) {
   }
 }
 
+TEST(ChatTemplates, BeginOnceWhereverTheTemplateWritesIt) {
+  const auto ids = [](const char* source, const char* messages = hi) {
+    const std::string path = small_file(true, source);
+    return load_tokenizer(path).encode(load_chat_template(path).render(messages));
+  };
+  EXPECT_EQ(ids("a<s>{{ messages[0].content }}"), (Ids{0, 2, 0, 1})) << "before the conversation, but not first";
+  EXPECT_EQ(ids("{{ messages[0].content }}<s>"), (Ids{2, 0, 1, 2})) << "behind it: that is no beginning";
+  EXPECT_EQ(ids("{{ messages[0].content }}a", R"([{"role": "user", "content": "<s>"}])").front(), 2) << "a user's is none";
+}
+
 TEST(ChatTemplates, RolesAreWordsOfTheTemplate) {
   const std::string path = small_file(false, "<{{ messages[0].role }}>{{ messages[0].content }}");
   const Tokenizer tokenizer = load_tokenizer(path);
@@ -116,12 +126,12 @@ TEST(ChatTemplates, RolesAreWordsOfTheTemplate) {
 }
 
 TEST(ChatTemplates, ToolsHaveATemplateOfTheirOwnWhereTheFileHasOne) {
-  const std::string path = small_file(false, "plain", "tools {{ tools|length }}");
+  const std::string path = small_file(false, "plain {{ messages[0].content }}", "tools {{ tools|length }} {{ messages[0].content }}");
   const ChatTemplate chat = load_chat_template(path);
   ChatOptions options;
-  EXPECT_EQ(chat.render(hi, options).text, "plain");
+  EXPECT_EQ(chat.render(hi, options).text, "plain ab");
   options.tools = "[1, 2]";
-  EXPECT_EQ(chat.render(hi, options).text, "tools 2");
+  EXPECT_EQ(chat.render(hi, options).text, "tools 2 ab");
 }
 
 TEST(ChatTemplates, FilesWithoutOneSaySo) {

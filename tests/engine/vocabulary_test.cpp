@@ -55,7 +55,7 @@ TEST(VocabularyFrom, ReadsEveryKey) {
   EXPECT_EQ(v.scores, (std::vector<float>{-1, -2, -3, -4}));
   EXPECT_EQ(v.merges, std::vector<std::string>{"a b"});
   EXPECT_EQ((Ids{v.bos, v.eos, v.eot, v.unknown}), (Ids{0, 1, 2, 3}));
-  EXPECT_TRUE(v.add_bos && v.add_eos && v.add_space_prefix);
+  EXPECT_TRUE(v.add_bos && v.add_space_prefix);
   EXPECT_TRUE(v.ends.empty());
 }
 
@@ -74,6 +74,32 @@ TEST(VocabularyFrom, KnowsEndsByTheirSpelling) {
   EXPECT_EQ(v.types[3], text::TokenType::control);
   EXPECT_EQ(v.types[4], text::TokenType::control);
   EXPECT_EQ(v.types[0], text::TokenType::normal);
+}
+
+TEST(VocabularyFrom, ReadsEveryEndThatAFileNames) {
+  int32_t id = 0;
+  for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id", "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id"}) {
+    const std::unique_ptr<text::Tokenizer> tokenizer = text::Tokenizer::make(
+        read(with_tokens("gpt2", {"a", "b", "c", "d", "e", "f", "g"}).kv(std::string("tokenizer.ggml.") + key, static_cast<uint32_t>(++id))));
+    for (int32_t i = 0; i < 7; i++) EXPECT_EQ(tokenizer->is_end(i), i == id) << key << i;
+  }
+  EXPECT_THROW(text::Tokenizer::make(read(with_tokens("gpt2", {"a"}).kv("tokenizer.ggml.eom_token_id", uint32_t{1}))), Error);
+}
+
+TEST(VocabularyFrom, SaysWhatIsAGuess) {
+  const auto warnings = [](const GgufBuilder& built, std::string_view pre = "") {
+    const std::string path = testing::TempDir() + "ingot_warnings_" + std::to_string(getpid()) + ".gguf";
+    built.write(path);
+    const Tokenizer tokenizer = load_tokenizer(path, std::string(pre));
+    std::remove(path.c_str());
+    return tokenizer.warnings();
+  };
+  GgufBuilder bpe = with_tokens("gpt2", {"a"});
+  ASSERT_EQ(warnings(bpe).size(), 1u);
+  EXPECT_NE(warnings(bpe)[0].find("does not name its pre-tokenizer (tokenizer.ggml.pre)"), std::string::npos);
+  EXPECT_NE(warnings(bpe)[0].find("--pre"), std::string::npos);
+  EXPECT_TRUE(warnings(bpe, "gpt-2").empty());
+  EXPECT_TRUE(warnings(bpe.kv("tokenizer.ggml.pre", "smollm")).empty());
 }
 
 TEST(VocabularyFrom, KnowsTokensThatStrip) {

@@ -19,19 +19,19 @@ std::string refusal(const Vocabulary& v) {
   return "accepted";
 }
 
-TEST(Tokenizer, BeginAndEndTokens) {
+TEST(Tokenizer, BeginsTextsAndNeverEndsThem) {
   Vocabulary v = bpe_vocabulary({});
   v.bos = add_token(v, "<b>", TokenType::control);
   v.eos = add_token(v, "<e>", TokenType::control);
-  v.add_bos = v.add_eos = true;
+  v.add_bos = true;
   const auto tokenizer = Tokenizer::make(v);
   const int32_t x = id_of(v, "x");
-  EXPECT_EQ(tokenizer->encode("x", true, false), (Ids{v.bos, x, v.eos}));
+  EXPECT_EQ(tokenizer->encode("x", true, false), (Ids{v.bos, x}));
   EXPECT_EQ(tokenizer->encode("x", false, false), (Ids{x}));
-  EXPECT_EQ(tokenizer->encode("", true, false), (Ids{v.bos, v.eos}));
-  EXPECT_EQ(tokenizer->encode("<b>x", true, true), (Ids{v.bos, v.bos, x, v.eos}));
-  v.add_eos = false;
-  EXPECT_EQ(Tokenizer::make(v)->encode("x", true, false), (Ids{v.bos, x}));
+  EXPECT_EQ(tokenizer->encode("", true, false), (Ids{v.bos}));
+  EXPECT_EQ(tokenizer->encode("<b>x", true, true), (Ids{v.bos, v.bos, x}));
+  v.add_bos = false;
+  EXPECT_EQ(Tokenizer::make(v)->encode("x", true, false), (Ids{x}));
 }
 
 TEST(Tokenizer, EndsOfGeneration) {
@@ -46,7 +46,7 @@ TEST(Tokenizer, EndsOfGeneration) {
 TEST(Tokenizer, WhatFilesLeaveUnsaid) {
   const Vocabulary spm = empty_vocabulary("llama", "default"), bpe = empty_vocabulary("gpt2", "smollm"),
                    begun = empty_vocabulary("gpt2", "llama-bpe");
-  EXPECT_TRUE(spm.add_bos && spm.add_space_prefix && !spm.add_eos);
+  EXPECT_TRUE(spm.add_bos && spm.add_space_prefix);
   EXPECT_EQ(spm.unknown, 0);
   EXPECT_EQ(spm.bos, 1);
   EXPECT_EQ(spm.eos, 2);
@@ -96,9 +96,6 @@ TEST(Tokenizer, RefusesWhatDoesNotFit) {
   v = sound;
   v.add_bos = true;
   EXPECT_NE(refusal(v).find("carry the bos token, but there is none"), std::string::npos);
-  v = sound;
-  v.add_eos = true;
-  EXPECT_NE(refusal(v).find("carry the eos token, but there is none"), std::string::npos);
 }
 
 TEST(Tokenizer, TypesMayBeLeftOutAndTokensMayBeEmpty) {
