@@ -1,7 +1,7 @@
 // The wording of failures; see cursor.h.
 #include "container/cursor.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "container/names.h"
 #include "ingot/error.h"

@@ -3,7 +3,7 @@
 
 #include <new>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "container/mapping.h"
 #include "container/part.h"

@@ -1,7 +1,7 @@
 // Validity and printing of names; see names.h.
 #include "container/names.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace ingot::container {
 namespace {

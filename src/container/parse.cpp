@@ -2,7 +2,7 @@
 //   magic "GGUF" · u32 version · u64 tensors · u64 keys
 //   keys:     string name · u32 type · value
 //   tensors:  string name · u32 dimensions · u64 each · u32 type · u64 offset from the start of the data
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/checked.h"
 #include "container/part.h"

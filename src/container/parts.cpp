@@ -1,6 +1,6 @@
 // Split models: NAME-00001-of-0000N.gguf … NAME-0000N-of-0000N.gguf in one directory. Names of other parts are made from the name
 // that the caller gave, by this rule alone; no path is ever taken from inside a file.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "container/mapping.h"
 #include "container/part.h"

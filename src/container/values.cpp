@@ -1,7 +1,7 @@
 // Metadata values as numbers, booleans and strings. A value of another type than asked for is an error, never a reinterpretation.
 #include <cmath>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "container/part.h"
 

@@ -1,5 +1,5 @@
 // The token loop: choose, hand out, append, until there is a reason to stop.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <chrono>
 

@@ -1,5 +1,5 @@
 // Loading a model and telling about it.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>

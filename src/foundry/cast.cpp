@@ -1,6 +1,6 @@
 #include "foundry/cast.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <fmt/ranges.h>
 
 namespace ingot::foundry {

@@ -2,7 +2,7 @@
 // blueprint as a whole.
 #include <cmath>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "foundry/resolve.h"
 #include "ingot/error.h"

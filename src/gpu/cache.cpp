@@ -1,6 +1,6 @@
 #include "gpu/cache.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstring>
 

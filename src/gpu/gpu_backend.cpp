@@ -1,6 +1,6 @@
 #include "gpu/gpu_backend.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include <set>

@@ -1,7 +1,7 @@
 // Comparing digit strings from the left, written as alternatives: all digits up to some place equal, the next one larger or smaller.
 #include "grammar/decimal_patterns.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

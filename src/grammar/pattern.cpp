@@ -1,7 +1,7 @@
 // A recursive-descent parser of regular expressions; groups nest at most so deep.
 #include "grammar/pattern.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <optional>

@@ -3,7 +3,7 @@
 // what it allows is taken, never more.
 #include "grammar/string_formats.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <map>
 

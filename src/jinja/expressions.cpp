@@ -1,5 +1,5 @@
 // What expressions give.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "jinja/renderer.h"
 

@@ -1,7 +1,7 @@
 // Both formats read a specification, write the value's text and pad it.
 #include "jinja/format.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

@@ -1,5 +1,5 @@
 // Functions that every template may call: those of jinja2 and those that chat templates add.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

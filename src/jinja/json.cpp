@@ -1,7 +1,7 @@
 // Reading goes through the library's events, so that depth is checked before anything is built; writing keeps where strings came from.
 #include "jinja/json.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

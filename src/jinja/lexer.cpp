@@ -1,7 +1,7 @@
 // The lexer proper: text between tags, and what stands inside of tags.
 #include "jinja/lexer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

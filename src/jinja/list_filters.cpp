@@ -1,5 +1,5 @@
 // Filters of lists: choosing, ordering, grouping. What is lazy in jinja2 is done at once, but counts as a generator afterwards.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 // name, so that a template never quietly gets something else.
 #include "jinja/methods.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

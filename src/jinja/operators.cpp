@@ -1,5 +1,5 @@
 // Arithmetic, `in` and slices, with Python's rules: floor division, repetition of strings and lists, negative positions.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // Expressions. Binding, loosest first: if else, or, and, not, comparisons, + -, ~, * / // %, **, signs, then what follows a value:
 // .name [key] (call) |filter and `is test`.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

@@ -1,5 +1,5 @@
 // Statements, and the frame: text, {{ }} and {% %} in turn.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

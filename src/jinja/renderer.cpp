@@ -1,7 +1,7 @@
 // Variables, output and lookups of a rendering.
 #include "jinja/renderer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <charconv>

@@ -1,5 +1,5 @@
 // What statements do: write text, branch, repeat, assign, define macros.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // What may stand behind `is`.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 

@@ -1,5 +1,5 @@
 // Filters that give texts, as jinja2 defines them; whatever is no string is written out first.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 

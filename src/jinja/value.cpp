@@ -1,7 +1,7 @@
 // What values are to each other: equal, ordered, true or not; and how containers find and hold them.
 #include "jinja/value.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // Filters of single values: defaults, numbers, JSON; and the lookup of filters.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

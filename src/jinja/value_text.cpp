@@ -1,5 +1,5 @@
 // Values as text: Python's str() and repr().
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <charconv>
 #include <cmath>

@@ -4,7 +4,7 @@
 #include <array>
 #include <functional>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/checked.h"
 #include "ingot/error.h"

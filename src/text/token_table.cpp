@@ -3,7 +3,7 @@
 
 #include <bit>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/keyed_hash.h"
 #include "ingot/error.h"

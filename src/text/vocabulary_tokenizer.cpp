@@ -1,7 +1,7 @@
 // Checks of a vocabulary, and the frame of encoding: begin token, fragments in order.
 #include "text/vocabulary_tokenizer.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ingot/error.h"
 #include "text/pre_tokenizers.h"

@@ -2,7 +2,7 @@
 #include <new>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <pcre2.h>
 
 #include "ingot/error.h"

@@ -1,6 +1,6 @@
 #include "backend/cpu/cache.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstring>
 

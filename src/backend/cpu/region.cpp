@@ -1,6 +1,6 @@
 #include "backend/cpu/region.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/mman.h>
 
 #include "ingot/error.h"

@@ -1,6 +1,6 @@
 #include "backend/cuda/cubin_cache.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>

@@ -1,5 +1,5 @@
 // NVIDIA GPUs as a backend: the shared GPU program over the CUDA driver.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "backend/cuda/device.h"
 #include "backend/cuda/gpu.h"

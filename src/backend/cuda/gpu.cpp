@@ -1,6 +1,6 @@
 #include "backend/cuda/gpu.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ingot/error.h"
 

@@ -1,6 +1,6 @@
 #include "backend/metal/gpu.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 
