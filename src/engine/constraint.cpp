@@ -1,6 +1,7 @@
 // Grammars and constraints of the public door.
 #include "grammar/constraint.h"
 
+#include "base/checked.h"
 #include "engine/load.h"
 #include "grammar/gbnf.h"
 #include "grammar/json_schema.h"
@@ -30,7 +31,7 @@ bool Grammar::matches(std::string_view text) const {
 
 std::shared_ptr<const grammar::VocabularyTrie> Tokenizer::State::trie() const {
   std::call_once(trie_once_, [this] {
-    const auto n = static_cast<int32_t>(tokenizer->vocabulary().tokens.size());
+    const auto n = narrow<int32_t>(tokenizer->vocabulary().tokens.size());
     std::vector<std::string> pieces;
     std::vector<int32_t> ends;
     for (int32_t id = 0; id < n; id++) {

@@ -1,6 +1,6 @@
 // Perplexity and divergence of the public door. A text goes through window by window; both models take the scored half of a
 // window in slices, whose logits are compared at once and forgotten: only one number a scored token is kept.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
@@ -19,15 +19,16 @@ struct Mean {
   int64_t n = 0;
   double sum = 0, squares = 0;
   void add(double x) { n++, sum += x, squares += x * x; }
-  double value() const { return n ? sum / n : 0; }
-  double error() const { return n > 1 ? std::sqrt(std::max(0.0, squares / n - value() * value()) / (n - 1)) : 0; }
+  double value() const { return n ? sum / count() : 0; }
+  double error() const { return n > 1 ? std::sqrt(std::max(0.0, squares / count() - value() * value()) / (count() - 1)) : 0; }
+  double count() const { return static_cast<double>(n); }
 };
 
 double quantile(const std::vector<float>& sorted, double share) {
   if (sorted.empty()) return 0;
-  double at = share * (sorted.size() - 1);
+  double at = share * static_cast<double>(sorted.size() - 1);
   size_t below = static_cast<size_t>(at), above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (at - below) * (double(sorted[above]) - sorted[below]);
+  return sorted[below] + (at - static_cast<double>(below)) * (double(sorted[above]) - sorted[below]);
 }
 
 /// What the scored tokens have shown so far.
@@ -121,7 +122,7 @@ class Pair {
         if (base_) scores.add(logits, base_logits(i), next);
         else scores.add(logits, next);
       });
-      if (progress) progress(double(at + slice.size()) / last);
+      if (progress) progress(double(at + slice.size()) / double(last));
     }
   }
 
@@ -155,7 +156,7 @@ Evaluation evaluate(const Model& model, std::string_view text, const EvaluateOpt
   for (; result.windows < windows.count; result.windows++) {
     if (result.windows > 0 && options.stop && options.stop()) break;
     pair.score(windows[result.windows], scores, [&](double done) {
-      if (options.progress) options.progress((result.windows + done) / windows.count);
+      if (options.progress) options.progress((double(result.windows) + done) / double(windows.count));
     });
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

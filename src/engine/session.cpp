@@ -1,9 +1,10 @@
 // A session: tokens go in, logits come out.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "base/checked.h"
 #include "base/files.h"
 #include "container/session_file.h"
 #include "engine/load.h"
@@ -26,7 +27,7 @@ struct Session::State {
   std::function<bool()> stop;
   std::span<double> step_seconds;
 
-  int size() const { return static_cast<int>(tokens.size()); }
+  int size() const { return narrow<int>(tokens.size(), "engine", "the number of tokens"); }
   /// May `more` follow the first `held` tokens?
   void check(std::span<const int32_t> more, int held, int chunk) const {
     const backend::Plan& plan = model->plan;
@@ -117,11 +118,11 @@ int Session::resume(std::span<const int32_t> tokens, int chunk) {
   State& s = *state_;
   s.check(tokens, 0, chunk);
   size_t same = std::ranges::mismatch(tokens, s.tokens).in1 - tokens.begin();
-  if (same == tokens.size() && same == s.tokens.size() && (s.has_logits || same == 0)) return static_cast<int>(same);
+  if (same == tokens.size() && same == s.tokens.size() && (s.has_logits || same == 0)) return narrow<int>(same);
   size_t kept = tokens.empty() ? 0 : std::min(same, tokens.size() - 1);
-  truncate(static_cast<int>(kept));
+  truncate(narrow<int>(kept));
   append(tokens.subspan(kept), chunk);
-  return static_cast<int>(kept);
+  return narrow<int>(kept);
 }
 
 std::span<const int32_t> Session::tokens() const { return state_->tokens; }
@@ -153,7 +154,7 @@ std::string Session::load(const std::string& path) {
   if (saved.layout != s.cache->layout())
     throw Error("engine", "the session's keys and values are kept differently", saved.layout, s.cache->layout(), "choose --kv and --isa as when it was saved");
   s.check(saved.tokens, 0, 0);
-  int positions = std::max(static_cast<int>(saved.tokens.size()) - 1, 0);
+  int positions = std::max(narrow<int>(saved.tokens.size(), "engine", "the number of tokens") - 1, 0);
   s.cache->restore(positions, cache);  // refuses another size before it changes anything
   truncate(0);
   s.tokens.assign(saved.tokens.begin(), saved.tokens.begin() + positions);

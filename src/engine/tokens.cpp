@@ -1,6 +1,7 @@
 // Tokenizer and text stream of the public door.
 #include <algorithm>
 
+#include "base/checked.h"
 #include "engine/load.h"
 #include "engine/vocabulary.h"
 
@@ -38,7 +39,7 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool show_special) c
 }
 
 std::string Tokenizer::piece(int32_t id, bool show_special) const { return state_->tokenizer->piece(id, false, show_special); }
-int Tokenizer::vocab() const { return static_cast<int>(state_->tokenizer->vocabulary().tokens.size()); }
+int Tokenizer::vocab() const { return narrow<int>(state_->tokenizer->vocabulary().tokens.size()); }
 int32_t Tokenizer::bos() const { return state_->tokenizer->vocabulary().bos; }
 int32_t Tokenizer::eos() const { return state_->tokenizer->vocabulary().eos; }
 bool Tokenizer::is_end(int32_t id) const { return state_->tokenizer->is_end(id); }

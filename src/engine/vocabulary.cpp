@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
+
+#include "base/checked.h"
 
 namespace ingot::engine {
 namespace {
@@ -72,7 +74,7 @@ void mark_known_spellings(text::Vocabulary& vocabulary) {
       return std::find(std::begin(spellings), std::end(spellings), token) != std::end(spellings);
     };
     const bool ends = in(answer_ends) || in(gap_ends);
-    if (ends) vocabulary.ends.push_back(static_cast<int32_t>(id));
+    if (ends) vocabulary.ends.push_back(narrow<int32_t>(id));
     if ((ends || in(gap_marks)) && id < vocabulary.types.size()) vocabulary.types[id] = text::TokenType::control;
   }
 }
@@ -85,7 +87,7 @@ void mark_stripping(text::Vocabulary& vocabulary) {
     using enum text::TokenType;
     const bool special = vocabulary.types[id] == control || vocabulary.types[id] == user_defined || vocabulary.types[id] == unknown;
     const std::string& token = vocabulary.tokens[id];
-    if (special && token != "<unk>" && token != "<s>" && token != "<|endoftext|>") vocabulary.stripping.push_back(static_cast<int32_t>(id));
+    if (special && token != "<unk>" && token != "<s>" && token != "<|endoftext|>") vocabulary.stripping.push_back(narrow<int32_t>(id));
   }
 }
 
@@ -120,7 +122,7 @@ text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view p
   if (file.find(key("merges"))) vocabulary.merges = strings("merges");
 
   const auto id = [&](std::string_view name, int32_t& value) {
-    if (const auto found = file.find_unsigned(key(name), INT32_MAX)) value = static_cast<int32_t>(*found);
+    if (const auto found = file.find_unsigned(key(name), INT32_MAX)) value = narrow<int32_t>(*found);
   };
   id("bos_token_id", vocabulary.bos);
   id("eos_token_id", vocabulary.eos);

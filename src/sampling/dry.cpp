@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/checked.h"
 #include "sampling/penalties.h"
 
 namespace ingot::sampling {
@@ -46,8 +47,8 @@ size_t Dry::since_breaker(std::span<const int32_t> tokens) const {
 
 void Dry::apply(Candidates& c, std::span<const int32_t> tokens, const SamplingOptions& o) {
   tokens = last_of(tokens, o.dry_penalty_last_n);
-  int32_t n = static_cast<int32_t>(tokens.size()), allowed = std::max(o.dry_allowed_length, 1);
-  int32_t limit = static_cast<int32_t>(since_breaker(tokens));
+  int32_t n = narrow<int32_t>(tokens.size()), allowed = std::max(o.dry_allowed_length, 1);
+  int32_t limit = narrow<int32_t>(since_breaker(tokens));
   if (limit < allowed || n < 2) return;
 
   // matches_[k]: how many tokens at the end are those that end k places earlier; all of them in linear time, each from what is

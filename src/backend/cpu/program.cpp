@@ -6,6 +6,7 @@
 
 #include "backend/cpu/machine.h"
 #include "backend/finite.h"
+#include "base/checked.h"
 
 namespace ingot::cpu {
 
@@ -168,8 +169,8 @@ std::unique_ptr<backend::Cache> CpuProgram::make_cache() { return std::make_uniq
 
 void CpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) {
   std::lock_guard lock(mutex_);
-  int wanted = static_cast<int>(logits.size() / plan_.vocab);
-  Batch batch{static_cast<CpuCache*>(&cache), tokens, position, static_cast<int>(tokens.size()) - wanted, logits.data()};
+  int wanted = narrow<int>(logits.size() / plan_.vocab);
+  Batch batch{static_cast<CpuCache*>(&cache), tokens, position, narrow<int>(tokens.size()) - wanted, logits.data()};
   pool_.run([&](Worker& worker) {
     bool timed = worker.index == 0 && !step_seconds.empty();
     auto before = timed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
@@ -228,13 +229,13 @@ void CpuProgram::prepare_input(const Cast& cast, const float* x, int64_t cols, A
   float* normed = room.values.data() + slot * cols;
   const backend::Vector& norm = cast.step->norm;
   if (!norm.empty()) {
-    isa_.ops->norm({x, norm.data(), static_cast<int>(cols), plan_.norm_epsilon, normed});
+    isa_.ops->norm({x, norm.data(), narrow<int>(cols), plan_.norm_epsilon, normed});
     x = normed;
   } else if (cast.values) {
     std::copy_n(x, cols, normed);
   }
   if (cast.codes)
-    isa_.ops->quantize(x, static_cast<int>(cols), room.codes.data() + slot * cols, room.scales.data() + slot * cols / 32, room.sums.data() + slot * cols / 16);
+    isa_.ops->quantize(x, narrow<int>(cols), room.codes.data() + slot * cols, room.scales.data() + slot * cols / 32, room.sums.data() + slot * cols / 16);
 }
 
 // Tokens whose codes rest in the second cache while the rows of a worker pass by, in whole calls of a kernel.
@@ -315,10 +316,10 @@ void CpuProgram::rope_store(const Cast& cast, const Batch& batch, Worker& worker
     bool query = h < heads;
     float* x = query ? at(Buffer::query, t) + h * size : at(Buffer::key, t) + (h - heads) * size;
     const backend::Vector& norm = query ? step.q_norm : step.k_norm;
-    if (!norm.empty()) isa_.ops->norm({x, norm.data(), static_cast<int>(size), plan_.norm_epsilon, x});
+    if (!norm.empty()) isa_.ops->norm({x, norm.data(), narrow<int>(size), plan_.norm_epsilon, x});
     isa_.ops->rotate({x, cosines_[step.rope].data() + t * half, sines_[step.rope].data() + t * half, rope.dims, rope.pairing == backend::Pairing::halves});
     if (query) continue;
-    int kv_head = static_cast<int>(h - heads), position = batch.position + static_cast<int>(t);
+    int kv_head = narrow<int>(h - heads), position = batch.position + narrow<int>(t);
     cache_layout_.store(*isa_.ops, x, at(Buffer::value, t) + kv_head * size, position, batch.cache->keys(step.layer, kv_head), batch.cache->values(step.layer, kv_head));
   }
 }
@@ -328,7 +329,7 @@ void CpuProgram::rope_store(const Cast& cast, const Batch& batch, Worker& worker
 void CpuProgram::attend(const Cast& cast, const Batch& batch, Worker& worker) {
   constexpr int few_positions = 1024;
   const Step& step = *cast.step;
-  int tokens = static_cast<int>(batch.tokens.size()), size = plan_.head_size, group = plan_.heads / plan_.kv_heads;
+  int tokens = narrow<int>(batch.tokens.size()), size = plan_.head_size, group = plan_.heads / plan_.kv_heads;
   bool split = tokens == 1 && plan_.kv_heads % worker.count != 0 && batch.position < few_positions;
   int heads = split ? 1 : std::min<int>(group, attend_max_queries), at_once = attend_max_queries / heads;
   int parts = (group + heads - 1) / heads, runs = (tokens + at_once - 1) / at_once;

@@ -1,7 +1,8 @@
 #include "backend/cuda/compiler.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
+#include "base/checked.h"
 #include "ingot/error.h"
 
 namespace ingot::cuda {
@@ -76,7 +77,7 @@ std::vector<std::byte> Compiler::compile(const std::string& source, const std::s
   std::vector<std::string> options = compile_options(architecture);
   std::vector<const char*> texts;
   for (const std::string& option : options) texts.push_back(option.c_str());
-  if (int status = call_.compile(owner.program, static_cast<int>(texts.size()), texts.data()))
+  if (int status = call_.compile(owner.program, narrow<int>(texts.size()), texts.data()))
     throw Error("cuda", "kernels do not compile for " + architecture, fmt::format("{} of {}:\n{}", call_.error_text(status), version_text(), log(owner.program)), "",
                 status == invalid_option ? "install an NVRTC that knows this GPU" : "please report this with the output of ingot doctor");
   size_t bytes = 0;

@@ -1,6 +1,6 @@
 #include "backend/cuda/device.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 
 #include "backend/cuda/cubin_cache.h"
 #include "backend/cuda/gpu.h"
+#include "base/checked.h"
 #include "ingot/error.h"
 
 namespace ingot::cuda {
@@ -97,7 +98,7 @@ CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches)
   for (const gpu::Launch& l : launches) {
     const CudaKernel& kernel = static_cast<const CudaKernel&>(*l.kernel);
     if (l.room_bytes > shared_bytes_without_asking)
-      gpu_->check(d.function_set(kernel.function, most_dynamic_shared_bytes, static_cast<int>(l.room_bytes)), fmt::format("a group of {} cannot have {} bytes of memory", kernel.name, l.room_bytes));
+      gpu_->check(d.function_set(kernel.function, most_dynamic_shared_bytes, narrow<int>(l.room_bytes)), fmt::format("a group of {} cannot have {} bytes of memory", kernel.name, l.room_bytes));
     void* parameters[] = {const_cast<std::byte*>(l.parameters.data())};
     KernelNode node{kernel.function, {l.groups, 1, 1}, {l.threads, 1, 1}, l.room_bytes, parameters, nullptr};
     GraphNode before = last;

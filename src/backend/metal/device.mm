@@ -1,12 +1,13 @@
 #include "backend/metal/device.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "backend/metal/gpu.h"
+#include "base/checked.h"
 #include "ingot/error.h"
 
 namespace ingot::metal {
@@ -170,7 +171,7 @@ std::unique_ptr<gpu::Sequence> MetalDevice::record(std::span<const gpu::Launch> 
   for (const gpu::Launch& l : launches) {
     const MetalKernel& kernel = static_cast<const MetalKernel&>(*l.kernel);
     check(kernel, l);
-    uint32_t room = static_cast<uint32_t>((l.room_bytes + room_unit - 1) / room_unit * room_unit);
+    uint32_t room = narrow<uint32_t>((l.room_bytes + room_unit - 1) / room_unit * room_unit);
     sequence->launches.push_back({hold(kernel.pipeline.get()), l.groups, l.threads, room, l.parameters});
   }
   return sequence;
