@@ -8,6 +8,8 @@
 #include "quant/pack.h"
 #include "gemv/chunk.h"
 #include "gemv/rows_interleaved.h"
+#include "gemv/panel_products.h"
+#include "gemv/panel_pairs.h"
 #include "gemv/panels.h"
 #include "gemv/rows_from_file.h"
 #include "gemv/plain.h"

@@ -3,7 +3,7 @@
 #include "dialect/cpp.h"
 #include "dialect/contract.h"
 
-enum { lane_rows = 8, decode_groups = 1, token_block = 4, panel_groups = 2, panel_pass = 2, attend_queries = 2, attend_parts = 2, asks_ahead = 1, signed_bias = 128, most_carried = 16 };
+enum { lane_rows = 8, decode_groups = 1, token_block = 4, panel_groups = 2, panel_pass = 4, attend_queries = 2, attend_parts = 2, asks_ahead = 1, signed_bias = 128, most_carried = 16 };
 
 struct bytes { __m256i v; };
 struct ints { __m256i v; };
@@ -91,6 +91,34 @@ struct dot_large {
   }
   void widen() {}
   ints total() const { return ints{sum}; }
+};
+
+// Pairs of products in 16 bits: two of each row.
+struct adds_pairs {
+  struct pairs { __m256i v; };
+  fn none() { return pairs{_mm256_setzero_si256()}; }
+  fn ones() { return pairs{_mm256_set1_epi16(1)}; }
+  fn twice(ints a) { return pairs{_mm256_or_si256(_mm256_and_si256(a.v, _mm256_set1_epi32(0xffff)), _mm256_slli_epi32(a.v, 16))}; }
+  fn load(const i16* p) { return pairs{_mm256_loadu_si256((const __m256i*)p)}; }
+  fn store(i16* p, pairs a) { _mm256_storeu_si256((__m256i*)p, a.v); }
+  // Unsigned times signed; saturates.
+  fn multiply(bytes a, bytes b) { return pairs{_mm256_maddubs_epi16(a.v, b.v)}; }
+  fn minus(pairs a, pairs b) { return pairs{_mm256_sub_epi16(a.v, b.v)}; }
+  // Sums stay in the order of the text: compilers that reorder them keep every product in memory until the end.
+  fn plus(pairs sum, pairs a) {
+    sum.v = _mm256_add_epi16(sum.v, a.v);
+    asm("" : "+x"(sum.v));
+    return sum;
+  }
+  fn plus(ints sum, ints a) {
+    sum.v = _mm256_add_epi32(sum.v, a.v);
+    asm("" : "+x"(sum.v));
+    return sum;
+  }
+  fn widen(pairs a, pairs factors) { return ints{_mm256_madd_epi16(a.v, factors.v)}; }
+  fn magnitude(bytes a) { return bytes{_mm256_abs_epi8(a.v)}; }
+  fn below_zero(bytes a) { return bytes{_mm256_cmpgt_epi8(_mm256_setzero_si256(), a.v)}; }
+  fn inverted(bytes a, bytes where) { return bytes{_mm256_xor_si256(a.v, where.v)}; }
 };
 
 fn pairs16(const i8* w, const i8* x) {

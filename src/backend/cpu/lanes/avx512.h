@@ -5,6 +5,8 @@
 
 enum { lane_rows = 16, decode_groups = 4, token_block = 8, panel_groups = 2, panel_pass = 4, attend_queries = 8, attend_parts = 2, asks_ahead = 1, signed_bias = 0, most_carried = 255 };
 
+typedef void adds_pairs;
+
 struct bytes { __m512i v; };
 struct ints { __m512i v; };
 struct floats { __m512 v; };

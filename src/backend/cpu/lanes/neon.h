@@ -5,6 +5,8 @@
 
 enum { lane_rows = 4, decode_groups = 1, token_block = 4, panel_groups = 4, panel_pass = 4, attend_queries = 2, attend_parts = 2, asks_ahead = 0, signed_bias = 128, most_carried = 255 };
 
+typedef void adds_pairs;
+
 struct bytes { uint8x16_t v; };
 struct ints { int32x4_t v; };
 struct floats { float32x4_t v; };

@@ -30,6 +30,8 @@ typedef i32 i32x4 __attribute__((vector_size(16)));
 typedef u32 u32x4 __attribute__((vector_size(16)));
 typedef float f32x4 __attribute__((vector_size(16)));
 
+typedef void adds_pairs;
+
 struct bytes { u8x16 v[2]; };
 struct ints { i32x4 v[2]; };
 struct floats { f32x4 v[2]; };
