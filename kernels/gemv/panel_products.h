@@ -96,7 +96,7 @@ template <class F> struct summed_products {
           bytes four = repeat4(x[n] + 32 * c + 4 * at);
           for (int g = 0; g < G; g++) {
             dot[g][n].add(w[g], four);
-            if ((q + 1) % Dot::fits == 0) dot[g][n].widen();
+            if (q + 1 < quads && (q + 1) % Dot::fits == 0) dot[g][n].widen();
           }
         }
       }

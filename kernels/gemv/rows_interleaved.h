@@ -43,7 +43,7 @@ template <class F, int q, int end, int G, int N, int dots, class Dot> fn add_qua
       if constexpr (facts<F>::table) w = look_up(w, table);
       for (int n = 0; n < N; n++) {
         sum[j][n][q % dots].add(w, repeat4(x[n] + 4 * q));
-        if (((q - start) / dots + 1) % Dot::fits == 0) sum[j][n][q % dots].widen();
+        if (q + dots < end && ((q - start) / dots + 1) % Dot::fits == 0) sum[j][n][q % dots].widen();  // the last ones in total()
       }
     }
     add_quads<F, q + 1, end>(codes, table, x, sum, start);

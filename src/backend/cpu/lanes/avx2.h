@@ -3,7 +3,7 @@
 #include "dialect/cpp.h"
 #include "dialect/contract.h"
 
-enum { lane_rows = 8, decode_groups = 1, token_block = 4, panel_groups = 2, panel_pass = 4, attend_queries = 2, attend_parts = 2, asks_ahead = 1, signed_bias = 128, most_carried = 16 };
+enum { lane_rows = 8, decode_groups = 2, token_block = 4, panel_groups = 2, panel_pass = 4, attend_queries = 2, attend_parts = 2, asks_ahead = 1, signed_bias = 128, most_carried = 16 };
 
 struct bytes { __m256i v; };
 struct ints { __m256i v; };
@@ -73,7 +73,10 @@ template <int max_code> struct dot_small {
   enum { fits = 32767 / (max_code * 127 * 2) };
   __m256i narrow = _mm256_setzero_si256(), sum = _mm256_setzero_si256();
   void start(ints x) { sum = x.v; }
-  void add(bytes w, bytes x) { narrow = _mm256_add_epi16(narrow, _mm256_maddubs_epi16(w.v, x.v)); }
+  void add(bytes w, bytes x) {
+    narrow = _mm256_add_epi16(narrow, _mm256_maddubs_epi16(w.v, x.v));
+    asm("" : "+x"(narrow));
+  }
   void widen() {
     sum = total().v;
     narrow = _mm256_setzero_si256();
@@ -88,6 +91,7 @@ struct dot_large {
   void add(bytes w, bytes x) {
     __m256i p = _mm256_maddubs_epi16(_mm256_abs_epi8(w.v), _mm256_sign_epi8(x.v, w.v));
     sum = _mm256_add_epi32(sum, _mm256_madd_epi16(p, _mm256_set1_epi16(1)));
+    asm("" : "+x"(sum));
   }
   void widen() {}
   ints total() const { return ints{sum}; }
