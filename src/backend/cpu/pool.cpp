@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "backend/cpu/machine.h"
 #include "ingot/error.h"
 
 namespace ingot::cpu {
@@ -19,10 +20,12 @@ inline void relax() {
 
 // About 20 µs: longer than the difference between workers within a token, shorter than anybody notices as load.
 constexpr int spins = 1000;
+// Each lets another thread run, so together they last as long as others have work.
+constexpr int yields = 100;
 
 }  // namespace
 
-Pool::Pool(int threads) : count_(std::max(1, threads)) {
+Pool::Pool(int threads) : count_(std::max(1, threads)), crowded_(count_ > usable_cores()) {
   try {
     for (int i = 1; i < count_; i++) threads_.emplace_back([this, i] { serve(i); });
   } catch (const std::system_error&) {
@@ -41,10 +44,11 @@ void Pool::stop() {
   for (std::thread& t : threads_) t.join();
 }
 
-void Pool::wait(const std::atomic<uint32_t>& word, uint32_t old) {
-  for (int i = 0; i < spins; i++) {
+void Pool::wait(const std::atomic<uint32_t>& word, uint32_t old) const {
+  for (int i = 0; i < (crowded_ ? yields : spins); i++) {
     if (word.load(std::memory_order_acquire) != old) return;
-    relax();
+    if (crowded_) std::this_thread::yield();
+    else relax();
   }
   word.wait(old, std::memory_order_acquire);
 }
@@ -57,7 +61,7 @@ void Worker::barrier() {
     pool->phase_.fetch_add(1, std::memory_order_release);
     pool->phase_.notify_all();
   } else {
-    Pool::wait(pool->phase_, phase);
+    pool->wait(pool->phase_, phase);
   }
 }
 

@@ -1,5 +1,6 @@
 // Threads that run one function together and wait for each other between its phases. A wait spins briefly and then sleeps, so
-// an idle pool uses no processor time and more threads than cores do not collapse.
+// an idle pool uses no processor time. More threads than this process may use cores yield theirs instead of spinning: whom they wait for
+// may need it.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -41,9 +42,10 @@ class Pool {
   void serve(int index);
   void stop();
   /// Waits until `word` differs from `old`.
-  static void wait(const std::atomic<uint32_t>& word, uint32_t old);
+  void wait(const std::atomic<uint32_t>& word, uint32_t old) const;
 
   const int count_;
+  const bool crowded_;  // more threads than cores
   Call call_ = nullptr;
   void* object_ = nullptr;
   alignas(64) std::atomic<uint32_t> start_{0};   // changes when a run begins

@@ -75,7 +75,7 @@ CpuProgram::CpuProgram(backend::Plan plan, const backend::Options& options)
     Cast cast{&step, {}};
     for (const backend::Segment& s : step.segments) {
       Placement p = place(s.matrix, isa_, options.repack && step.kind != StepKind::embed);
-      cast.parts.push_back({p.run(), p.resident, reinterpret_cast<const u8*>(s.matrix.data), gemv_max_rows * s.matrix.format->row_bytes(s.matrix.cols), s.matrix.rows, s.matrix.cols, s.matrix.scale, s.bias.empty() ? nullptr : s.bias.data(), s.to});
+      cast.parts.push_back({p.run(), p.resident, reinterpret_cast<const u8*>(s.matrix.data), gemv_max_rows * s.matrix.format->row_bytes(s.matrix.cols), p.resident ? p.call_bytes(s.matrix) : 0, s.matrix.rows, s.matrix.cols, s.matrix.scale, s.bias.empty() ? nullptr : s.bias.data(), s.to});
       (p.kernels->reads_codes ? cast.codes : cast.values) = true;
     }
     steps_.push_back(std::move(cast));
@@ -135,32 +135,45 @@ void CpuProgram::lay_out(const backend::Options& options) {
       if (auto job = job_of(cast.step->segments[i].matrix); job != jobs.end()) cast.parts[i].weights = resident_->data() + job->at, cast.parts[i].stride = job->stride;
 }
 
-// Reads as many weights as no cache holds in every way, in turns, and keeps the fastest: some machines follow plain streams by
-// themselves at the memory's full rate, others reach it only when asked, and how far ahead differs.
+// Reads some of the weights in every way and keeps the fastest: some machines follow plain streams by themselves at the memory's full rate,
+// others reach it only when asked, and how far ahead differs. Each reading goes on where the last one stopped, so that what is read has not
+// been in a cache since the model's weights were read before, as when tokens are written; more threads read more, so that each reads long
+// enough to be timed. The best of several rounds counts, as others may use the memory too.
 void CpuProgram::probe_reading() {
-  constexpr int64_t enough = 128 << 20;
-  constexpr int rounds = 2;
-  if (static_cast<int64_t>(resident_->bytes()) < enough / 4) return;
+  constexpr int64_t least_bytes = 32 << 20, bytes_a_thread = 32 << 20;
+  constexpr int rounds = 3;
+  if (static_cast<int64_t>(resident_->bytes()) < least_bytes) return;
+  struct Call {  // the rows of one call of a kernel
+    const Part* part;
+    int64_t row;
+  };
+  std::vector<Call> calls;
+  for (const Cast& cast : steps_)
+    for (const Part& part : cast.parts)
+      for (int64_t row = 0; part.resident && row < part.rows; row += gemv_max_rows) calls.push_back({&part, row});
+  int64_t bytes_a_call = static_cast<int64_t>(resident_->bytes()) / static_cast<int64_t>(calls.size());
+  int64_t n = (pool_.threads() + 1) * bytes_a_thread / bytes_a_call, next = 0;
+  auto seconds_a_byte = [&] {
+    uint64_t bytes = 0;
+    for (int64_t c = 0; c < n; c++) bytes += calls[(next + c) % calls.size()].part->call_bytes;
+    auto start = std::chrono::steady_clock::now();
+    pool_.run([&](Worker& worker) {
+      float y[gemv_max_rows];
+      for (int64_t c = worker.begin(n); c < worker.end(n); c++) {
+        const Call& call = calls[(next + c) % calls.size()];
+        project_rows(*call.part, call.row, static_cast<int>(std::min<int64_t>(gemv_max_rows, call.part->rows - call.row)), own_[worker.index].view(), 0, 1, y);
+      }
+    });
+    next += n;
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / double(bytes);
+  };
+  seconds_a_byte();  // threads awake, pages known
   Reading fastest = reading_;
   double best = INFINITY;
   for (int round = 0; round < rounds; round++)
     for (const Reading& reading : readings) {
       reading_ = reading;
-      auto start = std::chrono::steady_clock::now();
-      pool_.run([&](Worker& worker) {
-        float y[gemv_max_rows];
-        int64_t read = 0;
-        for (const Cast& cast : steps_)
-          for (const Part& part : cast.parts) {
-            if (!part.resident || read > enough) continue;
-            int64_t calls = (part.rows + gemv_max_rows - 1) / gemv_max_rows;
-            read += calls * static_cast<int64_t>(part.stride);  // twice what it is where two matrices lie in turns
-            for (int64_t c = worker.begin(calls); c < worker.end(calls); c++)
-              project_rows(part, c * gemv_max_rows, static_cast<int>(std::min<int64_t>(gemv_max_rows, part.rows - c * gemv_max_rows)), own_[worker.index].view(), 0, 1, y);
-          }
-      });
-      double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      if (seconds < best) best = seconds, fastest = reading;
+      if (double seconds = seconds_a_byte(); seconds < best) best = seconds, fastest = reading;
     }
   reading_ = fastest;
 }

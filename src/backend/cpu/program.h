@@ -37,6 +37,7 @@ class CpuProgram : public backend::Program {
     bool resident;
     const u8* weights;
     uint64_t stride;    // bytes from the rows of one call of the kernel to those of the next
+    uint64_t call_bytes;  // of the resident rows of one call
     int64_t rows, cols;
     float scale;
     const float* bias;  // (rows) or null
