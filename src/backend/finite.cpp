@@ -1,6 +1,6 @@
 #include "backend/finite.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/finite.h"
 #include "ingot/error.h"

@@ -1,6 +1,6 @@
 // What of a file nothing has read: metadata keys under the architecture's prefix, and tensors. Each is listed as harmless, in the spec
 // or for every architecture, or the file is refused: what is passed over in silence would give wrong answers in silence.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "foundry/resolve.h"
 #include "ingot/error.h"

@@ -2,7 +2,7 @@
 // own token, as long as the role reads as a plain word.
 #include "jinja/template.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <exception>

@@ -1,5 +1,5 @@
 // The CPU as a backend: what it offers, and how it would run a plan.
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
