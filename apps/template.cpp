@@ -22,6 +22,9 @@ struct TemplateFlags {
 };
 
 int answer_prompt(const TemplateFlags& flags, const ChatPrompt& prompt) {
+  if (!prompt.left_out.empty())
+    note(colored(Stream::notes, Color::yellow,
+                 "what " + prompt.left_out + " says stands nowhere in this prompt; run and chat refuse such a conversation"));
   if (!flags.json) {
     answer(prompt.text);
     if (is_terminal(Stream::answers) && !prompt.text.ends_with('\n')) answer("\n");
@@ -45,6 +48,7 @@ int perform_template(const TemplateFlags& flags) {
     return success;
   }
   ChatOptions options = flags.chat;
+  options.may_leave_out = true;  // what this command shows is what is wrong
   options.add_generation_prompt = !flags.no_generation_prompt;
   if (flags.tools) options.tools = read_text(*flags.tools);
   return answer_prompt(flags, render_chat(chat, flags.messages ? read_text(*flags.messages) : one_turn(flags.system, *flags.user), options));

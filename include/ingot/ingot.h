@@ -137,6 +137,7 @@ struct Span {
 struct ChatPrompt {
   std::string text;
   std::vector<Span> input;  ///< what came from the conversation and not from the template, in order; control tokens spelled there stay text
+  std::string left_out;     ///< the first message whose text stands nowhere in it: "message 1 (user)"; see ChatOptions::may_leave_out
 };
 
 /// A tokenizer as the model file describes it. Copies are cheap and share one vocabulary.
@@ -194,6 +195,7 @@ struct ChatOptions {
   std::string tools;                  ///< JSON array of the tools that the model may call; "": none
   std::string variables;              ///< JSON object of further names that the template knows, as {"enable_thinking": false}; "": none
   std::optional<std::tm> now;         ///< the local time that a template may ask for; otherwise the system's, in UTC
+  bool may_leave_out = false;         ///< a prompt that lacks the text of a message is no error, but says so: for looking at templates
 };
 
 /// A chat template: how a model wants conversations to be written. Jinja, run by an interpreter that has no way to files or the machine and

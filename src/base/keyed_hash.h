@@ -44,7 +44,8 @@ struct KeyedHash {
   }
   /// Anything else whose value is its bytes.
   template <typename T>
-    requires std::is_class_v<T> && std::has_unique_object_representations_v<T> && (!std::convertible_to<T, std::string_view>)
+    requires std::is_class_v<T> && std::has_unique_object_representations_v<T> &&
+             (!std::convertible_to<T, std::string_view>)
   size_t operator()(const T& object) const {
     return keyed_hash(std::string_view(reinterpret_cast<const char*>(&object), sizeof object));
   }

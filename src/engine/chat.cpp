@@ -59,8 +59,10 @@ ChatPrompt ChatTemplate::render(std::string_view messages, const ChatOptions& op
   if (!state_->bos.empty()) variables.push_back({"bos_token", state_->bos});
   if (!state_->eos.empty()) variables.push_back({"eos_token", state_->eos});
   const jinja::Template& chosen = !options.tools.empty() && state_->with_tools ? *state_->with_tools : state_->plain;
-  const jinja::Text text = chosen.render_conversation(variables, options.variables, options.now.value_or(utc_now()));
-  ChatPrompt prompt{text.bytes(), {}};
+  ChatPrompt prompt;
+  const jinja::Text text = chosen.render_conversation(variables, options.variables, options.now.value_or(utc_now()),
+                                                      options.may_leave_out ? &prompt.left_out : nullptr);
+  prompt.text = text.bytes();
   for (const jinja::Span& span : text.input()) prompt.input.push_back({span.begin, span.end});
   return prompt;
 }

@@ -16,8 +16,9 @@ std::vector<int32_t> Tokenizer::encode(const ChatPrompt& prompt) const {
   const int32_t bos = tokenizer.vocabulary().bos;
   std::vector<int32_t> ids = tokenizer.encode(prompt.text, false, true, prompt.input);
   if (!tokenizer.vocabulary().add_bos) return ids;
-  // The template writes it where it stands in what the template wrote before the conversation begins, white space or not.
-  const std::string_view before = std::string_view(prompt.text).substr(0, prompt.input.empty() ? std::string_view::npos : prompt.input[0].begin);
+  // The template writes it where it stands in what the template wrote before the conversation begins.
+  const std::string_view before =
+      std::string_view(prompt.text).substr(0, prompt.input.empty() ? std::string_view::npos : prompt.input[0].begin);
   const std::vector<int32_t> written = tokenizer.encode(before, false, true);
   if (std::ranges::find(written, bos) == written.end()) ids.insert(ids.begin(), bos);
   return ids;
@@ -26,7 +27,8 @@ std::vector<int32_t> Tokenizer::encode(const ChatPrompt& prompt) const {
 const std::vector<std::string>& Tokenizer::warnings() const { return state_->warnings; }
 
 Tokenizer::State::State(const container::Gguf& file, std::string_view pre)
-    : tokenizer(text::Tokenizer::make(engine::vocabulary_from(file, pre))), warnings(engine::vocabulary_warnings(file, pre)) {}
+    : tokenizer(text::Tokenizer::make(engine::vocabulary_from(file, pre))),
+      warnings(engine::vocabulary_warnings(file, pre)) {}
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool show_special) const {
   std::string text;

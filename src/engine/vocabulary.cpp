@@ -48,8 +48,10 @@ const std::string_view gap_marks[] = {
 
 constexpr std::string_view prefix = "tokenizer.ggml.";
 
-// Keys of further tokens that end an answer: the end of a message, and of code that fills a gap (padding, next repository, next file).
-constexpr std::string_view further_ends[] = {"eom_token_id", "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id"};
+// Keys of further tokens that end an answer: the end of a message, and of code that fills a gap (padding, next
+// repository, next file).
+constexpr std::string_view further_ends[] = {"eom_token_id", "fim_pad_token_id", "fim_rep_token_id",
+                                             "fim_sep_token_id"};
 
 std::vector<text::TokenType> types_from(const std::vector<int32_t>& numbers) {
   std::vector<text::TokenType> types;
@@ -96,8 +98,10 @@ void mark_stripping(text::Vocabulary& vocabulary) {
 std::vector<std::string> vocabulary_warnings(const container::Gguf& file, std::string_view pre) {
   const bool is_cut = text::has_words(file.find_string(std::string(prefix).append("model")).value_or(""));
   if (!is_cut || !pre.empty() || !file.find_string(std::string(prefix).append("pre")).value_or("").empty()) return {};
-  return {"the file does not name its pre-tokenizer (tokenizer.ggml.pre), so a common rule cuts text into words; where the model has another "
-          "one, its tokens are wrong and so are its answers: name it with --pre"};
+  return {
+      "the file does not name its pre-tokenizer (tokenizer.ggml.pre), so a common rule cuts text into words; where the "
+      "model has another "
+      "one, its tokens are wrong and so are its answers: name it with --pre"};
 }
 
 text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view pre) {
@@ -131,8 +135,8 @@ text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view p
   int32_t end = -1;
   for (const std::string_view name : further_ends)
     if (id(name, end); end >= 0) vocabulary.ends.push_back(std::exchange(end, -1));
-  // add_eos_token is not read: it says how whole texts were shown in training or are to be embedded, and every text here is one that
-  // the model continues, or a part of one.
+  // add_eos_token is not read: it says how whole texts were shown in training or are to be embedded, and every text
+  // here is one that the model continues, or a part of one.
   const auto flag = [&](std::string_view name, bool& value) { value = file.find_bool(key(name)).value_or(value); };
   flag("add_bos_token", vocabulary.add_bos);
   flag("add_space_prefix", vocabulary.add_space_prefix);

@@ -94,8 +94,8 @@ Id Expressions::choice(const std::vector<Id>& alternatives) {
 
 Id Expressions::choice_of_distinct(std::vector<Id> alternatives) {
   if (alternatives.size() > max_alternatives)
-    throw Error("grammar", "there are too many alternatives in one place", std::to_string(alternatives.size()), "at most " + std::to_string(max_alternatives),
-                "write them so that they share their beginnings");
+    throw Error("grammar", "there are too many alternatives in one place", std::to_string(alternatives.size()),
+                "at most " + std::to_string(max_alternatives), "write them so that they share their beginnings");
   std::ranges::sort(alternatives);
   alternatives.erase(std::unique(alternatives.begin(), alternatives.end()), alternatives.end());
   return alternatives.size() == 1 ? alternatives[0] : add({Expression::choice}, alternatives);
@@ -115,8 +115,9 @@ Id Expressions::tree_of(std::span<const Parts> sorted, size_t from) {
       continue;
     }
     while (end < sorted.size() && sorted[end][shared] == sorted[begin][shared]) end++;
-    alternatives.push_back(end == begin + 1 ? sequence({sorted[begin].begin() + static_cast<ptrdiff_t>(shared), sorted[begin].end()})
-                                            : tree_of(sorted.subspan(begin, end - begin), shared));
+    alternatives.push_back(end == begin + 1
+                               ? sequence({sorted[begin].begin() + static_cast<ptrdiff_t>(shared), sorted[begin].end()})
+                               : tree_of(sorted.subspan(begin, end - begin), shared));
   }
   all.push_back(choice(alternatives));
   return sequence(all);

@@ -37,8 +37,8 @@ class Expressions {
   Id bytes(const ByteSet& set);
   Id text(std::string_view text);
   Id sequence(const std::vector<Id>& parts);
-  /// Many alternatives are put together by what they begin with, so that a list of thousands of words can be matched. Errors: too many
-  /// that differ from their beginning on.
+  /// Many alternatives are put together by what they begin with, so that a list of thousands of words can be matched.
+  /// Errors: too many that differ from their beginning on.
   Id choice(const std::vector<Id>& alternatives);
   Id repeat(Id what, uint32_t min, uint32_t max);
   Id optional(Id what) { return repeat(what, 0, 1); }

@@ -49,28 +49,34 @@ Id SchemaGrammar::build_object(const Conjunction& schemas) {
   // Names that are listed are members like those of properties: each at most once, in their order.
   if (possible.listed)
     for (const std::string& name : *possible.listed) note(name);
-  if (names.size() > most_members) document_.fail(*schemas[0].schema, "properties", "too many members", std::to_string(names.size()), "at most " + std::to_string(most_members));
+  if (names.size() > most_members)
+    document_.fail(*schemas[0].schema, "properties", "too many members", std::to_string(names.size()),
+                   "at most " + std::to_string(most_members));
 
   std::vector<Member> members;
   for (const std::string& name : names) {
     const auto value = value_of(schemas, name);
     const bool may_be = value && may_have_members && (!possible.language || possible.language->accepts(name));
     if (!may_be && required.contains(name) && contradiction_.empty())
-      contradiction_ = "at " + document_.pointer_to(*schemas[0].schema) + ": the required member " + Json(name).dump() + " is not allowed";
+      contradiction_ = "at " + document_.pointer_to(*schemas[0].schema) + ": the required member " + Json(name).dump() +
+                       " is not allowed";
     const Id made = may_be ? pair(grammar_.text(Json(name).dump()), rule_for(*value)) : grammar_.nothing();
     members.push_back({made, required.contains(name)});
   }
-  const Id further = may_have_members && !possible.listed ? further_pairs(schemas, names, possible.language) : grammar_.nothing();
+  const Id further =
+      may_have_members && !possible.listed ? further_pairs(schemas, names, possible.language) : grammar_.nothing();
   return enclosed("{", build_members(schemas, members, further), "}");
 }
 
 SchemaGrammar::Names SchemaGrammar::names_of(const Conjunction& schemas) {
   for (size_t i = 0; i < schemas.size(); i++) {
     const Json& schema = *schemas[i].schema;
-    if (find(schema, "oneOf") && !(schemas[i].settled & Part::one_of)) document_.fail(schema, "oneOf", "this cannot be enforced on names", "", "", "use anyOf");
+    if (find(schema, "oneOf") && !(schemas[i].settled & Part::one_of))
+      document_.fail(schema, "oneOf", "this cannot be enforced on names", "", "", "use anyOf");
     const Json* alternatives = find(schema, "anyOf");
     if (!alternatives || schemas[i].settled & Part::any_of) continue;
-    if (!alternatives->is_array() || alternatives->empty()) document_.fail(schema, "anyOf", "no list of schemas", alternatives->type_name());
+    if (!alternatives->is_array() || alternatives->empty())
+      document_.fail(schema, "anyOf", "no list of schemas", alternatives->type_name());
     Conjunction base = schemas;
     base[i].settled |= Part::any_of;
     std::optional<Automaton> none_of_them;  // complements of the alternatives
@@ -89,7 +95,8 @@ SchemaGrammar::Names SchemaGrammar::names_of(const Conjunction& schemas) {
     }
     Names names;
     if (all_names) return names;
-    names.language = none_of_them ? none_of_them->complement(budget_) : Automaton::of(std::vector<std::string>{}, budget_);
+    names.language =
+        none_of_them ? none_of_them->complement(budget_) : Automaton::of(std::vector<std::string>{}, budget_);
     if (all_listed) names.listed = std::move(listed);
     return names;
   }
@@ -107,7 +114,8 @@ SchemaGrammar::Names SchemaGrammar::names_of(const Conjunction& schemas) {
       if (!names.listed) names.listed = std::move(texts);
     }
   }
-  if (names.listed) std::erase_if(*names.listed, [&](const std::string& name) { return !names.language->accepts(name); });
+  if (names.listed)
+    std::erase_if(*names.listed, [&](const std::string& name) { return !names.language->accepts(name); });
   return names;
 }
 

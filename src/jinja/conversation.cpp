@@ -23,7 +23,8 @@ const Value* text_of_part(const Value& part) {
 
 bool is_parts(const Value& content) {
   return content.is<ListRef>() && !content.as<ListRef>()->items.empty() &&
-         std::ranges::all_of(content.as<ListRef>()->items, [](const Value& part) { return text_of_part(part) != nullptr; });
+         std::ranges::all_of(content.as<ListRef>()->items,
+                             [](const Value& part) { return text_of_part(part) != nullptr; });
 }
 
 Value as_parts(Budget& budget, const Value& string, Origin structure) {
@@ -111,12 +112,16 @@ std::set<uint32_t> numbers_in(const Text& prompt) {
 Conversation::Fit Conversation::fit(const Text& prompt) const {
   const std::set<uint32_t> written = numbers_in(prompt);
   if (first_left_out(written)) return Fit::lacks_text;
-  return std::ranges::any_of(structure_, [&](uint32_t number) { return written.contains(number); }) ? Fit::shows_structure : Fit::whole;
+  return std::ranges::any_of(structure_, [&](uint32_t number) { return written.contains(number); })
+             ? Fit::shows_structure
+             : Fit::whole;
 }
 
 std::string Conversation::left_out(const Text& prompt) const {
   const Message* message = first_left_out(numbers_in(prompt));
-  return message ? fmt::format("message {} ({})", message - messages_.data() + 1, message->role.empty() ? "no role" : beginning(message->role, 20)) : "";
+  return message ? fmt::format("message {} ({})", message - messages_.data() + 1,
+                               message->role.empty() ? "no role" : beginning(message->role, 20))
+                 : "";
 }
 
 }  // namespace ingot::jinja

@@ -72,7 +72,9 @@ std::string integer_text(const Value& value, const Specification& spec) {
   std::string digits = whole_text(value, is_hexadecimal ? 16 : spec.type == 'o' ? 8 : spec.type == 'b' ? 2 : 10);
   const bool negative = digits.starts_with('-');
   if (negative) digits.erase(0, 1);
-  if (spec.type == 'X') std::ranges::transform(digits, digits.begin(), [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
+  if (spec.type == 'X')
+    std::ranges::transform(digits, digits.begin(),
+                           [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
   if (spec.thousands) digits = with_thousands(digits);
   return signed_text(fmt::format("{}{}{}", negative ? "-" : "", prefix, digits), spec);
 }
@@ -99,7 +101,9 @@ std::string real_text(Renderer& r, double value, const Specification& spec) {
 }
 
 /// How it is written is up to the pattern: where that is the conversation's, so is the number.
-Text number(const std::string& digits, Origin pattern) { return pattern.is_input() ? Text(digits, pattern) : Text::number(digits); }
+Text number(const std::string& digits, Origin pattern) {
+  return pattern.is_input() ? Text(digits, pattern) : Text::number(digits);
+}
 
 Text cut(const Text& text, const Specification& spec) {
   return spec.precision < 0 ? text : text.slice(0, byte_of_character(text.bytes(), static_cast<size_t>(spec.precision)));
@@ -158,7 +162,8 @@ Text percent_format(Renderer& r, const Text& pattern, const Value& values) {
     const bool is_whole = std::string_view("diuxXo").find(spec.type) != std::string_view::npos,
                real = std::string_view("fFeEgG").find(spec.type) != std::string_view::npos;
     const bool takes_floats = real || std::string_view("diu").find(spec.type) != std::string_view::npos;
-    if ((is_whole || real) && (!value.is_number() || (value.is<double>() && !takes_floats))) r.fail("a format asks for a number", described(value));
+    if ((is_whole || real) && (!value.is_number() || (value.is<double>() && !takes_floats)))
+      r.fail("a format asks for a number", described(value));
     if (spec.zero && !spec.align && (is_whole || real)) spec.fill = Words("0"), spec.align = '=';
     Text text;
     if (spec.type == 's')
@@ -225,7 +230,8 @@ void write_field(Renderer& r, Text& out, const Value& value, std::string_view co
     const bool real = value.is<double>() || (spec.type && std::string_view("fFeEgG%").find(spec.type) != std::string_view::npos);
     const bool whole_type = spec.type && std::string_view("dxXob").find(spec.type) != std::string_view::npos;
     if (!real && spec.type && !whole_type) r.fail("a format does not suit a whole number", std::string(format));
-    if (value.is<double>() && whole_type) r.fail("a format of whole numbers does not suit a float", std::string(format));
+    if (value.is<double>() && whole_type)
+      r.fail("a format of whole numbers does not suit a float", std::string(format));
     text = number(real ? real_text(r, value.number(), spec) : integer_text(value, spec), written.origin());
     return pad(r, out, text, spec, '>');
   } else {

@@ -95,7 +95,9 @@ Value joiner(Renderer& r, const Arguments& a) {
   const auto used = std::make_shared<bool>(false);
   return Value(std::make_shared<Function>(
       &r.budget, "joiner",
-      [separator, used](Renderer& inside, const Arguments&) { return std::exchange(*used, true) ? separator : inside.text(Text()); },
+      [separator, used](Renderer& inside, const Arguments&) {
+        return std::exchange(*used, true) ? separator : inside.text(Text());
+      },
       depth_of(separator) + 1));
 }
 

@@ -136,7 +136,11 @@ class Writer {
     budget_.check_text(out.size() + static_cast<size_t>(depth) * indent_.size());
     for (int i = 0; i < depth; i++) out.append(indent_);
   }
-  void number(double x) { out.append(Text::number(std::isnan(x) ? "NaN" : std::isinf(x) ? (x < 0 ? "-Infinity" : "Infinity") : float_text(x))); }
+  void number(double x) {
+    out.append(Text::number(std::isnan(x)   ? "NaN"
+                            : std::isinf(x) ? (x < 0 ? "-Infinity" : "Infinity")
+                                            : float_text(x)));
+  }
   void array(const std::vector<Value>& items, int depth) {
     out.append("[");
     for (size_t i = 0; i < items.size(); i++) {

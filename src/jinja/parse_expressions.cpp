@@ -145,7 +145,8 @@ Expr Parser::number(const Token& token) {
     base = (digits[1] | 0x20) == 'x' ? 16 : (digits[1] | 0x20) == 'o' ? 8 : 2;
     from += 2;
   }
-  const bool leading_zero = base == 10 && digits.size() > 1 && digits[0] == '0' && digits.find_first_not_of('0') != std::string::npos;
+  const bool leading_zero =
+      base == 10 && digits.size() > 1 && digits[0] == '0' && digits.find_first_not_of('0') != std::string::npos;
   if (leading_zero) fail("a number begins with 0", digits);
   if (digits.size() > max_digits) fail("a whole number is too large", "", fmt::format("at most {} digits", max_digits));
   return make<Constant>(token.line, whole(nullptr, from, base));

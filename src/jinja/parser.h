@@ -55,7 +55,9 @@ class Parser {
     return plain;
   }
   NameId name_id(const std::string& name);
-  StringRef constant(std::string_view text) const { return std::make_shared<const String>(nullptr, Text(text, Origin::of_template())); }
+  StringRef constant(std::string_view text) const {
+    return std::make_shared<const String>(nullptr, Text(text, Origin::of_template()));
+  }
 
   // ---- expressions, loosest first
   Expr expression(bool with_condition = true);

@@ -102,7 +102,8 @@ void Loop::run(Renderer& r, const For& node, const Value& sequence, int level, c
 
 class Macro : public Callable {
  public:
-  Macro(Renderer& r, const MacroDefinition& node) : Callable(&r.budget, node.spelling->text.bytes()), node_(node), outer_(r.keep(r.scope)) {}
+  Macro(Renderer& r, const MacroDefinition& node)
+      : Callable(&r.budget, node.spelling->text.bytes()), node_(node), outer_(r.keep(r.scope)) {}
   Value call(Renderer& r, const Arguments& arguments) override;
   std::optional<Value> attribute(Renderer&, std::string_view name) override {
     if (name == "name") return Value(node_.spelling);
@@ -120,12 +121,15 @@ Value Macro::call(Renderer& r, const Arguments& arguments) {
   for (size_t i = 0; i < std::min(n, n_given); i++) places[i] = arguments.positional[i];
   std::vector<Value> further;
   if (n_given > n && !node_.takes_varargs)
-    r.fail(fmt::format("the macro {} has too many arguments", name()), fmt::format("{}", n_given), fmt::format("at most {}", n));
+    r.fail(fmt::format("the macro {} has too many arguments", name()), fmt::format("{}", n_given),
+           fmt::format("at most {}", n));
   for (size_t i = n; i < n_given; i++) further.push_back(arguments.positional[i]);
   const DictRef named = r.dict();
   Value caller = Undefined{};
   for (const auto& [name, value] : arguments.named) {
-    const size_t at = static_cast<size_t>(std::ranges::find(node_.parameter_names, name.bytes(), [](const StringRef& s) { return s->text.bytes(); }) - node_.parameter_names.begin());
+    const size_t at = static_cast<size_t>(
+        std::ranges::find(node_.parameter_names, name.bytes(), [](const StringRef& s) { return s->text.bytes(); }) -
+        node_.parameter_names.begin());
     if (at < n) {
       if (places[at]) r.fail(fmt::format("the macro {} has the argument '{}' twice", this->name(), name.bytes()));
       places[at] = value;

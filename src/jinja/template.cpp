@@ -44,15 +44,18 @@ struct Template::Rendering {
   Conversation conversation;
 };
 
-Text Template::render(const std::vector<Variable>& variables, std::string_view further, const std::tm& now, Spent* spent) const {
+Text Template::render(const std::vector<Variable>& variables, std::string_view further, const std::tm& now,
+                      Spent* spent) const {
   return render_as(ContentShape::as_given, variables, further, now, spent).text;
 }
 
-Text Template::render_conversation(const std::vector<Variable>& variables, std::string_view further, const std::tm& now) const {
+Text Template::render_conversation(const std::vector<Variable>& variables, std::string_view further, const std::tm& now,
+                                   std::string* left_out) const {
   using Fit = Conversation::Fit;
   std::optional<Rendering> given, other;
   std::exception_ptr trouble;
-  ContentShape shape = ContentShape::parts;  // where the template has trouble with the messages, what they are is not known
+  ContentShape shape =
+      ContentShape::parts;  // where the template has trouble with the messages, what they are is not known
   try {
     given = render_as(ContentShape::as_given, variables, further, now, nullptr);
     if (given->conversation.fit(given->text) == Fit::whole) return std::move(given->text);
@@ -68,14 +71,18 @@ Text Template::render_conversation(const std::vector<Variable>& variables, std::
   const Fit fit = given ? given->conversation.fit(given->text) : Fit::lacks_text;
   if (other && other->conversation.fit(other->text) < fit) return std::move(other->text);
   if (trouble) std::rethrow_exception(trouble);
-  if (fit == Fit::lacks_text)
-    throw Error("template", fmt::format("what {} says stands nowhere in the prompt", given->conversation.left_out(given->text)), "", "",
-                "the chat template leaves it out: take the message out, or use another template (--template)");
+  if (fit == Fit::lacks_text) {
+    const std::string message = given->conversation.left_out(given->text);
+    if (!left_out)
+      throw Error("template", fmt::format("what {} says stands nowhere in the prompt", message), "", "",
+                  "the chat template leaves it out: take the message out, or use another template (--template)");
+    *left_out = message;
+  }
   return std::move(given->text);
 }
 
-Template::Rendering Template::render_as(ContentShape shape, const std::vector<Variable>& variables, std::string_view further, const std::tm& now,
-                                        Spent* spent) const {
+Template::Rendering Template::render_as(ContentShape shape, const std::vector<Variable>& variables,
+                                        std::string_view further, const std::tm& now, Spent* spent) const {
   size_t bytes = further.size();
   for (const Variable& variable : variables) bytes += variable.json.size();
   Budget budget(Limits::for_input(bytes));
@@ -91,7 +98,8 @@ Template::Rendering Template::render_as(ContentShape shape, const std::vector<Va
   const auto numbered = [&] { return Origin::input(++n_strings); };
   std::optional<Conversation> conversation;
   for (const Variable& variable : variables) {
-    Value value = read_json(budget, variable.json, [&] { return variable.from_input ? numbered() : Origin::of_template(); }, variable.name);
+    Value value = read_json(
+        budget, variable.json, [&] { return variable.from_input ? numbered() : Origin::of_template(); }, variable.name);
     if (variable.name == "messages") {
       trust_roles(budget, value, Origin::of_template());
       conversation.emplace(budget, value, n_strings, shape);

@@ -34,15 +34,18 @@ class Template {
   /// What the template writes. `further`: JSON object of further variables, or "". `now`: what strftime_now tells. Safe to call from
   /// several threads. Errors: JSON that cannot be read; what the template does with values that do not allow it, with the line; limits
   /// exceeded; what raise_exception says (room "template").
-  Text render(const std::vector<Variable>& variables, std::string_view further, const std::tm& now, Spent* spent = nullptr) const;
+  Text render(const std::vector<Variable>& variables, std::string_view further, const std::tm& now,
+              Spent* spent = nullptr) const;
   /// As `render`, with the contents of `messages` in the shape that the template reads: a string, or a list of {"type": "text",
   /// "text": …}, whichever of the two was given. Errors: also, what a message says stands nowhere in the prompt; of assistants,
-  /// templates may leave out what they said before.
-  Text render_conversation(const std::vector<Variable>& variables, std::string_view further, const std::tm& now) const;
+  /// templates may leave out what they said before. `left_out`: gets the first such message ("message 1 (user)") instead.
+  Text render_conversation(const std::vector<Variable>& variables, std::string_view further, const std::tm& now,
+                           std::string* left_out = nullptr) const;
 
  private:
   struct Rendering;
-  Rendering render_as(ContentShape shape, const std::vector<Variable>& variables, std::string_view further, const std::tm& now, Spent* spent) const;
+  Rendering render_as(ContentShape shape, const std::vector<Variable>& variables, std::string_view further,
+                      const std::tm& now, Spent* spent) const;
   std::unique_ptr<const Program> program_;
 };
 

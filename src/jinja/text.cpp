@@ -8,7 +8,8 @@ namespace ingot::jinja {
 
 Text Text::number(std::string_view digits) {
   const bool plain = std::ranges::all_of(digits, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("+-.,% ").find(c) != std::string_view::npos;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("+-.,% ").find(c) != std::string_view::npos;
   });
   if (!plain) throw std::logic_error("what is written as a number is none");
   return Text(digits, Origin::of_template());
@@ -43,7 +44,8 @@ void Text::append(const Text& text, size_t begin, size_t end) {
   const size_t moved = bytes_.size();
   const std::string_view bytes = std::string_view(text.bytes_).substr(begin, end - begin);
   const size_t n_parts = text.parts_.size();  // `text` may be this one
-  auto first = std::upper_bound(text.parts_.begin(), text.parts_.end(), begin, [](size_t x, const Part& part) { return x < part.end; });
+  auto first = std::upper_bound(text.parts_.begin(), text.parts_.end(), begin,
+                                [](size_t x, const Part& part) { return x < part.end; });
   for (size_t i = static_cast<size_t>(first - text.parts_.begin()); i < n_parts && text.parts_[i].begin < end; i++) {
     const Part part = text.parts_[i];
     add({std::max(part.begin, begin) - begin + moved, std::min(part.end, end) - begin + moved, part.origin});

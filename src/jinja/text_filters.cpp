@@ -39,7 +39,8 @@ Value indent(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "indent", a, {"width", "first", "blank"});
   const int64_t width = b[0] && b[0]->is_text() ? 0 : std::max<int64_t>(0, b.integer(0, 4));
   r.budget.check_text(static_cast<size_t>(width));
-  const Text indention = b[0] && b[0]->is_text() ? b[0]->text() : Text::number(std::string(static_cast<size_t>(width), ' '));
+  const Text indention =
+      b[0] && b[0]->is_text() ? b[0]->text() : Text::number(std::string(static_cast<size_t>(width), ' '));
   Text text = to_text(input, r.budget);
   text.append("\n");
   std::vector<Text> parts = lines(r, text, false);

@@ -135,7 +135,8 @@ Value zfill(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "zfill", a, {"width"}, 1);
   const bool has_sign = self.bytes().starts_with('-') || self.bytes().starts_with('+');
   Text out = self.text().slice(0, has_sign);
-  out.append(padded(r, self.text().slice(has_sign, self.text().size()), b.integer(0, 0) - has_sign, Text(Words("0")), '>'));
+  out.append(
+      padded(r, self.text().slice(has_sign, self.text().size()), b.integer(0, 0) - has_sign, Text(Words("0")), '>'));
   return r.text(std::move(out));
 }
 

@@ -129,7 +129,8 @@ void fail_undefined(const Budget& budget, const Undefined& value) {
 }
 
 std::string type_name(const Value& value) {
-  static const char* const names[] = {"undefined", "None", "bool", "int", "float", "str", "list", "dict", "namespace", "function", "int"};
+  static const char* const names[] = {"undefined", "None", "bool",      "int",      "float", "str",
+                                      "list",      "dict", "namespace", "function", "int"};
   static const char* const kinds[] = {"list", "tuple", "range", "generator", "dict_keys", "dict_values", "dict_items"};
   return value.is<ListRef>() ? kinds[static_cast<size_t>(value.as<ListRef>()->kind)] : names[value.index()];
 }

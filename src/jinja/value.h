@@ -36,7 +36,8 @@ class Held {
 };
 
 struct String : Held {
-  String(Budget* budget, Text t) : Held(budget, sizeof(String) + 32 + t.size() + t.n_parts() * sizeof(Origin) * 6), text(std::move(t)) {}
+  String(Budget* budget, Text t)
+      : Held(budget, sizeof(String) + 32 + t.size() + t.n_parts() * sizeof(Origin) * 6), text(std::move(t)) {}
   const Text text;
 };
 
@@ -57,8 +58,8 @@ struct Undefined {
 };
 struct None {};
 
-class Value : public std::variant<Undefined, None, bool, int64_t, double, StringRef, ListRef, DictRef, NamespaceRef, CallableRef,
-                                   BigRef> {
+class Value : public std::variant<Undefined, None, bool, int64_t, double, StringRef, ListRef, DictRef, NamespaceRef,
+                                  CallableRef, BigRef> {
  public:
   using variant::variant;
   template <typename T> bool is() const { return std::holds_alternative<T>(*this); }
@@ -66,8 +67,10 @@ class Value : public std::variant<Undefined, None, bool, int64_t, double, String
   bool is_text() const { return is<StringRef>(); }
   const Text& text() const { return as<StringRef>()->text; }
   const std::string& bytes() const { return text().bytes(); }
-  bool is_integer() const { return is<int64_t>() || is<bool>(); }  ///< one that an int64_t holds; Python's bool is an int
-  bool is_whole() const { return is_integer() || is<BigRef>(); }   ///< of any size
+  bool is_integer() const {
+    return is<int64_t>() || is<bool>();
+  }  ///< one that an int64_t holds; Python's bool is an int
+  bool is_whole() const { return is_integer() || is<BigRef>(); }  ///< of any size
   int64_t integer() const { return is<bool>() ? as<bool>() : as<int64_t>(); }
   bool is_number() const { return is_whole() || is<double>(); }
   double number() const;  ///< the nearest float

@@ -37,7 +37,8 @@ Value abs(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "abs", a, {});
   if (!input.is_number()) r.fail("abs is of numbers", described(input));
   if (input.is<double>()) return std::abs(input.as<double>());
-  if (compare(input, Value(int64_t{0}), r.budget) < 0) return arithmetic(r, BinaryOp::subtract, Value(int64_t{0}), input);
+  if (compare(input, Value(int64_t{0}), r.budget) < 0)
+    return arithmetic(r, BinaryOp::subtract, Value(int64_t{0}), input);
   return input.is<bool>() ? Value(input.integer()) : input;
 }
 
@@ -61,7 +62,9 @@ std::optional<Value> spelled_integer(Renderer& r, const Text& text, int base) {
     if ((base == 16 && prefix == 'x') || (base == 8 && prefix == 'o') || (base == 2 && prefix == 'b')) digits.erase(0, 2);
   }
   const auto is_digit = [base](char c) {
-    const int value = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? (c | 0x20) - 'a' + 10 : 99;
+    const int value = c >= '0' && c <= '9'                     ? c - '0'
+                      : (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? (c | 0x20) - 'a' + 10
+                                                               : 99;
     return value < base;
   };
   if (digits.empty() || !std::ranges::all_of(digits, is_digit)) return std::nullopt;
@@ -137,8 +140,9 @@ Value from_json(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "from_json", a, {});
   if (!input.is_text()) r.fail("from_json reads strings", described(input));
   r.budget.copy(16 * input.text().size());
-  return read_json(r.budget, input.bytes(), [origin = input.text().origin()] { return origin; },
-                   fmt::format("line {}: the text that from_json gets", r.budget.line));
+  return read_json(
+      r.budget, input.bytes(), [origin = input.text().origin()] { return origin; },
+      fmt::format("line {}: the text that from_json gets", r.budget.line));
 }
 
 const Filters& filters() {

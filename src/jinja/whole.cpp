@@ -12,12 +12,15 @@ constexpr auto max_bits = static_cast<size_t>(max_digits * bits_per_digit);
 
 [[noreturn]] void too_large(const Budget* budget) {
   static const Budget nowhere{Limits{}};
-  fail(budget ? *budget : nowhere, "a whole number becomes too large", "", "at most " + std::to_string(max_digits) + " digits");
+  fail(budget ? *budget : nowhere, "a whole number becomes too large", "",
+       "at most " + std::to_string(max_digits) + " digits");
 }
 
 size_t bits_of(const BigInteger& value) { return mpz_sizeinbase(value.n, 2); }
 
-BigInteger big(const Value& whole) { return whole.is<BigRef>() ? BigInteger(*whole.as<BigRef>()) : BigInteger(whole.integer()); }
+BigInteger big(const Value& whole) {
+  return whole.is<BigRef>() ? BigInteger(*whole.as<BigRef>()) : BigInteger(whole.integer());
+}
 
 struct Counted : Held {
   Counted(Budget* budget, BigInteger&& n) : Held(budget, sizeof(Counted) + bits_of(n) / 8), number(std::move(n)) {}
@@ -56,7 +59,9 @@ Value power(Budget& budget, const BigInteger& base, const BigInteger& exponent) 
   if (mpz_sgn(exponent.n) < 0) return std::pow(nearest_float(base), nearest_float(exponent));
   BigInteger result;
   if (mpz_cmpabs_ui(base.n, 1) > 0) {
-    if (mpz_cmp_ui(exponent.n, max_bits) > 0 || static_cast<size_t>(mpz_get_ui(exponent.n)) * (bits_of(base) - 1) > max_bits) too_large(&budget);
+    if (mpz_cmp_ui(exponent.n, max_bits) > 0 ||
+        static_cast<size_t>(mpz_get_ui(exponent.n)) * (bits_of(base) - 1) > max_bits)
+      too_large(&budget);
     mpz_pow_ui(result.n, base.n, mpz_get_ui(exponent.n));
   } else if (mpz_sgn(base.n) < 0) {
     result = mpz_odd_p(exponent.n) ? -1 : 1;
@@ -77,7 +82,8 @@ BigInteger& BigInteger::operator=(int64_t value) {
 
 Value whole(Budget* budget, std::string_view digits, int base) {
   if (digits.starts_with('+')) digits.remove_prefix(1);
-  if (digits.size() > max_bits || (base == 10 && digits.size() - digits.starts_with('-') > max_digits)) too_large(budget);
+  if (digits.size() > max_bits || (base == 10 && digits.size() - digits.starts_with('-') > max_digits))
+    too_large(budget);
   BigInteger number;
   mpz_set_str(number.n, std::string(digits).c_str(), base);
   return value_of(budget, std::move(number));

@@ -53,7 +53,11 @@ SpellingAutomaton::SpellingAutomaton(const std::vector<Spelling>& spellings) {
   std::vector<uint32_t> hops[2];  // `shorter` until there is none
   const auto add = [&](uint32_t draft, uint32_t parent) {
     const Draft& d = tree[draft];
-    nodes_.push_back({.first_child = 0, .bytes = draft ? nodes_[parent].bytes + 1 : 0, .id = d.id, .byte = d.byte, .always = d.always});
+    nodes_.push_back({.first_child = 0,
+                      .bytes = draft ? nodes_[parent].bytes + 1 : 0,
+                      .id = d.id,
+                      .byte = d.byte,
+                      .always = d.always});
   };
   nodes_.reserve(tree.size() + 1);
   add(0, 0);
@@ -67,7 +71,8 @@ SpellingAutomaton::SpellingAutomaton(const std::vector<Spelling>& spellings) {
       link.shorter = counts(nodes_[node.fail], kind) ? node.fail : nodes_[node.fail].links[kind].shorter;
       const uint32_t near = nodes_[link.shorter].links[kind].jump, far = nodes_[near].links[kind].jump;
       hops[kind].push_back(at ? hops[kind][link.shorter] + 1 : 0);
-      link.jump = hops[kind][link.shorter] - hops[kind][near] == hops[kind][near] - hops[kind][far] ? far : link.shorter;
+      link.jump =
+          hops[kind][link.shorter] - hops[kind][near] == hops[kind][near] - hops[kind][far] ? far : link.shorter;
     }
     node.first_child = static_cast<uint32_t>(nodes_.size());
     children.clear();
@@ -80,7 +85,8 @@ SpellingAutomaton::SpellingAutomaton(const std::vector<Spelling>& spellings) {
       parent_of.push_back(at);
     }
   }
-  nodes_.push_back({.first_child = static_cast<uint32_t>(nodes_.size()), .bytes = 0, .id = -1, .byte = 0, .always = false});
+  nodes_.push_back(
+      {.first_child = static_cast<uint32_t>(nodes_.size()), .bytes = 0, .id = -1, .byte = 0, .always = false});
 }
 
 uint32_t SpellingAutomaton::child(uint32_t node, uint8_t byte) const {
@@ -99,7 +105,8 @@ uint32_t SpellingAutomaton::step(uint32_t state, uint8_t byte, uint64_t& work) c
   }
 }
 
-const SpellingAutomaton::Node& SpellingAutomaton::longest(uint32_t state, Kind kind, size_t max_bytes, uint64_t& work) const {
+const SpellingAutomaton::Node& SpellingAutomaton::longest(uint32_t state, Kind kind, size_t max_bytes,
+                                                          uint64_t& work) const {
   uint32_t node = counts(nodes_[state], kind) ? state : nodes_[state].links[kind].shorter;
   for (; nodes_[node].bytes > max_bytes; work++) {
     const auto& link = nodes_[node].links[kind];
@@ -140,12 +147,13 @@ SpecialTokens::Match SpecialTokens::longest(Match found, size_t max_bytes, size_
   return found;
 }
 
-std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, bool parse_special, std::span<const Span> plain,
-                                                         uint64_t& work) const {
+std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, bool parse_special,
+                                                         std::span<const Span> plain, uint64_t& work) const {
   // How far a control token that begins at `at` may reach.
   const auto control_end = [&](size_t at) {
     if (!parse_special) return size_t{0};
-    const auto next = std::upper_bound(plain.begin(), plain.end(), at, [](size_t x, const Span& span) { return x < span.end; });
+    const auto next =
+        std::upper_bound(plain.begin(), plain.end(), at, [](size_t x, const Span& span) { return x < span.end; });
     return next == plain.end() ? text.size() : next->begin;
   };
   std::vector<Match> found;
@@ -164,7 +172,8 @@ std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, 
   std::vector<bool> covered(text.size());
   for (auto group = by_length.begin(); group != by_length.end(); ++group) {
     auto& candidates = group->second;
-    if (!std::is_sorted(candidates.begin(), candidates.end(), from_left)) std::sort(candidates.begin(), candidates.end(), from_left);
+    if (!std::is_sorted(candidates.begin(), candidates.end(), from_left))
+      std::sort(candidates.begin(), candidates.end(), from_left);
     for (const Match& match : candidates) {
       work++;
       if (covered[match.at]) continue;
@@ -192,11 +201,14 @@ std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, 
 namespace {
 
 // First position from `at` on that holds no white space of ASCII.
-size_t behind_space(std::string_view text, size_t at) { return std::min(text.find_first_not_of(" \t\n\v\f\r", at), text.size()); }
+size_t behind_space(std::string_view text, size_t at) {
+  return std::min(text.find_first_not_of(" \t\n\v\f\r", at), text.size());
+}
 
 }  // namespace
 
-std::vector<Fragment> SpecialTokens::split(std::string_view text, bool parse_special, std::span<const Span> plain, uint64_t* work) const {
+std::vector<Fragment> SpecialTokens::split(std::string_view text, bool parse_special, std::span<const Span> plain,
+                                           uint64_t* work) const {
   std::vector<Fragment> fragments;
   uint64_t done = 0;
   size_t from = 0;

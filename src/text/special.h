@@ -38,7 +38,7 @@ class SpellingAutomaton {
     int32_t id;            // token that is spelled; -1: none
     uint8_t byte;          // which the ending begins with
     bool always;
-    uint32_t fail = 0;  // the longest shorter node that the ending begins with
+    uint32_t fail = 0;   // the longest shorter node that the ending begins with
     Link links[2] = {};  // by kind
   };
   explicit SpellingAutomaton(const std::vector<Spelling>& spellings);
@@ -51,7 +51,7 @@ class SpellingAutomaton {
   bool counts(const Node& node, Kind kind) const { return node.id >= 0 && (kind == any || node.always); }
   uint32_t child(uint32_t node, uint8_t byte) const;
 
-  std::vector<Node> nodes_;  // by length; one more at the end
+  std::vector<Node> nodes_;   // by length; one more at the end
   uint32_t roots_[256] = {};  // children of node 0 by byte
 };
 
@@ -62,7 +62,8 @@ class SpecialTokens {
   /// begins further left; equal lengths go from left to right. Control tokens that touch `plain` (in order, no overlaps) stay
   /// text. Time: O(n log² n) in the text at worst, whatever the spellings are, and linear in texts that are not made for it. `work`
   /// counts it.
-  std::vector<Fragment> split(std::string_view text, bool parse_special, std::span<const Span> plain = {}, uint64_t* work = nullptr) const;
+  std::vector<Fragment> split(std::string_view text, bool parse_special, std::span<const Span> plain = {},
+                              uint64_t* work = nullptr) const;
 
  private:
   struct Match {
@@ -72,7 +73,8 @@ class SpecialTokens {
   };
   /// The longest token where `found` begins, of at most `max_bytes`; a control token ends by `control_end`.
   Match longest(Match found, size_t max_bytes, size_t control_end, uint64_t& work) const;
-  std::vector<Match> matches(std::string_view text, bool parse_special, std::span<const Span> plain, uint64_t& work) const;
+  std::vector<Match> matches(std::string_view text, bool parse_special, std::span<const Span> plain,
+                             uint64_t& work) const;
   bool strips(int32_t id) const { return !strips_.empty() && strips_[static_cast<size_t>(id)]; }
 
   SpellingAutomaton automaton_;

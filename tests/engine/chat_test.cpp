@@ -111,7 +111,8 @@ TEST(ChatTemplates, BeginOnceWhereverTheTemplateWritesIt) {
   };
   EXPECT_EQ(ids("a<s>{{ messages[0].content }}"), (Ids{0, 2, 0, 1})) << "before the conversation, but not first";
   EXPECT_EQ(ids("{{ messages[0].content }}<s>"), (Ids{2, 0, 1, 2})) << "behind it: that is no beginning";
-  EXPECT_EQ(ids("{{ messages[0].content }}a", R"([{"role": "user", "content": "<s>"}])").front(), 2) << "a user's is none";
+  EXPECT_EQ(ids("{{ messages[0].content }}a", R"([{"role": "user", "content": "<s>"}])").front(), 2)
+      << "a user's is none";
 }
 
 TEST(ChatTemplates, RolesAreWordsOfTheTemplate) {
@@ -126,7 +127,8 @@ TEST(ChatTemplates, RolesAreWordsOfTheTemplate) {
 }
 
 TEST(ChatTemplates, ToolsHaveATemplateOfTheirOwnWhereTheFileHasOne) {
-  const std::string path = small_file(false, "plain {{ messages[0].content }}", "tools {{ tools|length }} {{ messages[0].content }}");
+  const std::string path =
+      small_file(false, "plain {{ messages[0].content }}", "tools {{ tools|length }} {{ messages[0].content }}");
   const ChatTemplate chat = load_chat_template(path);
   ChatOptions options;
   EXPECT_EQ(chat.render(hi, options).text, "plain ab");

@@ -12,8 +12,8 @@ namespace ingot::text {
 namespace {
 
 // "[a] b [cd]": spellings of tokens in brackets, plain text as it is, one blank between fragments.
-std::string split(const std::vector<std::string>& spellings, std::string_view text, TokenType type = TokenType::user_defined,
-                  bool parse_special = false) {
+std::string split(const std::vector<std::string>& spellings, std::string_view text,
+                  TokenType type = TokenType::user_defined, bool parse_special = false) {
   Vocabulary v;
   for (const std::string& spelling : spellings) add_token(v, spelling, type);
   std::string shown;
@@ -54,11 +54,13 @@ TEST(Special, ControlTokensOnlyOnRequest) {
 
 TEST(Special, SomeSwallowTheWhiteSpaceBehindThem) {
   Vocabulary v;
-  const int32_t stripping = add_token(v, "<x>", TokenType::user_defined), other = add_token(v, "<y>", TokenType::user_defined);
+  const int32_t stripping = add_token(v, "<x>", TokenType::user_defined),
+                other = add_token(v, "<y>", TokenType::user_defined);
   v.stripping = {stripping};
   const SpecialTokens specials(v);
   std::vector<std::pair<std::string, int32_t>> got;
-  for (const Fragment& f : specials.split("a <x> \t\n\v\f\r b<y> c<x>\n<y><x>\u00a0<x> ", false)) got.emplace_back(f.text, f.id);
+  for (const Fragment& f : specials.split("a <x> \t\n\v\f\r b<y> c<x>\n<y><x>\u00a0<x> ", false))
+    got.emplace_back(f.text, f.id);
   EXPECT_EQ(got, (std::vector<std::pair<std::string, int32_t>>{{"a ", -1},
                                                                {"<x>", stripping},
                                                                {"b", -1},
@@ -143,7 +145,9 @@ TEST(Special, AgreesWithThePlainTwinAroundPlainText) {
     std::vector<std::pair<size_t, size_t>> matches;  // minus length, place
     for (size_t id = 0; id < v.tokens.size(); id++) {
       for (size_t at = 0; (at = text.find(v.tokens[id], at)) != std::string::npos; at++) {
-        const bool touches = std::any_of(plain.begin(), plain.end(), [&](const Span& s) { return at < s.end && s.begin < at + v.tokens[id].size(); });
+        const bool touches = std::any_of(plain.begin(), plain.end(), [&](const Span& s) {
+          return at < s.end && s.begin < at + v.tokens[id].size();
+        });
         if (v.types[id] == TokenType::user_defined || !touches) matches.push_back({SIZE_MAX - v.tokens[id].size(), at});
       }
     }
@@ -180,7 +184,8 @@ TEST(Special, WorkIsLinearWhateverTheSpellingsAre) {
   for (size_t n = 1; n <= 600; n++) runs.push_back(std::string(n, '\n'));
   cases.push_back({runs, std::string(200'000, '\n')});
   cases.push_back({runs, repeated(std::string(599, '\n') + "x", 200'000)});
-  for (size_t n = 1; n <= 400; n++) nested.push_back(std::string(n, 'a') + std::string(n, 'b'));  // each blocks those at its left
+  for (size_t n = 1; n <= 400; n++)
+    nested.push_back(std::string(n, 'a') + std::string(n, 'b'));  // each blocks those at its left
   for (size_t n = 1; n <= 400; n++) nested.push_back(std::string(n, 'a'));
   cases.push_back({nested, repeated(std::string(800, 'a') + std::string(800, 'b'), 200'000)});
   std::string fibonacci = "a", before = "b";
