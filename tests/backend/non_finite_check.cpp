@@ -39,11 +39,17 @@ template <class Way> std::string answer(backend::Program& program, Way way) {
   }
 }
 
+// How much is run of a program: what is emulated takes long.
+struct Effort {
+  int prompt = 36;        // tokens, of which 32 are a tile of attention
+  bool every_way = true;  // or one for each set of kernels
+};
+
 // Tokens 0 and vocab − 1, whose embeddings are planted in, are the first and the one before the last.
 struct Ways {
   backend::Program& program;
-  std::vector<int32_t> prompt = tokens(36), few = tokens(3);
-  Ways(backend::Program& p) : program(p) {
+  std::vector<int32_t> prompt, few = tokens(3);
+  Ways(backend::Program& p, const Effort& effort) : program(p), prompt(tokens(effort.prompt)) {
     for (std::vector<int32_t>* ids : {&prompt, &few}) ids->front() = 0, *(ids->end() - 2) = PlannedModel::vocab - 1;
   }
 
@@ -64,8 +70,9 @@ struct Ways {
   }
   std::vector<float> one_after_a_prompt(backend::Cache& cache) const {
     std::vector<float> logits(PlannedModel::vocab);
-    program.run(cache, std::span(prompt).first(35), 0, {}, {});
-    program.run(cache, std::span(prompt).last(1), 35, logits, {});
+    const int last = static_cast<int>(prompt.size()) - 1;
+    program.run(cache, std::span(prompt).first(last), 0, {}, {});
+    program.run(cache, std::span(prompt).last(1), last, logits, {});
     return logits;
   }
   std::vector<float> chosen_by_the_device(backend::Cache& cache) const {
@@ -76,13 +83,14 @@ struct Ways {
   }
 };
 
-template <class Use> void each_way(backend::Program& program, Use use) {
-  Ways ways(program);
+template <class Use> void each_way(backend::Program& program, const Effort& effort, Use use) {
+  Ways ways(program, effort);
   use("a prompt at once", [&](backend::Cache& c) { return ways.at_once(c); });
-  use("all logits", [&](backend::Cache& c) { return ways.all_logits(c); });
   use("token by token", [&](backend::Cache& c) { return ways.one_by_one(c); });
-  use("a token after a prompt", [&](backend::Cache& c) { return ways.one_after_a_prompt(c); });
   use("chosen by the device", [&](backend::Cache& c) { return ways.chosen_by_the_device(c); });
+  if (!effort.every_way) return;
+  use("all logits", [&](backend::Cache& c) { return ways.all_logits(c); });
+  use("a token after a prompt", [&](backend::Cache& c) { return ways.one_after_a_prompt(c); });
 }
 
 void fault(const std::string& text) {
@@ -91,14 +99,14 @@ void fault(const std::string& text) {
   faults++;
 }
 
-void check(const backend::Backend& device, PlannedModel& model, const backend::Options& options, const std::string& name) {
+void check(const backend::Backend& device, PlannedModel& model, const backend::Options& options, const Effort& effort, const std::string& name) {
   std::unique_ptr<backend::Program> sound = device.cast(model.plan, options);
-  each_way(*sound, [&](const char* way, auto run) {
+  each_way(*sound, effort, [&](const char* way, auto run) {
     if (std::string got = answer(*sound, run); got != "an ordinary answer" && std::string(way) != "chosen by the device") fault(fmt::format("{}, nothing planted, {}: {}", name, way, got));
   });
   model.each_plant([&](const std::string& what) {
     std::unique_ptr<backend::Program> program = device.cast(model.plan, options);
-    each_way(*program, [&](const char* way, auto run) {
+    each_way(*program, effort, [&](const char* way, auto run) {
       planted++;
       if (std::string got = answer(*program, run); !got.empty()) fault(fmt::format("{}, {}, {}: {}", name, what, way, got));
     });
@@ -115,7 +123,7 @@ void check_overflow(const backend::Backend& device, bool other_formats) {
     plan.kv_format = kv;
     std::unique_ptr<backend::Program> program = device.cast(plan, {.threads = 1});
     auto cache = program->make_cache();
-    return Ways(*program).at_once(*cache);
+    return Ways(*program, {}).at_once(*cache);
   };
   const quant::Format* codes = quant::find_format("q8_0");
   std::vector<float> expected = other_formats ? logits_of(codes) : std::vector<float>();
@@ -146,9 +154,10 @@ void check_overflow(const backend::Backend& device, bool other_formats) {
 bool holds_numbers(const quant::Format& format) { return std::string(format.scale_type) == "f16" || (format.kind == quant::ValueKind::floating && std::string(format.scale_type) == "none"); }
 
 // What is run in the short form: every format in the first shape, the other shapes with few. Instruction sets that take long (the last one
-// calls a function for each fused multiply-add) and emulated devices have few as well.
+// calls a function for each fused multiply-add) and emulated devices have one, with biases.
 bool in_short_form(const std::string& format, const tests::PlannedShape& shape, bool takes_long) {
-  if (takes_long || &shape != tests::planned_shapes) return format == "q8_0" || (format == "f32" && !takes_long);
+  if (takes_long) return shape.biases && format == "q8_0";
+  if (&shape != tests::planned_shapes) return format == "q8_0" || format == "f32";
   for (const char* one : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q4_k"})
     if (format == one) return true;
   return false;
@@ -157,6 +166,7 @@ bool in_short_form(const std::string& format, const tests::PlannedShape& shape, 
 int check(const std::string& name, bool all) {
   const backend::Backend& device = engine::named_backend(name);
   backend::Device about = device.device();
+  const Effort effort = all || about.threads ? Effort() : Effort{12, false};
   std::vector<std::string> isas = about.threads ? about.isas : std::vector<std::string>{""};
   for (const quant::Format& format : quant::formats())
     for (const tests::PlannedShape& shape : tests::planned_shapes) {
@@ -164,8 +174,9 @@ int check(const std::string& name, bool all) {
       PlannedModel model(shape, format);
       for (const std::string& isa : isas) {
         if (!all && !in_short_form(format.name, shape, isa == isas.back())) continue;
-        check(device, model, {.threads = 1, .isa = isa}, fmt::format("{} {} {}", shape.name, format.name, isa));
-        if (about.threads && format.kind != quant::ValueKind::floating) check(device, model, {.threads = 1, .repack = false, .isa = isa}, fmt::format("{} {} {} from the file", shape.name, format.name, isa));
+        const std::string of = fmt::format("{} {} {}", shape.name, format.name, isa);
+        check(device, model, {.threads = 1, .isa = isa}, effort, of);
+        if (about.threads && format.kind != quant::ValueKind::floating) check(device, model, {.threads = 1, .repack = false, .isa = isa}, effort, of + " from the file");
       }
     }
   check_overflow(device, about.threads);

@@ -208,8 +208,7 @@ fn fma(wide a, wide b, wide c) {
   for (int i = 0; i < 4; i++) c.v[i] = fma(a.v[i], b.v[i], c.v[i]);
   return c;
 }
-// NaN where b is NaN; where only a is, machines differ.
-fn larger(wide a, wide b) {
+fn larger(wide a, wide b) {  // NaN where b is NaN; where only a is, machines differ
   for (int i = 0; i < 4; i++) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
   return a;
 }
