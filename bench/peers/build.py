@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Builds the engines that bench/peers/run.py compares ingot with, natively for this machine, and an environment for the report's plots.
 
-    python3 bench/peers/build.py [PEER…] [--out DIR] [--source PEER=DIR] [--jobs N]
+    python3 bench/peers/build.py [PEER…] [--isa NAME] [--out DIR] [--source PEER=DIR] [--jobs N]
 
 DIR: $INGOT_CACHE/peers or .cache/peers, nothing else is touched. Sources are the ones that Python packages of fixed versions and hashes
 carry, or a folder of yours; of each engine only its own llama-bench is built, and DIR/peers.json says what was built, from what and how.
+--isa avx2 builds for machines with AVX2 and nothing beyond, to be compared with `ingot --isa avx2` on any machine; DIR/peers-avx2.json.
 Needs CMake, Ninja and a C++ compiler; a first build takes 5 to 15 minutes on two cores.
 """
 
@@ -24,10 +25,14 @@ PEERS = {  # packages of tools/setup/sources.txt
     "ik_llama.cpp": dict(package="ik-llama-cpp-python", folder="vendor/ik_llama.cpp"),
 }
 CONFIGURE = (
-    "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON", "-DLLAMA_CURL=OFF",
+    "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DLLAMA_CURL=OFF",
     "-DLLAMA_BUILD_SERVER=OFF", "-DLLAMA_BUILD_TESTS=OFF",
     "-DGGML_IQK_FA_ALL_QUANTS=OFF",  # attention over an f16 cache is all that we compare; the rest is many minutes of compiling
 )  # fmt: skip
+ISAS = {  # what `ingot --isa` calls them; "": all that this machine has
+    "": ("-DGGML_NATIVE=ON",),
+    "avx2": ("-DGGML_NATIVE=OFF", "-DGGML_AVX=ON", "-DGGML_AVX2=ON", "-DGGML_FMA=ON", "-DGGML_F16C=ON", "-DGGML_BMI2=ON"),
+}
 # GCC 12 takes the operand of the instruction that configures AMX tiles for 8 bytes and drops the other 56: an illegal instruction
 # later. Naming the whole struct keeps it whole.
 TILES = ("    _tile_loadconfig(&tc);", '    asm volatile("" : : "m"(tc)); _tile_loadconfig(&tc);')
@@ -85,6 +90,11 @@ def mend(source):
         info.write_text(BUILD_INFO)
 
 
+def manifest_of(isa):
+    """The file that says what was built for an instruction set."""
+    return f"peers-{isa}.json" if isa else "peers.json"
+
+
 def output(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -93,6 +103,7 @@ def main():
     cache = pathlib.Path(os.environ.get("INGOT_CACHE") or ROOT / ".cache")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("peers", nargs="*", metavar="PEER", help=f"default: {' '.join(PEERS)}")
+    parser.add_argument("--isa", choices=ISAS, default="", help="default: what this machine has")
     parser.add_argument("--out", type=pathlib.Path, default=cache / "peers")
     parser.add_argument("--source", action="append", default=[], metavar="PEER=DIR", help="build this folder instead of a package's")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -103,15 +114,16 @@ def main():
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     python = environment(out)
-    manifest = out / "peers.json"
+    manifest = out / manifest_of(arguments.isa)
+    configure = (*CONFIGURE, *ISAS[arguments.isa])
     built = json.loads(manifest.read_text()) if manifest.exists() else {}
     for name in arguments.peers or PEERS:
-        source, build = sources.get(name) or unpacked(python, PEERS[name], out), out / "build" / name
-        run("cmake", "-S", source, "-B", build, *CONFIGURE)
+        source, build = sources.get(name) or unpacked(python, PEERS[name], out), out / f"build{arguments.isa and '-'}{arguments.isa}" / name
+        run("cmake", "-S", source, "-B", build, *configure)
         run("ninja", "-C", build, f"-j{arguments.jobs}", "llama-bench")
         built[name] = dict(
             version=sources.get(name) or pinned(PEERS[name]["package"]).split()[0], bench=str(build / "bin/llama-bench"),
-            configure=" ".join(CONFIGURE), compiler=output("c++", "--version").splitlines()[0],
+            configure=" ".join(configure), compiler=output("c++", "--version").splitlines()[0],
         )  # fmt: skip
         manifest.write_text(json.dumps(built, indent=1) + "\n")
     print(f"built {', '.join(built)}; {manifest} says how")

@@ -111,12 +111,17 @@ def batch(row):
     return int(found[1]) if found else None
 
 
+def isa(row):
+    """How a title or label says that an instruction set was asked for."""
+    return f", {row['isa']}" if row.get("isa") else ""
+
+
 def kinds(rows):
     """Title -> rows: what one table of the page shows."""
     groups = {}
     for row in rows:
         what = "Small batches" if row.get("sizes") else "At depth" if "@" in row["test"] else "Prompt" if batch(row) else "Decode"
-        groups.setdefault(f"{what}, {counted(row['threads'], 'thread')}", []).append(row)
+        groups.setdefault(f"{what}, {counted(row['threads'], 'thread')}{isa(row)}", []).append(row)
     return groups
 
 
@@ -186,13 +191,13 @@ def plots(rows, folder):
         old.unlink()
     made = []
     if decode := [row for row in rows if row.get("share_of_bandwidth")]:
-        draw = lambda axes: bars(axes, decode, lambda r: f"{r['model']} {r['test']}", lambda r: r["share_of_bandwidth"])  # noqa: E731
+        draw = lambda axes: bars(axes, decode, lambda r: f"{r['model']} {r['test']}{isa(r)}", lambda r: r["share_of_bandwidth"])  # noqa: E731
         made.append(chart(plt, folder / "bandwidth.png", "Share of the read bandwidth while writing", draw))
     for what, chosen in (("decode", lambda r: batch(r) is None), ("prompt", lambda r: batch(r) and not r.get("sizes"))):
         if some := [row for row in rows if row["ratio_to_best"] and chosen(row)]:
 
             def draw(axes, some=some):
-                bars(axes, some, lambda r: f"{r['model']} {r['test']}", lambda r: r["ratio_to_best"])
+                bars(axes, some, lambda r: f"{r['model']} {r['test']}{isa(r)}", lambda r: r["ratio_to_best"])
                 axes.axvline(1, color="black", linewidth=1)
 
             made.append(chart(plt, folder / f"ratio-{what}.png", f"ingot over the best peer, {what}: left of 1 is a loss", draw))

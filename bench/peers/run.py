@@ -6,6 +6,7 @@
     python3 bench/peers/run.py build/release/ingot --sizes --models q4_k --json sizes.json  what a batch of 1 to 64 tokens costs
     python3 bench/peers/run.py build/release/ingot --context 8192 --json depth.json         decode behind a long context
     python3 bench/peers/run.py build/release/ingot --formats --json formats.json            every format by itself, on one core
+    python3 bench/peers/run.py build/release/ingot --isa avx2 --json avx2.json              with AVX2 alone (build.py --isa avx2)
 
 A round runs every engine once; a row has the median of the rounds, their range and the ratios. An engine that cannot run a model gets
 "-", and the JSON says why. MODEL: a kind of models.py, smollm2, gemma3 or a path. report.py makes docs/performance.md of the JSON."""
@@ -22,6 +23,7 @@ import statistics
 import subprocess
 import sys
 
+import build
 import report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -35,8 +37,9 @@ SECONDS = 3600  # of a process: beyond that it hangs
 def engines(ingot, peers, s):
     """Name -> command as a list, MODEL and THREADS left open. The peers' llama-bench warms up as ours does."""
     decode, depth = str(s["decode"]), str(s["depth"]) if s["depth"] else None
+    isa = ["--isa", s["isa"]] if s.get("isa") else []
     tests = ["-p", s["prompts"], "-r", str(s["repetitions"]), "-t", "THREADS"]
-    found = {report.OURS: [ingot, "bench", "MODEL", "--device", "cpu", *tests, "-n", decode, "--json", *(["--depth", depth] if depth else [])]}
+    found = {report.OURS: [ingot, "bench", "MODEL", "--device", "cpu", *tests, "-n", decode, "--json", *(["--depth", depth] if depth else []), *isa]}
     variants = {"llama.cpp": {"llama.cpp": []}, "ik_llama.cpp": {"ik_llama.cpp": [], "ik_llama.cpp rtr": ["-rtr", "1"]}}
     for peer, name, options in ((peer, *variant) for peer in variants if peer in peers for variant in variants[peer].items()):
         command = [peers[peer]["bench"], "-m", "MODEL", *tests, "-fa", "1", "-o", "json", *options]
@@ -154,20 +157,27 @@ def main():
     parser.add_argument("--context", type=int, default=0, metavar="N", help="instead: decode behind N tokens")
     parser.add_argument("--formats", action="store_true", help="instead: every format by itself, on one core, beside ggml's dot products")
     parser.add_argument("--neon", type=pathlib.Path, metavar="JSON", help="with --formats: what bench/neon_instructions.py --json wrote")
-    parser.add_argument("--peers", type=pathlib.Path, default=CACHE / "peers/peers.json", help="what build.py wrote")
+    parser.add_argument("--isa", choices=build.ISAS, default="", help="default: the best of this machine")
+    parser.add_argument("--peers", type=pathlib.Path, help="what build.py wrote; default: for this --isa")
     parser.add_argument("--json", type=pathlib.Path, metavar="OUT")
     o = parser.parse_args()
+    if o.formats and o.isa:
+        parser.error("--formats measures the best instruction set of this machine; leave out --isa")
+    o.peers = o.peers or CACHE / "peers" / build.manifest_of(o.isa)
     if not o.peers.exists():
-        sys.exit(f"[peers] there is no {o.peers}; python3 bench/peers/build.py builds the peers and writes it")
+        option = o.isa and f" --isa {o.isa}"
+        sys.exit(f"[peers] there is no {o.peers}; python3 bench/peers/build.py{option} builds the peers and writes it")
     peers = json.loads(o.peers.read_text())
     settings = {"prompts": SIZES if o.sizes else "0" if o.context else str(o.prompt), "decode": 0 if o.sizes else o.decode}
-    settings |= {"depth": o.context, "repetitions": 3 if o.sizes else 1}
+    settings |= {"depth": o.context, "repetitions": 3 if o.sizes else 1, "isa": o.isa}
     commands = engines(o.ingot, peers, settings)
     version = subprocess.run([o.ingot, "--version"], check=True, capture_output=True, text=True).stdout.strip()
     ours = digest(o.ingot)
     versions = {report.OURS: f"{version}, sha256 {ours}"}
     versions |= {name: f"{p['version']}, {p['compiler']}, {p['configure']}" for name, p in peers.items()}
     here, load, rows = machine(o.ingot), f"{os.getloadavg()[0]:.1f}", []
+    if o.isa:
+        here["isas"] = o.isa
 
     def write(commands, more):
         result = {"date": datetime.date.today().isoformat(), "machine": here, "rounds": o.rounds, "versions": versions}
@@ -186,7 +196,7 @@ def main():
             if digest(o.ingot) != ours:
                 sys.exit(f"[peers] {o.ingot} was built anew during the run; got another sha256 than {ours}; measure with a copy of it")
             for row in rows:
-                row["sizes"] = o.sizes
+                row |= {"sizes": o.sizes, "isa": o.isa}
             write(commands, {})  # after each model: a long run that ends early has said something
     print(report.table(rows))
     for line in report.reasons(rows):

@@ -72,6 +72,10 @@ class Tables(unittest.TestCase):
                          ["## Decode, 1 thread", "## Prompt, 1 thread", "## At depth, 1 thread", "## What could not be run"])  # fmt: skip
         self.assertIn("- b, n: no such format", text)
 
+    def test_instruction_sets_have_tables_of_their_own(self):
+        best, asked = row("m", "tg64", [5], [2], isa=""), row("m", "tg64", [3], [2], isa="avx2")
+        self.assertEqual(report.kinds([best, asked]), {"Decode, 1 thread": [best], "Decode, 1 thread, avx2": [asked]})
+
     def test_every_format(self):
         speeds = {"class": "u4 affine", "slow": False, "bytes_per_weight": 0.5625, "cached_weights_per_s": 30e9, "of_best_of_class": 0.9}
         speeds |= {"streamed_weights_per_s": 20e9, "batched_mul_adds_per_s": 50e9, "share_of_bandwidth": 0.93, "share_of_peak": 0.8}
@@ -114,6 +118,9 @@ class Engines(unittest.TestCase):
         self.assertEqual(found["llama.cpp"][-4:], ["-n", "64", "-d", "8192"])
         self.assertEqual(found["ik_llama.cpp rtr"][-6:], ["-rtr", "1", "-n", "0", "-gp", "8192,64"])
         self.assertNotIn("-d", run.engines("ingot", peers, settings | {"depth": 0})["llama.cpp"])
+        asked = run.engines("ingot", peers, settings | {"isa": "avx2"})
+        self.assertEqual(asked["ingot"][-2:], ["--isa", "avx2"])
+        self.assertEqual(asked["llama.cpp"], found["llama.cpp"])  # peers are built for it
 
     def test_measures_the_processor(self):
         devices = [{"name": "cuda", "description": "a GPU", "isas": []}, {"name": "cpu", "description": "a processor", "isas": ["avx2"]}]
