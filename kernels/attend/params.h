@@ -21,12 +21,12 @@ struct AttendParams {
   int window;           // positions that a token sees, itself included; 0: all
   const void* keys;     // f16, (positions / 16, head_size, 16): element i of the keys of 16 positions lie together; or as `coded` says
   const void* values;   // f16, (positions, head_size); or as `coded` says
-  int head_size;        // a multiple of 16, at most 256
+  int head_size;        // at most 256
   float scale;
   float* out;           // as query
   const CodedCache* coded;  // null: f16
 };
 
 // Keys are walked in tiles of 32 absolute positions, so the result does not depend on how a prompt was cut. Both caches have
-// room for whole tiles, coded keys for whole runs of 64.
+// room for whole tiles, coded keys for whole runs of 64; behind values lie as many bytes as fill up their last 16 elements.
 enum { attend_tile = 32, attend_max_head_size = 256, attend_max_queries = 32 };

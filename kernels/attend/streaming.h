@@ -58,7 +58,7 @@ fn weigh_tile(attend_query& q, int at) -> void {
 }
 
 // sums[i] = sums[i] · factor + Σ_j weight_j · value_j for P runs of 16 elements from element i on; j in order. `values`: of the
-// tile's first position on.
+// tile's first position on. What a last run has beyond head_size is summed along and never looked at.
 template <int B, int P, class Number> fn mix_values(const AttendParams& p, Number number, const u8* values, int begin, int end, int i, attend_query* q) -> void {
   wide acc[B][P];
   for (int b = 0; b < B; b++)
@@ -150,6 +150,8 @@ fn attend_streaming(const AttendParams& p) -> void {
   }
   for (int k = 0; k < n; k++) {
     wide inverse = wide_splat(1.0f / queries[k].total);
-    for (int i = 0; i < p.head_size; i += 16) store_wide(queries[k].out + i, times(load_wide(Float32{}, (const u8*)(queries[k].sums + i)), inverse));
+    int i = 0;
+    for (; i + 16 <= p.head_size; i += 16) store_wide(queries[k].out + i, times(load_wide(Float32{}, (const u8*)(queries[k].sums + i)), inverse));
+    if (i < p.head_size) store_part(queries[k].out + i, times(load_wide(Float32{}, (const u8*)(queries[k].sums + i)), inverse), p.head_size - i);
   }
 }

@@ -4,7 +4,8 @@
 //   y[token][row] = scale · Σ_k W[row][k] · x[token][k] + bias[row]
 //
 // K is cut into chunks of 32; part p of P takes the chunks p, p + P, … in order, each entering by the fused multiply-adds of params.h, and
-// the P sums of an output are added in order of p. So a launch repeats its bits; they differ from the CPU's in the last places.
+// the P sums of an output are added in order of p. So a launch repeats its bits; they differ from the CPU's in the last places. Only
+// floating formats have a K that is no multiple of 32.
 #pragma once
 
 enum {
@@ -35,7 +36,7 @@ struct GemvLaunch {
   DEVICE const float* x;     // (tokens, K); read by kernels that prepare their input, and by those of floating formats
   DEVICE const float* norm;  // (K) weights of the norm in front, or null
   DeviceActivations codes;   // the input, where it was prepared before
-  DeviceActivations out;     // where quantize-out writes: (tokens, rows of the first segment)
+  DeviceActivations out;     // where quantize-out writes: (tokens, rows of the first segment, a multiple of 32); codes null: nowhere
   GemvSegment segment[most_segments];
   i32 segments;
   i32 cols;                  // K

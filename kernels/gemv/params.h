@@ -15,7 +15,8 @@
 // instruction set gives the same bits.
 #pragma once
 
-// Input vectors of a batch, as the norm-in / quantize-in stage leaves them. K: columns of the matrix, a multiple of 32.
+// Input vectors of a batch, as the norm-in / quantize-in stage leaves them. K: columns of the matrix, a multiple of the format's block,
+// so a multiple of 32 where codes are read.
 struct Activations {
   const i8* codes;      // (tokens, K)       x ≈ code · scale, codes in −127…127
   const float* scales;  // (tokens, K / 32)

@@ -90,15 +90,22 @@ template <class F> fn load_weights(const u8* row, i64 k) {
   }
 }
 
+// The last n weights of a row, from weight k on, with zeros behind them.
+template <class F> fn load_weights_part(const u8* row, i64 k, i64 n) {
+  alignas(64) float w[16] = {};
+  for (i64 i = 0; i < n; i++) w[i] = decode<F>(view{row + (k + i) / F::block * F::block_bytes}, int((k + i) % F::block));
+  return load_wide(Float32{}, (const u8*)w);
+}
+
 // Floating formats: R rows against N tokens. Each sum is 16 running ones (lane k mod 16), added as a tree at the end; the others hide its
-// latency.
+// latency. A row may have any length: what is left of 16 elements is filled up with zeros.
 template <class F, int R, int N> fn floats_times_tokens(const u8* row, i64 row_bytes, const GemvParams& p, int r, int done) -> void {
   wide acc[R][N];
   for (int j = 0; j < R; j++)
     for (int n = 0; n < N; n++) acc[j][n] = wide_splat(0.0f);
   const float* x = p.x.values + (p.token + done) * p.cols;
-  i64 ahead = p.reading.ahead;
-  for (i64 k = 0; k < p.cols; k += 16) {
+  i64 ahead = p.reading.ahead, k = 0;
+  for (; k + 16 <= p.cols; k += 16) {
     wide w[R];
     for (int j = 0; j < R; j++) {
       w[j] = load_weights<F>(row + j * row_bytes, k);
@@ -106,6 +113,14 @@ template <class F, int R, int N> fn floats_times_tokens(const u8* row, i64 row_b
     }
     for (int n = 0; n < N; n++) {
       wide of = load_wide(Float32{}, (const u8*)(x + n * p.cols + k));
+      for (int j = 0; j < R; j++) acc[j][n] = fma(w[j], of, acc[j][n]);
+    }
+  }
+  if (i64 left = p.cols - k; left > 0) {
+    wide w[R];
+    for (int j = 0; j < R; j++) w[j] = load_weights_part<F>(row + j * row_bytes, k, left);
+    for (int n = 0; n < N; n++) {
+      wide of = load_part(x + n * p.cols + k, left);
       for (int j = 0; j < R; j++) acc[j][n] = fma(w[j], of, acc[j][n]);
     }
   }

@@ -4,7 +4,7 @@
 struct NormParams {
   const float* x;       // (n)
   const float* weight;  // (n); null: all ones
-  int n;                // a multiple of 16
+  int n;
   float epsilon;
   float* y;             // (n); may be x
 };

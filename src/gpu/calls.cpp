@@ -111,7 +111,7 @@ void Caller::project(const Step& step) {
   bool from_residual = step.from == Buffer::residual, in_group = from_residual && tokens == 1 && p.cols <= room_cols;
   p.codes = codes(step.from);
   if (from_residual && !in_group && reads_codes) prepare(p);
-  if (gate) p.out = codes(Buffer::ffn);
+  if (gate && plan_.ffn % 32 == 0) p.out = codes(Buffer::ffn);  // of other widths nobody reads codes: no block divides them
   std::string out = gate                                                                          ? plan_.activation == backend::Activation::silu ? "gate_out<silu_of>" : "gate_out<gelu_tanh_of>"
                     : step.kind == StepKind::project_add ? "add_out"
                                                          : "store_out";

@@ -32,8 +32,7 @@ std::string joined(const std::set<std::string>& set) { return fmt::format("{}", 
 
 void check(const backend::Plan& plan, const backend::Options& options, const char* room) {
   if (plan.head_size % 32 || plan.head_size > attend_most_head)
-    throw Error(room, "attention cannot run this head size", std::to_string(plan.head_size), fmt::format("a multiple of 32, at most {}", int(attend_most_head)));
-  if (plan.hidden % 32 || plan.ffn % 32) throw Error(room, "the model's widths do not fit the kernels", fmt::format("{} and {}", plan.hidden, plan.ffn), "multiples of 32");
+    throw Error(room, "attention cannot run this head size", std::to_string(plan.head_size), fmt::format("a multiple of 32, at most {}", int(attend_most_head)), "the processor runs it: --device cpu");
   if (plan.kv_format && (plan.kv_format->kind != quant::ValueKind::floating || plan.kv_format->block_bytes != 2 || std::string(plan.kv_format->name) != "f16"))
     throw Error(room, "keys and values cannot be kept in this format", plan.kv_format->name, "16-bit floats", "leave out --kv");
   if (!options.isa.empty()) throw Error(room, "this device has no instruction sets to choose from", options.isa, "", "leave out --isa");

@@ -272,15 +272,12 @@ TEST(CodedCache, RefusesFormatsThatCannotHoldIt) {
 }
 
 TEST(Backend, RefusesShapesThatItsKernelsCannotRun) {
-  for (int size : {8, 24, 272, 320}) {
+  for (int size : {258, 272, 320}) {
     SmallModel model(false);
     model.plan.head_size = size;
     EXPECT_THROW(backend::cpu_backend().choose(model.plan, {}), Error) << size;
     EXPECT_THROW(backend::cpu_backend().cast(model.plan, {}), Error) << size;
   }
-  SmallModel odd(false);
-  odd.plan.ffn = 500;
-  EXPECT_THROW(backend::cpu_backend().choose(odd.plan, {}), Error);
   EXPECT_NO_THROW(backend::cpu_backend().choose(SmallModel(false).plan, {}));
 }
 

@@ -41,7 +41,7 @@ template <class F> auto same_everywhere(F f) {
 }
 
 TEST(Norm, NearThePlainTwin) {
-  for (int n : {16, 64, 576, 640, 2560}) {
+  for (int n : {1, 7, 16, 33, 64, 100, 172, 576, 640, 2560}) {
     auto x = normal(n, n), w = normal(n, 1);
     auto y = same_everywhere([&](const Isa& isa) {
       std::vector<float> y(n);
@@ -137,7 +137,7 @@ struct Attention {
     auto k = normal(seen * size, 2), v = normal(seen * size, 3);
     std::vector<u16> rows(seen * size);
     here().front()->ops->store_halves(k.data(), seen * size, rows.data());
-    keys.assign(room * size, 0x7c00), values.assign(room * size, 0x7c00);
+    keys.assign(room * size, 0x7c00), values.assign(room * size + 16, 0x7c00);
     for (int j = 0; j < seen; j++)
       for (int i = 0; i < size; i++) keys[key_at(j, i, size)] = rows[j * size + i];
     here().front()->ops->store_halves(v.data(), seen * size, values.data());
@@ -155,7 +155,7 @@ struct Attention {
 };
 
 TEST(Attend, NearThePlainTwin) {
-  for (int size : {16, 64, 80, 128, 256})
+  for (int size : {2, 8, 16, 26, 64, 80, 128, 250, 256})
     for (auto [position, window] : {std::pair{0, 0}, {5, 0}, {31, 0}, {32, 0}, {200, 0}, {100, 84}, {64, 1}, {130, 36}}) {
       Attention a(1, 1, size, position, window);
       auto out = same_everywhere([&](const Isa& isa) { return a.run(isa, 1, 1); });
@@ -167,7 +167,7 @@ TEST(Attend, NearThePlainTwin) {
 }
 
 TEST(Attend, TogetherOrAloneSameBits) {
-  for (int size : {64, 80})
+  for (int size : {8, 64, 80, 90})
     for (int heads : {1, 3, 7, 32})
       for (auto [position, window] : {std::pair{0, 0}, {60, 0}, {60, 17}}) {
         Attention a(40, heads, size, position, window);

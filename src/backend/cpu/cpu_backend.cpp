@@ -39,9 +39,8 @@ void describe_projection(const backend::Step& step, const Isa& isa, const backen
 // What the kernels need of a plan, and what strict kernels refuse.
 void check(const backend::Plan& plan, const Isa& isa, const backend::Options& options) {
   if (options.threads < 0) throw Error("cpu", "the number of threads is negative", std::to_string(options.threads), "0 or more");
-  if (plan.head_size % 16 || plan.head_size > attend_max_head_size)
-    throw Error("cpu", "attention cannot run this head size", std::to_string(plan.head_size), fmt::format("a multiple of 16, at most {}", int(attend_max_head_size)));
-  if (plan.hidden % 32 || plan.ffn % 32) throw Error("cpu", "the model's widths do not fit the kernels", fmt::format("{} and {}", plan.hidden, plan.ffn), "multiples of 32");
+  if (plan.head_size > attend_max_head_size)
+    throw Error("cpu", "attention cannot run this head size", std::to_string(plan.head_size), fmt::format("at most {}", int(attend_max_head_size)));
   for (const backend::Step& step : plan.steps)
     for (const backend::Segment& s : step.segments)
       if (options.strict_kernels && step.kind != backend::StepKind::embed && place(s.matrix, isa, options.repack).slow())

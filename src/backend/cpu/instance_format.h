@@ -6,6 +6,7 @@
 #include "quant/as_table.h"
 #include "quant/resident.h"
 #include "quant/pack.h"
+#include "backend/cpu/lanes/part.h"
 #include "gemv/chunk.h"
 #include "gemv/rows_interleaved.h"
 #include "gemv/panel_products.h"

@@ -2,6 +2,7 @@
 // unnamed namespace of the instruction set.
 #pragma once
 #include "backend/cpu/lanes/math.h"
+#include "backend/cpu/lanes/part.h"
 #include "backend/cpu/multiply_peak.h"
 #include "norm/rms_norm.h"
 #include "gemv/quantize_in.h"
@@ -10,7 +11,12 @@
 #include "attend/streaming.h"
 
 static void store_all_halves(const float* x, int n, u16* to) {
-  for (int i = 0; i < n; i += 16) store_halves(to + i, load_wide(Float32{}, (const u8*)(x + i)));
+  int i = 0;
+  for (; i + 16 <= n; i += 16) store_halves(to + i, load_wide(Float32{}, (const u8*)(x + i)));
+  if (i == n) return;
+  u16 last[16];
+  store_halves(last, load_part(x + i, n - i));
+  for (int k = 0; k < n - i; k++) to[i + k] = last[k];
 }
 
 static constexpr OpKernels op_table = {

@@ -47,7 +47,7 @@ struct OpKernels {
   void (*quantize)(const float* x, int n, i8* codes, float* scales, i16* sums);
   void (*rotate)(const RopeParams&);
   void (*attend)(const AttendParams&);
-  /// f32 (n) to f16 (n); n is a multiple of 16.
+  /// f32 (n) to f16 (n).
   void (*store_halves)(const float* x, int n, u16* to);
   void (*gate_silu)(const GateParams&);
   void (*gate_gelu_tanh)(const GateParams&);
