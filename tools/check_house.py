@@ -296,6 +296,14 @@ class House:
             "macros live in kernels/dialect; use a constant, a template or an enum, and #pragma once",
             "code",
         )
+        widened = r"(?:\bstatic_cast<(?:std::)?uint64_t>|\b(?:std::)?uint64_t)\([^()]*\)"
+        self.each(
+            [f for f in self.cpp if f.under("src") and not f.under("src/base")],
+            rf"{widened}\s*\*|\*\s*{widened}",
+            "multiplies sizes ({})",
+            "capped_product or checked_mul of base/checked.h: what a file says may wrap",
+            "code",
+        )
         self.each(self.cpp, r"(?m)^[ \t]*#[ \t]*if[ \t]+(?:0|false)\b", "keeps dead code", "delete it; history remembers", "code")
 
     # ---- linkage: what is compiled once per instruction set must not be merged by the linker

@@ -22,6 +22,9 @@ struct Options {
   std::function<void(double)> progress = {};  ///< 0…1 while weights are laid out
   /// Called with every matrix that was copied out of the file, which is then read again rarely (rows of an embedding) or never.
   std::function<void(const Matrix&)> release = {};
+  /// Reads bytes of a matrix from the file, from byte `at` on, without its mapping; false where the file no longer has them. With it a
+  /// program that laid out its weights does not depend on what becomes of the file.
+  std::function<bool(const Matrix&, uint64_t at, std::span<std::byte> to)> read = {};
 };
 
 /// How a backend would run one step.
@@ -83,6 +86,7 @@ struct Device {
   int cores = 0;
   uint64_t memory_bytes = 0;
   bool threads = true;          ///< whether `Options::threads` means anything
+  uint64_t free_bytes = 0;      ///< of the memory, that can still be taken; 0: not said
 };
 
 /// How a format would be kept and run by default.

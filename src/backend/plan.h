@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/checked.h"
 #include "quant/format.h"
 
 namespace ingot::backend {
@@ -21,7 +22,7 @@ struct Matrix {
   const std::byte* data = nullptr;        ///< in the mapped file
   float scale = 1;                        ///< factor on the whole tensor
   explicit operator bool() const { return format != nullptr; }
-  uint64_t bytes() const { return rows * format->row_bytes(cols); }
+  uint64_t bytes() const { return capped_product(rows, format->row_bytes(narrow<uint64_t>(cols))); }
 };
 /// A vector of f32, decoded; empty: absent.
 using Vector = std::vector<float>;
@@ -49,6 +50,8 @@ enum class Buffer {
   block,     ///< (hidden)               a block's output before its own norm
   logits     ///< (vocab)
 };
+
+constexpr size_t n_buffers = static_cast<size_t>(Buffer::logits) + 1;
 
 enum class StepKind { embed, qkv, rope_store, attend, project_add, gate_up, project, norm_add, head };
 const char* step_kind_name(StepKind kind);
@@ -85,6 +88,12 @@ struct Plan {
   std::vector<Rope> ropes;
   std::vector<Step> steps;
 };
+
+/// Floats that a buffer holds for one token.
+uint64_t width(const Plan& plan, Buffer buffer);
+/// More bytes than any backend takes for keys, values and everything between the steps, at most max_size. A plan for which that is
+/// reached runs nowhere.
+uint64_t bound_of_bytes(const Plan& plan);
 
 /// Tokens whose logits are computed at once; the last ones of a batch unless all are asked for.
 constexpr int max_head_batch = 16;

@@ -1,6 +1,7 @@
 // Overflow-safe arithmetic on sizes that come from a file or a request. Nothing that a file says is added, multiplied or
-// aligned by any other means. The functions on sizes return nothing on overflow; the caller words the error. `narrow` is how a
-// number gets a smaller type: it throws where the number would change.
+// aligned by any other means. The checked_ functions return nothing on overflow, and the caller words the error; the capped_ ones
+// are for sizes that are compared, or allocated, in the end. `narrow` is how a number gets a smaller type: it throws where the number
+// would change.
 #pragma once
 #include <concepts>
 #include <cstdint>
@@ -40,6 +41,25 @@ constexpr T narrow(From value, const char* room = "base", const char* what = "a 
                 std::to_string(std::numeric_limits<T>::min()) + " to " + std::to_string(std::numeric_limits<T>::max()));
   }
   return static_cast<T>(value);
+}
+
+/// More than any machine's memory holds, and far enough from the end of 64 bits that two of it can be added.
+inline constexpr uint64_t max_size = uint64_t{1} << 62;
+
+/// The product, or the sum, of sizes that may be anything: at most max_size, which every allocation refuses, and never wrapped.
+template <std::integral... T> constexpr uint64_t capped_product(T... factors) {
+  uint64_t product = 1;
+  bool fits = true, zero = false;
+  for (uint64_t factor : {narrow<uint64_t>(factors)...}) {
+    zero = zero || factor == 0;
+    fits = !__builtin_mul_overflow(product, factor, &product) && fits;
+  }
+  return zero ? 0 : fits && product < max_size ? product : max_size;
+}
+template <std::integral... T> constexpr uint64_t capped_sum(T... terms) {
+  uint64_t sum = 0;
+  for (uint64_t term : {narrow<uint64_t>(terms)...}) sum = term < max_size - sum ? sum + term : max_size;
+  return sum;
 }
 
 }  // namespace ingot

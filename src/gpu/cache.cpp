@@ -10,8 +10,8 @@
 namespace ingot::gpu {
 
 int64_t cache_room(const backend::Plan& plan) { return (int64_t(plan.context) + 63) / 64 * 64; }
-uint64_t cache_layer_bytes(const backend::Plan& plan) { return uint64_t(plan.kv_heads) * cache_room(plan) * plan.head_size * sizeof(uint16_t); }
-uint64_t cache_bytes(const backend::Plan& plan) { return 2 * plan.layers * cache_layer_bytes(plan); }
+uint64_t cache_layer_bytes(const backend::Plan& plan) { return capped_product(plan.kv_heads, cache_room(plan), plan.head_size, sizeof(uint16_t)); }
+uint64_t cache_bytes(const backend::Plan& plan) { return capped_product(2, plan.layers, cache_layer_bytes(plan)); }
 
 GpuCache::GpuCache(std::shared_ptr<SharedDevice> device, const backend::Plan& plan)
     : one_token(device),
@@ -27,7 +27,7 @@ GpuCache::GpuCache(std::shared_ptr<SharedDevice> device, const backend::Plan& pl
   memory_.take(use, use->allocate(cache_bytes(plan), "keys and values"));
 }
 
-uint64_t GpuCache::bytes(int positions) const { return static_cast<uint64_t>(runs_ * positions * position_bytes_); }
+uint64_t GpuCache::bytes(int positions) const { return capped_product(runs_, positions, position_bytes_); }
 
 // The first positions of a layer and kv_head.
 std::vector<std::byte> GpuCache::run(int64_t r, int positions) const {

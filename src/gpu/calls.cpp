@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/checked.h"
 #include "gpu/cache.h"
 #include "gpu/parameters.h"
 
@@ -31,10 +32,10 @@ class Caller {
   void norm_add(const Step& step);
 
   template <class Params> void call(Entry entry, int64_t groups, uint32_t threads, size_t room_bytes, const Params& params) {
-    calls_.push_back({step_, std::move(entry), static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(room_bytes), by_value(params)});
+    calls_.push_back({step_, std::move(entry), narrow<uint32_t>(groups, "gpu", "the number of thread groups"), threads, static_cast<uint32_t>(room_bytes), by_value(params)});
   }
   template <class T> T* buffer(Buffer b, int64_t token = 0) const {
-    return places_.scratch ? at_device<T>(places_.scratch->at(b)) + token * width(plan_, b) : nullptr;
+    return places_.scratch ? at_device<T>(places_.scratch->at(b)) + token * int64_t(width(plan_, b)) : nullptr;
   }
   const float* vector(const backend::Vector& v) const { return places_.weights ? at_device<const float>(places_.weights->vector(v)) : nullptr; }
   const u8* matrix(const backend::Matrix& m, bool tiles) const { return places_.weights ? at_device<const u8>(places_.weights->matrix(m, tiles)) : nullptr; }
@@ -45,8 +46,8 @@ class Caller {
   }
 
   const Turn* turn() const { return places_.scratch ? at_device<const Turn>(places_.scratch->turn()) : nullptr; }
-  u16* keys(const Step& step) const { return at_device<u16>(places_.keys_and_values + step.layer * cache_layer_bytes(plan_)); }
-  u16* values(const Step& step) const { return at_device<u16>(places_.keys_and_values + (plan_.layers + step.layer) * cache_layer_bytes(plan_)); }
+  u16* keys(const Step& step) const { return at_device<u16>(places_.keys_and_values + capped_product(step.layer, cache_layer_bytes(plan_))); }
+  u16* values(const Step& step) const { return at_device<u16>(places_.keys_and_values + capped_product(plan_.layers + step.layer, cache_layer_bytes(plan_))); }
 
   const backend::Plan& plan_;
   const Places& places_;

@@ -10,7 +10,7 @@ namespace ingot::gpu {
 /// What a plan takes on a device, in bytes: also what is shared with the processor has to be there while a token is computed.
 struct MemoryPlan {
   uint64_t weights = 0, cache = 0, scratch = 0;
-  uint64_t total() const { return weights + cache + scratch; }
+  uint64_t total() const { return capped_sum(weights, cache, scratch); }
 };
 MemoryPlan plan_memory(const backend::Plan& plan);
 

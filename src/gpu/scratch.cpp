@@ -9,31 +9,15 @@ namespace ingot::gpu {
 
 using backend::Buffer;
 
-int64_t width(const backend::Plan& plan, Buffer buffer) {
-  switch (buffer) {
-    case Buffer::residual: return plan.hidden;
-    case Buffer::query: return int64_t(plan.heads) * plan.head_size;
-    case Buffer::key: return int64_t(plan.kv_heads) * plan.head_size;
-    case Buffer::value: return int64_t(plan.kv_heads) * plan.head_size;
-    case Buffer::attended: return int64_t(plan.heads) * plan.head_size;
-    case Buffer::ffn: return plan.ffn;
-    case Buffer::block: return plan.hidden;
-    case Buffer::logits: return plan.vocab;
-  }
-  return 0;
-}
-
 namespace {
-
-constexpr int n_buffers = static_cast<int>(Buffer::logits) + 1;
 
 // Hands out places of one block of memory, or only counts.
 class Places {
  public:
   explicit Places(Address base = 0) : base_(base) {}
-  Address take(int64_t bytes) {
+  Address take(uint64_t bytes) {
     Address at = base_ + used_;
-    used_ += (static_cast<uint64_t>(bytes) + 255) / 256 * 256;
+    used_ = capped_sum(used_, capped_sum(bytes, 255) / 256 * 256);
     return at;
   }
   uint64_t used() const { return used_; }
@@ -56,10 +40,10 @@ int attend_splits(const backend::Plan& plan) {
 // Places of everything, in the order of the class. `to` is filled where it is given.
 uint64_t Scratch::place(const backend::Plan& plan, Address base, Scratch* to) {
   Places places(base);
-  for (int i = 0; i < n_buffers; i++) {
+  for (size_t i = 0; i < backend::n_buffers; i++) {
     Buffer b = static_cast<Buffer>(i);
-    int64_t tokens = b == Buffer::logits ? backend::max_head_batch : plan.max_batch, values = tokens * width(plan, b);
-    Address floats = places.take(values * 4);
+    uint64_t values = capped_product(b == Buffer::logits ? backend::max_head_batch : plan.max_batch, width(plan, b));
+    Address floats = places.take(capped_product(values, 4));
     CodesAt codes;
     if (has_codes(b)) {
       codes.codes = places.take(values);
@@ -68,12 +52,13 @@ uint64_t Scratch::place(const backend::Plan& plan, Address base, Scratch* to) {
     }
     if (to) to->floats_[i] = floats, to->codes_[i] = codes;
   }
-  Address partial = places.take(int64_t(attend_splits(plan)) * plan.heads * (plan.head_size + 2) * 4);
-  Address turn = places.take(static_cast<int64_t>(sizeof(Turn)) + plan.max_batch * 4);
-  ChoiceAt choice{places.take((int64_t(plan.vocab) / sample_part + 1) * 16), places.take(12)};
+  Address partial = places.take(capped_product(attend_splits(plan), plan.heads, capped_sum(plan.head_size, 2), 4));
+  Address turn = places.take(capped_sum(sizeof(Turn), capped_product(plan.max_batch, 4)));
+  ChoiceAt choice{places.take(capped_product(plan.vocab / sample_part + 1, 16)), places.take(12)};
   if (to) to->partial_ = partial, to->turn_ = turn, to->choice_ = choice;
   for (const backend::Rope& rope : plan.ropes) {
-    Address cosines = places.take(int64_t(plan.context) * rope.dims * 2), sines = places.take(int64_t(plan.context) * rope.dims * 2);
+    uint64_t angles = capped_product(plan.context, rope.dims / 2, sizeof(float));
+    Address cosines = places.take(angles), sines = places.take(angles);
     if (to) to->cosines_.push_back(cosines), to->sines_.push_back(sines);
   }
   return places.used();
@@ -86,7 +71,7 @@ Scratch::Scratch(Device& device, const backend::Plan& plan) : memory_(device.all
   for (size_t r = 0; r < plan.ropes.size(); r++) {
     const backend::Rope& rope = plan.ropes[r];
     int half = rope.dims / 2;
-    std::vector<float> cosines(int64_t(plan.context) * half), sines(cosines.size());
+    std::vector<float> cosines(capped_product(plan.context, half)), sines(cosines.size());
     for (int64_t position = 0; position < plan.context; position++)
       for (int i = 0; i < half; i++) {
         double angle = double(position) * rope.frequencies[i];

@@ -45,8 +45,8 @@ class Scratch {
 
   std::unique_ptr<Memory> memory_;
   std::vector<int32_t> turn_words_;
-  Address floats_[8] = {};
-  CodesAt codes_[8] = {};
+  Address floats_[backend::n_buffers] = {};
+  CodesAt codes_[backend::n_buffers] = {};
   std::vector<Address> cosines_, sines_;
   Address partial_ = 0, turn_ = 0;
   ChoiceAt choice_;
@@ -54,7 +54,5 @@ class Scratch {
 
 /// Runs into which the positions that one token sees are split.
 int attend_splits(const backend::Plan& plan);
-/// Floats that a buffer holds for one token.
-int64_t width(const backend::Plan& plan, backend::Buffer buffer);
 
 }  // namespace ingot::gpu

@@ -14,7 +14,7 @@ namespace {
 constexpr uint64_t alignment = 256, staging_bytes = 64 << 20;
 constexpr int64_t tile_rows = 32;
 
-uint64_t aligned(uint64_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+uint64_t aligned(uint64_t bytes) { return capped_sum(bytes, alignment - 1) / alignment * alignment; }
 
 const FormatTiles& tiles_of(const quant::Format& format) { return *format_tiles()[&format - quant::formats().data()]; }
 
@@ -55,7 +55,7 @@ bool has_tiles(const backend::Matrix& matrix) { return tiles_of(*matrix.format).
 
 uint64_t device_bytes(const backend::Matrix& m, bool tiles) {
   if (!tiles) return aligned(m.bytes());
-  return aligned(static_cast<uint64_t>((m.rows + tile_rows - 1) / tile_rows) * (m.cols / m.format->block) * tiles_of(*m.format).tile_bytes);
+  return aligned(capped_product((m.rows + tile_rows - 1) / tile_rows, m.cols / m.format->block, tiles_of(*m.format).tile_bytes));
 }
 
 WeightBytes weight_bytes(const backend::Plan& plan) {
@@ -63,10 +63,10 @@ WeightBytes weight_bytes(const backend::Plan& plan) {
   for_each_once(
       plan,
       [&](const backend::Matrix& m, bool tiles) {
-        bytes.all += device_bytes(m, tiles);
-        if (!tiles) bytes.blocks += device_bytes(m, false);
+        bytes.all = capped_sum(bytes.all, device_bytes(m, tiles));
+        if (!tiles) bytes.blocks = capped_sum(bytes.blocks, device_bytes(m, false));
       },
-      [&](const backend::Vector& v) { bytes.all += aligned(v.size() * sizeof(float)); });
+      [&](const backend::Vector& v) { bytes.all = capped_sum(bytes.all, aligned(v.size() * sizeof(float))); });
   return bytes;
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/checked.h"
+
 namespace ingot::quant {
 
 enum class ValueKind { affine, table, vector, floating };
@@ -30,7 +32,7 @@ struct Format {
 
   double bits_per_weight() const { return 8.0 * block_bytes / block; }
   /// Bytes of a row of `n` weights; `n` is a multiple of `block`.
-  uint64_t row_bytes(uint64_t n) const { return n / block * block_bytes; }
+  uint64_t row_bytes(uint64_t n) const { return capped_product(n / static_cast<uint64_t>(block), block_bytes); }
 };
 
 /// All formats, by name.

@@ -111,6 +111,8 @@ WRONG = [
     ("assert", {"src/engine/a.cpp": "void f() { assert(1); }\n"}, "src/engine/a.cpp:1", "ends the process (assert()"),
     ("hash table", {"src/text/a.h": "\nstd::unordered_map<std::string, int> ids;\n"}, "src/text/a.h:2", "hashes without a key (std::unordered_map)"),
     ("hash", {"src/text/a.cpp": "auto h = std::hash<std::string>{}(s);\n"}, "src/text/a.cpp:1", "hashes without a key (std::hash)"),
+    ("product of sizes", {"src/engine/a.cpp": "auto n = uint64_t(a) * b;\n"}, "src/engine/a.cpp:1", "multiplies sizes (uint64_t(a) *)"),
+    ("product of sizes, the other way", {"src/engine/b.h": "auto n = a * static_cast<uint64_t>(b);\n"}, "src/engine/b.h:1", "multiplies sizes"),
     ("macro", {"src/base/a.h": "#define SIZE 3\n"}, "src/base/a.h:1", "defines a macro"),
     ("include guard", {"formats/tables/a.h": "#ifndef A_H\n#define A_H\n#endif\n"}, "formats/tables/a.h:2", "defines a macro"),
     ("if 0", {"tests/a.cpp": "\n#if 0\n#endif\n"}, "tests/a.cpp:2", "keeps dead code"),

@@ -19,7 +19,7 @@ bool keeps(const quant::Format& format, const FormatKernels& kernels, int head_s
 }  // namespace
 
 CacheLayout::CacheLayout(const backend::Plan& plan, const Isa& isa)
-    : layers_(plan.layers), kv_heads_(plan.kv_heads), room_((int64_t(plan.context) + gemv_max_rows - 1) / gemv_max_rows * gemv_max_rows), head_size_(plan.head_size) {
+    : layers_(plan.layers), kv_heads_(plan.kv_heads), room_(whole_runs(plan.context)), head_size_(plan.head_size) {
   key_bytes_ = value_bytes_ = int64_t(head_size_) * static_cast<int>(sizeof(u16));
   for (size_t i = 0; i < quant::formats().size(); i++)
     if (const quant::Format& format = quant::formats()[i]; keeps(format, *isa.formats[i], head_size_) && (!widest_ || format.code_bits > widest_->code_bits)) widest_ = &format;
@@ -56,9 +56,11 @@ CpuCache::CpuCache(const backend::Plan& plan, const CacheLayout& layout)
       kv_heads_(plan.kv_heads),
       key_bytes_(layout.head_key_bytes()),
       value_bytes_(layout.head_value_bytes()),
-      region_(uint64_t(plan.layers) * plan.kv_heads * (key_bytes_ + value_bytes_), "keys and values", "ask for a shorter context") {}
+      region_(capped_product(plan.layers, plan.kv_heads, capped_sum(key_bytes_, value_bytes_)), "keys and values", "ask for a shorter context") {}
 
-uint64_t CpuCache::bytes(int positions) const { return static_cast<uint64_t>(layers_ * kv_heads_ * (layout_.key_bytes(positions) + layout_.value_bytes(positions))); }
+uint64_t CpuCache::bytes(int positions) const {
+  return capped_product(layers_, kv_heads_, capped_sum(layout_.key_bytes(positions), layout_.value_bytes(positions)));
+}
 
 void CpuCache::save(int positions, const std::function<void(std::span<const std::byte>)>& to) const {
   for (int layer = 0; layer < layers_; layer++)
@@ -87,7 +89,7 @@ std::optional<backend::Overflow> CpuCache::overflow(int positions) const {
 
 void CpuCache::restore(int positions, std::span<const std::byte> from) {
   if (from.size() != bytes(positions)) throw Error("cpu", "keys and values do not fit", fmt::format("{} bytes", from.size()), fmt::format("{} bytes for {} positions", bytes(positions), positions));
-  auto take = [&](u8* to, int64_t n) {
+  auto take = [&](u8* to, uint64_t n) {
     std::memcpy(to, from.data(), n);
     from = from.subspan(n);
   };

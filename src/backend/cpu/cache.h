@@ -11,9 +11,10 @@ class CacheLayout {
  public:
   /// Errors: a format that cannot hold keys and values.
   CacheLayout(const backend::Plan& plan, const Isa& isa);
-  int64_t bytes_per_token() const { return (key_bytes_ + value_bytes_) * kv_heads_ * layers_; }
-  int64_t head_key_bytes() const { return key_bytes_ * room_; }
-  int64_t head_value_bytes() const { return value_bytes_ * room_; }
+  uint64_t bytes_per_token() const { return capped_product(key_bytes_ + value_bytes_, kv_heads_, layers_); }
+  /// Of one layer and kv_head, for all positions.
+  uint64_t head_key_bytes() const { return capped_product(key_bytes_, room_); }
+  uint64_t head_value_bytes() const { return capped_product(value_bytes_, room_); }
   /// Writes key and value of one position. `keys`, `values`: of the layer and kv_head.
   void store(const OpKernels& ops, const float* key, const float* value, int position, u8* keys, u8* values) const;
   const CodedCache* coded() const { return format_ ? &coded_ : nullptr; }
@@ -21,8 +22,10 @@ class CacheLayout {
   /// The format besides f16 that keeps the largest keys and values of this plan; null: there is none.
   const quant::Format* widest() const { return widest_; }
   /// Bytes of the first `positions` of one layer and kv_head, which lie together at the beginning: whole runs of 64 for keys.
-  int64_t key_bytes(int positions) const { return (int64_t(positions) + gemv_max_rows - 1) / gemv_max_rows * gemv_max_rows * key_bytes_; }
-  int64_t value_bytes(int positions) const { return positions * value_bytes_; }
+  uint64_t key_bytes(int positions) const { return capped_product(whole_runs(positions), key_bytes_); }
+  uint64_t value_bytes(int positions) const { return capped_product(positions, value_bytes_); }
+  /// Positions in whole runs of 64.
+  static int64_t whole_runs(int positions) { return (int64_t(positions) + gemv_max_rows - 1) / gemv_max_rows * gemv_max_rows; }
   /// "f16", or format and instruction set: rows of a resident layout differ between those.
   const std::string& name() const { return name_; }
 
@@ -41,7 +44,7 @@ class CacheLayout {
 class CpuCache : public backend::Cache {
  public:
   CpuCache(const backend::Plan& plan, const CacheLayout& layout);
-  u8* keys(int layer, int kv_head) const { return region_.data() + (int64_t(layer) * kv_heads_ + kv_head) * (key_bytes_ + value_bytes_); }
+  u8* keys(int layer, int kv_head) const { return region_.data() + (int64_t(layer) * kv_heads_ + kv_head) * int64_t(key_bytes_ + value_bytes_); }
   u8* values(int layer, int kv_head) const { return keys(layer, kv_head) + key_bytes_; }
   std::string layout() const override { return layout_.name(); }
   uint64_t bytes(int positions) const override;
@@ -51,7 +54,8 @@ class CpuCache : public backend::Cache {
 
  private:
   const CacheLayout& layout_;
-  int64_t layers_, kv_heads_, key_bytes_, value_bytes_;  // bytes: of one layer and kv_head
+  int64_t layers_, kv_heads_;
+  uint64_t key_bytes_, value_bytes_;  // of one layer and kv_head
   Region region_;
 };
 

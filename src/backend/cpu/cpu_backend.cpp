@@ -7,6 +7,7 @@
 #include "backend/backend.h"
 #include "backend/cpu/bandwidth.h"
 #include "backend/cpu/layout.h"
+#include "backend/cpu/limits.h"
 #include "backend/cpu/machine.h"
 #include "backend/cpu/program.h"
 #include "backend/cpu/speed.h"
@@ -47,12 +48,32 @@ void check(const backend::Plan& plan, const Isa& isa, const backend::Options& op
         throw Error("cpu", s.matrix.name + " would run without a fast kernel", s.matrix.format->name, "a format with a resident layout", "leave out strict kernels or requantize the tensor");
 }
 
+}  // namespace
+
+// Pages are granted when they are first touched, and a process that touches more than there is gets killed without a word.
+void check_memory(const backend::Plan& plan, const backend::Choices& choices, const Limits& limits) {
+  const uint64_t first_positions = static_cast<uint64_t>(std::min(plan.context, plan.max_batch));  // of the cache, which grows as it is used
+  const uint64_t cache = capped_product(choices.kv_bytes_per_token, first_positions);
+  const uint64_t all = capped_sum(choices.resident_bytes, choices.scratch_bytes, cache);
+  if (all <= limits.memory()) return;
+  auto mb = [](uint64_t bytes) { return fmt::format("{:.0f} MB", double(bytes) / 1e6); };
+  throw Error("memory", "the model does not fit into the memory that is free",
+              fmt::format("{} of weights + {} of scratch + {} of keys and values = {}", mb(choices.resident_bytes), mb(choices.scratch_bytes), mb(cache), mb(all)),
+              fmt::format("at most {}, {}", mb(limits.memory()), limits.group_memory < limits.free_memory ? "what the control group leaves" : "what the machine has free"),
+              choices.resident_bytes > 0 ? "run it from the file (--no-repack), ask for a shorter context (-c), or free memory" : "ask for a shorter context (-c), or free memory");
+}
+
+namespace {
+
 class CpuBackend : public backend::Backend {
  public:
   const char* name() const override { return "cpu"; }
 
   backend::Device device() const override {
-    backend::Device d{name(), processor_name(), true, {}, {}, usable_cores(), total_memory()};
+    backend::Device d;
+    d.name = name(), d.description = processor_name(), d.available = true;
+    d.cores = usable_cores(), d.memory_bytes = total_memory();
+    if (uint64_t left = read_limits().memory(); left != Limits::unlimited) d.free_bytes = left;
     IsaList list = isas();
     for (int i = 0; i < list.count; i++) (list.begin[i]->supported() ? d.isas : d.missing_isas).push_back(list.begin[i]->name);
     if (d.isas.empty()) {
@@ -82,7 +103,7 @@ class CpuBackend : public backend::Backend {
       } else if (!step.segments.empty()) {
         describe_projection(step, isa, options, choice);
         for (const backend::Segment& s : step.segments)
-          if (counted.insert(s.matrix.data).second) choices.resident_bytes += place(s.matrix, isa, options.repack).resident_bytes(s.matrix);
+          if (counted.insert(s.matrix.data).second) choices.resident_bytes = capped_sum(choices.resident_bytes, place(s.matrix, isa, options.repack).resident_bytes(s.matrix));
       } else {
         choice.strategy = step.kind == backend::StepKind::attend ? "streaming" : "rows";
       }
@@ -94,7 +115,7 @@ class CpuBackend : public backend::Backend {
   }
 
   std::unique_ptr<backend::Program> cast(backend::Plan plan, const backend::Options& options) const override {
-    check(plan, find_isa(options.isa), options);
+    check_memory(plan, choose(plan, options), read_limits());
     return std::make_unique<CpuProgram>(std::move(plan), options);
   }
 

@@ -36,18 +36,18 @@ std::string class_name(const FormatKernels& k) {
 }
 
 uint64_t Placement::call_bytes(const backend::Matrix& m) const {
-  return uint64_t(gemv_max_rows / kernels->lane_rows) * (m.cols / m.format->block) * kernels->tile_bytes;
+  return capped_product(gemv_max_rows / kernels->lane_rows, m.cols / m.format->block, kernels->tile_bytes);
 }
 
 uint64_t Placement::resident_bytes(const backend::Matrix& m) const {
   if (!resident) return 0;
-  return (m.rows + gemv_max_rows - 1) / gemv_max_rows * call_bytes(m);
+  return capped_product((m.rows + gemv_max_rows - 1) / gemv_max_rows, call_bytes(m));
 }
 
 void pack(const backend::Matrix& m, const FormatKernels& kernels, u8* to, uint64_t stride, Worker& worker) {
   int64_t rows = kernels.lane_rows, groups = (m.rows + rows - 1) / rows, groups_a_call = gemv_max_rows / rows;
   int64_t row_bytes = static_cast<int64_t>(m.format->row_bytes(m.cols));
-  uint64_t group_bytes = static_cast<uint64_t>(m.cols / m.format->block) * kernels.tile_bytes;
+  uint64_t group_bytes = capped_product(m.cols / m.format->block, kernels.tile_bytes);
   for (int64_t g = worker.begin(groups); g < worker.end(groups); g++) {
     int present = static_cast<int>(std::min(rows, m.rows - g * rows));
     kernels.pack(reinterpret_cast<const u8*>(m.data) + g * rows * row_bytes, row_bytes, present, m.cols, to + g / groups_a_call * stride + g % groups_a_call * group_bytes);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/checked.h"
+
 #if defined(__APPLE__)
 #include <sys/sysctl.h>
 #else
@@ -14,6 +16,12 @@
 #endif
 
 namespace ingot::cpu {
+
+// Whole cores' worth of time: with one thread more all of them would be stopped again and again, and wait for each other.
+int threads_within(int cores, const Limits& limits) {
+  if (limits.group_cores > 0) cores = static_cast<int>(std::min(double(cores), limits.group_cores));
+  return std::max(1, cores);
+}
 
 #if defined(__APPLE__)
 
@@ -47,10 +55,11 @@ int64_t cache_bytes(int level) {
 
 #else
 
+// The mask has what taskset and cpusets leave.
 int usable_cores() {
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
+  const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
+  return threads_within(cores, read_limits());
 }
 
 std::string processor_name() {
@@ -62,7 +71,7 @@ std::string processor_name() {
 
 uint64_t total_memory() {
   struct sysinfo info;
-  return sysinfo(&info) == 0 ? uint64_t(info.totalram) * info.mem_unit : 0;
+  return sysinfo(&info) == 0 ? capped_product(info.totalram, info.mem_unit) : 0;
 }
 
 int64_t cache_bytes(int level) { return std::max<int64_t>(0, sysconf(level == 3 ? _SC_LEVEL3_CACHE_SIZE : _SC_LEVEL2_CACHE_SIZE)); }

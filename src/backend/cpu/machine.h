@@ -3,10 +3,14 @@
 #include <cstdint>
 #include <string>
 
+#include "backend/cpu/limits.h"
+
 namespace ingot::cpu {
 
-/// Cores that this process may use.
+/// Threads that this process can keep busy: the cores that it may run on, and no more than control groups allow it processor time for.
 int usable_cores();
+/// The same of so many cores under `limits`.
+int threads_within(int cores, const Limits& limits);
 std::string processor_name();
 uint64_t total_memory();         ///< bytes; 0: not said
 int64_t cache_bytes(int level);  ///< of the data cache of level 2 or 3; 0: not said, or none

@@ -7,6 +7,7 @@
 #include "backend/cpu/machine.h"
 #include "backend/finite.h"
 #include "base/checked.h"
+#include "ingot/error.h"
 
 namespace ingot::cpu {
 
@@ -22,33 +23,19 @@ static_assert(gemv_max_rows % least_unit == 0);
 
 }  // namespace
 
-int64_t ActivationRoom::bytes(int64_t tokens, int64_t cols) {
-  return tokens * (cols * (sizeof(i8) + sizeof(float)) + cols / 32 * sizeof(float) + cols / 16 * sizeof(i16));
+uint64_t ActivationRoom::bytes(int64_t tokens, int64_t cols) {
+  return capped_product(tokens, capped_sum(capped_product(cols, sizeof(i8) + sizeof(float)), capped_product(cols / 32, sizeof(float)), capped_product(cols / 16, sizeof(i16))));
 }
 
 void ActivationRoom::size(int64_t tokens, int64_t cols) {
-  codes.resize(tokens * cols);
-  scales.resize(tokens * cols / 32);
-  sums.resize(tokens * cols / 16);
-  values.resize(tokens * cols);
+  const uint64_t all = capped_product(tokens, cols);
+  codes.resize(all);
+  scales.resize(all / 32);
+  sums.resize(all / 16);
+  values.resize(all);
 }
 
 namespace {
-
-// Floats that a buffer holds for one token.
-int64_t width(const backend::Plan& plan, Buffer buffer) {
-  switch (buffer) {
-    case Buffer::residual: return plan.hidden;
-    case Buffer::query: return int64_t(plan.heads) * plan.head_size;
-    case Buffer::key: return int64_t(plan.kv_heads) * plan.head_size;
-    case Buffer::value: return int64_t(plan.kv_heads) * plan.head_size;
-    case Buffer::attended: return int64_t(plan.heads) * plan.head_size;
-    case Buffer::ffn: return plan.ffn;
-    case Buffer::block: return plan.hidden;
-    case Buffer::logits: return plan.vocab;
-  }
-  return 0;
-}
 
 // Widest input of a projection.
 int64_t most_cols(const backend::Plan& plan) {
@@ -58,16 +45,22 @@ int64_t most_cols(const backend::Plan& plan) {
   return cols;
 }
 
+uint64_t table_row_bytes(const backend::Plan& plan) {
+  const backend::Matrix& table = plan.steps.front().segments.front().matrix;
+  return table.format->row_bytes(narrow<uint64_t>(table.cols));
+}
+
 }  // namespace
 
 uint64_t scratch_bytes(const backend::Plan& plan, int threads) {
-  int64_t floats = 0;
-  for (int b = 0; b < static_cast<int>(Buffer::logits); b++) floats += plan.max_batch * width(plan, static_cast<Buffer>(b));
-  for (const backend::Rope& rope : plan.ropes) floats += int64_t(plan.max_batch) * rope.dims;
-  return floats * sizeof(float) + ActivationRoom::bytes(plan.max_batch, most_cols(plan)) + threads * ActivationRoom::bytes(1, most_cols(plan));
+  uint64_t floats = 0;
+  for (size_t b = 0; b < static_cast<size_t>(Buffer::logits); b++) floats = capped_sum(floats, capped_product(plan.max_batch, width(plan, static_cast<Buffer>(b))));
+  for (const backend::Rope& rope : plan.ropes) floats = capped_sum(floats, capped_product(plan.max_batch, rope.dims));
+  return capped_sum(capped_product(floats, sizeof(float)), ActivationRoom::bytes(plan.max_batch, most_cols(plan)), capped_product(threads, ActivationRoom::bytes(1, most_cols(plan))),
+                    capped_product(plan.max_batch, table_row_bytes(plan)));
 }
 
-float* CpuProgram::at(Buffer buffer, int64_t token) { return buffers_[static_cast<size_t>(buffer)].data() + token * width(plan_, buffer); }
+float* CpuProgram::at(Buffer buffer, int64_t token) { return buffers_[static_cast<size_t>(buffer)].data() + token * int64_t(width(plan_, buffer)); }
 
 CpuProgram::CpuProgram(backend::Plan plan, const backend::Options& options)
     : plan_(std::move(plan)), isa_(find_isa(options.isa)), cache_layout_(plan_, isa_), pool_(options.threads > 0 ? options.threads : usable_cores()) {
@@ -75,21 +68,23 @@ CpuProgram::CpuProgram(backend::Plan plan, const backend::Options& options)
     Cast cast{&step, {}};
     for (const backend::Segment& s : step.segments) {
       Placement p = place(s.matrix, isa_, options.repack && step.kind != StepKind::embed);
-      cast.parts.push_back({p.run(), p.resident, reinterpret_cast<const u8*>(s.matrix.data), gemv_max_rows * s.matrix.format->row_bytes(s.matrix.cols), p.resident ? p.call_bytes(s.matrix) : 0, s.matrix.rows, s.matrix.cols, s.matrix.scale, s.bias.empty() ? nullptr : s.bias.data(), s.to});
+      cast.parts.push_back({p.run(), p.resident, reinterpret_cast<const u8*>(s.matrix.data), capped_product(int(gemv_max_rows), s.matrix.format->row_bytes(static_cast<uint64_t>(s.matrix.cols))), p.resident ? p.call_bytes(s.matrix) : 0, s.matrix.rows, s.matrix.cols, s.matrix.scale, s.bias.empty() ? nullptr : s.bias.data(), s.to});
       (p.kernels->reads_codes ? cast.codes : cast.values) = true;
     }
     steps_.push_back(std::move(cast));
   }
   buffers_.resize(static_cast<size_t>(Buffer::logits));
-  for (size_t b = 0; b < buffers_.size(); b++) buffers_[b].resize(plan_.max_batch * width(plan_, static_cast<Buffer>(b)));
+  for (size_t b = 0; b < buffers_.size(); b++) buffers_[b].resize(capped_product(plan_.max_batch, width(plan_, static_cast<Buffer>(b))));
   for (const backend::Rope& rope : plan_.ropes) {
-    cosines_.emplace_back(int64_t(plan_.max_batch) * rope.dims / 2);
-    sines_.emplace_back(int64_t(plan_.max_batch) * rope.dims / 2);
+    cosines_.emplace_back(capped_product(plan_.max_batch, rope.dims / 2));
+    sines_.emplace_back(capped_product(plan_.max_batch, rope.dims / 2));
   }
   int64_t cols = most_cols(plan_);
   shared_.size(plan_.max_batch, cols);
   own_.resize(pool_.threads());
   for (ActivationRoom& room : own_) room.size(1, cols);
+  if (options.repack) read_ = options.read;
+  if (read_) table_rows_.resize(capped_product(plan_.max_batch, table_row_bytes(plan_)));
   lay_out(options);
   probe_reading();
 }
@@ -119,7 +114,7 @@ void CpuProgram::lay_out(const backend::Options& options) {
     }
     for (Job& job : added) {
       if (!in_turns) job.at = total;
-      total += job.placement.resident_bytes(*job.matrix);
+      total = capped_sum(total, job.placement.resident_bytes(*job.matrix));
       jobs.push_back(job);
     }
   }
@@ -182,6 +177,7 @@ std::unique_ptr<backend::Cache> CpuProgram::make_cache() { return std::make_uniq
 
 void CpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) {
   std::lock_guard lock(mutex_);
+  if (read_) read_table(tokens);
   int wanted = narrow<int>(logits.size() / plan_.vocab);
   Batch batch{static_cast<CpuCache*>(&cache), tokens, position, narrow<int>(tokens.size()) - wanted, logits.data()};
   pool_.run([&](Worker& worker) {
@@ -214,15 +210,25 @@ void CpuProgram::run_step(const Cast& cast, const Batch& batch, Worker& worker) 
   }
 }
 
+// The rows of the embedding, not from the mapping: a file that has become shorter would end the process there, and here is an error.
+void CpuProgram::read_table(std::span<const int32_t> tokens) {
+  const backend::Matrix& table = plan_.steps.front().segments.front().matrix;
+  const uint64_t row_bytes = table_row_bytes(plan_);
+  for (size_t t = 0; t < tokens.size(); t++)
+    if (!read_(table, capped_product(tokens[t], row_bytes), std::span(table_rows_).subspan(t * row_bytes, row_bytes)))
+      throw Error("cpu", "the model's file was changed while in use", "", "the file that was loaded", "load the model again");
+}
+
 // Rows of the embedding, and the angles that every layer's rope will use.
 void CpuProgram::embed(const Batch& batch, Worker& worker) {
   const backend::Matrix& table = plan_.steps.front().segments.front().matrix;
   const FormatKernels& kernels = *isa_.formats[table.format - quant::formats().data()];
-  int64_t row_bytes = static_cast<int64_t>(table.format->row_bytes(table.cols)), n = static_cast<int64_t>(batch.tokens.size());
+  int64_t row_bytes = static_cast<int64_t>(table_row_bytes(plan_)), n = static_cast<int64_t>(batch.tokens.size());
   float scale = plan_.embedding_scale * table.scale;
   for (int64_t t = worker.begin(n); t < worker.end(n); t++) {
     float* x = at(Buffer::residual, t);
-    kernels.decode_row(reinterpret_cast<const u8*>(table.data) + batch.tokens[t] * row_bytes, table.cols, x);
+    const std::byte* row = read_ ? table_rows_.data() + t * row_bytes : table.data + batch.tokens[t] * row_bytes;
+    kernels.decode_row(reinterpret_cast<const u8*>(row), table.cols, x);
     if (scale != 1)
       for (int64_t i = 0; i < table.cols; i++) x[i] *= scale;
     for (size_t r = 0; r < plan_.ropes.size(); r++) {

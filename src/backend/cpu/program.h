@@ -7,6 +7,7 @@
 #include "backend/backend.h"
 #include "backend/cpu/cache.h"
 #include "backend/cpu/layout.h"
+#include "backend/cpu/limits.h"
 #include "backend/cpu/pool.h"
 #include "backend/cpu/region.h"
 
@@ -19,11 +20,13 @@ struct ActivationRoom {
   std::vector<i16> sums;
   void size(int64_t tokens, int64_t cols);
   Activations view() const { return {codes.data(), scales.data(), sums.data(), values.data()}; }
-  static int64_t bytes(int64_t tokens, int64_t cols);
+  static uint64_t bytes(int64_t tokens, int64_t cols);
 };
 
 /// Bytes of everything that a program holds besides weights and caches.
 uint64_t scratch_bytes(const backend::Plan& plan, int threads);
+/// Refuses a plan whose weights, scratch and first keys and values are more than `limits` leave.
+void check_memory(const backend::Plan& plan, const backend::Choices& choices, const Limits& limits);
 
 class CpuProgram : public backend::Program {
  public:
@@ -59,6 +62,7 @@ class CpuProgram : public backend::Program {
   void lay_out(const backend::Options& options);
   void probe_reading();
   void run_step(const Cast& cast, const Batch& batch, Worker& worker);
+  void read_table(std::span<const int32_t> tokens);
   void embed(const Batch& batch, Worker& worker);
   void project(const Cast& cast, const Batch& batch, Worker& worker);
   void prepare_input(const Cast& cast, const float* x, int64_t cols, ActivationRoom& room, int64_t slot) const;
@@ -77,6 +81,8 @@ class CpuProgram : public backend::Program {
   std::unique_ptr<Region> resident_;
   Reading reading_ = readings[0];               // of resident weights
   std::vector<Cast> steps_;
+  std::function<bool(const backend::Matrix&, uint64_t, std::span<std::byte>)> read_;  // where weights were laid out; otherwise empty
+  std::vector<std::byte> table_rows_;           // of a batch, where they are read from the file
   std::vector<std::vector<float>> buffers_;     // by Buffer, (max_batch, width)
   std::vector<std::vector<float>> cosines_, sines_;     // by rope, (max_batch, dims / 2)
   ActivationRoom shared_;                               // of a batch, filled by all workers
