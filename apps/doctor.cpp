@@ -63,6 +63,7 @@ Json to_json(const std::vector<DeviceReport>& reports) {
                     {"missing_isas", r.info.missing_isas},
                     {"cores", r.info.cores},
                     {"memory_bytes", r.info.memory_bytes},
+                    {"free_bytes", r.info.free_bytes},
                     {"read_bandwidth_gb_per_s", r.info.available ? Json{{"one_thread", r.bandwidth_one / giga}, {"all_cores", r.bandwidth_all / giga}} : Json()}});
   Cache c = cache();
   return {{"version", version()},
@@ -89,6 +90,7 @@ std::string as_text(const std::vector<DeviceReport>& reports) {
     if (!r.info.missing_isas.empty()) text += line("  not here", list_text(r.info.missing_isas));
     if (r.info.cores > 0) text += line("  cores", fmt::format("{}", r.info.cores));
     text += line("  memory", bytes_text(r.info.memory_bytes));
+    if (r.info.free_bytes > 0) text += line("  free", bytes_text(r.info.free_bytes));
     if (r.bandwidth_one > 0)
       text += line("  reads", r.info.cores > 1 && r.info.threads ? fmt::format("{:.2f} GB/s with 1 thread, {:.2f} GB/s with {}", r.bandwidth_one / giga, r.bandwidth_all / giga, r.info.cores)
                                              : fmt::format("{:.2f} GB/s", r.bandwidth_one / giga));

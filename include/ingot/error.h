@@ -12,6 +12,8 @@ class Error : public std::runtime_error {
   /// `room`: the part of the house that speaks ("container", "foundry", "text", …). Empty parts are left out of the text.
   Error(const std::string& room, const std::string& what, const std::string& got = "", const std::string& expected = "", const std::string& advice = "")
       : std::runtime_error(text(room, what, got, expected, advice)), room_(room) {}
+  /// The same error, which then also says of which file it speaks: "[room] file: what; …". `file` is shown as it is.
+  Error in_file(const std::string& file) const { return Error(room_, file + ": " + std::string(what()).substr(room_.size() + 3)); }
   /// The room that raised the error.
   const std::string& room() const noexcept { return room_; }
 

@@ -80,7 +80,7 @@ FileInfo inspect(const std::string& path, uint64_t max_array = 8);
 // Models
 
 struct LoadOptions {
-  int threads = 0;              ///< 0: one per core this process may use
+  int threads = 0;              ///< 0: one per core this process may use, as far as it is given time on them
   int context = 0;              ///< tokens a session can hold; 0: the model's own limit, at most 4,096
   int max_batch = 512;          ///< tokens of a prompt that go through the plan at once
   std::string pre;              ///< pre-tokenizer, as files name theirs, instead of the one that the file names; "": the file's own
@@ -491,6 +491,7 @@ struct DeviceInfo {
   int cores = 0;            ///< cores this process may use, or multiprocessors
   bool threads = true;      ///< as many threads as are asked for compute; false: the device shares out its work itself
   uint64_t memory_bytes = 0;
+  uint64_t free_bytes = 0;  ///< that this process can still take of it; 0: not said
 };
 std::vector<DeviceInfo> devices();
 

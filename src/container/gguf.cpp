@@ -1,6 +1,7 @@
 // Opening a model: its file or its parts, joined. What the bytes mean is parse.cpp and layout.cpp.
 #include "container/gguf.h"
 
+#include <algorithm>
 #include <new>
 
 #include <fmt/core.h>
@@ -146,6 +147,12 @@ std::optional<bool> Gguf::find_bool(std::string_view key) const {
 std::optional<std::string_view> Gguf::find_string(std::string_view key) const {
   const Value* value = find(key);
   return value ? std::optional(string_of(state_->at(key, *value))) : std::nullopt;
+}
+
+bool Gguf::read(const Tensor& tensor, uint64_t at, std::span<std::byte> to) const {
+  if (at > tensor.bytes || to.size() > tensor.bytes - at) return false;
+  if (state_->files.empty()) return std::copy_n(tensor.data + at, to.size(), to.data()), true;
+  return state_->files[static_cast<size_t>(tensor.file)].read(tensor.offset + at, to);
 }
 
 void Gguf::release(const Tensor& tensor) const {

@@ -90,6 +90,8 @@ class Gguf {
   std::vector<int32_t> integers_at(std::string_view key) const;    ///< array of any integer type whose values fit
   std::vector<uint64_t> unsigneds_at(std::string_view key) const;  ///< array of integers, or one integer, none negative
 
+  /// Bytes of the tensor from its byte `at` on, from its file and not from the mapping. False where the file no longer has them.
+  bool read(const Tensor& tensor, uint64_t at, std::span<std::byte> to) const;
   /// Tells the system that the bytes of this tensor will not be read soon (their pages may go).
   void release(const Tensor& tensor) const;
 

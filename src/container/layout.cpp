@@ -117,11 +117,12 @@ class Placing {
     const Tensor& tensor = part_.tensors[i];
     const uint64_t space = file_.size() - tensor.offset;
     const uint64_t padded = *checked_align(tensor.bytes, part_.alignment);
+    // A format of other blocks would have at least a byte more in each row.
     if (space > padded)
       refuse(i, "bytes follow the last tensor", fmt::format("{} bytes up to the end of the file", space),
              fmt::format("{} to {} bytes, {} blocks of {} ({} elements in {} bytes)", tensor.bytes, padded,
                          tensor.elements / geometry(i).block, geometry(i).name, geometry(i).block, geometry(i).block_bytes),
-             clash_);
+             space - padded < tensor.elements / tensor.shape[0] ? "something was appended to the file: take a sound copy" : clash_);
   }
 
   void check_end() {

@@ -75,10 +75,15 @@ void Mapping::check_size() const {
          "wait until its download or conversion has ended");
 }
 
-void Mapping::settle() {
-  if (file_ < 0) return;
-  check_size();
-  close(std::exchange(file_, -1));
+bool Mapping::read(uint64_t at, std::span<std::byte> to) const {
+  while (!to.empty()) {
+    const ssize_t n = pread(file_, to.data(), to.size(), static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    at += static_cast<uint64_t>(n);
+    to = to.subspan(static_cast<size_t>(n));
+  }
+  return true;
 }
 
 void Mapping::release(std::span<const std::byte> bytes) {

@@ -1,10 +1,12 @@
 // A file mapped into memory, read-only.
 //
 // A file that shrinks while it is mapped makes later reads of the lost pages fail with SIGBUS. The size is therefore checked
-// again after mapping and after parsing, which covers a download still in progress. Past that the library does nothing: a signal
-// handler is the host program's to install, and reading whole models into memory instead would cost every user their size in RAM.
+// again after mapping and after parsing, which covers a download still in progress. Past that, what is read after loading can be read
+// from the file instead, where there is no signal. A signal handler is the host program's to install, and reading whole models into
+// memory would cost every user their size in RAM.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -23,8 +25,10 @@ class Mapping {
   ~Mapping();
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
-  /// Throws when the file's size is no longer what it was; then closes the file. The mapping stays.
-  void settle();
+  /// Throws when the file's size is no longer what it was.
+  void settle() const { check_size(); }
+  /// Bytes of the file from byte `at` on, read and not mapped. False where it no longer has them.
+  bool read(uint64_t at, std::span<std::byte> to) const;
   /// The pages that lie entirely inside `bytes`, a part of this mapping, may leave this process's memory.
   static void release(std::span<const std::byte> bytes);
 

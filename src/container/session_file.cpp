@@ -44,7 +44,7 @@ void write_session(const std::string& path, const SavedSession& session, uint64_
     throw Error("container", "the note of the session is too long", fmt::format("{} bytes", session.note.size()),
                 fmt::format("at most {}", max_note_bytes));
   Header header;
-  header.tokens = static_cast<uint32_t>(session.tokens.size());
+  header.tokens = narrow<uint32_t>(session.tokens.size(), "container", "the number of tokens");
   header.model = session.model;
   header.layout_bytes = session.layout.size(), header.note_bytes = session.note.size(), header.cache_bytes = cache_bytes;
   NewFile file(path);
@@ -65,17 +65,17 @@ void write_session(const std::string& path, const SavedSession& session, uint64_
 }
 
 uint64_t most_session_bytes(uint64_t tokens, uint64_t cache_bytes) {
-  return sizeof(Header) + sizeof(Checksum) + tokens * sizeof(int32_t) + max_layout_bytes + max_note_bytes + cache_bytes;
+  return capped_sum(sizeof(Header) + sizeof(Checksum) + max_layout_bytes + max_note_bytes, capped_product(tokens, sizeof(int32_t)), cache_bytes);
 }
 
 SavedSession parse_session(Bytes bytes, Bytes& cache) {
   Header header, expected;
   Checksum checksum;
   if (bytes.size() < sizeof header + sizeof checksum)
-    throw Error("container", "this is no session", fmt::format("{} bytes", bytes.size()), "a file that --session wrote");
+    throw Error("container", "not a session file", fmt::format("{} bytes", bytes.size()), "a file that --session wrote");
   std::memcpy(&header, bytes.data(), sizeof header);
   if (std::memcmp(header.magic, expected.magic, sizeof header.magic))
-    throw Error("container", "this is no session", "another file", "a file that --session wrote");
+    throw Error("container", "not a session file", "a file that begins otherwise", "a file that --session wrote");
   if (header.version != format_version)
     throw Error("container", "the session has another version", fmt::format("{}", header.version), fmt::format("{}", format_version),
                 "run its text again");

@@ -24,8 +24,16 @@ class Hash {
   std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state_;
 };
 
+// As many samples of a tensor, from its first byte to its last, each as far from the next; all of it where that is not more.
+constexpr uint64_t samples = 16, sample_bytes = 64;
+
+void add_bytes(Hash& hash, const container::Tensor& tensor) {
+  if (tensor.bytes <= samples * sample_bytes) return hash.add(tensor.data, tensor.bytes);
+  const uint64_t last = tensor.bytes - sample_bytes, step = last / (samples - 1), rest = last % (samples - 1);
+  for (uint64_t i = 0; i < samples; i++) hash.add(tensor.data + i * step + std::min(i, rest), sample_bytes);
+}
+
 void add_file(Hash& hash, const container::Gguf& file) {
-  constexpr uint64_t sample_bytes = 64;
   for (const auto& [key, value] : file.metadata()) {
     hash.add(key);
     hash.add(value.element);
@@ -35,30 +43,49 @@ void add_file(Hash& hash, const container::Gguf& file) {
     hash.add(std::string_view(t.name));
     hash.add(t.type);
     hash.add(t.shape);
-    hash.add(t.data + (t.bytes - std::min(t.bytes, sample_bytes)) / 2, std::min(t.bytes, sample_bytes));
+    add_bytes(hash, t);
   }
 }
 
+// Every field of a plan and its parts stands in one of these lists, or this does not compile: none can be forgotten.
+
+void add_rope(Hash& hash, const backend::Rope& rope) {
+  const auto& [pairing, dims, frequencies, magnitude] = rope;
+  hash.add(pairing);
+  hash.add(dims);
+  hash.add(frequencies);
+  hash.add(magnitude);
+}
+
+void add_segment(Hash& hash, const backend::Segment& segment) {
+  const auto& [matrix, bias, to] = segment;
+  const auto& [name, format, rows, cols, data, scale] = matrix;  // but for the scale, the file's tensor has it
+  static_cast<void>(name), static_cast<void>(format), static_cast<void>(rows), static_cast<void>(cols), static_cast<void>(data);
+  hash.add(to);
+  hash.add(bias);
+  hash.add(scale);
+}
+
+void add_step(Hash& hash, const backend::Step& step) {
+  const auto& [kind, layer, from, norm, segments, rope, q_norm, k_norm, window] = step;
+  hash.add(kind);
+  hash.add(from);
+  for (int n : {layer, rope, window}) hash.add(n);
+  for (const backend::Vector* v : {&norm, &q_norm, &k_norm}) hash.add(*v);
+  for (const backend::Segment& s : segments) add_segment(hash, s);
+}
+
 void add_plan(Hash& hash, const backend::Plan& plan) {
-  hash.add(std::string_view(plan.architecture));
-  for (int n : {plan.layers, plan.hidden, plan.heads, plan.kv_heads, plan.head_size, plan.ffn, plan.vocab}) hash.add(n);
-  for (float x : {plan.norm_epsilon, plan.attention_scale, plan.embedding_scale}) hash.add(x);
-  hash.add(plan.activation);
-  for (const backend::Rope& rope : plan.ropes) {
-    hash.add(rope.pairing);
-    hash.add(rope.dims);
-    hash.add(rope.frequencies);
-    hash.add(rope.magnitude);
-  }
-  for (const backend::Step& step : plan.steps) {
-    for (int n : {static_cast<int>(step.kind), step.layer, step.rope, step.window, static_cast<int>(step.from)}) hash.add(n);
-    for (const backend::Vector* v : {&step.norm, &step.q_norm, &step.k_norm}) hash.add(*v);
-    for (const backend::Segment& s : step.segments) {
-      hash.add(s.to);
-      hash.add(s.bias);
-      hash.add(s.matrix.scale);
-    }
-  }
+  const auto& [architecture, layers, hidden, heads, kv_heads, head_size, ffn, vocab, context, kv_format, max_batch, norm_epsilon,
+               attention_scale, embedding_scale, activation, ropes, steps] = plan;
+  static_cast<void>(context), static_cast<void>(max_batch);  // how many positions there is room for changes none of them
+  static_cast<void>(kv_format);                              // how they are kept, the cache's layout says
+  hash.add(std::string_view(architecture));
+  for (int n : {layers, hidden, heads, kv_heads, head_size, ffn, vocab}) hash.add(n);
+  for (float x : {norm_epsilon, attention_scale, embedding_scale}) hash.add(x);
+  hash.add(activation);
+  for (const backend::Rope& rope : ropes) add_rope(hash, rope);
+  for (const backend::Step& step : steps) add_step(hash, step);
 }
 
 }  // namespace

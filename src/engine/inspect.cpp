@@ -64,7 +64,15 @@ std::vector<DeviceInfo> devices() {
   std::vector<DeviceInfo> list;
   for (const backend::Backend* b : engine::backends()) {
     backend::Device d = b->device();
-    list.push_back({d.name, d.available, d.description, d.isas, d.missing_isas, d.cores, d.threads, d.memory_bytes});
+    list.push_back({.name = d.name,
+                    .available = d.available,
+                    .description = d.description,
+                    .isas = d.isas,
+                    .missing_isas = d.missing_isas,
+                    .cores = d.cores,
+                    .threads = d.threads,
+                    .memory_bytes = d.memory_bytes,
+                    .free_bytes = d.free_bytes});
   }
   return list;
 }

@@ -6,6 +6,7 @@
 
 #include "backend/backend.h"
 #include "container/gguf.h"
+#include "container/names.h"
 #include "foundry/blueprint.h"
 #include "grammar/vocabulary_trie.h"
 #include "ingot/ingot.h"
@@ -34,8 +35,12 @@ struct Model::State {
   std::shared_ptr<const Tokenizer::State> tokenizer_state;
   Tokenizer tokenizer{nullptr};
   std::unique_ptr<backend::Program> program;  // after `file`, which it reads
-  /// As engine::fingerprint says.
+  /// As engine::fingerprint says; found out once.
   uint64_t fingerprint() const;
+
+ private:
+  mutable std::once_flag fingerprint_once_;
+  mutable uint64_t fingerprint_ = 0;
 };
 
 namespace engine {
@@ -45,6 +50,18 @@ std::optional<container::Geometry> geometry_of(uint32_t type);
 /// The chat template of `file`: tokenizer.chat_template, and tokenizer.chat_template.tool_use for conversations with tools where there is
 /// one. Errors: there is none.
 ChatTemplate chat_template_of(const container::Gguf& file, const Tokenizer& tokenizer);
+/// Calls `f`. An Error that it throws is thrown on with the file that it speaks of, unless it names it.
+template <class F> auto naming(const std::string& path, F f) -> decltype(f()) {
+  try {
+    return f();
+  } catch (const Error& e) {
+    const std::string shown = container::printable(path, SIZE_MAX);
+    if (std::string_view(e.what()).find(shown) != std::string_view::npos) throw;
+    throw e.in_file(shown);
+  }
+}
+/// The text of a key that only informs; "" where there is none, or a value of another type.
+std::string information(const container::Gguf& file, std::string_view key);
 /// The part of the options that is the backend's.
 backend::Options backend_options(const LoadOptions& options);
 

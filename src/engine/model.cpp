@@ -21,7 +21,17 @@ std::optional<container::Geometry> geometry_of(uint32_t type) {
 }
 
 backend::Options backend_options(const LoadOptions& options) {
-  return {options.threads, options.repack, options.strict_kernels, options.isa, options.kernel_cache, options.progress, {}};
+  return {.threads = options.threads,
+          .repack = options.repack,
+          .strict_kernels = options.strict_kernels,
+          .isa = options.isa,
+          .cache_folder = options.kernel_cache,
+          .progress = options.progress};
+}
+
+std::string information(const container::Gguf& file, std::string_view key) {
+  const container::Value* value = file.find(key);
+  return value && value->type == container::Type::string ? std::string(file.string_at(key)) : "";
 }
 
 namespace {
@@ -35,6 +45,9 @@ backend::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& 
   if (context > blueprint.context)
     throw Error("engine", "context is longer than the model was made for", std::to_string(context), fmt::format("at most {} tokens", blueprint.context));
   backend::Plan plan = foundry::cast(blueprint, context, std::min(options.max_batch, context));
+  if (backend::bound_of_bytes(plan) == max_size)
+    throw Error("engine", "the model needs more memory than can be counted", fmt::format("{} layers, {} heads of keys of {}, {} positions", plan.layers, plan.kv_heads, plan.head_size, context),
+                fmt::format("fewer than {} bytes of keys, values and scratch", max_size), "ask for a shorter context (-c)");
   if (!options.kv.empty() && !(plan.kv_format = quant::find_format(options.kv)))
     throw Error("engine", "unknown format for keys and values", options.kv, "a name that `ingot formats` lists");
   return plan;
@@ -75,8 +88,8 @@ Error no_memory(const PlanInfo& plan) {
 ModelInfo model_info(const container::Gguf& file, const foundry::Blueprint& b) {
   ModelInfo info;
   info.architecture = b.architecture;
-  info.name = file.find_string("general.name").value_or("");
-  info.chat_template = file.find_string("tokenizer.chat_template").value_or("");
+  info.name = information(file, "general.name");
+  info.chat_template = information(file, "tokenizer.chat_template");
   info.layers = b.layers, info.hidden = b.hidden, info.heads = b.heads, info.kv_heads = b.kv_heads;
   info.head_size = b.head_size, info.ffn = b.ffn, info.vocab = b.vocab, info.context = b.context;
   for (const container::Tensor& t : file.tensors()) info.parameters += t.elements;
@@ -90,35 +103,43 @@ ModelInfo model_info(const container::Gguf& file, const foundry::Blueprint& b) {
 Model Model::load(const std::string& path, const LoadOptions& options) {
   auto start = std::chrono::steady_clock::now();
   auto state = std::make_shared<State>(container::Gguf::open(path, engine::geometry_of));
-  foundry::Blueprint blueprint = foundry::resolve(state->file);
-  state->tokenizer_state = std::make_shared<const Tokenizer::State>(state->file, options.pre);
+  foundry::Blueprint blueprint = engine::naming(path, [&] { return foundry::resolve(state->file); });
+  state->tokenizer_state = engine::naming(path, [&] { return std::make_shared<const Tokenizer::State>(state->file, options.pre); });
   state->tokenizer = Tokenizer(state->tokenizer_state);
   const backend::Backend& backend = engine::find_backend(options.device);
   backend::Options backend_options = engine::backend_options(options);
-  state->plan = engine::make_plan(blueprint, options);
+  state->plan = engine::naming(path, [&] { return engine::make_plan(blueprint, options); });
   state->explained = engine::describe(state->plan, backend.choose(state->plan, backend_options), backend.name());
   state->info = engine::model_info(state->file, blueprint);
   backend_options.release = [&file = state->file](const backend::Matrix& m) { file.release(*file.find_tensor(m.name)); };
+  backend_options.read = [&file = state->file](const backend::Matrix& m, uint64_t at, std::span<std::byte> to) {
+    return file.read(*file.find_tensor(m.name), at, to);
+  };
   try {
     state->program = backend.cast(state->plan, backend_options);
   } catch (const std::bad_alloc&) {
     throw engine::no_memory(state->explained);
   }
+  if (options.repack) state->fingerprint();  // while the file is as it was: weights that were laid out do not need it any more
   state->info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return Model(std::move(state));
 }
 
-uint64_t Model::State::fingerprint() const { return engine::fingerprint(file, plan); }
+uint64_t Model::State::fingerprint() const {
+  std::call_once(fingerprint_once_, [&] { fingerprint_ = engine::fingerprint(file, plan); });
+  return fingerprint_;
+}
 const ModelInfo& Model::info() const { return state_->info; }
 const Tokenizer& Model::tokenizer() const { return state_->tokenizer; }
-ChatTemplate Model::chat_template() const { return engine::chat_template_of(state_->file, state_->tokenizer); }
+ChatTemplate Model::chat_template() const {
+  return engine::naming(state_->file.path(), [&] { return engine::chat_template_of(state_->file, state_->tokenizer); });
+}
 PlanInfo Model::explain(double bandwidth) const { return engine::with_bandwidth(state_->explained, bandwidth); }
 
 PlanInfo explain(const std::string& path, const LoadOptions& options, double bandwidth) {
   container::Gguf file = container::Gguf::open(path, engine::geometry_of);
-  foundry::Blueprint blueprint = foundry::resolve(file);
   const backend::Backend& backend = engine::named_backend(options.device);
-  backend::Plan plan = engine::make_plan(blueprint, options);
+  backend::Plan plan = engine::naming(path, [&] { return engine::make_plan(foundry::resolve(file), options); });
   PlanInfo info = engine::describe(plan, backend.choose(plan, engine::backend_options(options)), backend.name());
   return engine::with_bandwidth(std::move(info), bandwidth);
 }
@@ -126,13 +147,13 @@ PlanInfo explain(const std::string& path, const LoadOptions& options, double ban
 KernelText kernels(const std::string& path, const LoadOptions& options) {
   container::Gguf file = container::Gguf::open(path, engine::geometry_of);
   const backend::Backend& backend = engine::named_backend(options.device);
-  backend::KernelSource source = backend.source(engine::make_plan(foundry::resolve(file), options));
+  backend::KernelSource source = backend.source(engine::naming(path, [&] { return engine::make_plan(foundry::resolve(file), options); }));
   return {backend.name(), std::move(source.text), std::move(source.entries)};
 }
 
 Tokenizer load_tokenizer(const std::string& path, const std::string& pre) {
   container::Gguf file = container::Gguf::open(path, engine::geometry_of);
-  return Tokenizer(std::make_shared<const Tokenizer::State>(file, pre));
+  return Tokenizer(engine::naming(path, [&] { return std::make_shared<const Tokenizer::State>(file, pre); }));
 }
 
 }  // namespace ingot

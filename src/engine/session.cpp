@@ -146,18 +146,21 @@ void Session::save(const std::string& path, std::string_view note) const {
 
 std::string Session::load(const std::string& path) {
   State& s = *state_;
-  std::vector<std::byte> file = read_file(path, container::most_session_bytes(s.model->plan.context, s.cache->bytes(s.model->plan.context)));
-  container::Bytes cache;
-  container::SavedSession saved = container::parse_session(file, cache);
-  if (saved.model != s.model->fingerprint())
-    throw Error("engine", "the session belongs to another model", fmt::format("{:016x}", saved.model), fmt::format("{:016x}", s.model->fingerprint()));
-  if (saved.layout != s.cache->layout())
-    throw Error("engine", "the session's keys and values are kept differently", saved.layout, s.cache->layout(), "choose --kv and --isa as when it was saved");
-  s.check(saved.tokens, 0, 0);
-  int positions = std::max(narrow<int>(saved.tokens.size(), "engine", "the number of tokens") - 1, 0);
-  s.cache->restore(positions, cache);  // refuses another size before it changes anything
+  const std::vector<std::byte> file = read_file(path, container::most_session_bytes(s.model->plan.context, s.cache->bytes(s.model->plan.context)));
+  container::SavedSession saved = engine::naming(path, [&] {
+    container::Bytes cache;
+    container::SavedSession saved = container::parse_session(file, cache);
+    if (saved.model != s.model->fingerprint())
+      throw Error("engine", "the session belongs to another model", fmt::format("{:016x}", saved.model), fmt::format("{:016x}", s.model->fingerprint()));
+    if (saved.layout != s.cache->layout())
+      throw Error("engine", "the session's keys and values are kept differently", saved.layout, s.cache->layout(), "choose --kv and --isa as when it was saved");
+    s.check(saved.tokens, 0, 0);
+    s.cache->restore(std::max(narrow<int>(saved.tokens.size(), "engine", "the number of tokens") - 1, 0), cache);  // refuses another size before it changes anything
+    return saved;
+  });
+  const size_t positions = saved.tokens.empty() ? 0 : saved.tokens.size() - 1;
   truncate(0);
-  s.tokens.assign(saved.tokens.begin(), saved.tokens.begin() + positions);
+  s.tokens.assign(saved.tokens.begin(), saved.tokens.begin() + static_cast<int64_t>(positions));
   append(std::span(saved.tokens).subspan(positions));
   return std::move(saved.note);
 }

@@ -126,7 +126,9 @@ text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view p
   if (file.find(key("merges"))) vocabulary.merges = strings("merges");
 
   const auto id = [&](std::string_view name, int32_t& value) {
-    if (const auto found = file.find_unsigned(key(name), INT32_MAX)) value = narrow<int32_t>(*found);
+    const auto number = file.find_number(key(name));
+    if (number && (*number == -1 || *number == UINT32_MAX)) value = -1;  // all bits set, as writers of GGUF say "none"
+    else if (number) value = narrow<int32_t>(file.unsigned_at(key(name), INT32_MAX));
   };
   id("bos_token_id", vocabulary.bos);
   id("eos_token_id", vocabulary.eos);

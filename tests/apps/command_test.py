@@ -204,7 +204,7 @@ class WithoutModel(Command):
         self.assert_keys(report, "version compiler formats devices cache terminal")
         self.assertEqual(report["terminal"] | {"columns": 0}, {"stdout": False, "stderr": False, "color": False, "columns": 0})
         device = next(d for d in report["devices"] if d["name"] == "cpu")
-        self.assert_keys(device, "name available description isas missing_isas cores memory_bytes read_bandwidth_gb_per_s")
+        self.assert_keys(device, "name available description isas missing_isas cores memory_bytes free_bytes read_bandwidth_gb_per_s")
         self.assertTrue(device["available"])
         self.assertEqual(device["cores"], len(os.sched_getaffinity(0)))
         self.assertGreater(device["read_bandwidth_gb_per_s"]["one_thread"], 0.1)

@@ -53,6 +53,39 @@ TEST(Files, ReleasedPagesComeBack) {
   for (uint64_t i = 0; i < t.bytes; ++i) ASSERT_EQ(t.data[i], std::byte{7}) << i;
 }
 
+TEST(Files, BytesAreReadWithoutTheMapping) {
+  Folder folder;
+  std::string data(1 << 18, '\7');
+  data[1000] = 'x';
+  GgufBuilder().tensor("t", {1 << 16}, 0, data).write(folder / "m");
+  const Gguf file = Gguf::open(folder / "m", geometry);
+  const container::Tensor& t = file.tensors()[0];
+  std::vector<std::byte> read(10);
+  EXPECT_TRUE(file.read(t, 995, read));
+  EXPECT_EQ(read[5], std::byte{'x'});
+  EXPECT_TRUE(file.read(t, t.bytes - 10, read));
+  EXPECT_FALSE(file.read(t, t.bytes - 9, read));
+  EXPECT_FALSE(file.read(t, UINT64_MAX, read));
+  std::filesystem::resize_file(folder / "m", 2000);
+  EXPECT_TRUE(file.read(t, 995, read));
+  EXPECT_FALSE(file.read(t, 5000, read));
+}
+
+TEST(Files, WhatFollowsTheLastTensor) {
+  GgufBuilder builder = GgufBuilder().tensor("t", {32, 100}, 0, std::string(12800, '\7'));
+  auto with = [&](size_t more) { return refusal([&] { parse(builder.bytes() + std::string(more, '\0')); }); };
+  for (size_t more : {1, 31, 99}) {  // too few for a format of other blocks
+    EXPECT_NE(with(more).find("bytes follow the last tensor"), std::string::npos) << with(more);
+    EXPECT_NE(with(more).find("appended"), std::string::npos) << with(more);
+  }
+  EXPECT_NE(with(6400).find("another format"), std::string::npos) << with(6400);
+  builder.tensors[0].shape = {33}, builder.tensors[0].data.resize(132);
+  for (bool padded : {false, true}) {
+    builder.pad_end = padded;
+    EXPECT_NO_THROW(parse(builder.bytes()));
+  }
+}
+
 TEST(Files, WhatIsNoFile) {
   Folder folder;
   EXPECT_NE(refusal_at(folder / "missing").find("cannot be opened"), std::string::npos);

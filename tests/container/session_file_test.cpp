@@ -61,12 +61,12 @@ TEST_F(SessionFile, GivesBackWhatWasWritten) {
 
 TEST_F(SessionFile, EveryDamageIsSeen) {
   const std::vector<std::byte> bytes = small_session(path_);
-  for (size_t n = 0; n < bytes.size(); n++) refused(Bytes(bytes).first(n), n < 56 ? "no session" : "damaged");
+  for (size_t n = 0; n < bytes.size(); n++) refused(Bytes(bytes).first(n), n < 56 ? "not a session file" : "damaged");
   for (size_t i = 0; i < bytes.size(); i++)
     for (int bit = 0; bit < 8; bit++) {
       std::vector<std::byte> changed = bytes;
       changed[i] ^= static_cast<std::byte>(1 << bit);
-      refused(changed, i < 8 ? "no session" : i < 12 ? "another version" : "damaged");
+      refused(changed, i < 8 ? "not a session file" : i < 12 ? "another version" : "damaged");
     }
   std::vector<std::byte> longer = bytes;
   longer.push_back(std::byte(0));
