@@ -1,5 +1,5 @@
-// What a program answers is finite, or there is an error that names the cause: every backend ends a run with this. Kernels carry NaN and
-// infinities on to the output, so nothing else looks for them.
+// What a program answers is finite, or there is an error that names the cause: every backend ends a run with this.
+// Kernels carry NaN and infinities on to the output, so nothing else looks for them.
 #pragma once
 #include <span>
 

@@ -1,5 +1,6 @@
-// What a GPU backend is to the rest of ingot: memory, a compiler for composed sources, and launches that are recorded once and
-// run many times. One implementation per GPU interface (src/backend/NAME); everything above it is shared (program.h).
+// What a GPU backend is to the rest of ingot: memory, a compiler for composed sources, and launches that are recorded
+// once and run many times. One implementation per GPU interface (src/backend/NAME); everything above it is shared
+// (program.h).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -56,7 +57,8 @@ struct Facts {
   bool emulated = false;        ///< a test double: its figures mean nothing
 };
 
-/// An opened device. Calls come from one thread at a time, and what it hands out goes likewise: shared_device.h sees to it. Errors of any call: `ingot::Error` whose room is the backend's name.
+/// An opened device. Calls come from one thread at a time, and what it hands out goes likewise: shared_device.h sees
+/// to it. Errors of any call: `ingot::Error` whose room is the backend's name.
 class Device {
  public:
   virtual ~Device() = default;
@@ -65,8 +67,8 @@ class Device {
   virtual const char* dialect() const = 0;
   /// Errors: no memory; `what` says what it was for.
   virtual std::unique_ptr<Memory> allocate(uint64_t bytes, const std::string& what) = 0;
-  /// The processor's own memory as the device's, without a copy; it is only read, and must outlive what is returned. nullptr: the device cannot,
-  /// or cannot these bytes.
+  /// The processor's own memory as the device's, without a copy; it is only read, and must outlive what is returned.
+  /// nullptr: the device cannot, or cannot these bytes.
   virtual std::unique_ptr<Memory> share(std::span<const std::byte> /*bytes*/) { return nullptr; }
   /// Copies wait for everything that was run before them, and are done when the call returns.
   virtual void upload(Memory& to, uint64_t at, std::span<const std::byte> from) = 0;

@@ -1,5 +1,5 @@
-// A device that sessions in several threads share. There is no way to it but through its lock, and what lives on it for a session (memory,
-// recorded launches) goes under the same lock.
+// A device that sessions in several threads share. There is no way to it but through its lock, and what lives on it
+// for a session (memory, recorded launches) goes under the same lock.
 #pragma once
 #include <memory>
 #include <mutex>

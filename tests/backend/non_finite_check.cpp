@@ -1,5 +1,5 @@
-// What is not finite becomes an error: NaN and both infinities in every number of small plans, in every tensor by way of its stored scales,
-// must end in the error that says so, whichever way the tokens go through.
+// What is not finite becomes an error: NaN and both infinities in every number of small plans, in every tensor by way
+// of its stored scales, must end in the error that says so, whichever way the tokens go through.
 //   non_finite_check DEVICE short|long        long: every format that can hold such numbers
 // Biases stand for the values between the steps: each of them goes into a buffer of the plan as it is.
 #include <fmt/format.h>
@@ -33,10 +33,10 @@ template <class Way> std::string answer(backend::Program& program, Way way) {
   auto cache = program.make_cache();
   try {
     std::vector<float> logits = way(*cache);
-    return std::ranges::all_of(logits, [](float x) { return std::isfinite(x); }) ? "an ordinary answer" : "logits that are not finite, without an error";
-  } catch (const Error& e) {
-    return std::string(e.what()).find("not finite") != std::string::npos ? "" : e.what();
-  }
+    return std::ranges::all_of(logits, [](float x) { return std::isfinite(x); })
+               ? "an ordinary answer"
+               : "logits that are not finite, without an error";
+  } catch (const Error& e) { return std::string(e.what()).find("not finite") != std::string::npos ? "" : e.what(); }
 }
 
 // How much is run of a program: what is emulated takes long.
@@ -65,7 +65,8 @@ struct Ways {
   }
   std::vector<float> one_by_one(backend::Cache& cache) const {
     std::vector<float> logits(PlannedModel::vocab);
-    for (size_t i = 0; i < few.size(); i++) program.run(cache, std::span(few).subspan(i, 1), static_cast<int>(i), logits, {});
+    for (size_t i = 0; i < few.size(); i++)
+      program.run(cache, std::span(few).subspan(i, 1), static_cast<int>(i), logits, {});
     return logits;
   }
   std::vector<float> one_after_a_prompt(backend::Cache& cache) const {
@@ -99,22 +100,26 @@ void fault(const std::string& text) {
   faults++;
 }
 
-void check(const backend::Backend& device, PlannedModel& model, const backend::Options& options, const Effort& effort, const std::string& name) {
+void check(const backend::Backend& device, PlannedModel& model, const backend::Options& options, const Effort& effort,
+           const std::string& name) {
   std::unique_ptr<backend::Program> sound = device.cast(model.plan, options);
   each_way(*sound, effort, [&](const char* way, auto run) {
-    if (std::string got = answer(*sound, run); got != "an ordinary answer" && std::string(way) != "chosen by the device") fault(fmt::format("{}, nothing planted, {}: {}", name, way, got));
+    if (std::string got = answer(*sound, run);
+        got != "an ordinary answer" && std::string(way) != "chosen by the device")
+      fault(fmt::format("{}, nothing planted, {}: {}", name, way, got));
   });
   model.each_plant([&](const std::string& what) {
     std::unique_ptr<backend::Program> program = device.cast(model.plan, options);
     each_way(*program, effort, [&](const char* way, auto run) {
       planted++;
-      if (std::string got = answer(*program, run); !got.empty()) fault(fmt::format("{}, {}, {}: {}", name, what, way, got));
+      if (std::string got = answer(*program, run); !got.empty())
+        fault(fmt::format("{}, {}, {}: {}", name, what, way, got));
     });
   });
 }
 
-// Keys, then values, that 16-bit floats cannot hold in a model that is sound otherwise: the error says so and what to do, and where a device
-// keeps them in another format the answer is that of the same model without large numbers.
+// Keys, then values, that 16-bit floats cannot hold in a model that is sound otherwise: the error says so and what to
+// do, and where a device keeps them in another format the answer is that of the same model without large numbers.
 void check_overflow(const backend::Backend& device, bool other_formats) {
   PlannedModel model(tests::planned_shapes[0], *quant::find_format("f32"));
   constexpr float large = 2e5f;
@@ -141,20 +146,25 @@ void check_overflow(const backend::Backend& device, bool other_formats) {
       fault(what + ": an ordinary answer");
     } catch (const Error& e) {
       for (const char* part : {"keys or values of layer 0 were too large", "65504", "--kv"})
-        if (std::string(e.what()).find(part) == std::string::npos) fault(fmt::format("{}: \"{}\" does not say \"{}\"", what, e.what(), part));
+        if (std::string(e.what()).find(part) == std::string::npos)
+          fault(fmt::format("{}: \"{}\" does not say \"{}\"", what, e.what(), part));
     }
     if (!other_formats) continue;
     std::vector<float> got = logits_of(codes);
     for (size_t i = 0; i < got.size(); i++)
-      if (!(std::fabs(got[i] - expected[i]) < 0.02f)) fault(fmt::format("{} as codes: logit {} is {}, not {}", what, i, got[i], expected[i]));
+      if (!(std::fabs(got[i] - expected[i]) < 0.02f))
+        fault(fmt::format("{} as codes: logit {} is {}, not {}", what, i, got[i], expected[i]));
   }
 }
 
 // Can something that is not finite stand in a block?
-bool holds_numbers(const quant::Format& format) { return std::string(format.scale_type) == "f16" || (format.kind == quant::ValueKind::floating && std::string(format.scale_type) == "none"); }
+bool holds_numbers(const quant::Format& format) {
+  return std::string(format.scale_type) == "f16" ||
+         (format.kind == quant::ValueKind::floating && std::string(format.scale_type) == "none");
+}
 
-// What is run in the short form: every format in the first shape, the other shapes with few. Instruction sets that take long (the last one
-// calls a function for each fused multiply-add) and emulated devices have one, with biases.
+// What is run in the short form: every format in the first shape, the other shapes with few. Instruction sets that
+// take long (the last one calls a function for each fused multiply-add) and emulated devices have one, with biases.
 bool in_short_form(const std::string& format, const tests::PlannedShape& shape, bool takes_long) {
   if (takes_long) return shape.biases && format == "q8_0";
   if (&shape != tests::planned_shapes) return format == "q8_0" || format == "f32";
@@ -176,11 +186,13 @@ int check(const std::string& name, bool all) {
         if (!all && !in_short_form(format.name, shape, isa == isas.back())) continue;
         const std::string of = fmt::format("{} {} {}", shape.name, format.name, isa);
         check(device, model, {.threads = 1, .isa = isa}, effort, of);
-        if (about.threads && format.kind != quant::ValueKind::floating) check(device, model, {.threads = 1, .repack = false, .isa = isa}, effort, of + " from the file");
+        if (about.threads && format.kind != quant::ValueKind::floating)
+          check(device, model, {.threads = 1, .repack = false, .isa = isa}, effort, of + " from the file");
       }
     }
   check_overflow(device, about.threads);
-  std::printf("%s (%s; %s): planted and run %d times, %d faults\n", name.c_str(), about.description.c_str(), fmt::format("{}", fmt::join(isas, ", ")).c_str(), planted, faults);
+  std::printf("%s (%s; %s): planted and run %d times, %d faults\n", name.c_str(), about.description.c_str(),
+              fmt::format("{}", fmt::join(isas, ", ")).c_str(), planted, faults);
   return faults ? 1 : 0;
 }
 
@@ -192,7 +204,5 @@ int main(int argc, char** argv) {
   if (form != "short" && form != "long") return std::fprintf(stderr, "non_finite_check DEVICE short|long\n"), 2;
   try {
     return ingot::check(argv[1], form == "long");
-  } catch (const std::exception& e) {
-    return std::printf("FAILED: %s\n", e.what()), 1;
-  }
+  } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }
 }

@@ -1,5 +1,5 @@
-// Several sessions in several threads on one model, each as if it were alone: bits of logits after every append, saving, loading,
-// truncating and going away while others do the same.
+// Several sessions in several threads on one model, each as if it were alone: bits of logits after every append,
+// saving, loading, truncating and going away while others do the same.
 //   threads_check DEVICE ROUNDS
 #include <unistd.h>
 
@@ -47,7 +47,9 @@ Logits logits_of(const Session& session) { return {session.logits().begin(), ses
 // What one thread does, again and again: its logits along the way.
 std::vector<Logits> work(const Model& model, int thread, const std::string& file) {
   std::vector<int32_t> text, other;
-  for (int i = 0; i < first; i++) text.push_back((i * 7 + thread * 11) % model.info().vocab), other.push_back((i * 5 + thread * 3 + 1) % model.info().vocab);
+  for (int i = 0; i < first; i++)
+    text.push_back((i * 7 + thread * 11) % model.info().vocab),
+        other.push_back((i * 5 + thread * 3 + 1) % model.info().vocab);
   std::vector<Logits> seen;
   Session session(model);
   session.append(text);
@@ -62,8 +64,10 @@ std::vector<Logits> work(const Model& model, int thread, const std::string& file
     Session loaded(model);
     loaded.load(file);
     seen.push_back(logits_of(loaded));
-    if (std::optional<int32_t> best = loaded.append_for_best(1)) seen.push_back({static_cast<float>(*best)});
-    else seen.push_back(logits_of(loaded));
+    if (std::optional<int32_t> best = loaded.append_for_best(1))
+      seen.push_back({static_cast<float>(*best)});
+    else
+      seen.push_back(logits_of(loaded));
   }
   session.load(file);
   session.append(std::span(text).first(2));
@@ -105,7 +109,5 @@ int main(int argc, char** argv) {
   if (rounds < 1) return std::fprintf(stderr, "threads_check DEVICE ROUNDS\n"), 2;
   try {
     return ingot::check(argv[1], rounds);
-  } catch (const std::exception& e) {
-    return std::printf("FAILED: %s\n", e.what()), 1;
-  }
+  } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }
 }

@@ -96,7 +96,8 @@ TEST(Sharing, NoTwoSessionsAreInsideTheDeviceAtOnce) {
           program.run(*cache, std::vector<int32_t>{1, 2, 3}, 0, logits, {});
           program.run(*cache, std::vector<int32_t>{4}, 3, logits, {});
           program.best(*cache, 5, 4);
-          cache->save(positions, [&](std::span<const std::byte> piece) { read.insert(read.end(), piece.begin(), piece.end()); });
+          cache->save(positions,
+                      [&](std::span<const std::byte> piece) { read.insert(read.end(), piece.begin(), piece.end()); });
           wrong += read != kept;
           EXPECT_FALSE(cache->overflow(positions));
         }
