@@ -42,6 +42,13 @@ int32_t TokenTable::find(std::string_view text) const {
   return -1;
 }
 
+size_t TokenTable::probes() const {
+  size_t n = 0;
+  for (size_t at = 0; at < slots_.size(); at++)
+    if (slots_[at].id >= 0) n += 1 + ((at - keyed_hash((*tokens_)[static_cast<size_t>(slots_[at].id)])) & mask_);
+  return n;
+}
+
 MergeTable::MergeTable(size_t expected) : slots_(slots_for(expected)), mask_(slots_.size() - 1) {}
 
 size_t MergeTable::slot_of(uint64_t pair) const {
@@ -54,6 +61,13 @@ void MergeTable::add(int32_t left, int32_t right, Merge merge) {
   const uint64_t pair = pair_of(left, right);
   Slot& slot = slots_[slot_of(pair)];
   if (slot.pair == free_pair) slot = {pair, merge};
+}
+
+size_t MergeTable::probes() const {
+  size_t n = 0;
+  for (size_t at = 0; at < slots_.size(); at++)
+    if (slots_[at].pair != free_pair) n += 1 + ((at - keyed_hash(slots_[at].pair)) & mask_);
+  return n;
 }
 
 const MergeTable::Merge* MergeTable::find(int32_t left, int32_t right) const {

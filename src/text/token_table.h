@@ -13,6 +13,8 @@ class TokenTable {
   explicit TokenTable(const std::vector<std::string>& tokens);
   /// Id of the token that reads `text`, or -1.
   int32_t find(std::string_view text) const;
+  /// Slots that are looked at when each token is searched for once: the number of tokens, and more where they collide.
+  size_t probes() const;
 
  private:
   struct Slot {
@@ -35,6 +37,8 @@ class MergeTable {
   /// The first merge of a pair counts, later ones are ignored.
   void add(int32_t left, int32_t right, Merge merge);
   const Merge* find(int32_t left, int32_t right) const;
+  /// As TokenTable's, of merges.
+  size_t probes() const;
 
  private:
   struct Slot {

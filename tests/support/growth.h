@@ -17,14 +17,15 @@ template <class Work> double seconds_of(Work&& work) {
   return thread_seconds() - start;
 }
 
-/// Time of `large()` over that of `small()`, the smallest of a few rounds; further rounds only while it is above `enough`.
+/// Time of `large()` over that of `small()`, each the smallest of a few rounds, so that what else the machine does falls out of both;
+/// further rounds only while it is above `enough`.
 template <class Small, class Large> double growth(Small&& small, Large&& large, double enough) {
-  double least = 1e9;
-  for (int round = 0; round < 5 && least > enough; round++) {
-    const double before = seconds_of(small), after = seconds_of(large);
-    least = std::min(least, after / std::max(before, 1e-5));
+  double before = 1e9, after = 1e9;
+  for (int round = 0; round < 25 && (round == 0 || after > enough * before); round++) {
+    before = std::min(before, std::max(seconds_of(small), 1e-5));
+    after = std::min(after, seconds_of(large));
   }
-  return least;
+  return after / before;
 }
 
 }  // namespace ingot::tests
