@@ -48,7 +48,10 @@ Value of_floats(Renderer& r, BinaryOp op, double a, double b) {
     case BinaryOp::multiply: return a * b;
     case BinaryOp::divide: return a / b;
     case BinaryOp::floor_divide: {
-      const double quotient = (a - modulo()) / b, down = std::floor(quotient);
+      const double rest = std::fmod(a, b);
+      double quotient = (a - rest) / b;
+      if (rest != 0 && (rest < 0) != (b < 0)) quotient -= 1;
+      const double down = std::floor(quotient);
       return quotient == 0 ? std::copysign(0.0, a / b) : quotient - down > 0.5 ? down + 1 : down;
     }
     case BinaryOp::modulo: return modulo();
