@@ -3,28 +3,24 @@
 #pragma once
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace ingot {
 
-/// What went wrong, told from the user's side.
+/// What went wrong, told from the user's side. The text is one line that any terminal can show, whatever a file put into its parts:
+/// control characters, bytes that are not UTF-8, and invisible or direction-changing characters appear as \xNN, and long parts are cut.
 class Error : public std::runtime_error {
  public:
   /// `room`: the part of the house that speaks ("container", "foundry", "text", …). Empty parts are left out of the text.
-  Error(const std::string& room, const std::string& what, const std::string& got = "", const std::string& expected = "", const std::string& advice = "")
-      : std::runtime_error(text(room, what, got, expected, advice)), room_(room) {}
-  /// The same error, which then also says of which file it speaks: "[room] file: what; …". `file` is shown as it is.
-  Error in_file(const std::string& file) const { return Error(room_, file + ": " + std::string(what()).substr(room_.size() + 3)); }
+  Error(const std::string& room, const std::string& what, const std::string& got = "", const std::string& expected = "", const std::string& advice = "");
+  /// The same error, which then also says of which file it speaks: "[room] file: what; …".
+  Error in_file(const std::string& file) const;
   /// The room that raised the error.
   const std::string& room() const noexcept { return room_; }
 
  private:
-  static std::string text(const std::string& room, const std::string& what, const std::string& got, const std::string& expected, const std::string& advice) {
-    std::string s = "[" + room + "] " + what;
-    if (!got.empty()) s += "; got " + got;
-    if (!expected.empty()) s += "; expected " + expected;
-    if (!advice.empty()) s += "; " + advice;
-    return s;
-  }
+  struct Whole {};
+  Error(std::string room, const std::string& text, Whole) : std::runtime_error(text), room_(std::move(room)) {}
   std::string room_;
 };
 

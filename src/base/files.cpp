@@ -5,15 +5,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
+#include <climits>
+#include <cstdlib>
+#include <system_error>
 #include <utility>
 
 #include "ingot/error.h"
 
 namespace ingot {
 namespace {
+
+constexpr int max_links = 40;  // as Linux follows them
 
 /// Closes on the way out.
 struct Descriptor {
@@ -23,18 +28,24 @@ struct Descriptor {
   }
 };
 
+std::string reason(int error) { return std::system_category().message(error); }
+
 std::string folder_of(const std::string& path) {
   size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
 }
+
+// What a process that a signal ends has to remove. What is more than this stays behind.
+std::array<std::atomic<const char*>, 8> temporary{};
+static_assert(std::atomic<const char*>::is_always_lock_free, "a signal handler may take no lock");
 
 }  // namespace
 
 std::vector<std::byte> read_file(const std::string& path, uint64_t most) {
-  auto cannot = [&] { return Error("files", "cannot read " + path, std::strerror(errno), "a readable file"); };
+  auto cannot = [&](int error) { return Error("files", "cannot read " + path, reason(error), "a readable file"); };
   Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // opening a pipe must not wait for its writer
   struct stat status = {};
-  if (file.number < 0 || fstat(file.number, &status) != 0) throw cannot();
+  if (file.number < 0 || fstat(file.number, &status) != 0) throw cannot(errno);
   if (!S_ISREG(status.st_mode)) throw Error("files", "cannot read " + path, "something else", "a regular file");
   uint64_t size = static_cast<uint64_t>(status.st_size), got = 0;
   if (size > most) throw Error("files", path + " is too long", fmt::format("{} bytes", size), fmt::format("at most {}", most));
@@ -42,7 +53,7 @@ std::vector<std::byte> read_file(const std::string& path, uint64_t most) {
   while (got < size) {
     ssize_t n = read(file.number, bytes.data() + got, size - got);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw cannot();
+    if (n < 0) throw cannot(errno);
     if (n == 0) break;  // it became shorter
     got += static_cast<uint64_t>(n);
   }
@@ -50,40 +61,75 @@ std::vector<std::byte> read_file(const std::string& path, uint64_t most) {
   return bytes;
 }
 
-NewFile::NewFile(const std::string& path) : path_(path) {
-  static std::atomic<int> count = 0;
+std::string link_target(std::string path) {
+  char buffer[PATH_MAX];
+  for (int i = 0; i < max_links; i++) {
+    ssize_t n = readlink(path.c_str(), buffer, sizeof buffer);
+    if (n < 0 || n == sizeof buffer) return path;
+    std::string to(buffer, static_cast<size_t>(n));
+    path = to.starts_with('/') ? to : folder_of(path) + to;
+  }
+  return path;
+}
+
+TemporaryFile::TemporaryFile(std::string path) : path_(std::move(path)) {
+  for (size_t i = 0; i < temporary.size() && place_ < 0 && !path_.empty(); i++) {
+    const char* none = nullptr;
+    if (temporary[i].compare_exchange_strong(none, path_.c_str())) place_ = static_cast<int>(i);
+  }
+}
+
+TemporaryFile::~TemporaryFile() {
+  if (!path_.empty()) unlink(path_.c_str());
+  keep();
+}
+
+void TemporaryFile::keep() noexcept {
+  if (place_ >= 0) temporary[static_cast<size_t>(std::exchange(place_, -1))] = nullptr;
+  path_.clear();
+}
+
+void TemporaryFile::discard_all() noexcept {
+  for (std::atomic<const char*>& file : temporary)
+    if (const char* path = file.exchange(nullptr)) unlink(path);
+}
+
+NewFile::NewFile(const std::string& path, Access access) : path_(path), target_(link_target(path)) {
   struct stat status = {};
   if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
     throw Error("files", "cannot write " + path, "something else of that name", "a regular file, or none");
-  written_ = fmt::format("{}.{}-{}.part", path, getpid(), count++);
-  file_ = open(written_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (file_ >= 0) return;
-  written_.clear();
-  fail();
+  std::string name = folder_of(target_) + ".ingot-XXXXXX";  // its length does not depend on the target's
+  file_ = mkostemp(name.data(), O_CLOEXEC);
+  if (file_ < 0) fail(errno);
+  written_.emplace(std::move(name));
+  if (access == Access::owner) return;  // as mkostemp made it
+  mode_t mask = umask(0);
+  umask(mask);
+  fchmod(file_, 0666 & ~mask);  // where that cannot be, the owner alone reads it
 }
 
 NewFile::~NewFile() {
   if (file_ >= 0) close(file_);
-  if (!written_.empty()) unlink(written_.c_str());
 }
 
-void NewFile::fail() const { throw Error("files", "cannot write " + path_, std::strerror(errno), "a folder that takes it"); }
+void NewFile::fail(int error) const { throw Error("files", "cannot write " + path_, reason(error), "a folder that takes it"); }
 
 void NewFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     ssize_t n = ::write(file_, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail();
+    if (n < 0) fail(errno);
     bytes = bytes.subspan(static_cast<size_t>(n));
   }
 }
 
 void NewFile::commit() {
-  if (fsync(file_) != 0) fail();
-  if (int file = std::exchange(file_, -1); close(file) != 0) fail();
-  if (rename(written_.c_str(), path_.c_str()) != 0) fail();
-  written_.clear();
-  Descriptor folder{open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (fsync(file_) != 0) fail(errno);
+  if (int file = std::exchange(file_, -1); close(file) != 0) fail(errno);
+  if (rename(written_->path().c_str(), target_.c_str()) != 0) fail(errno);
+  written_->keep();  // a signal that comes before this finds nothing of that name
+  std::string name = folder_of(target_);
+  Descriptor folder{open(name.empty() ? "." : name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (folder.number >= 0) fsync(folder.number);  // the name; not every file system offers it
 }
 

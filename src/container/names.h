@@ -10,12 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/printable.h"
+
 namespace ingot::container {
 
-/// `text` for a message: control characters, bytes that are not UTF-8 and invisible or direction-changing characters appear as
-/// \xNN; what exceeds `max_bytes` is cut and its length told.
-std::string printable(std::string_view text, size_t max_bytes = 80);
-/// The same in double quotes.
+/// `text` for a message, in double quotes.
 std::string quoted(std::string_view text);
 
 /// What is wrong with a key or tensor name, at most `max_bytes` long; null when nothing is. Empty names, control characters

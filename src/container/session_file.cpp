@@ -47,7 +47,7 @@ void write_session(const std::string& path, const SavedSession& session, uint64_
   header.tokens = narrow<uint32_t>(session.tokens.size(), "container", "the number of tokens");
   header.model = session.model;
   header.layout_bytes = session.layout.size(), header.note_bytes = session.note.size(), header.cache_bytes = cache_bytes;
-  NewFile file(path);
+  NewFile file(path, Access::owner);  // a conversation is private
   std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> sum(XXH3_createState(), XXH3_freeState);
   XXH3_64bits_reset(sum.get());
   auto put = [&](Bytes bytes) {

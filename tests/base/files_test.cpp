@@ -34,7 +34,7 @@ class Files : public testing::Test {
 TEST_F(Files, TheOldOneStandsUntilTheNewOneIsWhole) {
   std::ofstream(path("a")) << "old";
   {
-    NewFile file(path("a"));
+    NewFile file(path("a"), Access::everyone);
     file.write(bytes("new and "));
     file.write(bytes("longer"));
     EXPECT_EQ(text_of(path("a")), "old");
@@ -42,7 +42,7 @@ TEST_F(Files, TheOldOneStandsUntilTheNewOneIsWhole) {
     EXPECT_EQ(text_of(path("a")), "new and longer");
   }
   EXPECT_EQ(entries(), 1u);
-  { NewFile(path("a")).write(bytes("never finished")); }
+  { NewFile(path("a"), Access::everyone).write(bytes("never finished")); }
   EXPECT_EQ(text_of(path("a")), "new and longer");
   EXPECT_EQ(entries(), 1u);
 }
@@ -51,12 +51,57 @@ TEST_F(Files, RefusesWhatIsNoFile) {
   mkdir(path("folder").c_str(), 0700);
   mkfifo(path("pipe").c_str(), 0600);
   for (const char* name : {"folder", "pipe"}) {
-    EXPECT_THROW(NewFile(path(name)), Error) << name;
+    EXPECT_THROW(NewFile(path(name), Access::everyone), Error) << name;
     EXPECT_THROW(read_file(path(name), 100), Error) << name;
   }
-  EXPECT_THROW(NewFile(path("nowhere/a")), Error);
+  EXPECT_THROW(NewFile(path("nowhere/a"), Access::everyone), Error);
   EXPECT_THROW(read_file(path("nothing"), 100), Error);
   EXPECT_EQ(entries(), 2u);
+}
+
+TEST_F(Files, WhatAPersonWroteIsTheirs) {
+  mode_t before = umask(022);
+  for (Access access : {Access::owner, Access::everyone}) {
+    NewFile file(path("a"), access);
+    file.commit();
+    struct stat status = {};
+    ASSERT_EQ(stat(path("a").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, access == Access::owner ? 0600u : 0644u);
+  }
+  umask(before);
+}
+
+TEST_F(Files, FollowsLinksToWhatTheyName) {
+  mkdir(path("else").c_str(), 0700);
+  ASSERT_EQ(symlink("else/b", path("link").c_str()), 0);
+  ASSERT_EQ(symlink("link", path("link to a link").c_str()), 0);
+  for (const char* text : {"first", "second"}) {  // the first time nothing is there yet
+    NewFile file(path("link to a link"), Access::owner);
+    file.write(std::string_view(text));
+    file.commit();
+    EXPECT_EQ(text_of(path("else/b")), text);
+    EXPECT_TRUE(std::filesystem::is_symlink(path("link to a link")));
+    EXPECT_TRUE(std::filesystem::is_symlink(path("link")));
+  }
+  ASSERT_EQ(symlink("loop", path("loop").c_str()), 0);
+  EXPECT_THROW(NewFile(path("loop"), Access::owner).commit(), Error);
+  EXPECT_EQ(entries(), 4u);
+}
+
+TEST_F(Files, ALongNameIsNoHindrance) {
+  const std::string name(255, 'n');
+  NewFile file(path(name.c_str()), Access::owner);
+  file.commit();
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(Files, DiscardsWhatIsUnfinished) {
+  NewFile done(path("done"), Access::owner), one(path("one"), Access::owner), two(path("two"), Access::owner);
+  done.commit();
+  EXPECT_EQ(entries(), 3u);
+  TemporaryFile::discard_all();
+  EXPECT_EQ(entries(), 1u);
+  EXPECT_TRUE(std::filesystem::exists(path("done")));
 }
 
 TEST_F(Files, ReadsNoMoreThanItsBound) {
@@ -67,7 +112,7 @@ TEST_F(Files, ReadsNoMoreThanItsBound) {
 
 TEST_F(Files, AFullDiskIsAnError) {
   if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full";
-  EXPECT_THROW(NewFile("/dev/full"), Error);
+  EXPECT_THROW(NewFile("/dev/full", Access::everyone), Error);
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ void CubinCache::keep(const std::string& made_from, std::span<const std::byte> c
   mkdir(folder_.c_str(), 0700);
   if (!is_own(folder_)) return;
   try {
-    NewFile file(path(made_from));
+    NewFile file(path(made_from), Access::owner);
     Header header = header_of(made_from, architecture_, driver_, cubin);
     file.write(std::as_bytes(std::span(&header, 1)));
     file.write(cubin);
