@@ -11,6 +11,7 @@
 #include "command_line.h"
 #include "commands.h"
 #include "flags.h"
+#include "interrupt.h"
 #include "json_output.h"
 #include "output.h"
 #include "table.h"
@@ -244,9 +245,10 @@ bool nothing_to_measure(const Bench& bench) {
 void add_bench(CommandLine& line, Action& chosen) {
   auto bench = std::make_shared<Bench>();
   Command* command = line.add_command("bench", "Measure a model's speed on this machine");
-  add_model(*command, bench->model);
-  command->when_read([bench] {
-    if (bench->model.empty() && !bench->formats) throw UsageError("a model (MODEL or -m FILE) or --formats is required");
+  Option* model = add_model(*command, bench->model);
+  command->when_read([bench, model] {
+    name_mapped_file(bench->model);
+    if (!model->is_given() && !bench->formats) throw UsageError("a model (MODEL or -m FILE) or --formats is required");
   });
   command->add_flag("--formats", bench->formats, "Measure the kernels of every format, on one core and without a model");
   command->add_option("-p,--n-prompt", &bench->prompt_sizes, "Prompt sizes in tokens; 0: leave prompts out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->show_default();

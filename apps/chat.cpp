@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/printable.h"
 #include "chat_shell.h"
 #include "command_line.h"
 #include "commands.h"
@@ -47,7 +48,7 @@ bool take(ChatShell& shell, const std::string& line) {
   try {
     return shell.take(line);
   } catch (const Error& e) {
-    note(colored(Stream::notes, Color::red, e.what()));
+    note(Styled(Color::red, e.what()));
     return true;
   }
 }
@@ -62,7 +63,7 @@ int converse(const Chat& chat, ChatShell& shell) {
     LineEditor::Line line = editor.read(message.empty() ? ">" : ".");
     if (line.end == LineEditor::End::input) return note(""), success;
     if (line.end == LineEditor::End::interrupt) {
-      if (message.empty() && line.text.empty()) note(colored(Stream::notes, Color::dim, "/quit or Ctrl-D ends the chat"));
+      if (message.empty() && line.text.empty()) note(Styled(Color::dim, "/quit or Ctrl-D ends the chat"));
       message.clear();
       continue;
     }
@@ -73,7 +74,7 @@ int converse(const Chat& chat, ChatShell& shell) {
     }
     if (!message.empty()) {
       std::string trouble = editor.remember(message);
-      if (!trouble.empty() && history_works) note(colored(Stream::notes, Color::yellow, "lines are not remembered: " + trouble));
+      if (!trouble.empty() && history_works) note(Styled(Color::yellow, "lines are not remembered: " + trouble));
       history_works = trouble.empty();
       if (!take(shell, message)) return success;
     }
@@ -94,7 +95,7 @@ int perform_chat(const Chat& chat) {
   ChatShell shell(model, chat_template(chat, model), chat.settings, chat.system);
   if (!at_terminal) return answer_pipe(chat, shell);
   const ModelInfo& info = model.info();
-  note(colored(Stream::notes, Color::dim, fmt::format("{} ({} of context). /help shows what to type, Ctrl-D ends.", info.name.empty() ? info.architecture : info.name,
+  note(Styled(Color::dim, fmt::format("{} ({} of context). /help shows what to type, Ctrl-D ends.", printable(info.name.empty() ? info.architecture : info.name),
                                                       count_text(model.explain().context, "token"))));
   return converse(chat, shell);
 }
@@ -108,7 +109,7 @@ void add_chat(CommandLine& line, Action& chosen) {
   add_model(*command, chat->model);
   command->add_option("-p,--prompt", &chat->first, "First message; what a pipe holds comes behind it")->type_name("TEXT");
   command->add_option("--system", &chat->system, "System message: what the model is to be")->type_name("TEXT");
-  command->add_option("--template", &chat->template_file, "Chat template to use instead of the model's own")->type_name("FILE")->check(not_empty());
+  command->add_option("--template", &chat->template_file, "Chat template to use instead of the model's own")->check(not_empty())->type_name("FILE");
   command->add_option("--history", &chat->history, "File that remembers your lines; '' for none (default in ~/.local/state/ingot)")->type_name("FILE");
   add_context(*command, chat->load);
   add_threads(*command, chat->load);

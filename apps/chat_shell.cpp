@@ -13,7 +13,7 @@
 namespace ingot::apps {
 namespace {
 
-void tell(const std::string& text) { note(colored(Stream::notes, Color::dim, text)); }
+void tell(const std::string& text) { note(Styled(Color::dim, text)); }
 
 std::string trimmed(const std::string& text) {
   const char* blanks = " \t\r\n";
@@ -177,7 +177,7 @@ void ChatShell::attach(const std::string& file) {
 
 void ChatShell::save(const std::string& file) {
   std::string path = expanded(needs(file, "file"));
-  write_text(path, conversation_.json().text(2) + "\n");
+  write_text(path, conversation_.json().text(2) + "\n", Access::owner);
   tell(fmt::format("{} in {}", count_text(conversation_.messages().size(), "message"), path));
 }
 

@@ -21,6 +21,7 @@ struct Eval {
   std::string model, base, file;
   LoadOptions load;
   EvaluateOptions options;
+  Option* against = nullptr;
   bool json = false;
 };
 
@@ -59,7 +60,7 @@ int perform_eval(const Eval& eval) {
   load.context = eval.options.context;
   Model model = load_model(eval.model, load);
   std::optional<Model> base;
-  if (!eval.base.empty()) base = load_model(eval.base, load);
+  if (eval.against->is_given()) name_mapped_file(eval.base), base = load_model(eval.base, load);
   InterruptWatch watch;
   bool stopped = false;
   Evaluation made;
@@ -75,7 +76,7 @@ int perform_eval(const Eval& eval) {
   } else {
     answer(report(made));
     flush_answer();
-    note(colored(Stream::notes, Color::dim, fmt::format("{} of {} tokens each, {} of their tokens scored; {:.0f} tokens/s{}", count_text(made.windows, "window"), made.context, made.scored,
+    note(Styled(Color::dim, fmt::format("{} of {} tokens each, {} of their tokens scored; {:.0f} tokens/s{}", count_text(made.windows, "window"), made.context, made.scored,
                                                         tokens_per_s(made), stopped ? "; interrupted" : "")));
   }
   return stopped ? interrupted : success;
@@ -87,8 +88,8 @@ void add_eval(CommandLine& line, Action& chosen) {
   auto eval = std::make_shared<Eval>();
   Command* command = line.add_command("eval", "Measure how well a model predicts a text");
   add_model(*command, eval->model);
-  command->add_option("--text,-f,--file", &eval->file, "Text to predict, read byte for byte; - is stdin")->type_name("FILE")->required();
-  command->add_option("--against", &eval->base, "Base model to compare with, token by token")->type_name("BASE")->check(not_empty());
+  command->add_option("--text,-f,--file", &eval->file, "Text to predict, read byte for byte; - is stdin")->check(not_empty())->type_name("FILE")->required();
+  eval->against = command->add_option("--against", &eval->base, "Base model to compare with, token by token")->check(not_empty())->type_name("BASE");
   command->add_option("-c,--ctx,--ctx-size", &eval->options.context, "Tokens of a window")->check(whole_number(4, max_int))->type_name("N")->show_default();
   command->add_option("--windows", &eval->options.windows, "Most windows to score; 0: all of the text (default 0)")->check(whole_number(0, max_int))->type_name("N");
   add_threads(*command, eval->load);

@@ -11,7 +11,6 @@
 #include "json_output.h"
 #include "output.h"
 #include "table.h"
-#include "terminal.h"
 
 namespace ingot::apps {
 namespace {
@@ -105,7 +104,7 @@ Json to_json(const PlanInfo& plan, double bandwidth) {
           {"steps", steps}};
 }
 
-std::string as_text(const PlanInfo& plan, double bandwidth, bool fold) {
+Styled as_text(const PlanInfo& plan, double bandwidth, bool fold) {
   auto seconds = bound(plan, bandwidth);
   Table table({{"step"}, {"shape"}, {"formats"}, {"class"}, {"strategy"}, {"layout"}, {"per token", true}, {"share", true}, {"bound", true}});
   for (const Line& line : lines_of(plan, fold)) {
@@ -115,14 +114,14 @@ std::string as_text(const PlanInfo& plan, double bandwidth, bool fold) {
                s.layout, reads ? bytes_text(s.bytes_per_token) : "", reads ? fmt::format("{:.1f}%", 100 * s.share) : "",
                reads && seconds ? seconds_text(s.seconds_bound) : ""});
   }
-  std::string text = fmt::format("{} on {}, {}, {} {}, context {}\n\n", plan.architecture, plan.device, plan.isa, plan.threads, plan.threads == 1 ? "thread" : "threads",
+  Styled text = fmt::format("{} on {}, {}, {} {}, context {}\n\n", plan.architecture, plan.device, plan.isa, plan.threads, plan.threads == 1 ? "thread" : "threads",
                                  plan.context) + table.text();
   text += fmt::format("\n{} steps a token read {} of weights", plan.steps.size(), bytes_text(plan.weight_bytes_per_token));
   if (seconds) text += fmt::format(": at {:.2f} GB/s {}, at most {:.1f} tokens/s", bandwidth / giga, seconds_text(*seconds), *seconds > 0 ? 1 / *seconds : 0);
   text += fmt::format("\nmemory: weights {}, keys and values {} ({} a token), scratch {}\n", bytes_text(plan.resident_bytes),
                       bytes_text(plan.kv_bytes_per_token * plan.context), bytes_text(plan.kv_bytes_per_token), bytes_text(plan.scratch_bytes));
   if (int n = slow_steps(plan))
-    text += colored(Stream::answers, Color::yellow, fmt::format("* {} of {} steps run without a fast kernel; --strict-kernels refuses such a plan", n, plan.steps.size())) + "\n";
+    text += Styled(Color::yellow, fmt::format("* {} of {} steps run without a fast kernel; --strict-kernels refuses such a plan", n, plan.steps.size())) + "\n";
   return text;
 }
 

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "files.h"
+#include "interrupt.h"
 #include "output.h"
 #include "terminal.h"
 
@@ -38,7 +39,6 @@ std::optional<int64_t> parse_whole(std::string_view text) {
 }
 
 std::string whole_range(int64_t low, int64_t high) {
-  if (high >= max_int) return fmt::format("a whole number from {}", low);
   return fmt::format("a whole number from {} to {}", low, high);
 }
 
@@ -88,16 +88,22 @@ std::vector<int> split_whole_numbers(const std::string& list) {
   return values;
 }
 
-void add_model(Command& command, std::string& path) {
-  command.add_option("MODEL,-m,--model", &path, "Model file, GGUF; of a split model, the first part")->type_name("FILE");
-  command.when_read([&path] {
-    if (path.empty()) throw UsageError("a model (MODEL or -m FILE) is required");
+Check not_empty() {
+  return [](const std::string& text) -> std::string { return text.empty() ? "got ''; expected a text that is not empty" : ""; };
+}
+
+Option* add_model(Command& command, std::string& path) {
+  Option* model = command.add_option("MODEL,-m,--model", &path, "Model file, GGUF; of a split model, the first part")->check(not_empty())->type_name("FILE");
+  command.when_read([model, &path] {
+    if (!model->is_given()) throw UsageError("a model (MODEL or -m FILE) is required");
+    name_mapped_file(path);
   });
+  return model;
 }
 
 void add_prompt(Command& command, Prompt& prompt, const std::string& what) {
   prompt.from_text = command.add_option("-p,--prompt", &prompt.text, what)->type_name("TEXT");
-  prompt.from_file = command.add_option("-f,--file", &prompt.file, "Read it from a file, byte for byte; - is stdin")->type_name("FILE")->excludes(prompt.from_text);
+  prompt.from_file = command.add_option("-f,--file", &prompt.file, "Read it from a file, byte for byte; - is stdin")->check(not_empty())->type_name("FILE")->excludes(prompt.from_text);
 }
 
 std::string Prompt::read() const {
@@ -119,17 +125,15 @@ std::string default_kernel_cache() {
 
 void add_machine(Command& command, LoadOptions& options) {
   options.kernel_cache = default_kernel_cache();
-  command.add_option("--device", &options.device, "Device to run on (see ingot doctor)")->type_name("NAME")->show_default();
-  command.add_option("--isa", &options.isa, "Instruction set to use instead of the best one (see ingot doctor)")->type_name("NAME");
+  command.add_option("--device", &options.device, "Device to run on (see ingot doctor)")->check(not_empty())->type_name("NAME")->show_default();
+  command.add_option("--isa", &options.isa, "Instruction set to use instead of the best one (see ingot doctor)")->check(not_empty())->type_name("NAME");
   command.add_option("--kernel-cache", &options.kernel_cache, "Folder for kernels that a device compiles when it loads a model; \"\": none")->type_name("DIR");
-  command.add_option("--kv", &options.kv, "Format of keys and values (default: 16-bit floats)")->type_name("FORMAT");
+  command.add_option("--kv", &options.kv, "Format of keys and values (default: 16-bit floats)")->check(not_empty())->type_name("FORMAT");
   command.add_flag("--no-repack", [&options] { options.repack = false; }, "Run straight from the mapped file: loads at once, runs slower");
 }
 
 void add_pre_tokenizer(Command& command, std::string& pre) {
-  command.add_option("--pre", &pre, "Pre-tokenizer to use instead of the one that the file names; a wrong NAME lists them")
-      ->type_name("NAME")
-      ->check(not_empty());
+  command.add_option("--pre", &pre, "Pre-tokenizer to use instead of the one that the file names; a wrong NAME lists them")->check(not_empty())->type_name("NAME");
 }
 
 void add_threads(Command& command, LoadOptions& options) {
@@ -146,14 +150,10 @@ void add_strict(Command& command, LoadOptions& options) {
   command.add_flag("--strict-kernels", options.strict_kernels, "Refuse a plan with a step that has no fast kernel");
 }
 
-Check not_empty() {
-  return [](const std::string& text) -> std::string { return text.empty() ? "got ''; expected a text that is not empty" : ""; };
-}
-
 namespace {
 
 void note_warnings(const std::string& path, const Tokenizer& tokenizer) {
-  for (const std::string& warning : tokenizer.warnings()) note(colored(Stream::notes, Color::yellow, path + ": " + warning));
+  for (const std::string& warning : tokenizer.warnings()) note(Styled(Color::yellow, path + ": " + warning));
 }
 
 }  // namespace

@@ -27,8 +27,11 @@ Check real_number(double low, double high, bool above_low = false);
 Check whole_numbers(int64_t low, int64_t high);
 std::vector<int> split_whole_numbers(const std::string& list);
 
+/// Refuses an option that is given, but as an empty text: it is a mistake (an unset variable of a shell), and not as if it were absent.
+Check not_empty();
+
 /// -m FILE, or the file as it is.
-void add_model(Command& command, std::string& path);
+Option* add_model(Command& command, std::string& path);
 
 /// -p TEXT or -f FILE.
 struct Prompt {
@@ -46,9 +49,6 @@ void add_pre_tokenizer(Command& command, std::string& pre);
 void add_threads(Command& command, LoadOptions& options);
 void add_context(Command& command, LoadOptions& options);
 void add_strict(Command& command, LoadOptions& options);
-
-/// Refuses an option that is given, but as an empty text: it is a mistake (an unset variable of a shell), and not as if it were absent.
-Check not_empty();
 
 /// Loads the model, with a bar when it takes long; what it warns of is noted.
 Model load_model(const std::string& path, LoadOptions options);

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "base/printable.h"
 #include "command_line.h"
 #include "commands.h"
 #include "flags.h"
@@ -16,7 +17,8 @@
 namespace ingot::apps {
 namespace {
 
-constexpr size_t max_value_characters = 100;  // of a metadata value in the table; JSON has all of it
+constexpr size_t max_value_bytes = 100;  // of a metadata value in the table; JSON has all of it
+constexpr size_t max_path_bytes = 1000;
 
 struct Inspect {
   std::string model;
@@ -81,21 +83,6 @@ Json to_json(const FileInfo& file) {
           {"parameters", all.weights}, {"metadata", metadata},    {"formats", formats}, {"tensors", tensors}};
 }
 
-/// `text` on one line, cut after `most` characters; never inside one.
-std::string one_line(const std::string& text, size_t most) {
-  std::string line;
-  size_t characters = 0;
-  for (char c : text) {
-    bool starts = (c & 0xC0) != 0x80;
-    if (starts && characters++ == most) return line + "…";
-    unsigned char byte = static_cast<unsigned char>(c);
-    if (c == '\n') line += "\\n";
-    else if (byte < 0x20 || byte == 0x7F) line += fmt::format("\\x{:02x}", byte);
-    else line += c;
-  }
-  return line;
-}
-
 std::string scalar_text(const Scalar& value, bool quoted) {
   if (auto* text = std::get_if<std::string>(&value)) return quoted ? Json(*text).text() : *text;
   return scalar_json(value).text();
@@ -111,13 +98,13 @@ std::string value_text(const MetadataInfo& m) {
 
 std::string shape_text(const TensorInfo& tensor) { return fmt::format("{}", fmt::join(tensor.shape, " x ")); }
 
-std::string as_text(const FileInfo& file, bool with_tensors) {
+Styled as_text(const FileInfo& file, bool with_tensors) {
   FormatTotal all = total_of(file);
-  std::string text = fmt::format("{}\n  container version {}, {} ({} bytes), {} metadata entries\n  {} tensors, {} weights, {}{}\n\n", file.path, file.version,
+  Styled text = fmt::format("{}\n  container version {}, {} ({} bytes), {} metadata entries\n  {} tensors, {} weights, {}{}\n\n", printable(file.path, max_path_bytes), file.version,
                                  bytes_text(file.bytes), file.bytes, file.metadata.size(), all.count, all.weights, bytes_text(all.bytes),
                                  all.weights ? fmt::format(", {:.2f} bits per weight", 8.0 * double(all.bytes) / double(all.weights)) : "");
   Table metadata({{"key"}, {"type"}, {"value"}});
-  for (const MetadataInfo& m : file.metadata) metadata.add({one_line(m.key, max_value_characters), m.type, one_line(value_text(m), max_value_characters)});
+  for (const MetadataInfo& m : file.metadata) metadata.add({printable(m.key, max_value_bytes), m.type, printable(value_text(m), max_value_bytes)});
   Table formats({{"format"}, {"tensors", true}, {"weights", true}, {"size", true}, {"share", true}});
   for (const auto& [name, total] : histogram(file))
     formats.add({name, fmt::format("{}", total.count), fmt::format("{}", total.weights), bytes_text(total.bytes),
@@ -126,7 +113,7 @@ std::string as_text(const FileInfo& file, bool with_tensors) {
   if (!with_tensors) return text + "\n--tensors lists every tensor.\n";
   Table tensors({{"tensor"}, {"format"}, {"shape"}, {"size", true}, {"file", true}, {"offset", true}});
   for (const TensorInfo& t : file.tensors)
-    tensors.add({one_line(t.name, max_value_characters), t.format, shape_text(t), bytes_text(t.bytes), fmt::format("{}", t.file), fmt::format("{}", t.offset)});
+    tensors.add({printable(t.name, max_value_bytes), t.format, shape_text(t), bytes_text(t.bytes), fmt::format("{}", t.file), fmt::format("{}", t.offset)});
   return text + "\n" + tensors.text();
 }
 

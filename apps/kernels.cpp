@@ -22,10 +22,11 @@ struct Kernels {
 int run(const Kernels& flags) {
   KernelText kernels = ingot::kernels(flags.model, flags.load);
   if (!flags.dump.empty()) {
-    std::filesystem::create_directories(flags.dump);
-    std::filesystem::path path = std::filesystem::path(flags.dump) / (kernels.device + "_kernels.txt");
-    write_text(path.string(), kernels.text);
-    note("wrote " + path.string());
+    std::error_code error;
+    std::filesystem::create_directories(flags.dump, error);  // where that fails, the next step says why
+    const std::string path = flags.dump + "/" + kernels.device + "_kernels.txt";
+    write_text(path, kernels.text, Access::everyone);
+    note("wrote " + path);
   }
   if (flags.json) answer_json({{"device", kernels.device}, {"entries", kernels.entries}, {"text", kernels.text}});
   else if (flags.dump.empty()) answer(kernels.text);
@@ -42,7 +43,7 @@ void add_kernels(CommandLine& line, Action& chosen) {
   add_model(*command, flags->model);
   add_machine(*command, flags->load);
   add_context(*command, flags->load);
-  command->add_option("--dump", &flags->dump, "Write the source into this folder and list its entry points")->type_name("DIR");
+  command->add_option("--dump", &flags->dump, "Write the source into this folder and list its entry points")->check(not_empty())->type_name("DIR");
   command->add_flag("--json", flags->json, "Entry points and source as JSON");
   command->footer(R"(A source is the dialect of the device, the formats of the model and the kernels as they stand in their files, and one line an entry
 point. The device need not be there.)");

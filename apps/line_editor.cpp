@@ -13,6 +13,9 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/files.h"
+#include "ingot/error.h"
+#include "output.h"
 #include "terminal.h"
 
 namespace ingot::apps {
@@ -108,13 +111,13 @@ LineEditor::Line LineEditor::read(const std::string& prompt) {
   state_->prompt = color ? "\001\033[1m\001" + prompt + "\001\033[0m\001 " : prompt + " ";
   state_->interrupted = false;
   el_set(state_->editor, EL_PREP_TERM, 1);  // before the prompt is seen, so that no key comes too early
-  if (marks_pastes) std::fputs(paste_on, stderr);
+  if (marks_pastes) control_terminal(paste_on);
   int n = 0;
   const char* line = el_gets(state_->editor, &n);
   std::string text = line && n > 0 ? std::string(line, n) : "";
-  if (marks_pastes) std::fputs(paste_off, stderr);
+  if (marks_pastes) control_terminal(paste_off);
   if (state_->interrupted) {
-    std::fputs("^C\n", stderr);
+    control_terminal("^C\n");
     el_reset(state_->editor);
     return {End::interrupt, state_->dropped};
   }
@@ -127,14 +130,24 @@ std::string LineEditor::remember(const std::string& line) {
   HistEvent event;
   history(state_->history, &event, H_ENTER, line.c_str());
   if (state_->history_file.empty()) return "";
-  namespace fs = std::filesystem;
-  fs::path file = state_->history_file, part = file;
-  part += ".part";
-  std::error_code error;
-  if (file.has_parent_path()) fs::create_directories(file.parent_path(), error);
-  if (!error && history(state_->history, &event, H_SAVE, part.c_str()) < 0) error = std::error_code(errno, std::generic_category());
-  if (!error) fs::rename(part, file, error);
-  return error ? file.string() + ": " + error.message() : "";
+  try {
+    std::error_code error;
+    std::filesystem::path folder = std::filesystem::path(state_->history_file).parent_path();
+    if (!folder.empty()) std::filesystem::create_directories(folder, error);  // where that fails, the next step says why
+    char* text = nullptr;
+    size_t bytes = 0;
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> memory(open_memstream(&text, &bytes), std::fclose);
+    const bool written = memory && history(state_->history, &event, H_SAVE_FP, memory.get()) >= 0;
+    memory.reset();
+    std::unique_ptr<char, void (*)(void*)> owner(text, std::free);
+    if (!written) throw std::bad_alloc();
+    NewFile file(state_->history_file, Access::owner);
+    file.write(std::string_view(text, bytes));
+    file.commit();
+    return "";
+  } catch (const Error& e) {
+    return e.what();
+  }
 }
 
 }  // namespace ingot::apps

@@ -1,9 +1,9 @@
 // `ingot`: finds the command, runs it, and turns what went wrong into a line on stderr and an exit status:
 // 0 done, 1 failed, 2 wrong usage, 130 interrupted. A reader who closes the pipe early is no failure.
-#include <csignal>
 #include <exception>
 #include <new>
 
+#include "base/printable.h"
 #include "command_line.h"
 #include "commands.h"
 #include "ingot/ingot.h"
@@ -27,10 +27,12 @@ const char* const examples = R"(Examples:
 Answers go to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 NO_COLOR or --no-color: no colour; there is none outside a terminal.)";
 
-void say_error(const std::string& text) { note(colored(Stream::notes, Color::red, text)); }
+constexpr size_t max_usage_bytes = 1000;  // of what was typed
+
+void say_error(const std::string& text) { note(Styled(Color::red, text)); }
 
 int say_usage_error(const CommandLine& line, const std::string& text) {
-  say_error("[usage] " + text);
+  say_error("[usage] " + printable(text, max_usage_bytes));
   note("Try '" + line.spoken_name() + " --help'.");
   return bad_usage;
 }
@@ -76,7 +78,6 @@ int command(int argc, char** argv) {
 }  // namespace ingot::apps
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is seen where it is written to
-  ingot::apps::end_on_interrupt();
+  ingot::apps::handle_signals();
   return ingot::apps::command(argc, argv);
 }

@@ -1,10 +1,8 @@
 // ingot run: answers a prompt or continues a text, streamed as it is made, or as one JSON object at the end.
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <chrono>
-#include <filesystem>
+#include <exception>
 #include <memory>
 
 #include "chat_prompt.h"
@@ -15,6 +13,7 @@
 #include "json_output.h"
 #include "output.h"
 #include "sampling_flags.h"
+#include "session_file.h"
 #include "structure_flags.h"
 #include "terminal.h"
 
@@ -44,6 +43,17 @@ double seconds_of(Work&& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// What `work` throws, or null.
+template <typename Work>
+std::exception_ptr trouble_of(Work&& work) {
+  try {
+    work();
+    return nullptr;
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 /// What one request made. Rates leave out everything but the model and the choice of a token.
 struct Answer {
   std::vector<int32_t> prompt_tokens;
@@ -51,6 +61,7 @@ struct Answer {
   Generation made;
   double load_s = 0, prompt_s = 0;
   bool prompt_is_done = false;
+  std::exception_ptr trouble;  // what has to wait until the session is saved, or the answer is out
 
   std::optional<double> prompt_rate() const { return prompt_is_done && prompt_s > 0 ? std::optional(double(prompt_tokens.size()) / prompt_s) : std::nullopt; }
   std::optional<double> decode_rate() const { return made.steps ? std::optional(made.steps / made.seconds) : std::nullopt; }
@@ -82,34 +93,27 @@ bool read_prompt(Session& session, Answer& a, const InterruptWatch& watch) {
   return a.prompt_is_done = true;
 }
 
-/// Writes the answer; streamed unless it is JSON.
+/// Writes the answer; streamed unless it is JSON. Where stdout takes no more of it, it ends there, and `a` says why.
 Generation write_on(const Run& run, Session& session, Sampler& sampler, Constraint* constraint, const InterruptWatch& watch, Answer& a) {
   GenerateOptions options = run.limits;
   if (options.keep < 0) options.keep = session.size();
-  options.interrupted = [&watch] { return watch.noted(); };
+  options.interrupted = [&] { return watch.noted() || a.trouble; };
   if (constraint) options.allowed = [constraint] { return constraint->allowed(); };
   if (constraint || run.json) options.on_token = [&](int32_t id) {
     if (constraint) constraint->accept(id);
     if (run.json) a.tokens.push_back(token_json(session, session.model().tokenizer(), id, run.logprobs));
   };
-  if (!run.json) options.on_text = [](std::string_view text) { answer(text), flush_answer(); };
+  if (!run.json) options.on_text = [&a](std::string_view text) {
+    if (!a.trouble) a.trouble = trouble_of([&] { answer(text), flush_answer(); });
+  };
   return generate(session, sampler, options);
 }
 
-/// Continues what is in the file of --session, if there is one. A file that could not be written at the end is found before.
-void open_session(const std::string& path, Session& session) {
-  if (path.empty()) return;
-  if (std::filesystem::exists(path)) session.load(path);
-  std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
-  if (!std::filesystem::is_directory(folder) || access(folder.c_str(), W_OK) != 0) throw Error("run", "cannot write " + path, "", "a folder that takes it");
-}
-
 /// The last token of an answer was chosen, but nothing asked what follows it: it is run now, to be there the next time.
-void keep_session(const std::string& path, Session& session, const Generation& made) {
-  if (path.empty()) return;
+void keep_session(SessionFile& file, Session& session, const Generation& made) {
   size_t missing = made.tokens.size() - static_cast<size_t>(made.steps);
   if (session.size() + static_cast<int>(missing) <= session.context()) session.append(std::span(made.tokens).last(missing));
-  session.save(path);
+  file.save(session);
 }
 
 /// Why the text ends there: for programs, and for people.
@@ -152,13 +156,13 @@ std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Ses
 }
 
 int perform_run(const Run& run) {
-  bool goes_on = !run.session_file.empty() && std::filesystem::exists(run.session_file);
-  std::string prompt = goes_on && !run.prompt.is_given() ? "" : run.prompt.read();
+  SessionFile file(run.session_file);
+  std::string prompt = file.holds_text() && !run.prompt.is_given() ? "" : run.prompt.read();
   const std::optional<Grammar> grammar = run.structure.read();
   Model model = load_model(run.model, run.load);
   Session session(model);
   Sampler sampler(model, run.sampling);
-  open_session(run.session_file, session);
+  file.load(session);
   Answer a;
   a.load_s = model.info().load_seconds;
   a.prompt_tokens = prompt_tokens(run, model, session, prompt);
@@ -170,15 +174,18 @@ int perform_run(const Run& run) {
   a.made.reason = StopReason::interrupted;
   if (read_prompt(session, a, watch)) {
     a.made = write_on(run, session, sampler, constraint ? &*constraint : nullptr, watch, a);
-    keep_session(run.session_file, session, a.made);
+    std::exception_ptr unsaved = run.session_file.empty() ? nullptr : trouble_of([&] { keep_session(file, session, a.made); });
+    if (a.trouble) std::rethrow_exception(unsaved ? unsaved : a.trouble);
+    a.trouble = unsaved;
   }
   if (run.json) {
     answer_as_json(a);
   } else {
     if (!a.made.text.ends_with('\n')) answer("\n");
     flush_answer();
-    note(colored(Stream::notes, Color::dim, summary(a)));
+    note(Styled(Color::dim, summary(a)));
   }
+  if (a.trouble) flush_answer(), std::rethrow_exception(a.trouble);
   return a.made.reason == StopReason::interrupted ? interrupted : success;
 }
 
@@ -189,9 +196,7 @@ void add_run(CommandLine& line, Action& chosen) {
   Command* command = line.add_command("run", "Answer a prompt, or continue a text");
   add_model(*command, run->model);
   add_prompt(*command, run->prompt, "What the user says; with --raw, text to continue");
-  command->add_option("--session", &run->session_file, "Continue the text of this file, where there is one, and keep the longer text there")
-      ->type_name("FILE")
-      ->check(not_empty());
+  command->add_option("--session", &run->session_file, "Continue the text of this file, where there is one, and keep the longer text there")->check(not_empty())->type_name("FILE");
   add_context(*command, run->load);
   add_threads(*command, run->load);
   add_limits(*command, run->limits);
@@ -219,7 +224,7 @@ The text goes to stdout as it is made, with a line end after it. Ctrl-C stops af
   of JSON schema can be enforced, and how JSON is then written: docs/structured-output.md.
 
 --session: text behind that of the file is continued as it stands. The file belongs to this model, --kv and, with codes as keys and
-  values, --isa; a damaged one is refused. It holds the text itself, readable for whoever may read the file.
+  values, --isa; a damaged one is refused, and so is one that another ingot is using. It holds the text itself: only you may read it.
 
 Examples:
   ingot run model.gguf -p "Why is the sea blue?"

@@ -56,8 +56,6 @@ std::string check_bias(const std::string& text) {
   return parse_bias(text) ? "" : fmt::format("got '{}'; expected a token's id, + or -, and a number, such as 15043+1 or 2-inf", text);
 }
 
-std::string check_some_text(const std::string& text) { return text.empty() ? "got ''; expected some text" : ""; }
-
 /// Adds flags of one group of the help.
 struct Flags {
   Command& command;
@@ -87,7 +85,7 @@ void add_penalties(Flags& flags, SamplingOptions& o) {
           },
           "DRY: text that repetition does not reach across, several times for several; none: nothing (default line end, colon, quote, "
           "star)")
-      ->check(check_some_text)
+      ->check(not_empty())
       ->type_name("TEXT")
       ->group(flags.group);
 }
@@ -149,7 +147,7 @@ void add_limits(Command& command, GenerateOptions& o) {
       ->type_name("N")
       ->group(group);
   command.add_option("--stop,-r,--reverse-prompt", &o.stop, "Text that ends the answer and is left out; several times for several")
-      ->check(check_some_text)
+      ->check(not_empty())
       ->type_name("TEXT")
       ->group(group);
   Option* shift = command

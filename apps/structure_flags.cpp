@@ -15,12 +15,12 @@ std::optional<Grammar> Structure::read() const {
 void add_structure(Command& command, Structure& structure) {
   const char* group = "What to write";
   Option* grammar = command.add_option("--grammar,--grammar-file", &structure.grammar, "The answer is a text of this grammar (GBNF): a file, or the rules themselves")
-                             ->type_name("FILE")
                              ->check(not_empty())
+                             ->type_name("FILE")
                              ->group(group);
   command.add_option("-j,--json-schema,--json-schema-file", &structure.schema, "The answer is JSON that this schema allows: a file, or the schema itself")
-      ->type_name("FILE")
       ->check(not_empty())
+      ->type_name("FILE")
       ->group(group)
       ->excludes(grammar);
 }

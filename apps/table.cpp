@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "terminal.h"
-
 namespace ingot::apps {
 namespace {
 
@@ -40,16 +38,16 @@ std::vector<size_t> Table::widths() const {
   return widths;
 }
 
-std::string Table::text() const {
+Styled Table::text() const {
   std::vector<size_t> width = widths();
   auto line = [&](auto cell) {
     std::string s;
     for (size_t c = 0; c < columns_.size(); c++) s += (c ? "  " : "") + padded(cell(c), width[c], columns_[c].is_number);
     return s.substr(0, s.find_last_not_of(' ') + 1);
   };
-  std::string s = colored(Stream::answers, Color::bold, line([&](size_t c) { return columns_[c].title; })) + "\n";
-  for (const auto& row : rows_) s += line([&](size_t c) { return row[c]; }) + "\n";
-  return s;
+  std::string rows = "\n";
+  for (const auto& row : rows_) rows += line([&](size_t c) { return row[c]; }) + "\n";
+  return Styled(Color::bold, line([&](size_t c) { return columns_[c].title; })) + rows;
 }
 
 std::string Table::markdown() const {

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "output.h"
+
 namespace ingot::apps {
 
 struct Column {
@@ -18,7 +20,7 @@ class Table {
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
   /// Two spaces between columns, the heading bold on a terminal.
-  std::string text() const;
+  Styled text() const;
   std::string markdown() const;
   /// As RFC 4180, with bare line feeds.
   std::string csv() const;

@@ -7,8 +7,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
+
+#include "output.h"
 
 namespace ingot::apps {
 namespace {
@@ -46,16 +47,10 @@ bool takes_color(Stream stream) {
   return !color_refused && !is_set("NO_COLOR") && !(term && std::string_view(term) == "dumb") && is_terminal(stream);
 }
 
-std::string colored(Stream stream, Color color, std::string_view text) {
-  static const int codes[] = {1, 2, 31, 33};  // SGR parameters, in the order of Color
-  if (!takes_color(stream)) return std::string(text);
-  return fmt::format("\033[{}m{}\033[0m", codes[static_cast<int>(color)], text);
-}
-
 ProgressBar::ProgressBar(const char* work) : work_(work), start_(std::chrono::steady_clock::now()), wanted_(is_terminal(Stream::notes)) {}
 
 ProgressBar::~ProgressBar() {
-  if (drawn_) std::fputs("\r\033[K", stderr);
+  if (drawn_) control_terminal("\r\033[K");
 }
 
 void ProgressBar::show(double done) {
@@ -70,7 +65,7 @@ void ProgressBar::show(double done) {
   left_ = left;
   drawn_ = true;
   int width = std::clamp(terminal_columns() - 30, 10, 50), filled = width * percent / 100;
-  fmt::print(stderr, "\r{} [{:=<{}}{:{}}] {:3}%{}\033[K", work_, "", filled, "", width - filled, percent, left.empty() ? "" : ", " + left + " left");
+  control_terminal(fmt::format("\r{} [{:=<{}}{:{}}] {:3}%{}\033[K", work_, "", filled, "", width - filled, percent, left.empty() ? "" : ", " + left + " left"));
 }
 
 }  // namespace ingot::apps

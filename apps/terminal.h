@@ -8,19 +8,16 @@
 namespace ingot::apps {
 
 enum class Stream { answers, notes };  // stdout, stderr
-enum class Color { bold, dim, red, yellow };
 
 bool is_terminal(Stream stream);
 bool input_is_terminal();
 /// Width of the terminal behind stderr in columns; 80 when it does not say.
 int terminal_columns();
 
-/// From now on `colored` adds nothing.
+/// From now on no stream takes colour.
 void refuse_color();
 /// Does `stream` take colour? Only a terminal does, and only without --no-color, NO_COLOR and TERM=dumb.
 bool takes_color(Stream stream);
-/// `text` in `color` where the stream takes it, `text` elsewhere.
-std::string colored(Stream stream, Color color, std::string_view text);
 
 /// A bar on stderr, with the time that is left, for work that has taken longer than two seconds. Shows nothing where stderr is no terminal, and leaves
 /// nothing behind.

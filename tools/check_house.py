@@ -39,7 +39,7 @@ ROOMS = {
     "src/foundry": [ERROR, "src/base", "src/container", "src/quant", "src/backend"],
     "src/engine": [DOOR, "src/base", "src/container", "src/text", "src/jinja", "src/sampling", "src/grammar", "src/quant", "src/backend", "src/foundry"],
     "src/server": [DOOR, "src/base"],
-    "apps": [DOOR],
+    "apps": [DOOR, "src/base"],
 }
 OPEN = ["tests", "bench", "fuzz"]  # may look into every room
 SEARCHED = ["", "include", "src", "kernels", "formats", "tests"]  # where a quoted include is looked for
@@ -302,6 +302,21 @@ class House:
             rf"{widened}\s*\*|\*\s*{widened}",
             "multiplies sizes ({})",
             "capped_product or checked_mul of base/checked.h: what a file says may wrap",
+            "code",
+        )
+        self.each(
+            [f for f in self.cpp if f.under("include", "src", "apps")],
+            r"\b(?:std::filesystem|fs)::(?!path\b|perms\b|file_status\b|file_type\b|copy_options\b)\w+\s*(?:\w+\s*)?[({](?![^;]*\berror\b)|"
+            r"\busing namespace std::filesystem\b",
+            "may throw std::filesystem_error ({})",
+            "pass a std::error_code called error, and throw ingot::Error",
+            "code",
+        )
+        self.each(
+            [f for f in self.cpp if f.under("apps") and f.path != "apps/output.cpp"],
+            r"\bstd::(?:cout|cerr|clog)\b|\bfmt::print\b|(?<![\w.>:])(?:std::)?(?:v?f?printf|f?puts|f?putc|putchar|fwrite|perror)\s*\(",
+            "writes past apps/output.cpp ({})",
+            "answer, note and control_terminal see to it that nothing from elsewhere steers a terminal",
             "code",
         )
         self.each(self.cpp, r"(?m)^[ \t]*#[ \t]*if[ \t]+(?:0|false)\b", "keeps dead code", "delete it; history remembers", "code")

@@ -48,7 +48,7 @@ Mapping::Mapping(const std::string& path) : path_(path) {
     fail(path, "not a regular file", S_ISDIR(s.st_mode) ? "a directory" : "a device, pipe or socket", "a model file");
   if (s.st_size > 0) {
     void* data = mmap(nullptr, static_cast<size_t>(s.st_size), PROT_READ, MAP_SHARED, file, 0);
-    if (data == MAP_FAILED) fail(path, "the file cannot be mapped", reason(errno));
+    if (data == MAP_FAILED) fail(path, "the file cannot be mapped", reason(errno), "a file system that maps files", "copy the model to a local disk");
     opened.data_ = static_cast<const std::byte*>(data);
     opened.size_ = static_cast<size_t>(s.st_size);
   }
