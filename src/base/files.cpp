@@ -98,6 +98,7 @@ NewFile::NewFile(const std::string& path, Access access) : path_(path), target_(
   struct stat status = {};
   if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
     throw Error("files", "cannot write " + path, "something else of that name", "a regular file, or none");
+  if (lstat(target_.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) fail(ELOOP);
   std::string name = folder_of(target_) + ".ingot-XXXXXX";  // its length does not depend on the target's
   file_ = mkostemp(name.data(), O_CLOEXEC);
   if (file_ < 0) fail(errno);

@@ -9,7 +9,8 @@ namespace ingot {
 namespace {
 
 // An escape sequence, C1 as a character and as a bare byte, a mark of direction, an overlong form, a cut character, NUL.
-const std::string hostile("\x1b]0;x\x07|\xc2\x9b|\x9b|\xe2\x80\xae|\xc0\x9b|\xe2\x82|\0|\n", 28);
+constexpr char hostile_bytes[] = "\x1b]0;x\x07|\xc2\x9b|\x9b|\xe2\x80\xae|\xc0\x9b|\xe2\x82|\0|\n";
+const std::string hostile(hostile_bytes, sizeof hostile_bytes - 1);
 
 TEST(Printable, EscapesWhatATerminalObeys) {
   EXPECT_EQ(printable(hostile), "\\x1b]0;x\\x07|\\xc2\\x9b|\\x9b|\\xe2\\x80\\xae|\\xc0\\x9b|\\xe2\\x82|\\x00|\\x0a");
