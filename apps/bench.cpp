@@ -149,7 +149,7 @@ Json to_json(const Row& r) {
           {"threads", r.threads},
           {"tokens_per_s", {{"median", r.median}, {"min", r.min}, {"max", r.max}}},
           {"weight_bytes_per_token", r.weight_bytes_per_token},
-          {"gb_per_s", r.weight_rate ? Json(*r.weight_rate / giga) : Json()},
+          {"gb_per_s", r.weight_rate ? std::optional(*r.weight_rate / giga) : std::nullopt},
           {"read_bandwidth_gb_per_s", r.read_bandwidth / giga},
           {"share_of_bandwidth", r.share()}};
   if (r.profile.empty()) return json;
@@ -204,7 +204,7 @@ int perform_formats(const Bench& bench) {
     for (const FormatSpeed& s : speeds)
       list.push_back({{"format", s.name}, {"class", s.resident_class}, {"slow", s.slow}, {"bytes_per_weight", s.bytes_per_weight}, {"cached_weights_per_s", s.cached},
                       {"of_best_of_class", s.cached / best[s.resident_class]}, {"streamed_weights_per_s", s.streamed}, {"batched_mul_adds_per_s", s.batched},
-                      {"share_of_peak", s.share_of_peak ? Json(s.share_of_peak) : Json()}, {"read_bandwidth_gb_per_s", bandwidth / giga},
+                      {"share_of_peak", s.share_of_peak ? std::optional(s.share_of_peak) : std::nullopt}, {"read_bandwidth_gb_per_s", bandwidth / giga},
                       {"share_of_bandwidth", s.streamed * s.bytes_per_weight / bandwidth}});
     answer_json(list);
     return success;

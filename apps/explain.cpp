@@ -87,7 +87,7 @@ Json to_json(const PlanInfo& plan, double bandwidth) {
                      {"layout", s.layout},
                      {"bytes_per_token", s.bytes_per_token},
                      {"share", s.share},
-                     {"seconds_bound", seconds ? Json(s.seconds_bound) : Json()},
+                     {"seconds_bound", seconds ? std::optional(s.seconds_bound) : std::nullopt},
                      {"slow", s.slow}});
   return {{"architecture", plan.architecture},
           {"device", plan.device},
@@ -99,8 +99,8 @@ Json to_json(const PlanInfo& plan, double bandwidth) {
           {"kv_bytes_per_token", plan.kv_bytes_per_token},
           {"scratch_bytes", plan.scratch_bytes},
           {"slow_steps", slow_steps(plan)},
-          {"read_bandwidth_gb_per_s", seconds ? Json(bandwidth / giga) : Json()},
-          {"seconds_bound", seconds ? Json(*seconds) : Json()},
+          {"read_bandwidth_gb_per_s", seconds ? std::optional(bandwidth / giga) : std::nullopt},
+          {"seconds_bound", seconds},
           {"steps", steps}};
 }
 

@@ -23,8 +23,7 @@ struct TemplateFlags {
 
 int answer_prompt(const TemplateFlags& flags, const ChatPrompt& prompt) {
   if (!prompt.left_out.empty())
-    note(colored(Stream::notes, Color::yellow,
-                 "what " + prompt.left_out + " says stands nowhere in this prompt; run and chat refuse such a conversation"));
+    note({Color::yellow, "what " + prompt.left_out + " says stands nowhere in this prompt; run and chat refuse such a conversation"});
   if (!flags.json) {
     answer(prompt.text);
     if (is_terminal(Stream::answers) && !prompt.text.ends_with('\n')) answer("\n");

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/printable.h"
 #include "backend/backend.h"
 #include "container/gguf.h"
 #include "container/names.h"
@@ -55,9 +56,8 @@ template <class F> auto naming(const std::string& path, F f) -> decltype(f()) {
   try {
     return f();
   } catch (const Error& e) {
-    const std::string shown = container::printable(path, SIZE_MAX);
-    if (std::string_view(e.what()).find(shown) != std::string_view::npos) throw;
-    throw e.in_file(shown);
+    if (std::string_view(e.what()).find(printable(path, SIZE_MAX)) != std::string_view::npos) throw;
+    throw e.in_file(path);
   }
 }
 /// The text of a key that only informs; "" where there is none, or a value of another type.

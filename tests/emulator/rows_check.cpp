@@ -62,7 +62,7 @@ struct OddModel {
       std::snprintf(name, sizeof name, "<0x%02X>", b);
       tokens.push_back(name), types.push_back(6);
     }
-    while (tokens.size() < vocab) tokens.push_back("t" + std::to_string(tokens.size())), types.push_back(1);
+    while (tokens.size() < vocab) tokens.push_back(std::string("t").append(std::to_string(tokens.size()))), types.push_back(1);
     file.array("tokenizer.ggml.tokens", tokens).array("tokenizer.ggml.token_type", types).array("tokenizer.ggml.scores", std::vector<float>(vocab, 0.0f));
     std::mt19937 random(static_cast<uint32_t>(s.hidden * 1000 + s.ffn));
     auto matrix = [&](const std::string& name, int rows, int cols) {
