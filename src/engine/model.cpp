@@ -115,12 +115,13 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   backend_options.read = [&file = state->file](const backend::Matrix& m, uint64_t at, std::span<std::byte> to) {
     return file.read(*file.find_tensor(m.name), at, to);
   };
+  // While the file is as it was, and before its pages are let go of: weights that are laid out do not need it any more.
+  if (options.repack) state->fingerprint();
   try {
     state->program = backend.cast(state->plan, backend_options);
   } catch (const std::bad_alloc&) {
     throw engine::no_memory(state->explained);
   }
-  if (options.repack) state->fingerprint();  // while the file is as it was: weights that were laid out do not need it any more
   state->info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return Model(std::move(state));
 }

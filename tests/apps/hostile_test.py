@@ -103,7 +103,7 @@ class Escapes(InFolder):
 
     def test_a_pipe_gets_every_byte(self):
         model = self.write("named.gguf", make.model().key("tokenizer.chat_template", make.STR, ESCAPES))
-        self.assertEqual(self.succeeds("template", model, "-p", "x"), ESCAPES)
+        self.assertEqual(self.succeeds("template", model, "-p", "x", quiet=False), ESCAPES)
 
     def test_inspect_shows_no_mark_of_direction(self):
         named = make.model().key("general.name", make.STR, ESCAPES).key("general.\u202ekey", make.STR, "x")

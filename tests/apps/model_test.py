@@ -13,6 +13,7 @@ import json
 import math
 import os
 import pathlib
+import pty
 import re
 import signal
 import subprocess
@@ -175,7 +176,7 @@ class WithModel(Command):
             damaged = bytearray(saved)
             damaged[len(saved) // 2] ^= 4
             file.write_bytes(damaged)
-            self.fails(1, "[container] the session is damaged", "run", MODEL, "-p", "x", "--raw", "--session", file)
+            self.fails(1, f"[container] {file}: the session is damaged", "run", MODEL, "-p", "x", "--raw", "--session", file)
             self.assertEqual(file.read_bytes(), damaged)
             file.write_bytes(saved)
             self.fails(1, "kept differently", "run", MODEL, "-p", "x", "--raw", "--session", file, "--kv", "q8_0")

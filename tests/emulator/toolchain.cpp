@@ -111,7 +111,7 @@ std::vector<std::byte> compile_to_bytes(Dialect dialect, const std::string& text
     if (status == 0) status = run(link, log);
     std::string said = contents_of(log).substr(0, most_log);
     for (const fs::path& path : {source, object, log}) fs::remove(path);
-    if (status != 0) throw Error("emulator", "a composed source does not compile", said, fmt::format("{} leaves with 0, not with {}", compiler_name, status));
+    if (status != 0) throw Error("emulator", "a composed source does not compile: " + said, "", fmt::format("{} leaves with 0, not with {}", compiler_name, status));
     fs::rename(own, kept);
   }
   std::string bytes = contents_of(kept);

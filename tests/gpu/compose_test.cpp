@@ -61,7 +61,7 @@ TEST(Compose, NoStringOfAModelReachesASource) {
   backend::Matrix matrix{canary, format("q8_0"), 32, 64, bytes.data(), 1};
   auto add = [&](backend::StepKind kind, backend::Buffer from, std::vector<backend::Segment> segments) {
     backend::Step step;
-    step.kind = kind, step.from = from, step.segments = std::move(segments), step.norm = backend::Vector(64, 1.0f);
+    step.kind = kind, step.layer = 0, step.from = from, step.segments = std::move(segments), step.norm = backend::Vector(64, 1.0f);
     plan.steps.push_back(std::move(step));
   };
   add(backend::StepKind::embed, backend::Buffer::residual, {{matrix, {}, backend::Buffer::residual}});

@@ -101,8 +101,9 @@ class Gemv : public testing::TestWithParam<Case> {
           size += std::fabs(weights[k] * x);
         }
         float got = from_file[t * rows + r];
-        // one rounding per chunk and term: cols / 32 chunks (cols / 16 running sums for floats), each within 2^-23 of the sum of magnitudes
-        ASSERT_NEAR(got, exact, size * double(std::max<int64_t>(cols, 8)) / 8 * 0x1p-24 + 1e-30) << "row " << r << " token " << t;
+        // Roundings on the way of a product into its total, each within 2^-24 of the sum of magnitudes: at most cols / 16 of a running sum, or
+        // two for each chunk of 32, one of the product, four of adding up 16 running sums.
+        ASSERT_NEAR(got, exact, size * (double(cols) / 16 + 6) * 0x1p-24 + 1e-30) << "row " << r << " token " << t;
         if (kernels->reads_codes) {
           float plain = kernels->plain(file.data() + r * row_bytes, cols, in.codes.data() + t * cols, in.scales.data() + t * cols / 32);
           ASSERT_EQ(got, plain) << "from file, row " << r << " token " << t;

@@ -78,7 +78,7 @@ std::vector<std::byte> Compiler::compile(const std::string& source, const std::s
   std::vector<const char*> texts;
   for (const std::string& option : options) texts.push_back(option.c_str());
   if (int status = call_.compile(owner.program, narrow<int>(texts.size()), texts.data()))
-    throw Error("cuda", "kernels do not compile for " + architecture, fmt::format("{} of {}:\n{}", call_.error_text(status), version_text(), log(owner.program)), "",
+    throw Error("cuda", fmt::format("kernels do not compile for {}: {} of {}: {}", architecture, call_.error_text(status), version_text(), log(owner.program)), "", "",
                 status == invalid_option ? "install an NVRTC that knows this GPU" : "please report this with the output of ingot doctor");
   size_t bytes = 0;
   check(call_.cubin_size(owner.program, &bytes), "the compiler gives no machine code");

@@ -141,7 +141,7 @@ std::vector<std::unique_ptr<gpu::Kernel>> MetalDevice::compile(const gpu::Source
   [options setLanguageVersion:MTLLanguageVersion3_0];
   NSError* error = nil;
   Held<id<MTLLibrary>> library([gpu_->device() newLibraryWithSource:[NSString stringWithUTF8String:source.text.c_str()] options:options error:&error]);
-  if (!library) throw Error("metal", "kernels do not compile for " + facts_.name, text_of(error).substr(0, most_log), "", "please report this with the output of ingot doctor");
+  if (!library) throw Error("metal", "kernels do not compile for " + facts_.name + ": " + text_of(error).substr(0, most_log), "", "", "please report this with the output of ingot doctor");
   std::vector<std::unique_ptr<gpu::Kernel>> kernels;
   for (const std::string& entry : source.entries) kernels.push_back(pipeline(library.get(), entry));
   return kernels;
