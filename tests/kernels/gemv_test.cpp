@@ -2,9 +2,12 @@
 // (bit for bit) and against float64 (error bound stated). What the machine cannot run is said.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <random>
+#include <utility>
 
 #include "backend/cpu/kernels.h"
 #include "kernels/random_blocks.h"
@@ -146,6 +149,41 @@ TEST_P(Gemv, RowsOfAnyLength) {
       one.values.assign(in.values.begin() + t * cols, in.values.begin() + (t + 1) * cols);
       for (const Reading& reading : readings)
         ASSERT_EQ(run(kernels->from_file, file.data(), rows, cols, one, 1, reading), std::vector<float>(together.begin() + t * rows, together.begin() + (t + 1) * rows)) << cols;
+    }
+  }
+}
+
+// Sums as large as they come: every code the largest, the smallest or one between, activations all ±127 or with the signs of the weights.
+// Sums of pairs in 16 bits must not overflow.
+TEST_P(Gemv, LargestSums) {
+  const auto& [isa, kernels, format] = GetParam();
+  if (!kernels->lane_rows) return;  // floats
+  constexpr int64_t rows = 4, tokens = 16;
+  int64_t cols = std::max<int64_t>(format->block, 64), row_bytes = static_cast<int64_t>(format->row_bytes(cols));
+  std::vector<float> weights(cols);
+  for (int fill : {0x00, 0xff, 0x0f, 0xf0, 0x7f, 0x80, 0xaa}) {
+    std::vector<u8> file = random_rows(*format, rows, cols, 17);
+    for (int64_t at = 0; at < static_cast<int64_t>(file.size()); at += format->block_bytes)
+      for (int i = 0; i < format->block_bytes; i++) {  // all bytes but those that a scale needs to stay a moderate number
+        u8 before = std::exchange(file[at + i], static_cast<u8>(fill));
+        format->decode(reinterpret_cast<const std::byte*>(&file[at]), weights.data(), format->block);
+        if (!std::all_of(weights.begin(), weights.begin() + format->block, [](float w) { return std::fabs(w) < 1e4f; })) file[at + i] = before;
+      }
+    format->decode(reinterpret_cast<const std::byte*>(file.data()), weights.data(), cols);
+    Input in = make_input(*isa->ops, tokens, cols, 3);
+    for (int64_t t = 0; t < tokens; t++)
+      for (int64_t k = 0; k < cols; k++) {
+        bool negative = t % 4 == 0 ? weights[k] < 0 : t % 4 == 1 ? k % 2 : t % 4 == 2;
+        in.codes[t * cols + k] = static_cast<i8>(negative ? -127 : 127);
+      }
+    for (size_t i = 0; i < in.sums.size(); i++) in.sums[i] = static_cast<i16>(std::accumulate(&in.codes[16 * i], &in.codes[16 * i] + 16, 0));
+    std::vector<u8> tiles = packed(*kernels, *format, file, rows, cols);
+    for (int64_t together : {tokens, int64_t(1)}) {
+      std::vector<float> got = run(kernels->resident, tiles.data(), rows, cols, in, together);
+      for (int64_t t = 0; t < together; t++)
+        for (int64_t r = 0; r < rows; r++)
+          ASSERT_EQ(got[t * rows + r], kernels->plain(file.data() + r * row_bytes, cols, in.codes.data() + t * cols, in.scales.data() + t * cols / 32))
+              << "bytes " << fill << ", row " << r << " token " << t << " of " << together;
     }
   }
 }
