@@ -329,7 +329,8 @@ class Session {
   /// From now on every append adds what step i of the plan (PlanInfo::steps) took to `seconds[i]`; empty: no more. `seconds` must
   /// stay alive until then. Errors: not one for each step.
   void time_steps(std::span<double> seconds);
-  /// A running append stops at the next chunk and throws Error("engine", "stopped") when `stop` returns true.
+  /// A running append ends, keeps the chunks that are done and throws Error("engine", "stopped") soon after `stop` returns true. It is
+  /// asked between the steps of a plan, from any thread; a GPU asks before each chunk.
   void set_stop(std::function<bool()> stop);
 
  private:

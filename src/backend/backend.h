@@ -64,15 +64,21 @@ class Cache {
   virtual std::optional<Overflow> overflow(int positions) const = 0;
 };
 
+/// What goes on beside a run.
+struct Watch {
+  std::span<double> step_seconds;     ///< empty, or one for each step of the plan, to which the time of the step is added
+  std::function<bool()> stop = {};    ///< asked between steps, as often as the device lets it; true: the run is left unfinished
+};
+
 class Program {
  public:
   virtual ~Program() = default;
   /// Empty cache for `Plan::context` positions.
   virtual std::unique_ptr<Cache> make_cache() = 0;
   /// Runs `tokens` (1…max_batch) at positions `position`… and writes the logits of the last `logits.size() / vocab` of them
-  /// (0 … max_head_batch). Calls from several threads are run one after another. `step_seconds`: empty, or one for each step of
-  /// the plan, to which the time of the step is added. Errors: logits that are not finite.
-  virtual void run(Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) = 0;
+  /// (0 … max_head_batch). Calls from several threads are run one after another. False: it was
+  /// stopped, and what it wrote to the cache and to `logits` means nothing. Errors: logits that are not finite.
+  virtual bool run(Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, const Watch& watch) = 0;
   /// Runs one token and chooses the next where the logits are, which stay there: the greatest, the lowest id of equal ones. nullopt:
   /// nothing was run, `run` hands the logits out as cheaply. Errors: as `run`.
   virtual std::optional<int32_t> best(Cache&, int32_t /*token*/, int /*position*/) { return std::nullopt; }

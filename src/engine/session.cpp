@@ -24,8 +24,7 @@ struct Session::State {
   std::vector<float> all_logits;  // (max_head_batch, vocab) while all are asked for
   std::vector<int32_t> tokens;
   bool has_logits = false;
-  std::function<bool()> stop;
-  std::span<double> step_seconds;
+  backend::Watch watch;
 
   int size() const { return narrow<int>(tokens.size(), "engine", "the number of tokens"); }
   /// May `more` follow the first `held` tokens?
@@ -40,8 +39,10 @@ struct Session::State {
   void check_logits() const {
     if (!has_logits) throw Error("engine", "there are no logits yet", "", "at least one appended token");
   }
-  void check_stop() const {
-    if (stop && stop()) throw Error("engine", "stopped");
+  /// Runs the next tokens; `into` gets the logits of the last ones, as many as it has room for.
+  void run(std::span<const int32_t> part, std::span<float> into) {
+    if (!model->program->run(*cache, part, size(), into, watch)) throw Error("engine", "stopped");
+    tokens.insert(tokens.end(), part.begin(), part.end());
   }
 };
 
@@ -56,12 +57,10 @@ void Session::append(std::span<const int32_t> tokens, int chunk) {
   size_t step = static_cast<size_t>(s.model->plan.max_batch);
   if (chunk > 0) step = std::min(step, static_cast<size_t>(chunk));
   for (size_t i = 0; i < tokens.size(); i += step) {
-    s.check_stop();
     auto part = tokens.subspan(i, std::min(step, tokens.size() - i));
     bool last = i + part.size() == tokens.size();
     if (last) s.has_logits = false;  // until the run has succeeded
-    s.model->program->run(*s.cache, part, s.size(), last ? std::span<float>(s.logits) : std::span<float>(), s.step_seconds);
-    s.tokens.insert(s.tokens.end(), part.begin(), part.end());
+    s.run(part, last ? std::span<float>(s.logits) : std::span<float>());
     s.has_logits = last;
   }
 }
@@ -69,9 +68,8 @@ void Session::append(std::span<const int32_t> tokens, int chunk) {
 std::optional<int32_t> Session::append_for_best(int32_t token) {
   State& s = *state_;
   s.check(std::span(&token, 1), s.size(), 0);
-  s.check_stop();
   std::optional<int32_t> best;
-  if (s.step_seconds.empty()) best = s.model->program->best(*s.cache, token, s.size());
+  if (s.watch.step_seconds.empty()) best = s.model->program->best(*s.cache, token, s.size());
   if (!best) return append(std::span(&token, 1)), std::nullopt;
   s.tokens.push_back(token);
   s.has_logits = false;
@@ -87,11 +85,9 @@ void Session::append_all_logits(std::span<const int32_t> tokens, const std::func
   if (tokens.empty()) return;
   s.has_logits = false;  // until the last token's are in place, whatever `each` throws
   for (size_t i = 0; i < tokens.size(); i += step) {
-    s.check_stop();
     auto part = tokens.subspan(i, std::min(step, tokens.size() - i));
     std::span<float> logits(s.all_logits.data(), part.size() * vocab);
-    s.model->program->run(*s.cache, part, s.size(), logits, s.step_seconds);
-    s.tokens.insert(s.tokens.end(), part.begin(), part.end());
+    s.run(part, logits);
     std::ranges::copy(logits.last(vocab), s.logits.begin());
     for (size_t k = 0; k < part.size(); k++) each(i + k, logits.subspan(k * vocab, vocab));
   }
@@ -168,9 +164,9 @@ std::string Session::load(const std::string& path) {
 void Session::time_steps(std::span<double> seconds) {
   size_t steps = state_->model->plan.steps.size();
   if (!seconds.empty() && seconds.size() != steps) throw Error("engine", "times do not fit the plan", std::to_string(seconds.size()), fmt::format("{}, one for each step, or none", steps));
-  state_->step_seconds = seconds;
+  state_->watch.step_seconds = seconds;
 }
 
-void Session::set_stop(std::function<bool()> stop) { state_->stop = std::move(stop); }
+void Session::set_stop(std::function<bool()> stop) { state_->watch.stop = std::move(stop); }
 
 }  // namespace ingot

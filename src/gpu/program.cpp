@@ -48,15 +48,16 @@ std::vector<Launch> GpuProgram::launches(Device& device, std::span<const Call> c
   return launches;
 }
 
-void GpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) {
+bool GpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, const backend::Watch& watch) {
+  if (watch.stop && watch.stop()) return false;
   GpuCache& here = static_cast<GpuCache&>(cache);
   int n = static_cast<int>(tokens.size()), wanted = static_cast<int>(logits.size() / plan_.vocab);
   {
     SharedDevice::Use use = device_->use();
     Places places{weights_.get(), scratch_.get(), here.address()};
     scratch_->set_turn(*use, tokens, position);
-    if (!step_seconds.empty()) {
-      run_by_step(*use, calls(plan_, places, n, wanted), step_seconds);
+    if (!watch.step_seconds.empty()) {
+      run_by_step(*use, calls(plan_, places, n, wanted), watch.step_seconds);
     } else if (n == 1 && wanted == 1) {
       if (!here.one_token) here.one_token.take(use, use->record(launches(*use, calls(plan_, places, 1, 1))));
       use->run(*here.one_token);
@@ -68,6 +69,7 @@ void GpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int
     if (wanted > 0) scratch_->logits(*use, logits);
   }
   backend::check_finite(logits, cache, position + n);
+  return true;
 }
 
 std::optional<int32_t> GpuProgram::best(backend::Cache& cache, int32_t token, int position) {

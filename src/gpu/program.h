@@ -20,7 +20,7 @@ class GpuProgram : public backend::Program {
   GpuProgram(std::unique_ptr<Device> device, backend::Plan plan, const backend::Options& options);
   std::unique_ptr<backend::Cache> make_cache() override;
   std::optional<int32_t> best(backend::Cache& cache, int32_t token, int position) override;
-  void run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) override;
+  bool run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, const backend::Watch& watch) override;
 
  private:
   void prepare(Device& device, std::span<const Call> calls);  // compiles the kernels that are not there yet

@@ -196,13 +196,21 @@ TEST_F(OnSmallModel, ACallbackThatThrowsLeavesNoOldLogits) {
   EXPECT_THROW(s.logits(), Error);
 }
 
-TEST_F(OnSmallModel, StopsBetweenChunks) {
+// Asked once per step of the plan, it ends a prompt inside a chunk; the chunks before it are kept, and what goes on is as if nothing had been.
+TEST_F(OnSmallModel, StopsInsideAChunk) {
   Model model = load();
-  Session s(model);
-  int asked = 0;
-  s.set_stop([&] { return ++asked > 2; });
-  EXPECT_THROW(s.append(tokens(100), 10), Error);
-  EXPECT_EQ(s.size(), 20);
+  Session stopped(model), whole(model);
+  const int steps = static_cast<int>(model.explain().steps.size());
+  std::atomic<int> asked = 0;
+  stopped.set_stop([&] { return ++asked > 2 * steps + steps / 2; });
+  const std::vector<int32_t> prompt = tokens(100);
+  EXPECT_THROW(stopped.append(prompt, 10), Error);
+  EXPECT_EQ(stopped.size(), 20);
+  EXPECT_LE(asked, 2 * steps + steps / 2 + 1);
+  stopped.set_stop({});
+  stopped.append(std::span(prompt).subspan(20));
+  whole.append(prompt);
+  EXPECT_TRUE(std::ranges::equal(stopped.logits(), whole.logits()));
 }
 
 TEST_F(OnSmallModel, ExplainAgreesWithItself) {

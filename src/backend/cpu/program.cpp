@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <atomic>
 #include <cmath>
 
 #include "backend/cpu/machine.h"
@@ -175,25 +176,30 @@ void CpuProgram::probe_reading() {
 
 std::unique_ptr<backend::Cache> CpuProgram::make_cache() { return std::make_unique<CpuCache>(plan_, cache_layout_); }
 
-void CpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) {
+bool CpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, const backend::Watch& watch) {
   std::lock_guard lock(mutex_);
   if (read_) read_table(tokens);
   int wanted = narrow<int>(logits.size() / plan_.vocab);
   Batch batch{static_cast<CpuCache*>(&cache), tokens, position, narrow<int>(tokens.size()) - wanted, logits.data()};
+  // Steps before `end` are run. Who is stopped says so in front of a barrier, with the step after it, so all leave at the same one.
+  std::atomic<size_t> end = steps_.size();
   pool_.run([&](Worker& worker) {
-    bool timed = worker.index == 0 && !step_seconds.empty();
+    bool timed = worker.index == 0 && !watch.step_seconds.empty();
     auto before = timed ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
-    for (size_t i = 0; i < steps_.size(); i++) {
+    for (size_t i = 0; i < end.load(std::memory_order_relaxed); i++) {
       if (steps_[i].step->kind == StepKind::head && wanted == 0) continue;
       run_step(steps_[i], batch, worker);
+      if (worker.index == 0 && watch.stop && i + 1 < steps_.size() && watch.stop()) end.store(i + 1, std::memory_order_relaxed);
       worker.barrier();
       if (!timed) continue;
       auto now = std::chrono::steady_clock::now();
-      step_seconds[i] += std::chrono::duration<double>(now - before).count();
+      watch.step_seconds[i] += std::chrono::duration<double>(now - before).count();
       before = now;
     }
   });
+  if (end < steps_.size()) return false;
   backend::check_finite(logits, cache, position + static_cast<int>(tokens.size()));
+  return true;
 }
 
 void CpuProgram::run_step(const Cast& cast, const Batch& batch, Worker& worker) {

@@ -32,7 +32,7 @@ class CpuProgram : public backend::Program {
  public:
   CpuProgram(backend::Plan plan, const backend::Options& options);
   std::unique_ptr<backend::Cache> make_cache() override;
-  void run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, std::span<double> step_seconds) override;
+  bool run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, const backend::Watch& watch) override;
 
  private:
   struct Part {  // one matrix of a projection
