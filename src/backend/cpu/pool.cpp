@@ -20,8 +20,6 @@ inline void relax() {
 
 // About 20 µs: longer than the difference between workers within a token, shorter than anybody notices as load.
 constexpr int spins = 1000;
-// Each lets another thread run, so together they last as long as others have work.
-constexpr int yields = 100;
 
 }  // namespace
 
@@ -45,10 +43,9 @@ void Pool::stop() {
 }
 
 void Pool::wait(const std::atomic<uint32_t>& word, uint32_t old) const {
-  for (int i = 0; i < (crowded_ ? yields : spins); i++) {
+  for (int i = 0; i < (crowded_ ? 0 : spins); i++) {
     if (word.load(std::memory_order_acquire) != old) return;
-    if (crowded_) std::this_thread::yield();
-    else relax();
+    relax();
   }
   word.wait(old, std::memory_order_acquire);
 }
