@@ -30,6 +30,7 @@ typedef i32 i32x4 __attribute__((vector_size(16)));
 typedef u32 u32x4 __attribute__((vector_size(16)));
 typedef float f32x4 __attribute__((vector_size(16)));
 
+// Words of a machine that adds pairs of products in 16 bits (gemv/panel_pairs.h), as avx2.h has them; void: none.
 typedef void adds_pairs;
 
 struct bytes { u8x16 v[2]; };
