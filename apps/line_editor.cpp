@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <system_error>
 
 #include "base/files.h"
 #include "ingot/error.h"
@@ -134,15 +135,14 @@ std::string LineEditor::remember(const std::string& line) {
     std::error_code error;
     std::filesystem::path folder = std::filesystem::path(state_->history_file).parent_path();
     if (!folder.empty()) std::filesystem::create_directories(folder, error);  // where that fails, the next step says why
-    char* text = nullptr;
-    size_t bytes = 0;
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> memory(open_memstream(&text, &bytes), std::fclose);
-    const bool written = memory && history(state_->history, &event, H_SAVE_FP, memory.get()) >= 0;
-    memory.reset();
-    std::unique_ptr<char, void (*)(void*)> owner(text, std::free);
-    if (!written) throw std::bad_alloc();
+    // libedit asks for a file that has a mode: no stream in memory does
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(std::tmpfile(), std::fclose);
+    if (!lines || history(state_->history, &event, H_SAVE_FP, lines.get()) < 0)
+      throw Error("chat", "cannot write a temporary file", std::system_category().message(errno));
+    std::rewind(lines.get());
     NewFile file(state_->history_file, Access::owner);
-    file.write(std::string_view(text, bytes));
+    char buffer[1 << 12];
+    while (size_t n = std::fread(buffer, 1, sizeof buffer, lines.get())) file.write(std::string_view(buffer, n));
     file.commit();
     return "";
   } catch (const Error& e) {
