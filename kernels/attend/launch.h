@@ -1,8 +1,9 @@
 // What launches of attention are given on a GPU (the op: params.h). Keys and values of a layer lie in its cache as f16, head_size elements a
 // position, positions in order. head_size is a multiple of 16, at most 256.
 //
-//   attend_one     one token; kv_heads · parts · splits thread groups. The positions that it sees are cut into `splits` runs, each a multiple
-//                  of 32; a group takes a run for some of the query heads of a kv_head, and leaves its sums. Runs behind the last are empty
+//   attend_one     one token, rope_store first: queries and keys come as the projection leaves them. kv_heads · parts · splits thread groups.
+//                  The positions that it sees are cut into `splits` runs, each a multiple of 32; a group takes a run for some of the query
+//                  heads of a kv_head, and leaves its sums. Runs behind the last are empty; the last one's group stores key and value
 //   attend_merge   one token: the runs' sums, in order, as floats and as codes
 //   attend_many    several tokens; a group takes attend_rows(head_size) rows of one kv_head, a row a query head of a token, heads that
 //                  share the kv_head side by side: kv_heads · ⌈tokens · heads_a_kv_head / rows⌉ groups of attend_rows · 2 threads
@@ -12,8 +13,8 @@ enum {
   attend_warps = 4,
   attend_run = 32,         // positions that a warp weighs at once; runs are multiples of it
   attend_most_head = 256,  // elements of a head
-  attend_most_heads = 8,   // query heads that a group of attend_one computes
-  attend_most_sums = 1024  // their elements
+  attend_most_heads = 3,   // query heads that a group of attend_one computes: with the token's own key, one for each of its warps
+  attend_most_sums = 768   // their elements
 };
 
 struct AttendLaunch {
@@ -39,7 +40,13 @@ fn attend_heads_at_once(int heads_a_kv_head, int head_size) {
   int parts = (heads_a_kv_head + fit - 1) / fit;
   return (heads_a_kv_head + parts - 1) / parts;
 }
+// The query of `attend` is that of `rope`, which is not turned in place.
+struct AttendOneLaunch {
+  AttendLaunch attend;
+  RopeLaunch rope;
+};
 struct AttendOneRoom {
+  float own_key[attend_most_head], own_value[attend_most_head];        // of the token itself, as the cache will hold them
   float query[attend_most_sums];                                       // (heads, head_size), scaled
   float weights[2][attend_warps][attend_most_heads][attend_run];       // in turns, so that one barrier is enough
   float sums[attend_warps][attend_most_sums];

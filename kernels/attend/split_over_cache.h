@@ -2,12 +2,30 @@
 // with a running maximum and a running sum (streaming.h). The heads that share a kv_head are computed together, so keys and values are
 // read once.
 //
+// The token's own key and value are in no run: the last one's group turns and stores them, and adds them from its memory.
+//
 // Scores: four lanes share a position and read a row's pieces in turns; a lane's four positions lie eight apart. Values: neighbouring lanes
 // read a row, piece by piece, and what is left of the warp takes other rows.
 #pragma once
 
+// Where a turned query goes, and a turned key: to the group's memory as the cache will hold it, and to the cache.
+struct scaled_row {
+  SHARED float* to;
+  float scale;
+  MEMBER void put(int i, float y) const { to[i] = y * scale; }
+};
+struct stored_row {
+  SHARED float* own;
+  DEVICE u16* to;  // null: another group stores it
+  MEMBER void put(int i, float y) const {
+    u32 bits = nearest_half(y);
+    own[i] = half_to_float(bits);
+    if (to) to[i] = (u16)bits;
+  }
+};
+
 template <int head_size, int heads> struct attend_one {
-  typedef AttendLaunch Params;
+  typedef AttendOneLaunch Params;
   typedef AttendOneRoom Room;
   enum {
     threads = attend_warps * warp_lanes,
@@ -79,7 +97,7 @@ template <int head_size, int heads> struct attend_one {
   }
 
   // All tiles of a run that are this warp's.
-  fn walk(PARAMS(Params) p, SHARED Room& room, i64 cache, positions seen, int begin, int end, Place at, THREAD Sums& sums) -> void {
+  fn walk(PARAMS(AttendLaunch) p, SHARED Room& room, i64 cache, positions seen, int begin, int end, Place at, THREAD Sums& sums) -> void {
     DEVICE const u16 *keys = p.keys + cache, *values = p.values + cache;
     u32 lane = at.lane();
     for (int turn = 0; begin + turn * attend_warps * attend_run < end; turn++) {
@@ -110,7 +128,7 @@ template <int head_size, int heads> struct attend_one {
   }
 
   // The sums of the lanes that took other rows, then those of the warps, in order.
-  fn leave(PARAMS(Params) p, SHARED Room& room, int head, int n, int split, Place at, THREAD Sums& sums) -> void {
+  fn leave(PARAMS(AttendLaunch) p, SHARED Room& room, int head, int n, int split, Place at, THREAD Sums& sums) -> void {
     int warp = (int)at.warp(), lane = (int)at.lane();
     for (int h = 0; h < heads; h++) {
       float total = lane_sum(sums.total[h]);
@@ -137,23 +155,76 @@ template <int head_size, int heads> struct attend_one {
     }
   }
 
+  // Asks for the angles, and for the keys and values that the warps will read first: a lane a position.
+  fn look_ahead(PARAMS(Params) p, int kv_head, int begin, positions cached, Place at) -> void {
+    int position = begin + (int)at.index;
+    if (cached.has(position)) {
+      i64 row = ((i64)kv_head * p.attend.room + position) * head_size;
+      for (int i = 0; i < head_size; i += 64) will_read(p.attend.keys + row + i), will_read(p.attend.values + row + i);
+    }
+    i64 angle = (i64)(cached.last + 1) * (p.rope.dims / 2) + (int)at.index;
+    if ((int)at.index < p.rope.dims / 2) will_read(p.rope.cosines + angle), will_read(p.rope.sines + angle);
+  }
+
+  // The group's heads, turned and scaled, and for the last run the token's own key and value. A head a warp.
+  fn turn(PARAMS(Params) p, SHARED Room& room, int kv_head, int head, int n, bool last, bool stores, Place at) -> void {
+    int position = p.rope.turn->position, dims = p.rope.dims;
+    DEVICE const float *cosines = p.rope.cosines + (i64)position * (dims / 2), *sines = p.rope.sines + (i64)position * (dims / 2);
+    UNROLL(1)
+    for (int h = (int)at.warp(); h < heads + 1; h += attend_warps) {
+      if (h < n) {
+        turned_head query = {p.rope.query + (i64)(head + h) * head_size, p.rope.query_norm, cosines, sines, head_size, dims, p.rope.halves};
+        turn_head(query, p.rope.epsilon, at.lane(), scaled_row{room.query + h * head_size, p.attend.scale});
+      } else if (h < heads) {
+        for (int i = (int)at.lane(); i < head_size; i += warp_lanes) room.query[h * head_size + i] = 0;
+      } else if (last) {
+        i64 to = ((i64)kv_head * p.rope.room + position) * head_size;
+        turned_head key = {p.rope.key + kv_head * head_size, p.rope.key_norm, cosines, sines, head_size, dims, p.rope.halves};
+        stored_row key_row = {room.own_key, stores ? p.rope.keys + to : 0}, value_row = {room.own_value, stores ? p.rope.values + to : 0};
+        turn_head(key, p.rope.epsilon, at.lane(), key_row);
+        for (int i = (int)at.lane(); i < head_size; i += warp_lanes) value_row.put(i, p.rope.value[kv_head * head_size + i]);
+      }
+    }
+  }
+
+  // The token's own position, by one warp.
+  fn add_own(SHARED Room& room, u32 lane, THREAD Sums& sums) -> void {
+    for (int h = 0; h < heads; h++) {
+      float score = 0;
+      for (int i = (int)lane; i < head_size; i += warp_lanes) score = fma(room.query[h * head_size + i], room.own_key[i], score);
+      score = lane_sum(score);
+      float most = score > sums.most[h] ? score : sums.most[h], factor = exp(sums.most[h] - most), weight = fma(score, 0.0f, exp(score - most));
+      sums.most[h] = most;
+      sums.total[h] = fma(sums.total[h], factor, lane == 0 ? weight : 0.0f);
+      for (int e = 0; e < piece; e++) sums.acc[h][e] = fma(sums.acc[h][e], factor, (int)lane < pieces ? weight * room.own_value[(int)lane * piece + e] : 0.0f);
+    }
+  }
+
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
-    int split = (int)at.group % p.splits, parts = (p.heads_a_kv_head + heads - 1) / heads;
-    int part = (int)at.group / p.splits % parts, kv_head = (int)at.group / p.splits / parts;
-    positions seen = seen_by(p.turn->position, p.window);
-    position_runs runs = runs_of(seen, p.splits);
+    launch_dependents();
+    int splits = p.attend.splits, heads_a_kv_head = p.attend.heads_a_kv_head;
+    int parts = (heads_a_kv_head + heads - 1) / heads, part = (int)at.group % parts, kv_head = (int)at.group / parts % p.attend.kv_heads;
+    int split = (int)at.group / (parts * p.attend.kv_heads);  // those with nothing in them come last
+    // Where the token stands was known before the launch in front, and so was what the cache holds.
+    positions seen = seen_by(p.attend.turn->position, p.attend.window), cached = {seen.first, seen.last - 1};
+    position_runs runs = runs_of(seen, splits);
+    if (split < runs.count) look_ahead(p, kv_head, runs.begin + split * runs.length, cached, at);
+    dependency_wait();
     if (split >= runs.count) return;
-    int begin = runs.begin + split * runs.length, end = begin + runs.length < seen.last + 1 ? begin + runs.length : seen.last + 1;
-    int head = kv_head * p.heads_a_kv_head + part * heads, n = p.heads_a_kv_head - part * heads < heads ? p.heads_a_kv_head - part * heads : heads;
-    for (int i = (int)at.index; i < heads * head_size; i += threads) room.query[i] = i < n * head_size ? p.query[(i64)head * head_size + i] * p.scale : 0.0f;
+    bool last = split == runs.count - 1;
+    int begin = runs.begin + split * runs.length, end = last ? seen.last : begin + runs.length;
+    if (cached.last < cached.first) end = begin;
+    int head = kv_head * heads_a_kv_head + part * heads, n = heads_a_kv_head - part * heads < heads ? heads_a_kv_head - part * heads : heads;
+    turn(p, room, kv_head, head, n, last, last && part == 0, at);
     Sums sums;
     for (int h = 0; h < heads; h++) {
       sums.most[h] = least(), sums.total[h] = 0;
       for (int e = 0; e < piece; e++) sums.acc[h][e] = 0;
     }
     group_barrier();
-    walk(p, room, (i64)kv_head * p.room * head_size, seen, begin, end, at, sums);
-    leave(p, room, head, n, split, at, sums);
+    walk(p.attend, room, (i64)kv_head * p.attend.room * head_size, cached, begin, end, at, sums);
+    if (last && at.warp() == attend_warps - 1) add_own(room, at.lane(), sums);
+    leave(p.attend, room, head, n, split, at, sums);
   }
 };
 
@@ -164,6 +235,8 @@ struct attend_merge {
 
   // A thread an element; a warp's 32 are also 32 codes.
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
     int i = (int)at.group * threads + (int)at.index, n = p.kv_heads * p.heads_a_kv_head * p.head_size;
     int runs = runs_of(seen_by(p.turn->position, p.window), p.splits).count;
     float y = 0;

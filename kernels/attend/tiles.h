@@ -103,6 +103,7 @@ template <int head_size> struct attend_many {
   }
 
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    dependency_wait();
     int all = p.tokens * p.heads_a_kv_head, tiles = (all + Room::rows - 1) / Room::rows;
     int kv_head = (int)at.group / tiles, first_row = (int)at.group % tiles * Room::rows, last_row = first_row + Room::rows < all ? first_row + Room::rows - 1 : all - 1;
     for (int i = (int)at.index; i < Room::rows * head_size; i += threads) {

@@ -24,6 +24,14 @@
 //   permute(lo, hi, s)       byte i of the result is byte (s >> 4 i & 7) of the eight in lo and hi
 //   nearest_half(x)          bits of the f16 nearest to x, ties to even
 //   bits_of                  float -> bits
+//   launch_dependents()      the launch after this one may begin; it runs beside this one until it calls dependency_wait
+//   dependency_wait()        returns when the launch before this one has ended and its writes are seen. Every thread calls it, before it
+//                            writes to DEVICE, and before it reads there what a launch writes that may not have ended. Where launches do
+//                            not overlap it does nothing
+//   copy_four(to, from)      asks for 16 bytes from DEVICE to SHARED, both multiples of 16; close_copies() ends a group of such copies, and
+//                            await_copies<n>() returns when all but the thread's last n groups are there, for this thread to see.
+//                            copies_overlap: 0 where they are done at once
+//   will_read(at)            asks for the line of DEVICE memory there, which is not read yet
 //   UNROLL(n)    in front of a loop: written out n times
 //   ENTRY(name, kernel)      an entry point: a struct with Params, Room (the group's memory), `threads`, `groups_a_core` (how many groups
 //                            should fit a core: what registers are given by) and run(params, room, place)

@@ -29,6 +29,21 @@ fn nearest_half(float x) -> u32 {
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
   return bits;
 }
+// Programmatic dependent launch (PTX ISA: griddepcontrol).
+fn launch_dependents() -> void {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+fn dependency_wait() -> void {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+fn will_read(const void* line) -> void { asm volatile("prefetch.global.L2 [%0];" ::"l"(line)); }
+fn copy_four(uint4* to, const u8* from) -> void { asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"((u32)__cvta_generic_to_shared(to)), "l"(from) : "memory"); }
+fn close_copies() -> void { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int n> fn await_copies() -> void { asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory"); }
 #endif
 
 // ---- words of kernels
@@ -39,6 +54,8 @@ fn nearest_half(float x) -> u32 {
 #define PRAGMA(text) _Pragma(#text)
 #define UNROLL(n) PRAGMA(unroll n)
 #define PARAMS(type) const type&
+
+enum { copies_overlap = 1 };
 
 struct Place {
   u32 group, groups, index;

@@ -30,6 +30,8 @@ fn half_to_float(u32 bits) { return float(as_type<half>(u16(bits))); }
 #define UNROLL(n) PRAGMA(unroll n)
 #define PARAMS(type) const constant type&
 
+enum { copies_overlap = 0 };
+
 struct Place {
   u32 group, groups, index;
   MEMBER u32 lane() const { return index % 32; }
@@ -40,6 +42,12 @@ fn group_barrier() -> void { threadgroup_barrier(mem_flags::mem_threadgroup); }
 fn lane_exchange(float x, u32 mask) { return simd_shuffle_xor(x, (ushort)mask); }
 fn lane_exchange(i32 x, u32 mask) { return simd_shuffle_xor(x, (ushort)mask); }
 fn lane_value(float x, u32 lane) { return simd_shuffle(x, (ushort)lane); }
+fn launch_dependents() -> void {}  // launches follow each other
+fn dependency_wait() -> void {}
+fn will_read(const device void*) -> void {}
+fn copy_four(threadgroup uint4* to, const device u8* from) -> void { *to = *(const device uint4*)from; }
+fn close_copies() -> void {}
+template <int n> fn await_copies() -> void {}
 fn warp_barrier() -> void { simdgroup_barrier(mem_flags::mem_threadgroup); }
 fn dot4(u32 a, u32 b, i32 sum) {
   char4 x = as_type<char4>(a), y = as_type<char4>(b);

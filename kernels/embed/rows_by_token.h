@@ -9,6 +9,8 @@ template <class F> struct embed {
   enum { threads = embed_cols, groups_a_core = 4 };
 
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
     int runs = (p.cols + embed_cols - 1) / embed_cols, token = (int)at.group / runs, i = (int)at.group % runs * embed_cols + (int)at.index;
     if (i >= p.cols) return;
     BYTES row = p.table + (i64)token_of(p.turn, token) * (p.cols / (int)F::block) * (int)F::block_bytes;

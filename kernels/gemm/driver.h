@@ -24,6 +24,7 @@ template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemm 
   }
 
   fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
+    dependency_wait();
     group_share share = share_of(p, Out::pairs ? 1 : p.segments, N, at);
     int s = share.segment;
     i64 first_row = (i64)share.row_group * gemm_rows;

@@ -1,11 +1,15 @@
-// What a launch of a matrix kernel is given on a GPU. Up to three matrices share an input; a thread group computes 32 rows of one of them,
-// or 16 or 8, for some tokens (for gate and up: the same rows of both).
+// What a launch of a matrix kernel is given on a GPU. Up to three matrices share an input (for gate and up: the same rows of both are
+// computed together).
 //
 //   y[token][row] = scale · Σ_k W[row][k] · x[token][k] + bias[row]
 //
-// K is cut into chunks of 32; part p of P takes the chunks p, p + P, … in order, each entering by the fused multiply-adds of params.h, and
-// the P sums of an output are added in order of p. So a launch repeats its bits; they differ from the CPU's in the last places. Only
-// floating formats have a K that is no multiple of 32.
+//   gemv       a thread group computes 32 rows of one matrix, or 16 or 8, for some tokens. K is cut into chunks of 32; part p of P takes
+//              the chunks p, p + P, … in order, each entering by the fused multiply-adds of params.h, and the P sums of an output are added
+//              in order of p
+//   gemv_one   one token. Every thread group keeps the input and computes a run of row groups. Parts as for gemv; those of a warp are added
+//              in pairs, then the warps' sums in order. A norm's 1 / rms is a factor of the finished sum, so codes are of x · norm
+//
+// So a launch repeats its bits; they differ from the CPU's in the last places. Only floating formats have a K that is no multiple of 32.
 #pragma once
 
 enum {
@@ -13,7 +17,9 @@ enum {
   split_warps = 8,         // warps of a group, which share out K
   most_segments = 3,
   most_tokens_a_pass = 8,  // tokens that a group computes at once
-  room_cols = 8192         // columns of an input that a group can prepare for itself
+  one_token_warps = 16,    // warps of a group of gemv_one, which share out K
+  kept_chunk_words = 12,   // of a chunk of the input in such a group's memory: 8 of codes, the scale, two sums of 16 codes, one unused
+  ring_words = 64          // that a lane of such a group has asked for and not yet used, at most
 };
 
 // Vectors as int8 codes in device memory: what quantize-out leaves and prepared inputs are.
@@ -28,7 +34,7 @@ struct GemvSegment {
   DEVICE const float* bias;  // (rows) or null
   DEVICE float* y;           // (tokens, rows)
   i32 rows;
-  i32 groups;                // thread groups that it takes: rows over rows a group, rounded up
+  i32 groups;                // row groups: rows over rows of a group, rounded up
   float scale;
 };
 
@@ -41,19 +47,23 @@ struct GemvLaunch {
   i32 segments;
   i32 cols;                  // K
   i32 tokens;
+  i32 batch;                 // gemv_one: row groups of a thread group between two meetings of its warps
   float epsilon;             // of the norm
 };
 
 // The group's memory.
-struct RoomActivations {
-  u32 codes[room_cols / 4];
-  float scales[room_cols / 32];
-  i32 sums[room_cols / 16];
-};
 struct GemvRoom {
   float sums_of_warps[split_warps * most_tokens_a_pass * group_rows];
   float values[most_tokens_a_pass * group_rows];  // outputs of the group's rows, (tokens, 32)
   float pair[most_tokens_a_pass * group_rows];    // of the second matrix, where two are computed together
 };
-template <bool prepare> struct GemvRoomOf { RoomActivations input; GemvRoom own; };
-template <> struct GemvRoomOf<false> { GemvRoom own; };
+
+// The memory of a group of gemv_one goes on behind this: chunks of the input, where a format reads codes; the sums of a batch, one for
+// each row group, warp and row; and, where copies overlap with what else a thread does, the rings of weights.
+struct GemvOneRoom {
+  float squares[one_token_warps];  // a warp's part of Σ x²
+  u32 words[4];
+};
+// `sums`: floats of a batch. `cols`: of the input as codes, or 0.
+fn one_token_room_bytes(int cols, int sums) { return 4 * (one_token_warps + cols / 32 * kept_chunk_words + sums); }
+fn ring_bytes() { return 4 * ring_words * one_token_warps * 32; }

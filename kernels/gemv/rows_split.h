@@ -52,43 +52,66 @@ template <class F, int q, int end, int N> fn add_quads(THREAD const chunk_words<
   }
 }
 
+// Reads a lane's chunk of a tile where it lies.
+struct tile_reader {
+  BYTES tile;
+  BYTES codes;  // the first word of the lane's
+  MEMBER u32 word(int i) const { return *(DEVICE const u32*)(codes + i * 4 * lane_rows); }
+  template <int n> MEMBER u32 bits(int offset) const {
+    if constexpr (n == 1) return tile[offset];
+    else if constexpr (n == 2) return *(DEVICE const u16*)(tile + offset);
+    else return *(DEVICE const u32*)(tile + offset);
+  }
+};
+
 template <class F> struct split_rows {
   typedef resident<F, lane_rows> L;
   typedef chunk_factors<F> Factors;
   enum { groups = Factors::groups };
 
-  // What stands for group g and a row in a tile.
-  fn scale_at(BYTES tile, int g, int row) {
+  // What stands for group g and a row in a tile. `from.bits<n>(offset)`: the n bytes there.
+  template <class Reader> fn scale_at(THREAD Reader& from, int g, int row) {
+    typedef decltype(scale_of<F>(view{}, 0)) Number;
     if constexpr (L::scales == 0) return unit_of<F>();
-    else return load_number(decltype(scale_of<F>(view{}, 0)){}, tile + L::scales_at + ((L::scales > 1 ? g : 0) * lane_rows + row) * L::scale_bytes) * unit_of<F>();
+    else return (float)Number{from.template bits<(int)L::scale_bytes>(L::scales_at + ((L::scales > 1 ? g : 0) * lane_rows + row) * L::scale_bytes)} * unit_of<F>();
   }
-  fn sub_at(BYTES tile, int g, int row) { return (i32)(i8)tile[L::subs_at + g * lane_rows + row]; }
-  fn min_at(BYTES tile, int g, int row) {
-    float min = load_number(decltype(min_of<F>(view{}, 0)){}, tile + L::mins_at + ((L::mins > 1 ? g : 0) * lane_rows + row) * L::min_bytes);
-    if constexpr (L::sub_mins > 0) return min * (float)(i8)tile[L::sub_mins_at + g * lane_rows + row];
+  template <class Reader> fn sub_at(THREAD Reader& from, int g, int row) { return (i32)(i8)from.template bits<1>(L::subs_at + g * lane_rows + row); }
+  template <class Reader> fn min_at(THREAD Reader& from, int g, int row) {
+    typedef decltype(min_of<F>(view{}, 0)) Number;
+    float min = (float)Number{from.template bits<(int)L::min_bytes>(L::mins_at + ((L::mins > 1 ? g : 0) * lane_rows + row) * L::min_bytes)};
+    if constexpr (L::sub_mins > 0) return min * (float)(i8)from.template bits<1>(L::sub_mins_at + g * lane_rows + row);
     else return min;
   }
 
-  fn factors_at(BYTES tile, int c, int row) -> Factors {
+  template <class Reader> fn factors_from(THREAD Reader& from, int c, int row) -> Factors {
     Factors f;
     int first = 32 * c / (int)F::group;
     UNROLL(2)
     for (int g = 0; g < Factors::additions; g++) {
-      f.scales[g] = scale_at(tile, first + g, row);
-      if constexpr (L::subs > 0 && !Factors::weighted) f.scales[g] = f.scales[g] * (float)sub_at(tile, first + g, row);
+      f.scales[g] = scale_at(from, first + g, row);
+      if constexpr (L::subs > 0 && !Factors::weighted) f.scales[g] = f.scales[g] * (float)sub_at(from, first + g, row);
     }
     UNROLL(2)
     for (int g = 0; g < Factors::groups; g++) {
-      if constexpr (Factors::weighted) f.subs[g] = sub_at(tile, first + g, row);
-      if constexpr (L::mins > 0) f.mins[g] = min_at(tile, first + g, row);
+      if constexpr (Factors::weighted) f.subs[g] = sub_at(from, first + g, row);
+      if constexpr (L::mins > 0) f.mins[g] = min_at(from, first + g, row);
     }
     return f;
   }
-  fn words_at(BYTES tile, int c, int row) -> chunk_words<F::code_bits> {
+  template <class Reader> fn words_from(THREAD Reader& from) -> chunk_words<F::code_bits> {
     chunk_words<F::code_bits> words;
-    BYTES codes = tile + L::codes_at + c * L::chunk_bytes + 4 * row;
-    for (int i = 0; i < F::code_bits; i++) words.word[i] = load_bytes(codes + i * 4 * lane_rows);
+    UNROLL(8)
+    for (int i = 0; i < F::code_bits; i++) words.word[i] = from.word(i);
     return words;
+  }
+  fn codes_at(BYTES tile, int c, int row) -> BYTES { return tile + L::codes_at + c * L::chunk_bytes + 4 * row; }
+  fn factors_at(BYTES tile, int c, int row) -> Factors {
+    tile_reader from = {tile, tile};
+    return factors_from(from, c, row);
+  }
+  fn words_at(BYTES tile, int c, int row) -> chunk_words<F::code_bits> {
+    tile_reader from = {tile, codes_at(tile, c, row)};
+    return words_from(from);
   }
 
   // A chunk of a row, read before it is used.

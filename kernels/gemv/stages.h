@@ -46,16 +46,6 @@ fn prepared(PARAMS(GemvLaunch) p, int first) {
   return prepared_input{p.codes.codes + 32 * chunk, p.codes.scales + chunk, p.codes.sums + 2 * chunk, p.cols, (u32)(p.tokens - 1 - first)};
 }
 
-// Codes of one token in the group's memory, made there by `norm_in`.
-struct room_input {
-  SHARED const RoomActivations* from;
-  MEMBER chunk_input chunk(int, int c) const {
-    SHARED const uint4* codes = (SHARED const uint4*)from->codes;
-    int2 both = ((SHARED const int2*)from->sums)[c];
-    return chunk_input{{codes[2 * c], codes[2 * c + 1]}, from->scales[c], {both.x, both.y}};
-  }
-};
-
 // 1 / sqrt(mean(x²) + epsilon) of a vector, to every thread of the group; 1 where there is no norm; NaN, not 0, where the squares leave the
 // range of floats. `sums`: one float per warp.
 fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float epsilon, SHARED float* sums, Place at) {
@@ -70,19 +60,6 @@ fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float 
   group_barrier();
   float mean = total / (float)cols + epsilon;
   return 1.0f / sqrt(mean) + mean * 0.0f;
-}
-
-// Norm-in and quantize-in of one token, by all threads of the group for themselves: cheaper than a launch in front.
-fn norm_in(DEVICE const float* x, DEVICE const float* norm, int cols, float inverse, SHARED RoomActivations& to, Place at) -> void {
-  SHARED i8* codes = (SHARED i8*)to.codes;
-  for (int c = (int)at.warp(); c < cols / 32; c += split_warps) {
-    int i = 32 * c + (int)at.lane();
-    quantized q = quantize_chunk(norm ? x[i] * inverse * norm[i] : x[i]);
-    codes[i] = (i8)q.code;
-    if (at.lane() == 0) to.scales[c] = q.scale;
-    if (at.lane() % 16 == 0) to.sums[i / 16] = q.sum;
-  }
-  group_barrier();
 }
 
 // ---- outputs, by the lanes of a warp: `y` of row `row` and a token

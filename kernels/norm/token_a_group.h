@@ -9,6 +9,8 @@ struct prepare {
 
   // Chunk after chunk: a warp's 32 values are also 32 codes.
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
     i64 first = (i64)at.group * p.cols;
     float inverse = inverse_rms(p.x + first, p.norm, p.cols, p.epsilon, room.sums, at);
     for (int i = (int)at.index; i < p.cols; i += threads) {
@@ -25,6 +27,8 @@ struct norm_add {
   enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
 
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
     i64 first = (i64)at.group * p.cols;
     float inverse = inverse_rms(p.block + first, p.norm, p.cols, p.epsilon, room.sums, at);
     for (int i = (int)at.index; i < p.cols; i += threads) p.residual[first + i] += p.block[first + i] * inverse * p.norm[i];

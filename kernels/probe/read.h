@@ -6,6 +6,7 @@ struct probe_read {
   typedef ProbeRoom Room;
   enum { threads = 256, groups_a_core = 4 };
   fn run(PARAMS(ProbeLaunch) p, SHARED Room&, Place at) -> void {
+    dependency_wait();
     DEVICE const uint4* from = (DEVICE const uint4*)p.from;
     i64 step = (i64)at.groups * threads;
     u32 all = 0;

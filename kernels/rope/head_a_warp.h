@@ -36,13 +36,23 @@ struct half_row {
 };
 
 template <class To> fn turn_head(THREAD const turned_head& h, float epsilon, u32 lane, THREAD const To& to) -> void {
+  enum { at_once = 2 };  // pairs, which are read before the first is put
   float inverse = inverse_rms_of(h, epsilon, lane);
-  for (int i = (int)lane; i < h.dims / 2; i += warp_lanes) {
-    int first = h.first_of(i), second = h.second_of(i);
-    float a = h.x[first], b = h.x[second], c = h.cosines[i], s = h.sines[i];
-    if (h.norm) a = a * inverse * h.norm[first], b = b * inverse * h.norm[second];
-    to.put(first, a * c - b * s);
-    to.put(second, a * s + b * c);
+  for (int begin = (int)lane; begin < h.dims / 2; begin += at_once * warp_lanes) {
+    float a[at_once], b[at_once], c[at_once], s[at_once];
+    UNROLL(2)
+    for (int k = 0; k < at_once; k++) {
+      int i = begin + k * warp_lanes < h.dims / 2 ? begin + k * warp_lanes : begin, first = h.first_of(i), second = h.second_of(i);
+      a[k] = h.x[first], b[k] = h.x[second], c[k] = h.cosines[i], s[k] = h.sines[i];
+      if (h.norm) a[k] = a[k] * inverse * h.norm[first], b[k] = b[k] * inverse * h.norm[second];
+    }
+    UNROLL(2)
+    for (int k = 0; k < at_once; k++) {
+      int i = begin + k * warp_lanes;
+      if (i >= h.dims / 2) continue;
+      to.put(h.first_of(i), a[k] * c[k] - b[k] * s[k]);
+      to.put(h.second_of(i), a[k] * s[k] + b[k] * c[k]);
+    }
   }
   for (int i = h.dims + (int)lane; i < h.size; i += warp_lanes) to.put(i, h.norm ? h.x[i] * inverse * h.norm[i] : h.x[i]);
 }
@@ -53,6 +63,8 @@ struct rope_store {
   enum { threads = rope_warps * warp_lanes, groups_a_core = 8 };
 
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
     int item = (int)at.group * rope_warps + (int)at.warp(), token = item / (p.heads + p.kv_heads), head = item % (p.heads + p.kv_heads);
     if (token >= p.tokens) return;
     i64 position = p.turn->position + token, angles = position * (p.dims / 2);

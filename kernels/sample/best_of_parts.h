@@ -60,6 +60,8 @@ struct sample_parts {
   enum { threads = sample_warps * warp_lanes, groups_a_core = 2 };
 
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
     int first = (int)at.group * sample_part, n = p.vocab - first < sample_part ? p.vocab - first : sample_part;
     candidate own = {least(), no_id};
     for (int i = (int)at.index; i < sample_part; i += threads) {
@@ -120,6 +122,8 @@ struct sample_best {
   }
 
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
     sum(p, room, at);
     choose(p, room, at);
     if ((int)at.index < p.top) p.best_logits[at.index] = room.logits[at.index], p.best_ids[at.index] = room.ids[at.index] == no_id ? -1 : room.ids[at.index];

@@ -14,8 +14,10 @@ using backend::StepKind;
 
 namespace {
 
-constexpr uint32_t gemv_threads = split_warps * 32, gemm_threads = gemm_warps * 32;
-constexpr int64_t enough_groups = 256;  // thread groups that give every core of a large device something to do
+constexpr uint32_t gemv_threads = split_warps * 32, one_token_threads = one_token_warps * 32, gemm_threads = gemm_warps * 32;
+constexpr int64_t enough_groups = 256;       // thread groups that give every core of a large device something to do
+constexpr int64_t cores_when_not_known = 128;
+constexpr int64_t most_room_bytes = 32768;   // of a thread group without rings, as every device has them
 
 /// Makes the calls of one run, step by step.
 class Caller {
@@ -25,6 +27,7 @@ class Caller {
 
  private:
   void project(const Step& step);
+  bool project_one(const Step& step, GemvLaunch p, std::vector<const quant::Format*> formats, const std::string& out);
   void prepare(const GemvLaunch& p);
   void embed(const Step& step);
   void rope_store(const Step& step);
@@ -52,6 +55,7 @@ class Caller {
   const backend::Plan& plan_;
   const Places& places_;
   int tokens_, logits_, step_ = 0;
+  RopeLaunch rope_ = {};  // of the layer at hand
   std::vector<Call> calls_;
 };
 
@@ -61,12 +65,14 @@ int64_t rows_of(const Step& step) {
   return rows;
 }
 
-// Rows of a thread group for one token: the most that still make enough groups.
-int64_t rows_for(const Step& step) {
-  constexpr int64_t least_rows = 8;
-  int64_t rows = rows_of(step), a_group = group_rows;
-  while (a_group > least_rows && rows / a_group < enough_groups) a_group /= 2;
-  return a_group;
+// Rows of a row group for one token: the most with which no core has more rows than it must.
+int rows_for(const Step& step, int64_t cores) {
+  auto rows_of_core = [&](int64_t rows) {
+    int64_t groups = 0;
+    for (const backend::Segment& s : step.segments) groups += (s.matrix.rows + rows - 1) / rows;
+    return (groups + cores - 1) / cores * rows;
+  };
+  return rows_of_core(group_rows / 2) < rows_of_core(group_rows) ? group_rows / 2 : group_rows;
 }
 
 // How a projection of several tokens is cut: into passes of `tokens`, by the matrix unit where many tokens meet tiles only.
@@ -77,13 +83,33 @@ struct Pass {
 Pass pass_for(const Step& step, int tokens) {
   bool pair = step.kind == StepKind::gate_up, tiles = true;
   for (const backend::Segment& s : step.segments) tiles = tiles && has_tiles(s.matrix);
-  if (tokens <= most_tokens_a_pass || !tiles) return {false, tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : int(most_tokens_a_pass), tokens > 1 || pair ? int(group_rows) : int(rows_for(step))};
+  if (tokens <= most_tokens_a_pass || !tiles) return {false, tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : int(most_tokens_a_pass), group_rows};
   int64_t row_groups = (pair ? rows_of(step) / 2 : rows_of(step)) / gemm_rows;
   bool wide = row_groups * ((tokens + 63) / 64) >= enough_groups;
   return {true, wide ? 64 : 16, gemm_rows};
 }
 
-// One token prepares its input in every group; several are prepared once, before.
+// One token, whose input every group keeps: a group a core, its row groups in batches as large as its memory lets them be.
+// False: the input is too long for that.
+bool Caller::project_one(const Step& step, GemvLaunch p, std::vector<const quant::Format*> formats, const std::string& out) {
+  bool pair = step.kind == StepKind::gate_up, coded = false;
+  for (const backend::Segment& s : step.segments) coded = coded || has_tiles(s.matrix);
+  int64_t cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
+  int rows = pair ? int(group_rows) : rows_for(step, cores), cols = coded ? p.cols : 0, sums = rows * one_token_warps * (pair ? 2 : 1);
+  int64_t row_groups = 0, batch = (most_room_bytes - one_token_room_bytes(cols, 0)) / (int64_t(sums) * 4);
+  if (batch < 1) return false;
+  for (size_t i = 0; i < step.segments.size(); i++) {
+    p.segment[i].groups = static_cast<i32>((p.segment[i].rows + rows - 1) / rows);
+    if (!pair || i == 0) row_groups += p.segment[i].groups;
+  }
+  int64_t groups = std::min(cores, row_groups);
+  p.batch = static_cast<i32>(std::min(batch, (row_groups + groups - 1) / groups));
+  const char* input = step.from == Buffer::residual ? "normed" : "copied";
+  call({"gemv_one", {std::to_string(rows), input, out}, formats}, groups, one_token_threads, one_token_room_bytes(cols, p.batch * sums) + (places_.copies_overlap ? ring_bytes() : 0), p);
+  return true;
+}
+
+// Several tokens' inputs are prepared once, before.
 void Caller::project(const Step& step) {
   bool head = step.kind == StepKind::head, gate = step.kind == StepKind::gate_up;
   int64_t first = head ? tokens_ - logits_ : 0;
@@ -109,19 +135,17 @@ void Caller::project(const Step& step) {
     formats.push_back(s.matrix.format);
     if (!gate || i == 0) groups += row_groups;
   }
-  bool from_residual = step.from == Buffer::residual, in_group = from_residual && tokens == 1 && p.cols <= room_cols;
   p.codes = codes(step.from);
-  if (from_residual && !in_group && reads_codes) prepare(p);
   if (gate && plan_.ffn % 32 == 0) p.out = codes(Buffer::ffn);  // of other widths nobody reads codes: no block divides them
   std::string out = gate                                                                          ? plan_.activation == backend::Activation::silu ? "gate_out<silu_of>" : "gate_out<gelu_tanh_of>"
                     : step.kind == StepKind::project_add ? "add_out"
                                                          : "store_out";
+  if (tokens == 1 && project_one(step, p, formats, out)) return;
+  if (step.from == Buffer::residual && reads_codes) prepare(p);
   groups *= (tokens + pass.tokens - 1) / pass.tokens;
   std::string n = std::to_string(pass.tokens);
   if (pass.gemm) call({"gemm", {n, out}, formats}, groups, gemm_threads, gemm_room_bytes(pass.tokens), p);
-  else
-    call({"gemv", {n, std::to_string(pass.rows), in_group && reads_codes ? "1" : "0", out}, formats}, groups, gemv_threads,
-         in_group && reads_codes ? sizeof(GemvRoomOf<true>) : sizeof(GemvRoomOf<false>), p);
+  else call({"gemv", {n, std::to_string(pass.rows), out}, formats}, groups, gemv_threads, sizeof(GemvRoom), p);
 }
 
 // Codes of several tokens' vectors, normed: read by every thread group of the projection behind.
@@ -147,6 +171,8 @@ void Caller::rope_store(const Step& step) {
   p.tokens = tokens_, p.heads = plan_.heads, p.kv_heads = plan_.kv_heads, p.head_size = plan_.head_size;
   p.dims = rope.dims, p.halves = rope.pairing == backend::Pairing::halves;
   p.room = static_cast<i32>(cache_room(plan_)), p.epsilon = plan_.norm_epsilon;
+  rope_ = p;
+  if (tokens_ == 1) return;  // part of attend_one
   int64_t items = int64_t(tokens_) * (plan_.heads + plan_.kv_heads);
   call({"rope_store", {}, {}}, (items + rope_warps - 1) / rope_warps, rope_warps * 32, sizeof(RopeRoom), p);
 }
@@ -169,7 +195,7 @@ void Caller::attend(const Step& step) {
   int64_t width = int64_t(plan_.heads) * plan_.head_size;
   if (tokens_ == 1) {
     int heads = attend_heads_at_once(p.heads_a_kv_head, p.head_size), parts = (p.heads_a_kv_head + heads - 1) / heads;
-    call({"attend_one", {size, std::to_string(heads)}, {}}, int64_t(plan_.kv_heads) * parts * p.splits, threads, sizeof(AttendOneRoom), p);
+    call({"attend_one", {size, std::to_string(heads)}, {}}, int64_t(plan_.kv_heads) * parts * p.splits, threads, sizeof(AttendOneRoom), AttendOneLaunch{p, rope_});
     call({"attend_merge", {}, {}}, (width + threads - 1) / threads, threads, sizeof(AttendMergeRoom), p);
   } else {
     int rows = attend_rows(p.head_size);
@@ -212,6 +238,7 @@ std::vector<Call> best_calls(const backend::Plan& plan, const Places& places) {
     p.logits = at_device<const float>(places.scratch->at(Buffer::logits));
     ChoiceAt at = places.scratch->choice();
     p.part_logits = at_device<float>(at.parts), p.part_ids = at_device<i32>(at.parts + p.parts * 4), p.part_most = at_device<float>(at.parts + p.parts * 8), p.part_total = at_device<float>(at.parts + p.parts * 12);
+    p.turn = at_device<Turn>(places.scratch->turn());
     p.best_ids = at_device<i32>(at.choice), p.log_sum = at_device<float>(at.choice + 4), p.best_logits = at_device<float>(at.choice + 8);
   }
   int step = static_cast<int>(plan.steps.size()) - 1;

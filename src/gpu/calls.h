@@ -20,6 +20,8 @@ struct Places {
   const Weights* weights = nullptr;
   const Scratch* scratch = nullptr;
   Address keys_and_values = 0;        ///< of the session's cache (cache.h)
+  int cores = 0;                      ///< of the device; 0: not known
+  bool copies_overlap = false;        ///< on the device
 };
 
 /// The calls for `tokens` tokens of which the last `logits` are wanted, in order.

@@ -54,6 +54,7 @@ struct Facts {
   std::string architecture;     ///< what sources are compiled for: "sm_90"
   uint64_t memory_bytes = 0, free_bytes = 0;
   int cores = 0;                ///< multiprocessors; 0: the device does not say
+  bool copies_overlap = false;  ///< the dialect's constant: kernels keep rings of what they have asked for
   bool emulated = false;        ///< a test double: its figures mean nothing
 };
 

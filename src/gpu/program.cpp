@@ -20,7 +20,9 @@ GpuProgram::GpuProgram(std::unique_ptr<Device> device, backend::Plan plan, const
     throw Error("gpu", "the model does not fit", fmt::format("{} of weights + {} of keys and values + {} of scratch = {}", mb(memory.weights), mb(memory.cache), mb(memory.scratch), mb(memory.total())),
                 fmt::format("at most {} free on {}", mb(there), use->facts().name), "ask for a shorter context (-c), or use a smaller model");
   }
-  std::vector<Call> one = calls(plan_, {}, 1, 1);
+  Places nowhere;
+  nowhere.cores = use->facts().cores, nowhere.copies_overlap = use->facts().copies_overlap;
+  std::vector<Call> one = calls(plan_, nowhere, 1, 1);
   std::ranges::move(best_calls(plan_, {}), std::back_inserter(one));
   prepare(*use, one);
   weights_ = std::make_unique<Weights>(*use, plan_, options);
@@ -54,7 +56,7 @@ bool GpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int
   int n = static_cast<int>(tokens.size()), wanted = static_cast<int>(logits.size() / plan_.vocab);
   {
     SharedDevice::Use use = device_->use();
-    Places places{weights_.get(), scratch_.get(), here.address()};
+    Places places{weights_.get(), scratch_.get(), here.address(), use->facts().cores, use->facts().copies_overlap};
     scratch_->set_turn(*use, tokens, position);
     if (!watch.step_seconds.empty()) {
       run_by_step(*use, calls(plan_, places, n, wanted), watch.step_seconds);
@@ -79,7 +81,7 @@ std::optional<int32_t> GpuProgram::best(backend::Cache& cache, int32_t token, in
     SharedDevice::Use use = device_->use();
     scratch_->set_turn(*use, std::span(&token, 1), position);
     if (!here.best_of_one) {
-      Places places{weights_.get(), scratch_.get(), here.address()};
+      Places places{weights_.get(), scratch_.get(), here.address(), use->facts().cores, use->facts().copies_overlap};
       std::vector<Call> all = calls(plan_, places, 1, 1);
       std::ranges::move(best_calls(plan_, places), std::back_inserter(all));
       here.best_of_one.take(use, use->record(launches(*use, all)));

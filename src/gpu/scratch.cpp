@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "gpu/parameters.h"
 
@@ -84,20 +85,25 @@ Scratch::Scratch(Device& device, const backend::Plan& plan) : memory_(device.all
 }
 
 void Scratch::set_turn(Device& device, std::span<const int32_t> tokens, int position) {
-  turn_words_.assign({position, static_cast<int32_t>(tokens.size())});
-  turn_words_.insert(turn_words_.end(), tokens.begin(), tokens.end());
-  device.upload(*memory_, turn_ - memory_->address(), std::as_bytes(std::span(turn_words_)));
+  std::vector<int32_t> words = {position, static_cast<int32_t>(tokens.size())};
+  words.insert(words.end(), tokens.begin(), tokens.end());
+  if (words == turn_words_) return;
+  turn_words_.clear();
+  device.upload(*memory_, turn_ - memory_->address(), std::as_bytes(std::span(words)));
+  turn_words_ = std::move(words);
 }
 
 void Scratch::logits(Device& device, std::span<float> to) const { device.download(*memory_, at(Buffer::logits) - memory_->address(), std::as_writable_bytes(to)); }
 
-std::optional<int32_t> Scratch::chosen(Device& device) const {
+std::optional<int32_t> Scratch::chosen(Device& device) {
+  std::vector<int32_t> ran = std::exchange(turn_words_, {});
   struct {
     int32_t id;
     float log_sum;
   } got;
   device.download(*memory_, choice_.choice - memory_->address(), std::as_writable_bytes(std::span(&got, 1)));
   if (!std::isfinite(got.log_sum)) return std::nullopt;
+  turn_words_ = {ran.at(0) + ran.at(1), 1, got.id};
   return got.id;
 }
 

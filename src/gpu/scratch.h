@@ -33,18 +33,18 @@ class Scratch {
   Address partial() const { return partial_; }                ///< attention's sums before they are merged
   Address turn() const { return turn_; }
   ChoiceAt choice() const { return choice_; }
-  /// Position and tokens of the next run.
+  /// Position and tokens of the next run. Nothing is copied where the device has them already.
   void set_turn(Device& device, std::span<const int32_t> tokens, int position);
   /// Logits of the last run's wanted tokens.
   void logits(Device& device, std::span<float> to) const;
-  /// The token that was chosen; nullopt: the logits are not finite.
-  std::optional<int32_t> chosen(Device& device) const;
+  /// The token that was chosen, whose turn the device has made the next one; nullopt: the logits are not finite.
+  std::optional<int32_t> chosen(Device& device);
 
  private:
   static uint64_t place(const backend::Plan& plan, Address base, Scratch* to);
 
   std::unique_ptr<Memory> memory_;
-  std::vector<int32_t> turn_words_;
+  std::vector<int32_t> turn_words_;  // what the device has; empty: not known
   Address floats_[backend::n_buffers] = {};
   CodesAt codes_[backend::n_buffers] = {};
   std::vector<Address> cosines_, sines_;

@@ -39,6 +39,7 @@ struct Node {
   const Function* function;
   unsigned groups, threads, shared_bytes;
   std::vector<unsigned char> parameters;
+  bool follows = false;  // the node in front
 };
 struct Graph {
   std::vector<std::unique_ptr<Node>> nodes;
@@ -72,7 +73,7 @@ bool inside(uint64_t at, uint64_t bytes) {
 void launch(const Node& node) {
   if (!fault.empty()) return;
   try {
-    ingot::emulator::execute({node.function->entry, node.parameters.data(), node.groups, node.threads, node.shared_bytes, seed++, {}});
+    ingot::emulator::execute({node.function->entry, node.parameters.data(), node.groups, node.threads, node.shared_bytes, seed++, {}, true});
   } catch (const std::exception& e) {
     fault = e.what();
   }
@@ -191,14 +192,22 @@ int cuFuncSetAttribute(Function* function, int attribute, int value) {
 int cuGraphCreate(Graph** graph, unsigned) { return *graph = new Graph, success; }
 int cuGraphDestroy(Graph* graph) { return delete graph, success; }
 int cuGraphAddKernelNode(Node** node, Graph* graph, Node* const* after, size_t count, const KernelNode* p) {
-  bool chain = graph->nodes.empty() ? count == 0 : count == 1 && after[0] == graph->nodes.back().get();
+  bool chain = count == 0 || (count == 1 && !graph->nodes.empty() && after[0] == graph->nodes.back().get());
   for (int i = 1; i < 3; i++) chain = chain && p->groups[i] == 1 && p->threads[i] == 1;
   if (!chain || !p->groups[0] || !p->threads[0] || p->threads[0] > most_threads || p->shared_bytes > p->function->most_shared || p->extra) return invalid_value;
   const auto* parameters = static_cast<const unsigned char*>(p->parameters[0]);
-  graph->nodes.push_back(std::make_unique<Node>(Node{p->function, p->groups[0], p->threads[0], p->shared_bytes, {parameters, parameters + p->function->parameter_bytes}}));
+  graph->nodes.push_back(std::make_unique<Node>(Node{p->function, p->groups[0], p->threads[0], p->shared_bytes, {parameters, parameters + p->function->parameter_bytes}, count == 1}));
   return *node = graph->nodes.back().get(), success;
 }
+int cuGraphAddDependencies_v2(Graph* graph, Node* const* from, Node* const* to, const unsigned char (*edge)[8], size_t count) {
+  size_t n = graph->nodes.size();
+  bool programmatic = (*edge)[0] == 1 && (*edge)[1] == 0 && (*edge)[2] == 1;
+  if (count != 1 || n < 2 || !programmatic || *to != graph->nodes[n - 1].get() || *from != graph->nodes[n - 2].get() || (*to)->follows) return invalid_value;
+  return (*to)->follows = true, success;
+}
 int cuGraphInstantiateWithFlags(Exec** exec, Graph* graph, unsigned long long) {
+  for (size_t i = 0; i < graph->nodes.size(); i++)
+    if (graph->nodes[i]->follows != (i > 0)) return invalid_value;
   *exec = new Exec;
   for (const auto& node : graph->nodes) (*exec)->nodes.push_back(*node);
   return success;

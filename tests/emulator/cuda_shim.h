@@ -25,6 +25,12 @@ static inline float rint(float x) { return __builtin_rintf(x); }
 static inline float tanh(float x) { return __builtin_tanhf(x); }
 
 static inline void __syncthreads() { emulator_services->group_barrier(); }
+static inline void launch_dependents() {}
+static inline void will_read(const void*) {}
+static inline void copy_four(uint4* to, const unsigned char* from) { emulator_services->copy_four(to, from); }
+static inline void close_copies() { emulator_services->close_copies(); }
+template <int n> static inline void await_copies() { emulator_services->await_copies(n); }
+static inline void dependency_wait() { emulator_services->dependency_wait(); }
 static inline void __syncwarp() { emulator_services->warp_barrier(); }
 static inline int __shfl_xor_sync(unsigned, int x, unsigned mask) { return (int)emulator_services->lane_exchange((unsigned)x, mask); }
 static inline float __shfl_xor_sync(unsigned, float x, unsigned mask) { return __uint_as_float(emulator_services->lane_exchange(__float_as_uint(x), mask)); }

@@ -52,7 +52,7 @@ namespace ingot::emulator {
 
 namespace {
 
-constexpr uint32_t warp_threads = 32, most_threads = 1024, canary_bytes = 256, poison = 0xff;
+constexpr uint32_t warp_threads = 32, most_threads = 1024, canary_bytes = 256, copy_bytes = 16, poison = 0xff;
 constexpr size_t stack_bytes = 128 << 10;
 
 enum class State { ready, at_lanes, at_warp_barrier, at_group_barrier, done };
@@ -61,10 +61,17 @@ const char* name_of(State state) {
   return names[static_cast<int>(state)];
 }
 
+struct Copy {
+  void* to;
+  const void* from;
+};
+
 struct Fiber {
   State state = State::ready;
   const void* site = nullptr;  // of the operation that it waits at
   uint32_t lane_meetings = 0;
+  bool has_waited = false;     // for the launch in front
+  std::vector<std::vector<Copy>> copies = {{}};  // on their way, by group; the last one is open
   void* stack = nullptr;       // pointer of the stack while others run
 };
 
@@ -128,6 +135,23 @@ class Executor {
     return lane_values(&value, 1, site)[lane * most_lane_values];
   }
   uint32_t lane() const { return current_ % warp_threads; }
+  void dependency_wait() { fibers_[current_].has_waited = true; }
+
+  void copy_four(void* to, const void* from) {
+    if (reinterpret_cast<uintptr_t>(from) % copy_bytes || reinterpret_cast<uintptr_t>(to) % copy_bytes) blame("a copy that is not aligned");
+    access(from, copy_bytes, false);
+    fibers_[current_].copies.back().push_back({to, from});
+  }
+  void close_copies() { fibers_[current_].copies.emplace_back(); }
+  // As late as can be: nobody sees what was not waited for.
+  void await_copies(uint32_t but) {
+    auto& copies = fibers_[current_].copies;
+    for (; copies.size() > but + 1; copies.erase(copies.begin()))
+      for (const Copy& copy : copies.front()) {
+        access(copy.to, copy_bytes, true);
+        std::memcpy(copy.to, copy.from, copy_bytes);
+      }
+  }
 
   void access(const void* at, uint64_t bytes, bool writes) {
     auto address = reinterpret_cast<uintptr_t>(at), room = reinterpret_cast<uintptr_t>(room_at_), stack = reinterpret_cast<uintptr_t>(stacks_);
@@ -140,6 +164,8 @@ class Executor {
       for (const Region& region : grid_.regions)
         if (inside(reinterpret_cast<uintptr_t>(region.at), region.bytes)) {
           if (writes && !region.writable) return blame("a write to memory that is only read");
+          if (grid_.overlaps && !fibers_[current_].has_waited && (writes || !region.settled))
+            return blame(fmt::format("a {} before the launch in front has ended", writes ? "write" : "read of what it may write,"));
           for (uint64_t i = 0; i < bytes; i++) touch(device_shadow(address + i), writes, false);
           return;
         }
@@ -181,6 +207,9 @@ class Executor {
 #endif
     Executor& e = here();
     e.grid_.entry(e.grid_.parameters, e.room_at_, {e.group_, e.grid_.groups, e.current_});
+    if (e.grid_.overlaps && !e.fibers_[e.current_].has_waited) e.blame("a thread ends without waiting for the launch in front");
+    for (const auto& group : e.fibers_[e.current_].copies)
+      if (!group.empty()) e.blame("a thread ends before its copies have come");
     e.fibers_[e.current_].state = State::done;
     for (;;) e.to_host();
   }
@@ -353,6 +382,10 @@ const EmulatorServices& services() {
       [] { return Executor::here().lane(); },
       [](const void* at, unsigned long bytes, int writes) { Executor::here().access(at, bytes, writes != 0); },
       [](const char* what) { Executor::here().blame(std::string("arithmetic without a meaning: ") + what); },
+      [] { Executor::here().dependency_wait(); },
+      [](void* to, const void* from) { Executor::here().copy_four(to, from); },
+      [] { Executor::here().close_copies(); },
+      [](unsigned but) { Executor::here().await_copies(but); },
   };
   return all;
 }

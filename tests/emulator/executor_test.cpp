@@ -29,16 +29,18 @@ class Made {
  public:
   explicit Made(const std::string& body, Watch watch = Watch::accesses) : library_(compile(Dialect::cuda, kernel(body), watch)) {}
   // What the kernel left in 128 floats; its fault.
-  std::vector<float> run(uint64_t seed = 0, uint32_t groups = 2) {
-    std::vector<float> memory(128, -1);
+  // `overlaps`: with the launch in front, which may write what is not settled.
+  std::vector<float> run(uint64_t seed = 0, bool overlaps = false, bool settled = false) {
+    alignas(64) std::array<float, 128> memory;
+    memory.fill(-1);
     struct { float* at; unsigned count; } p{memory.data(), 128};
-    std::array<Region, 2> regions{Region{memory.data(), 128 * 4}, Region{&p, sizeof p, false}};
-    execute({library_->entry("made"), &p, groups, 64, 64 * 4, seed, regions});
-    return memory;
+    std::array<Region, 2> regions{Region{memory.data(), 128 * 4, true, settled}, Region{&p, sizeof p, false, true}};
+    execute({library_->entry("made"), &p, 2, 64, 64 * 4, seed, regions, overlaps});
+    return {memory.begin(), memory.end()};
   }
-  std::string fault(uint64_t seed = 0) {
+  std::string fault(uint64_t seed = 0, bool overlaps = false, bool settled = false) {
     try {
-      run(seed);
+      run(seed, overlaps, settled);
     } catch (const Error& e) {
       return e.what();
     }
@@ -117,6 +119,32 @@ TEST_F(Executor, FaultsAreFound) {
   EXPECT_THAT(Made("if (at.index == 0) *(float*)(unsigned long)p.count = 1;").fault(), HasSubstr("near null"));
   EXPECT_THAT(Made("p.at[at.group * 64 + at.index] = (float)(1 << (at.index + 1) % 64);", Watch::arithmetic).fault(), HasSubstr("shift_out_of_bounds"));
   EXPECT_THAT(Made("int x = 0x7fffffff; x += (int)at.index; p.at[at.group * 64 + at.index] = (float)x;", Watch::arithmetic).fault(), HasSubstr("add_overflow"));
+}
+
+TEST_F(Executor, WhatTheLaunchInFrontMayUseIsLeftAloneUntilItHasEnded) {
+  using testing::HasSubstr;
+  const std::string own = "float& mine = p.at[at.group * 64 + at.index];";
+  Made reads_early(own + "float x = mine; dependency_wait(); mine = x + 1;");
+  EXPECT_THAT(reads_early.fault(0, true), HasSubstr("a read of what it may write, before the launch in front has ended"));
+  EXPECT_EQ(reads_early.fault(0, true, true), "");
+  EXPECT_EQ(reads_early.fault(), "");
+  EXPECT_THAT(Made(own + "mine = 1; dependency_wait();").fault(0, true, true), HasSubstr("a write before the launch in front has ended"));
+  EXPECT_EQ(Made(own + "room.of[at.index] = 1; dependency_wait(); mine += room.of[at.index];").fault(0, true), "");
+  for (Watch watch : {Watch::nothing, Watch::accesses}) EXPECT_THAT(Made(own + "if (at.index == 7) return; dependency_wait(); mine = 1;", watch).fault(0, true), HasSubstr("ends without waiting for the launch in front"));
+}
+
+// Threads 0 … 15 of a group copy 4 of its 64 floats each, and double them where they came from.
+TEST_F(Executor, CopiesComeWhenTheyAreWaitedFor) {
+  using testing::HasSubstr;
+  const std::string copy = "if (at.index < 16) copy_four((uint4*)room.of + at.index, (const unsigned char*)(p.at + at.group * 64 + at.index * 4)); close_copies();",
+                    twice = "if (at.index < 16) for (u32 i = at.index * 4; i < at.index * 4 + 4; i++) p.at[at.group * 64 + i] = room.of[i] * 2;", look = "if (room.of[at.index] == 5) p.at[at.index] = 5;";
+  for (float x : Made(copy + "await_copies<0>();" + twice).run()) EXPECT_EQ(x, -2);
+  for (float x : Made(copy + "await_copies<1>();" + twice + "await_copies<0>();", Watch::nothing).run()) EXPECT_TRUE(x != x);  // that group may still be on its way
+  EXPECT_THAT(Made(copy + "await_copies<0>();" + look).fault(), HasSubstr("race in the group's memory"));
+  EXPECT_EQ(Made(copy + "await_copies<0>(); __syncthreads();" + look).fault(), "");
+  EXPECT_THAT(Made(copy).fault(), HasSubstr("ends before its copies have come"));
+  EXPECT_THAT(Made("copy_four((uint4*)(room.of + 1), (const unsigned char*)p.at); close_copies(); await_copies<0>();").fault(), HasSubstr("not aligned"));
+  EXPECT_THAT(Made("if (at.index == 0) copy_four((uint4*)room.of, (const unsigned char*)(p.at + 128)); close_copies(); await_copies<0>();").fault(), HasSubstr("a read outside of every buffer"));
 }
 
 TEST_F(Executor, AFaultLeavesItReadyForTheNextLaunch) {

@@ -19,20 +19,21 @@ namespace {
 
 class Emulated : public Kernels {
  public:
-  Emulated(Dialect dialect, const std::string& text, Watch watch, uint64_t seed) : library_(compile(dialect, text, watch)), seed_(seed) {}
+  Emulated(Dialect dialect, const std::string& text, Watch watch, uint64_t seed) : library_(compile(dialect, text, watch)), seed_(seed), overlaps_(dialect == Dialect::cuda) {}
 
  protected:
   void launch(const gpu::Entry& entry, const gpu::Launch& l, const Regions& memory) override {
     auto* run = library_->entry(entry.name());
     if (!run || library_->parameter_bytes(entry.name()) != l.parameters.size()) throw Error("emulator", "a kernel is not there, or takes other parameters", entry.type());
     std::vector<Region> regions(memory.all().begin(), memory.all().end());
-    regions.push_back({l.parameters.data(), l.parameters.size(), false});
-    execute({run, l.parameters.data(), l.groups, l.threads, l.room_bytes, seed_, regions});
+    regions.push_back({l.parameters.data(), l.parameters.size(), false, true});
+    execute({run, l.parameters.data(), l.groups, l.threads, l.room_bytes, seed_, regions, overlaps_});
   }
 
  private:
   std::shared_ptr<const Library> library_;
   uint64_t seed_;
+  bool overlaps_;  // launches of the dialect
 };
 
 // On a GPU: memory is the host's, pinned, which it sees at the same address.
@@ -111,7 +112,7 @@ int check_on_device(const quant::Format* format) {
 
 // ---- barriers
 
-constexpr const char* barriers[] = {"group_barrier();", "warp_barrier();"};
+constexpr const char* barriers[] = {"group_barrier();", "warp_barrier();", "dependency_wait();"};
 
 // Where the kernels' barriers stand in a text: behind the dialect's files, which say what they are.
 std::vector<size_t> places_of_barriers(const std::string& text) {

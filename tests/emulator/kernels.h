@@ -19,6 +19,12 @@ class Regions {
   /// Where memory comes from: this machine's, or that which a GPU sees at the same address.
   static inline std::function<std::shared_ptr<void>(size_t bytes)> source = [](size_t bytes) { return std::shared_ptr<void>(::operator new(bytes), [](void* p) { ::operator delete(p); }); };
   template <class T> T* make(size_t count) { return static_cast<T*>(add(count * sizeof(T))); }
+  /// What a kernel may read before the launch in front has ended: no launch writes it, or only one that has ended long ago.
+  template <class T> T* make_settled(const std::vector<T>& from) {
+    T* to = make(from);
+    regions_.back().settled = true;
+    return to;
+  }
   template <class T> T* make(const std::vector<T>& from) {
     T* to = make<T>(from.size());
     std::copy(from.begin(), from.end(), to);

@@ -18,8 +18,11 @@ constexpr float epsilon = 1e-5f;
 
 const gpu::FormatTiles& tiles_of(const quant::Format& format) { return *gpu::format_tiles()[&format - quant::formats().data()]; }
 
-Entry gemv(const quant::Format& f, int tokens, int rows, int prepare, const char* out, int matrices = 1) {
-  return {"gemv", {std::to_string(tokens), std::to_string(rows), std::to_string(prepare), out}, std::vector<const quant::Format*>(matrices, &f)};
+Entry gemv(const quant::Format& f, int tokens, int rows, const char* out, int matrices = 1) {
+  return {"gemv", {std::to_string(tokens), std::to_string(rows), out}, std::vector<const quant::Format*>(matrices, &f)};
+}
+Entry gemv_one(const quant::Format& f, int rows, const char* input, const char* out, int matrices = 1) {
+  return {"gemv_one", {std::to_string(rows), input, out}, std::vector<const quant::Format*>(matrices, &f)};
 }
 Entry gemm(const quant::Format& f, int tokens, const char* out, int matrices = 1) { return {"gemm", {std::to_string(tokens), out}, std::vector<const quant::Format*>(matrices, &f)}; }
 const Entry prepare_entry{"prepare", {}, {}};
@@ -56,14 +59,14 @@ struct Matrix {
     const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
     const gpu::FormatTiles& tiles = tiles_of(f);
     if (!tiles.tile_bytes) {
-      packed = memory.make(std::vector<unsigned char>(bytes, bytes + file.size()));
+      packed = memory.make_settled(std::vector<unsigned char>(bytes, bytes + file.size()));
       return;
     }
     int groups = (rows + 31) / 32;
     int64_t group_bytes = int64_t(cols / f.block) * tiles.tile_bytes;
-    unsigned char* to = memory.make<unsigned char>(size_t(groups * group_bytes));
-    for (int g = 0; g < groups; g++) tiles.pack(bytes + g * 32 * f.row_bytes(cols), int64_t(f.row_bytes(cols)), std::min(32, rows - 32 * g), cols, to + g * group_bytes);
-    packed = to;
+    std::vector<unsigned char> to(size_t(groups * group_bytes));
+    for (int g = 0; g < groups; g++) tiles.pack(bytes + g * 32 * f.row_bytes(cols), int64_t(f.row_bytes(cols)), std::min(32, rows - 32 * g), cols, to.data() + g * group_bytes);
+    packed = memory.make_settled(to);
   }
 };
 
@@ -72,7 +75,8 @@ struct Input {
   int tokens, cols;
   const float *x, *norm;
   gpu::DeviceActivations codes;
-  std::vector<double> values;  // what kernels multiply with
+  std::vector<double> values;      // what kernels multiply with
+  std::vector<double> own_values;  // the same of gemv_one where it norms for itself: codes of x · norm, and 1 / rms
   Input(Kernels& kernels, bool coded, int tokens, int cols, Regions& memory, std::mt19937& random, Findings& findings) : tokens(tokens), cols(cols) {
     std::normal_distribution<float> normal(0, 1);
     std::vector<float> from(size_t(tokens) * cols), weights(cols);
@@ -81,10 +85,15 @@ struct Input {
     x = memory.make(from), norm = memory.make(weights);
     codes = {memory.make<gpu::i8>(from.size()), memory.make<float>(from.size() / 32), memory.make<gpu::i32>(from.size() / 16)};
     kernels.run(prepare_entry, tokens, gpu::split_warps * 32, sizeof(gpu::NormRoom), gpu::PrepareLaunch{x, norm, codes, nullptr, cols, epsilon}, memory);
-    values.resize(from.size());
+    values.resize(from.size()), own_values.resize(from.size());
     for (int t = 0; t < tokens; t++) {
       double squares = 0;
       for (int i = 0; i < cols; i++) squares += double(from[t * cols + i]) * from[t * cols + i];
+      for (int first = t * cols; first < (t + 1) * cols; first += 32) {
+        float y[32], most = 0;
+        for (int i = 0; i < 32; i++) y[i] = from[first + i] * weights[(first + i) % cols], most = std::max(most, std::fabs(y[i]));
+        for (int i = 0; i < 32; i++) own_values[first + i] = (coded ? double(std::rint(y[i] * (127.0f / most))) * (most / 127.0f) : double(y[i])) / std::sqrt(squares / cols + epsilon);
+      }
       for (int i = 0; i < cols; i++) {
         int at = t * cols + i;
         double exact = from[at] / std::sqrt(squares / cols + epsilon) * weights[i], coded_value = double(codes.codes[at]) * codes.scales[at / 32];
@@ -103,10 +112,10 @@ struct Input {
 struct Exact {
   double value, size;  // Σ, Σ of magnitudes
 };
-Exact product(const Matrix& m, const Input& x, int row, int token) {
+Exact product(const Matrix& m, const std::vector<double>& x, int row, int token) {
   Exact e{0, 0};
   for (int k = 0; k < m.cols; k++) {
-    double p = double(m.weights[size_t(row) * m.cols + k]) * x.values[size_t(token) * m.cols + k];
+    double p = double(m.weights[size_t(row) * m.cols + k]) * x[size_t(token) * m.cols + k];
     e.value += p, e.size += std::fabs(p);
   }
   return e;
@@ -128,15 +137,15 @@ class Checker {
     const float* bias_at = memory.make(bias);
     float *ya = memory.make<float>(size_t(rows) * tokens), *yb = memory.make<float>(33 * size_t(tokens));
     p.segment[0] = {a.packed, bias_at, ya, rows, 0, 0.5f}, p.segment[1] = {b.packed, nullptr, yb, 33, 0, 1.0f}, p.segments = 2;
-    auto check = [&](const Entry& entry, int times) {
+    auto check = [&](const Entry& entry, const std::vector<double>& values, int times) {
       for (int t = 0; t < tokens; t++) {
         for (int r = 0; r < rows; r++) {
-          Exact e = product(a, x, r, t);
+          Exact e = product(a, values, r, t);
           e = {times * (0.5 * e.value + bias[r]), times * (e.size + bias[r])};
           findings_.expect(near(ya[t * rows + r], e), fmt::format("{} {}: {}x{}, token {} row {}: {} for {}", f_.name, entry.type(), rows, cols, t, r, ya[t * rows + r], e.value));
         }
         for (int r = 0; r < 33; r++) {
-          Exact e = product(b, x, r, t);
+          Exact e = product(b, values, r, t);
           e = {times * e.value, times * e.size};
           findings_.expect(near(yb[t * 33 + r], e), fmt::format("{} {}: second matrix, token {} row {}: {} for {}", f_.name, entry.type(), t, r, yb[t * 33 + r], e.value));
         }
@@ -144,8 +153,9 @@ class Checker {
     };
     for (const Way& way : ways(tokens)) {
       Entry stored = way.entry("store_out", 2), added = way.entry("add_out", 2);
-      run(stored, way, p, memory), check(stored, 1);
-      run(added, way, p, memory), check(added, 2);
+      const std::vector<double>& values = way.norms() ? x.own_values : x.values;
+      run(stored, way, p, memory), check(stored, values, 1);
+      run(added, way, p, memory), check(added, values, 2);
     }
   }
 
@@ -165,7 +175,8 @@ class Checker {
       run(entry, way, p, memory);
       for (int t = 0; t < tokens; t++)
         for (int r = 0; r < rows; r++) {
-          Exact g = product(gate, x, r, t), u = product(up, x, r, t);
+          const std::vector<double>& values = way.norms() ? x.own_values : x.values;
+          Exact g = product(gate, values, r, t), u = product(up, values, r, t);
           double z = 4 * g.value, exact = z / (1 + std::exp(-z)) * u.value, error = 3e-6 * (4.4 * g.size * std::fabs(u.value) + std::fabs(z) * u.size) + 1e-6 * std::fabs(exact);
           int at = t * rows + r;
           findings_.expect(std::fabs(y[at] - exact) <= error, fmt::format("{} {}: token {} row {}: {} for {}", f_.name, entry.type(), t, r, y[at], exact));
@@ -195,20 +206,26 @@ class Checker {
 
  private:
   struct Way {
-    bool gemm;
-    int pass, rows, prepare;
+    enum Kernel { one, few, many } kernel;
+    int pass, rows;
+    const char* input;  // of one
+    int cores, batch;   // of one: thread groups at most, and row groups between two meetings
     const quant::Format* f;
-    Entry entry(const char* out, int matrices) const { return gemm ? emulator::gemm(*f, pass, out, matrices) : emulator::gemv(*f, pass, rows, prepare, out, matrices); }
+    bool norms() const { return kernel == one && std::string(input) == "normed"; }
+    Entry entry(const char* out, int matrices) const {
+      if (kernel == one) return gemv_one(*f, rows, input, out, matrices);
+      return kernel == many ? gemm(*f, pass, out, matrices) : gemv(*f, pass, rows, out, matrices);
+    }
   };
   std::vector<Way> ways(int tokens) const {
     if (tokens == 1) {
-      std::vector<Way> all{{false, 1, 32, 0, &f_}, {false, 1, 8, 0, &f_}};
-      if (coded_) all.insert(all.end(), {{false, 1, 32, 1, &f_}, {false, 1, 16, 1, &f_}});
+      std::vector<Way> all{{Way::few, 1, 32, "", 0, 0, &f_}, {Way::one, 1, 32, "normed", 3, 1, &f_}, {Way::one, 1, 16, "normed", 2, 3, &f_}};
+      if (coded_) all.insert(all.end(), {{Way::one, 1, 32, "copied", 1, 2, &f_}, {Way::one, 1, 16, "copied", 2, 2, &f_}});
       return all;
     }
-    if (tokens <= int(gpu::most_tokens_a_pass)) return {{false, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, 0, &f_}};
-    if (!coded_) return {{false, 8, 32, 0, &f_}};
-    return {{true, tokens <= 32 ? 16 : 64, gpu::gemm_rows, 0, &f_}};
+    if (tokens <= int(gpu::most_tokens_a_pass)) return {{Way::few, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, "", 0, 0, &f_}};
+    if (!coded_) return {{Way::few, 8, 32, "", 0, 0, &f_}};
+    return {{Way::many, tokens <= 32 ? 16 : 64, gpu::gemm_rows, "", 0, 0, &f_}};
   }
   GemvLaunch launch(const Input& x) const {
     GemvLaunch p = {};
@@ -222,8 +239,14 @@ class Checker {
       p.segment[s].groups = (p.segment[s].rows + way.rows - 1) / way.rows;
       if (!gate || s == 0) groups += p.segment[s].groups;
     }
-    size_t room = way.gemm ? gpu::gemm_room_bytes(way.pass) : way.prepare ? sizeof(gpu::GemvRoomOf<true>) : sizeof(gpu::GemvRoomOf<false>);
-    kernels_.run(entry, groups * ((p.tokens + way.pass - 1) / way.pass), way.gemm ? gpu::gemm_warps * 32 : gpu::split_warps * 32, room, p, memory);
+    if (way.kernel == Way::one) {
+      p.batch = way.batch;
+      int sums = way.batch * way.rows * gpu::one_token_warps * (gate ? 2 : 1);
+      kernels_.run(entry, std::min(groups, way.cores), gpu::one_token_warps * 32, gpu::one_token_room_bytes(coded_ ? p.cols : 0, sums) + gpu::ring_bytes(), p, memory);
+      return;
+    }
+    bool many = way.kernel == Way::many;
+    kernels_.run(entry, groups * ((p.tokens + way.pass - 1) / way.pass), many ? gpu::gemm_warps * 32 : gpu::split_warps * 32, many ? gpu::gemm_room_bytes(way.pass) : sizeof(gpu::GemvRoom), p, memory);
   }
 
   Kernels& kernels_;
@@ -238,13 +261,14 @@ class Checker {
 std::vector<Entry> matrix_entries(const quant::Format& f) {
   bool coded = tiles_of(f).tile_bytes > 0;
   std::vector<Entry> all{prepare_entry, {"embed", {}, {&f}}};
-  auto add = [&](int pass, int rows, int prepare) {
-    for (const char* out : {"store_out", "add_out"}) all.push_back(gemv(f, pass, rows, prepare, out, 2));
-    if (rows == gpu::group_rows) all.push_back(gemv(f, pass, rows, prepare, "gate_out<silu_of>", 2));
+  auto add = [&](int rows, auto entry) {
+    for (const char* out : {"store_out", "add_out"}) all.push_back(entry(out));
+    if (rows == gpu::group_rows) all.push_back(entry("gate_out<silu_of>"));
   };
-  add(1, 32, 0), add(1, 8, 0), add(2, 32, 0), add(4, 32, 0), add(8, 32, 0);
+  for (int pass : {1, 2, 4, 8}) add(32, [&](const char* out) { return gemv(f, pass, 32, out, 2); });
+  for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "normed", out, 2); });
   if (coded) {
-    add(1, 32, 1), add(1, 16, 1);
+    for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "copied", out, 2); });
     for (int pass : {16, 64})
       for (const char* out : {"store_out", "add_out", "gate_out<silu_of>"}) all.push_back(gemm(f, pass, out, 2));
   }
@@ -256,6 +280,7 @@ void check_matrices(Kernels& kernels, const quant::Format& format, Findings& fin
   auto cols = [step = std::max(format.block, 32)](int about) { return (about + step - 1) / step * step; };
   for (int tokens : {1, 2, 3, 7}) check.store(70, cols(300), tokens);
   for (int tokens : {1, 2}) check.store(20, cols(1300), tokens);  // long enough to be read ahead, with a rest
+  check.store(130, cols(2500), 1);
   check.store(1, cols(32), 1), check.store(33, cols(600), 19), check.store(65, cols(32), 65);
   for (int tokens : {1, 2, 4, 8, 17, 66}) check.gate(96, cols(160), tokens);
   check.embed();

@@ -25,7 +25,7 @@ std::vector<float> normals(size_t n, std::mt19937& random, float by = 1) {
   for (float& x : all) x = normal(random);
   return all;
 }
-const gpu::Turn* turn_at(int position, int count, Regions& memory) { return reinterpret_cast<const gpu::Turn*>(memory.make(std::vector<i32>{position, count, 0})); }
+const gpu::Turn* turn_at(int position, int count, Regions& memory) { return reinterpret_cast<const gpu::Turn*>(memory.make_settled(std::vector<i32>{position, count, 0})); }
 float float_of_half(u16 bits) { return gpu::half_to_float(bits); }
 // The nearest one, ties to even: halves of one sign are in the order of their bits.
 u16 half_of(float x) {
@@ -43,41 +43,52 @@ bool near(double got, double expected, double by) { return std::fabs(got - expec
 Entry attend_one(const Heads& h) { return {"attend_one", {std::to_string(h.size), std::to_string(gpu::attend_heads_at_once(h.heads / h.kv_heads, h.size))}, {}}; }
 Entry attend_many(const Heads& h) { return {"attend_many", {std::to_string(h.size)}, {}}; }
 
+// Angles of a rope over `dims` elements, and what a head becomes by it, in double.
+struct Angles {
+  int dims;
+  bool halves;
+  std::vector<float> cosines, sines;
+  Angles(int dims, bool halves, int positions) : dims(dims), halves(halves) {
+    for (int p = 0; p < positions; p++)
+      for (int i = 0; i < dims / 2; i++) {
+        double angle = p * std::pow(10000.0, -2.0 * i / dims);
+        cosines.push_back(float(std::cos(angle))), sines.push_back(float(std::sin(angle)));
+      }
+  }
+  std::vector<double> turned(const float* x, int size, const std::vector<float>* norm, int position) const {
+    std::vector<double> y(x, x + size);
+    if (norm) {
+      double squares = 0;
+      for (double v : y) squares += v * v;
+      for (int i = 0; i < size; i++) y[i] *= (*norm)[i] / std::sqrt(squares / size + 1e-5);
+    }
+    std::vector<double> out = y;
+    for (int i = 0; i < dims / 2; i++) {
+      int a = halves ? i : 2 * i, b = halves ? i + dims / 2 : 2 * i + 1, at = position * (dims / 2) + i;
+      out[a] = y[a] * cosines[at] - y[b] * sines[at], out[b] = y[a] * sines[at] + y[b] * cosines[at];
+    }
+    return out;
+  }
+};
+
 void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Findings& findings) {
   Regions memory;
   std::mt19937 random(3);
   constexpr int tokens = 3, position = 5, room = 64;
   int dims = halves ? h.size : h.size / 2;
   std::vector<float> query = normals(size_t(tokens) * h.heads * h.size, random), key = normals(size_t(tokens) * h.kv_heads * h.size, random), value = normals(key.size(), random),
-                     query_norm = normals(h.size, random), key_norm = normals(h.size, random), cosines, sines;
-  for (int p = 0; p < room; p++)
-    for (int i = 0; i < dims / 2; i++) {
-      double angle = p * std::pow(10000.0, -2.0 * i / dims);
-      cosines.push_back(float(std::cos(angle))), sines.push_back(float(std::sin(angle)));
-    }
+                     query_norm = normals(h.size, random), key_norm = normals(h.size, random);
+  Angles angles(dims, halves, room);
   size_t cached = size_t(h.kv_heads) * room * h.size;
   gpu::RopeLaunch p = {};
   p.turn = turn_at(position, tokens, memory);
   p.query = memory.make(query), p.key = memory.make(key), p.value = memory.make(value);
   if (normed) p.query_norm = memory.make(query_norm), p.key_norm = memory.make(key_norm);
-  p.cosines = memory.make(cosines), p.sines = memory.make(sines), p.keys = memory.make<u16>(cached), p.values = memory.make<u16>(cached);
+  p.cosines = memory.make(angles.cosines), p.sines = memory.make(angles.sines), p.keys = memory.make<u16>(cached), p.values = memory.make<u16>(cached);
   p.tokens = tokens, p.heads = h.heads, p.kv_heads = h.kv_heads, p.head_size = h.size, p.dims = dims, p.halves = halves, p.room = room, p.epsilon = 1e-5f;
   kernels.run({"rope_store", {}, {}}, (tokens * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps, gpu::rope_warps * 32, sizeof(gpu::RopeRoom), p, memory);
 
-  auto turned = [&](const float* x, const std::vector<float>& norm, int token) {
-    std::vector<double> y(x, x + h.size);
-    if (normed) {
-      double squares = 0;
-      for (double v : y) squares += v * v;
-      for (int i = 0; i < h.size; i++) y[i] *= norm[i] / std::sqrt(squares / h.size + 1e-5);
-    }
-    std::vector<double> out = y;
-    for (int i = 0; i < dims / 2; i++) {
-      int a = halves ? i : 2 * i, b = halves ? i + dims / 2 : 2 * i + 1, at = (position + token) * (dims / 2) + i;
-      out[a] = y[a] * cosines[at] - y[b] * sines[at], out[b] = y[a] * sines[at] + y[b] * cosines[at];
-    }
-    return out;
-  };
+  auto turned = [&](const float* x, const std::vector<float>& norm, int token) { return angles.turned(x, h.size, normed ? &norm : nullptr, position + token); };
   for (int t = 0; t < tokens; t++) {
     for (int head = 0; head < h.heads; head++) {
       size_t at = (size_t(t) * h.heads + head) * h.size;
@@ -95,22 +106,23 @@ void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Find
   }
 }
 
-// `position`: of the first of `tokens`. `planted`: not 0: bits that stand in its first key and are not finite.
-void check_attention(Kernels& kernels, const Heads& h, int position, int tokens, int window, Findings& findings, u16 planted = 0) {
+// `position`: of the first of `tokens`. `planted`: an element of a key that is not finite; `own`: of the token's own, which attend_one stores. `planted`: not 0: bits that stand in its first key and are not finite.
+void check_attention(Kernels& kernels, const Heads& h, int position, int tokens, int window, Findings& findings, u16 planted = 0, bool own = false) {
   Regions memory;
   std::mt19937 random(9);
   int room = (position + tokens + 63) / 64 * 64, width = h.heads * h.size, group = h.heads / h.kv_heads;
   constexpr int splits = 5;
   std::vector<u16> keys(size_t(h.kv_heads) * room * h.size), values(keys.size());
   for (size_t i = 0; i < keys.size(); i++) {  // what is not there yet holds NaNs
-    bool there = int(i / h.size) % room < position + tokens;
+    bool there = int(i / h.size) % room < position + (tokens > 1 ? tokens : 0);  // attend_one stores its own
     keys[i] = there ? half_of(normals(1, random)[0]) : 0x7e00, values[i] = there ? half_of(normals(1, random)[0]) : 0x7e00;
   }
-  if (planted) keys[size_t(position) * h.size + 3] = planted;
+  if (planted) keys[size_t(position - (tokens == 1)) * h.size + 3] = own ? keys[0] : planted;
   std::vector<float> query = normals(size_t(tokens) * width, random);
   gpu::AttendLaunch p = {};
   p.turn = turn_at(position, tokens, memory);
-  p.query = memory.make(query), p.keys = memory.make(keys), p.values = memory.make(values), p.out = memory.make<float>(query.size());
+  u16 *cached_keys = memory.make(keys), *cached_values = memory.make(values);
+  p.query = memory.make(query), p.keys = cached_keys, p.values = cached_values, p.out = memory.make<float>(query.size());
   p.codes = {memory.make<gpu::i8>(query.size()), memory.make<float>(query.size() / 32), memory.make<i32>(query.size() / 16)};
   p.sums = memory.make<float>(size_t(width) * splits), p.most = memory.make<float>(h.heads * splits), p.totals = memory.make<float>(h.heads * splits);
   p.tokens = tokens, p.kv_heads = h.kv_heads, p.heads_a_kv_head = group, p.head_size = h.size, p.splits = splits, p.room = room, p.window = window, p.scale = 1 / std::sqrt(float(h.size));
@@ -118,7 +130,30 @@ void check_attention(Kernels& kernels, const Heads& h, int position, int tokens,
   std::string name;
   if (tokens == 1) {
     int at_once = gpu::attend_heads_at_once(group, h.size), parts = (group + at_once - 1) / at_once;
-    kernels.run(attend_one(h), int64_t(h.kv_heads) * parts * splits, threads, sizeof(gpu::AttendOneRoom), p, memory);
+    bool normed = position % 2;
+    Angles angles(h.size / 2, position % 2, position + 1);
+    std::vector<float> key = normals(size_t(h.kv_heads) * h.size, random), value = normals(key.size(), random), query_norm = normals(h.size, random), key_norm = normals(h.size, random);
+    if (own) key[3] = float_of_half(planted);
+    gpu::RopeLaunch r = {};
+    r.turn = p.turn, r.query = memory.make(query), r.key = memory.make(key), r.value = memory.make(value), r.keys = cached_keys, r.values = cached_values;
+    if (normed) r.query_norm = memory.make(query_norm), r.key_norm = memory.make(key_norm);
+    r.cosines = memory.make(angles.cosines), r.sines = memory.make(angles.sines);
+    r.tokens = 1, r.heads = h.heads, r.kv_heads = h.kv_heads, r.head_size = h.size, r.dims = angles.dims, r.halves = angles.halves, r.room = room, r.epsilon = 1e-5f;
+    p.query = nullptr;
+    kernels.run(attend_one(h), int64_t(h.kv_heads) * parts * splits, threads, sizeof(gpu::AttendOneRoom), gpu::AttendOneLaunch{p, r}, memory);
+    for (int head = 0; head < h.heads; head++) {
+      std::vector<double> q = angles.turned(&query[size_t(head) * h.size], h.size, normed ? &query_norm : nullptr, position);
+      std::copy(q.begin(), q.end(), query.begin() + size_t(head) * h.size);
+    }
+    for (int head = 0; head < h.kv_heads; head++) {
+      std::vector<double> k = angles.turned(&key[size_t(head) * h.size], h.size, normed ? &key_norm : nullptr, position);
+      for (int i = 0; i < h.size; i++) {
+        size_t at = (size_t(head) * room + position) * h.size + i;
+        findings.expect(own || near(float_of_half(cached_keys[at]), k[i], 1e-3), fmt::format("attend_one: key {} for {}", float_of_half(cached_keys[at]), k[i]));
+        findings.expect(cached_values[at] == half_of(value[size_t(head) * h.size + i]), "attend_one: a value is not the nearest half");
+        keys[at] = cached_keys[at], values[at] = cached_values[at];
+      }
+    }
     kernels.run({"attend_merge", {}, {}}, (width + int(threads) - 1) / int(threads), threads, sizeof(gpu::AttendMergeRoom), p, memory);
     name = attend_one(h).type();
   } else {
@@ -237,13 +272,15 @@ void check_ops(Kernels& kernels, Findings& findings) {
   for (const Heads& h : shapes) {
     check_rope(kernels, h, true, h.size == 128, findings);
     check_rope(kernels, h, false, h.size == 64, findings);
-    for (int position : {0, 31, 130}) check_attention(kernels, h, position, 1, 0, findings);
-    check_attention(kernels, h, 200, 1, 70, findings);
+    for (int position : {0, 31, 32, 130, 131}) check_attention(kernels, h, position, 1, 0, findings);
+    for (int window : {1, 70}) check_attention(kernels, h, 200, 1, window, findings);
     check_attention(kernels, h, 0, 3, 0, findings);
     check_attention(kernels, h, 61, 35, 0, findings);
     check_attention(kernels, h, 90, 20, 33, findings);
-    for (u16 planted : {u16(0x7e00), u16(0x7c00), u16(0xfc00)})
+    for (u16 planted : {u16(0x7e00), u16(0x7c00), u16(0xfc00)}) {
       for (int tokens : {1, 20}) check_attention(kernels, h, 90, tokens, 0, findings, planted);
+      check_attention(kernels, h, 90, 1, 0, findings, planted, true);
+    }
   }
   for (int cols : {32, 576})
     for (bool large : {false, true}) check_norm_add(kernels, cols, large, findings);

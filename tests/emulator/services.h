@@ -18,4 +18,9 @@ struct EmulatorServices {
   // Of texts that were compiled to be watched (toolchain.h): every access to memory, and arithmetic that means nothing.
   void (*access)(const void* at, unsigned long bytes, int writes);
   void (*fault)(const char* what);
+  void (*dependency_wait)();
+  // Of 16 bytes that come later: at the latest when the thread has waited for all but as many groups as were closed behind theirs.
+  void (*copy_four)(void* to, const void* from);
+  void (*close_copies)();
+  void (*await_copies)(unsigned but);
 };

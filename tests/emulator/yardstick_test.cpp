@@ -51,7 +51,7 @@ TEST_P(Yardstick, GivesTheComposedKernelsBits) {
   const auto& [name, block, tile_bytes, half_bytes] = GetParam();
   auto format = std::ranges::find(quant::formats(), std::string(name), &quant::Format::name);
   ASSERT_NE(format, quant::formats().end());
-  gpu::Entry entry{"gemv", {"1", "32", "0", "store_out"}, {&*format}};
+  gpu::Entry entry{"gemv", {"1", "32", "store_out"}, {&*format}};
   auto library = compile(Dialect::cuda, gpu::compose("cuda", std::array{entry}).text + as_entry(name));
   ASSERT_TRUE(library->entry(entry.name()) && library->entry("by_hand_entry"));
   ASSERT_EQ(library->parameter_bytes("by_hand_entry"), sizeof(Call));
@@ -74,7 +74,7 @@ TEST_P(Yardstick, GivesTheComposedKernelsBits) {
     p.codes = {codes, scales.data(), sums};
     p.segment[0] = {weights.data(), nullptr, expected.data(), rows, groups, 1.0f}, p.segments = 1;
     p.cols = cols, p.tokens = 1;
-    execute({library->entry(entry.name()), &p, groups, 256, sizeof(gpu::GemvRoomOf<false>), 0});
+    execute({library->entry(entry.name()), &p, groups, 256, sizeof(gpu::GemvRoom), 0});
     Call call = {weights.data(), codes, scales.data(), sums, y.data(), rows, cols / 32};
     execute({library->entry("by_hand_entry"), &call, groups, 256, 16, 0});
     for (int r = 0; r < rows; r++) EXPECT_EQ(std::bit_cast<uint32_t>(y[r]), std::bit_cast<uint32_t>(expected[r])) << cols << " columns, row " << r << ": " << y[r] << " for " << expected[r];

@@ -20,21 +20,21 @@ size_t count(const std::string& text, const std::string& what) {
 }
 
 TEST(Compose, NamesAnEntryByItsKernelArgumentsAndFormats) {
-  Entry entry{"gemv", {"1", "32", "1", "gate_out<silu_of>"}, {format("q4_0"), format("q6_k")}};
-  EXPECT_EQ(entry.type(), "gemv<1, 32, 1, gate_out<silu_of>, q4_0, q6_k>");
-  EXPECT_EQ(entry.name(), "gemv_1_32_1_gate_out_silu_of_q4_0_q6_k");
+  Entry entry{"gemv_one", {"32", "normed", "gate_out<silu_of>"}, {format("q4_0"), format("q6_k")}};
+  EXPECT_EQ(entry.type(), "gemv_one<32, normed, gate_out<silu_of>, q4_0, q6_k>");
+  EXPECT_EQ(entry.name(), "gemv_one_32_normed_gate_out_silu_of_q4_0_q6_k");
   EXPECT_EQ((Entry{"prepare", {}, {}}.type()), "prepare");
 }
 
 TEST(Compose, HoldsEveryFileOnceAndNoInclude) {
   for (const char* dialect : {"cuda", "metal"}) {
-    std::vector<Entry> entries = {{"gemv", {"1", "32", "1", "store_out"}, {format("iq2_xs"), format("iq2_s"), format("iq2_xs")}}, {"embed", {}, {format("iq2_xs")}}};
+    std::vector<Entry> entries = {{"gemv_one", {"32", "normed", "store_out"}, {format("iq2_xs"), format("iq2_s"), format("iq2_xs")}}, {"embed", {}, {format("iq2_xs")}}};
     Source source = compose(dialect, entries);
     EXPECT_EQ(source.text.find("#include \""), std::string::npos);
     EXPECT_EQ(source.text.find("#pragma once"), std::string::npos);
     for (const char* once : {"struct iq2_xs :", "struct iq2_s :", "with_signs(u64", "struct view {", "struct gemv {"}) EXPECT_LE(count(source.text, once), 1u) << once;
     EXPECT_EQ(count(source.text, "struct iq2_xs :"), 1u);
-    EXPECT_EQ(source.entries, (std::vector<std::string>{"gemv_1_32_1_store_out_iq2_xs_iq2_s_iq2_xs", "embed_iq2_xs"}));
+    EXPECT_EQ(source.entries, (std::vector<std::string>{"gemv_one_32_normed_store_out_iq2_xs_iq2_s_iq2_xs", "embed_iq2_xs"}));
     for (const std::string& entry : source.entries) EXPECT_EQ(count(source.text, "ENTRY(" + entry + ", "), 1u) << entry;
   }
 }

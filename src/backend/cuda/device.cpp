@@ -18,6 +18,7 @@ namespace {
 using SharedGpu = std::shared_ptr<const Gpu>;
 
 constexpr uint32_t shared_bytes_without_asking = 48 << 10;
+constexpr int first_major_with_dependent_launch = 9;  // compute capability, which kernels/dialect/cuda.h asks for too
 
 class CudaMemory : public gpu::Memory {
  public:
@@ -83,9 +84,10 @@ class CudaSequence : public gpu::Sequence {
   GraphExec exec_ = nullptr;
 };
 
-// A chain of kernel nodes.
+// A chain of kernel nodes. Where the GPU can, a node begins while the one in front still runs, and waits for it by itself (dependency_wait).
 CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches) : gpu_(std::move(gpu)) {
   const Driver& d = gpu_->driver();
+  const bool overlap = d.graph_add_edges && attribute_of(d, gpu_->device(), compute_major) >= first_major_with_dependent_launch;
   struct Owner {
     const Driver& d;
     Graph graph = nullptr;
@@ -102,7 +104,9 @@ CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches)
     void* parameters[] = {const_cast<std::byte*>(l.parameters.data())};
     KernelNode node{kernel.function, {l.groups, 1, 1}, {l.threads, 1, 1}, l.room_bytes, parameters, nullptr};
     GraphNode before = last;
-    gpu_->check(d.graph_add_kernel(&last, owner.graph, before ? &before : nullptr, before ? 1 : 0, &node), kernel.name + " cannot be recorded");
+    bool ordinary = before && !overlap;
+    gpu_->check(d.graph_add_kernel(&last, owner.graph, ordinary ? &before : nullptr, ordinary ? 1 : 0, &node), kernel.name + " cannot be recorded");
+    if (before && overlap) gpu_->check(d.graph_add_edges(owner.graph, &before, &last, &programmatic_edge, 1), kernel.name + " cannot be recorded behind another");
     if (std::ranges::find(code_, kernel.code) == code_.end()) code_.push_back(kernel.code);
   }
   gpu_->check(d.graph_instantiate(&exec_, owner.graph, 0), "a recording cannot be made ready");
@@ -117,6 +121,7 @@ class CudaDevice : public gpu::Device {
     gpu_->check(d_.memory_info(&free, &total), "the GPU does not say its memory");
     facts_.name = name_of(d_, gpu_->device()), facts_.architecture = architecture_of(d_, gpu_->device());
     facts_.memory_bytes = total, facts_.free_bytes = free;
+    facts_.copies_overlap = true;
     facts_.cores = attribute_of(d_, gpu_->device(), multiprocessors);
     facts_.emulated = facts_.name.find("emulated") != std::string::npos;
   }

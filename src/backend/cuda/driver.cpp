@@ -42,6 +42,7 @@ std::string bind_all(const Library& library, Driver& d) {
   bind("cuFuncSetAttribute", d.function_set);
   bind("cuGraphCreate", d.graph_create);
   bind("cuGraphAddKernelNode", d.graph_add_kernel);
+  library.find("cuGraphAddDependencies_v2", d.graph_add_edges);
   bind("cuGraphInstantiateWithFlags", d.graph_instantiate);
   bind("cuGraphLaunch", d.graph_launch);
   bind("cuGraphExecDestroy", d.graph_exec_destroy);
