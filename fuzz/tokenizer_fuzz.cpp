@@ -72,7 +72,7 @@ Vocabulary any_vocabulary(FuzzedDataProvider& data) {
   v.bos = id(), v.eos = id(), v.eot = id(), v.unknown = id();
   if (data.ConsumeBool()) v.ends.push_back(id());
   if (data.ConsumeBool()) v.stripping.push_back(id());
-  v.add_bos = data.ConsumeBool(), v.add_eos = data.ConsumeBool(), v.add_space_prefix = data.ConsumeBool();
+  v.add_bos = data.ConsumeBool(), v.add_space_prefix = data.ConsumeBool();
   return v;
 }
 

@@ -29,9 +29,9 @@ template <int head_size, int heads> struct attend_one {
   typedef AttendOneRoom Room;
   enum {
     threads = attend_warps * warp_lanes,
-    groups_a_core = 3,
     pieces = head_size / piece,
     row_lanes = pieces > 16 ? 32 : pieces > 8 ? 16 : pieces > 4 ? 8 : 4,  // that read a row of values
+    groups_a_core = pieces < row_lanes && pieces < 16 ? 2 : 3,            // lanes without a piece take more registers
     rows = row_lanes,                                                     // of a tile that a lane reads
     values_ahead = rows <= 16 && heads <= 4                               // values are asked for before the scores are known
   };
