@@ -56,7 +56,7 @@ CpuCache::CpuCache(const backend::Plan& plan, const CacheLayout& layout)
       kv_heads_(plan.kv_heads),
       key_bytes_(layout.head_key_bytes()),
       value_bytes_(layout.head_value_bytes()),
-      region_(capped_product(plan.layers, plan.kv_heads, capped_sum(key_bytes_, value_bytes_)), "keys and values", "ask for a shorter context") {}
+      region_(capped_product(plan.layers, plan.kv_heads, capped_sum(key_bytes_, value_bytes_)), "keys and values", "ask for a shorter context", Pages::small) {}
 
 uint64_t CpuCache::bytes(int positions) const {
   return capped_product(layers_, kv_heads_, capped_sum(layout_.key_bytes(positions), layout_.value_bytes(positions)));
