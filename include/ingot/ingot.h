@@ -330,7 +330,7 @@ class Session {
   /// stay alive until then. Errors: not one for each step.
   void time_steps(std::span<double> seconds);
   /// A running append ends, keeps the chunks that are done and throws Error("engine", "stopped") soon after `stop` returns true. It is
-  /// asked between the steps of a plan, from any thread; a GPU asks before each chunk.
+  /// asked before each chunk and, on the CPU, between the steps of a plan, from any thread.
   void set_stop(std::function<bool()> stop);
 
  private:

@@ -39,8 +39,12 @@ struct Session::State {
   void check_logits() const {
     if (!has_logits) throw Error("engine", "there are no logits yet", "", "at least one appended token");
   }
+  void check_stop() const {
+    if (watch.stop && watch.stop()) throw Error("engine", "stopped");
+  }
   /// Runs the next tokens; `into` gets the logits of the last ones, as many as it has room for.
   void run(std::span<const int32_t> part, std::span<float> into) {
+    check_stop();
     if (!model->program->run(*cache, part, size(), into, watch)) throw Error("engine", "stopped");
     tokens.insert(tokens.end(), part.begin(), part.end());
   }
@@ -68,6 +72,7 @@ void Session::append(std::span<const int32_t> tokens, int chunk) {
 std::optional<int32_t> Session::append_for_best(int32_t token) {
   State& s = *state_;
   s.check(std::span(&token, 1), s.size(), 0);
+  s.check_stop();
   std::optional<int32_t> best;
   if (s.watch.step_seconds.empty()) best = s.model->program->best(*s.cache, token, s.size());
   if (!best) return append(std::span(&token, 1)), std::nullopt;

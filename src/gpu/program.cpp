@@ -51,7 +51,6 @@ std::vector<Launch> GpuProgram::launches(Device& device, std::span<const Call> c
 }
 
 bool GpuProgram::run(backend::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, const backend::Watch& watch) {
-  if (watch.stop && watch.stop()) return false;
   GpuCache& here = static_cast<GpuCache&>(cache);
   int n = static_cast<int>(tokens.size()), wanted = static_cast<int>(logits.size() / plan_.vocab);
   {
