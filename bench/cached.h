@@ -1,6 +1,6 @@
 // Weights of benches that measure from the cache.
 #pragma once
-#include "backend/cpu/region.h"
+#include "backends/cpu/region.h"
 
 namespace ingot::cpu {
 

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "backend/cpu/kernels.h"
-#include "backend/cpu/layout.h"
+#include "backends/cpu/kernels.h"
+#include "backends/cpu/layout.h"
 #include "cached.h"
 #include "quant/format.h"
 
@@ -68,7 +68,7 @@ nlohmann::json compare(const Isa& isa, const quant::Format& format, const Ggml& 
   std::vector<i8> codes(cols, 3);
   std::vector<i16> sums(cols / 16, 48);
 
-  backend::Matrix call{"", &format, gemv_max_rows, cols, nullptr, 1};
+  plan::Matrix call{"", &format, gemv_max_rows, cols, nullptr, 1};
   Placement placement = place(call, isa, true);
   int64_t call_bytes = static_cast<int64_t>(placement.resident ? placement.resident_bytes(call) : call.bytes());
   int64_t rows = std::max<int64_t>(1, cached_bytes / call_bytes) * gemv_max_rows;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/cpu/kernels.h"
+#include "backends/cpu/kernels.h"
 #include "cached.h"
 #include "quant/format.h"
 

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "backend/cpu/kernels.h"
+#include "backends/cpu/kernels.h"
 
 namespace ingot::cpu::neon {
 extern const FormatKernels KERNELS;

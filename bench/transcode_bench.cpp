@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/cpu/kernels.h"
+#include "backends/cpu/kernels.h"
 #include "quant/format.h"
 
 namespace ingot::cpu {

@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "backend/cpu/kernels.h"
-#include "backend/cpu/region.h"
+#include "backends/cpu/kernels.h"
+#include "backends/cpu/region.h"
 #include "quant/format.h"
 
 namespace ingot::cpu {

@@ -114,7 +114,7 @@ else()
   set(known_isas portable)
 endif()
 
-# An instruction set is a list of extensions, as compilers and src/backend/cpu/detect.cpp call them: its flags and the question whether a
+# An instruction set is a list of extensions, as compilers and src/backends/cpu/detect.cpp call them: its flags and the question whether a
 # machine has it are both made of this list. `implied`: what compilers use unasked where they may use the others.
 set(isa_features_avx512 avx512f avx512bw avx512dq avx512vl avx512vnni avx2 fma f16c)
 set(isa_features_avx2 avx2 fma f16c)
@@ -141,7 +141,7 @@ function(ingot_native_isa result)
     message(FATAL_ERROR "[build] INGOT_ISAS is native, and the build is for another machine; name the instruction sets, or all")
   endif()
   set(program ${CMAKE_BINARY_DIR}/CMakeFiles/native_isa)
-  execute_process(COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -I${INGOT_ROOT}/src ${INGOT_ROOT}/cmake/native_isa.cpp ${INGOT_ROOT}/src/backend/cpu/detect.cpp -o ${program}
+  execute_process(COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -I${INGOT_ROOT}/src ${INGOT_ROOT}/cmake/native_isa.cpp ${INGOT_ROOT}/src/backends/cpu/detect.cpp -o ${program}
                   COMMAND_ERROR_IS_FATAL ANY)
   set(sets "")
   foreach(isa ${known_isas})
@@ -179,11 +179,11 @@ function(ingot_cpu_instances target)
     set(declarations "")
     foreach(name ${INGOT_FORMAT_NAMES} .ops)  # no format can be called .ops
       if(name STREQUAL .ops)
-        set(body "#include \"backend/cpu/instance_ops.h\"")
+        set(body "#include \"backends/cpu/instance_ops.h\"")
         set(definition "extern const OpKernels op_kernels;
 constinit const OpKernels op_kernels = op_table;")
       else()
-        set(body "#include \"backend/cpu/instance_format.h\"\n#include \"${name}.h\"")
+        set(body "#include \"backends/cpu/instance_format.h\"\n#include \"${name}.h\"")
         set(definition "extern const FormatKernels kernels_${name};
 constinit const FormatKernels kernels_${name} = format_kernels<${name}>(\"${name}\");")
         string(APPEND declarations "extern const FormatKernels kernels_${name};\n")
@@ -192,11 +192,11 @@ constinit const FormatKernels kernels_${name} = format_kernels<${name}>(\"${name
       set(source ${INGOT_GENERATED}/cpu/${isa}/${name}.cpp)
       file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
 "// Generated: kernel instance.
-#include \"backend/cpu/intrinsics.h\"
-#include \"backend/cpu/kernels.h\"
+#include \"backends/cpu/intrinsics.h\"
+#include \"backends/cpu/kernels.h\"
 namespace ingot::cpu::@isa@ {
 namespace {
-#include \"backend/cpu/lanes/@isa@.h\"
+#include \"backends/cpu/lanes/@isa@.h\"
 @body@
 }  // namespace
 @definition@
@@ -221,8 +221,8 @@ const Isa isa_${isa} = {\"${isa}\", ${isa}::supported, ${isa}::formats, &${isa}:
   set(source ${INGOT_GENERATED}/cpu/isas.cpp)
   file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
 "// Generated: the instruction sets of this build.
-#include \"backend/cpu/detect.h\"
-#include \"backend/cpu/kernels.h\"
+#include \"backends/cpu/detect.h\"
+#include \"backends/cpu/kernels.h\"
 namespace ingot::cpu {
 @tables@const Isa* const isa_list[] = {@list@};
 IsaList isas() { return {isa_list, static_cast<int>(sizeof isa_list / sizeof *isa_list)}; }
@@ -244,7 +244,7 @@ function(ingot_gpu_texts target)
   set(source ${INGOT_GENERATED}/gpu/texts.cpp)
   file(WRITE ${source}.new
 "// Generated from kernels/ and formats/.
-#include \"gpu/texts.h\"
+#include \"backends/gpu/texts.h\"
 namespace ingot::gpu {
 namespace {
 const Text list[] = {
@@ -262,10 +262,10 @@ std::span<const Text> texts() { return list; }
     set(source ${INGOT_GENERATED}/gpu/${name}.cpp)
     file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
 "// Generated: one format's tiles.
-#include \"gpu/tiles.h\"
+#include \"backends/gpu/tiles.h\"
 namespace ingot::gpu {
 namespace {
-#include \"gpu/instance_format.h\"
+#include \"backends/gpu/instance_format.h\"
 #include \"@name@.h\"
 constexpr FormatTiles here = tiles_of<@name@>();
 }
@@ -281,7 +281,7 @@ const FormatTiles tiles_@name@ = here;
   set(source ${INGOT_GENERATED}/gpu/tiles.cpp)
   file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
 "// Generated: every format's tiles.
-#include \"gpu/tiles.h\"
+#include \"backends/gpu/tiles.h\"
 namespace ingot::gpu {
 @declarations@namespace {
 const FormatTiles* const list[] = {@names@};
@@ -294,9 +294,9 @@ std::span<const FormatTiles* const> format_tiles() { return list; }
 endfunction()
 
 # ---- backends: one folder each, the first that can be used is the default: devices before the host
-file(GLOB backend_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${INGOT_ROOT}/src/backend/*)
-list(REMOVE_ITEM backend_folders ${INGOT_ROOT}/src/backend/cpu)
-list(APPEND backend_folders ${INGOT_ROOT}/src/backend/cpu)
+file(GLOB backend_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${INGOT_ROOT}/src/backends/*)
+list(REMOVE_ITEM backend_folders ${INGOT_ROOT}/src/backends/cpu ${INGOT_ROOT}/src/backends/gpu)
+list(APPEND backend_folders ${INGOT_ROOT}/src/backends/cpu)
 set(INGOT_BACKENDS "")
 set(backend_declarations "")
 set(backend_lines "")
@@ -305,18 +305,18 @@ foreach(folder ${backend_folders})
     get_filename_component(name ${folder} NAME)
     list(APPEND INGOT_BACKENDS ${name})
     string(APPEND backend_declarations "const Backend& ${name}_backend();\n")
-    string(APPEND backend_lines "&backend::${name}_backend(), ")
+    string(APPEND backend_lines "&plan::${name}_backend(), ")
   endif()
 endforeach()
 set(INGOT_BACKEND_REGISTRY ${INGOT_GENERATED}/backend_registry.cpp)
 file(CONFIGURE OUTPUT ${INGOT_BACKEND_REGISTRY} @ONLY CONTENT
-"// Generated from src/backend/.
+"// Generated from src/backends/.
 #include \"engine/backends.h\"
-namespace ingot::backend {
-@backend_declarations@}  // namespace ingot::backend
+namespace ingot::plan {
+@backend_declarations@}  // namespace ingot::plan
 namespace ingot::engine {
-std::span<const backend::Backend* const> backends() {
-  static const backend::Backend* const list[] = {@backend_lines@};
+std::span<const plan::Backend* const> backends() {
+  static const plan::Backend* const list[] = {@backend_lines@};
   return list;
 }
 }  // namespace ingot::engine

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "backend/cpu/detect.h"
+#include "backends/cpu/detect.h"
 
 int main(int argc, char** argv) {
   for (int i = 1; i < argc; i++) {

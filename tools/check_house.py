@@ -33,18 +33,18 @@ ROOMS = {
     "src/grammar": [ERROR, "src/base", "src/text"],
     "src/jinja": [ERROR, "src/base"],
     "src/quant": [ERROR, "src/base", "kernels/dialect", "kernels/quant"],
-    "src/backend": [ERROR, "src/base", "src/quant"],
-    "src/backend/*": [ERROR, "src/base", "src/quant", "src/backend", "src/gpu", "kernels/*"],
-    "src/gpu": [ERROR, "src/base", "src/quant", "src/backend", "kernels/*"],
-    "src/foundry": [ERROR, "src/base", "src/container", "src/quant", "src/backend"],
-    "src/engine": [DOOR, "src/base", "src/container", "src/text", "src/jinja", "src/sampling", "src/grammar", "src/quant", "src/backend", "src/foundry"],
+    "src/plan": [ERROR, "src/base", "src/quant"],
+    "src/backends/gpu": [ERROR, "src/base", "src/quant", "src/plan", "kernels/*"],
+    "src/backends/*": [ERROR, "src/base", "src/quant", "src/plan", "src/backends/gpu", "kernels/*"],
+    "src/foundry": [ERROR, "src/base", "src/container", "src/quant", "src/plan"],
+    "src/engine": [DOOR, "src/base", "src/container", "src/text", "src/jinja", "src/sampling", "src/grammar", "src/quant", "src/plan", "src/foundry"],
     "src/server": [DOOR, "src/base"],
     "apps": [DOOR, "src/base"],
 }
 OPEN = ["tests", "bench", "fuzz"]  # may look into every room
 SEARCHED = ["", "include", "src", "kernels", "formats", "tests"]  # where a quoted include is looked for
 
-# ---- which words belong to one backend; a folder of src/backend that is not listed owns its own name
+# ---- which words belong to one backend; a folder of src/backends that is not listed owns its own name
 BACKEND_WORDS = {
     "cpu": r"immintrin|arm_neon|arm_sve|__m(?:128|256|512)[id]?|_mm\d*_\w+|v(?:ld1|st1|dot|fma|add|mul)q?_\w+|vpdpbusd|"
     r"avx-?2|avx-?512\w*|sse[2-4]\w*|neon|vnni|f16c",
@@ -253,10 +253,10 @@ class House:
             )
 
     def check_backend_words(self):
-        backends = {p.name for p in (self.root / "src/backend").glob("*/")} | set(BACKEND_WORDS)
+        backends = {p.name for p in (self.root / "src/backends").glob("*/")} - {"gpu"} | set(BACKEND_WORDS)
         for backend in sorted(backends):
             own = BACKEND_WORDS.get(backend, re.escape(backend))
-            home = "src/backend/" + backend
+            home = "src/backends/" + backend
             files = [f for f in self.files if f.under("include", "src", "kernels", "formats", "apps", "architectures")]
             self.each(
                 [f for f in files if not f.under("kernels/dialect", home)],

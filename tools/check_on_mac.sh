@@ -69,7 +69,7 @@ configure_and_build() {
   prefix=$(brew --prefix libedit 2>/dev/null || true) # not linked into Homebrew's own prefix, as macOS has an older one
   PKG_CONFIG_PATH="${prefix:+$prefix/lib/pkgconfig:}${PKG_CONFIG_PATH:-}" quietly configure \
     cmake -S . -B "$build" -G Ninja -D CMAKE_BUILD_TYPE=Release -D CMAKE_OSX_DEPLOYMENT_TARGET=13.3 || return 1
-  quietly build cmake --build "$build" --target ingot test_gpu test_backend_metal test_kernels test_backend metal_kernel_check model_check || return 1
+  quietly build cmake --build "$build" --target ingot test_backends_gpu test_backends_metal test_kernels test_backends_cpu metal_kernel_check model_check || return 1
   printf 'built\n'
 }
 

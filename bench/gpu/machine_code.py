@@ -74,7 +74,7 @@ class Compiler:
         return data.raw
 
     def compile(self, source, architecture):
-        """The cubin. Options as in src/backend/cuda/compiler.cpp."""
+        """The cubin. Options as in src/backends/cuda/compiler.cpp."""
         program = ctypes.c_void_p()
         self.library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None)
         options = [f"--gpu-architecture={architecture}".encode(), b"--std=c++17", b"--fmad=false"]

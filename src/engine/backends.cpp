@@ -4,9 +4,9 @@
 
 namespace ingot::engine {
 
-const backend::Backend& named_backend(const std::string& name) {
+const plan::Backend& named_backend(const std::string& name) {
   std::string known = "auto";
-  for (const backend::Backend* b : backends()) {
+  for (const plan::Backend* b : backends()) {
     known += std::string(", ") + b->name();
     if (name == b->name() || (name == "auto" && b->device().available)) return *b;
   }
@@ -14,8 +14,8 @@ const backend::Backend& named_backend(const std::string& name) {
   throw Error("engine", "unknown device", name, known);
 }
 
-const backend::Backend& find_backend(const std::string& name) {
-  const backend::Backend& b = named_backend(name);
+const plan::Backend& find_backend(const std::string& name) {
+  const plan::Backend& b = named_backend(name);
   if (!b.device().available) throw Error("engine", "device cannot be used", name, "", b.device().description);
   return b;
 }

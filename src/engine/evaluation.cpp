@@ -7,7 +7,7 @@
 #include <cmath>
 #include <vector>
 
-#include "backend/plan.h"
+#include "plan/plan.h"
 #include "engine/softmax.h"
 #include "ingot/ingot.h"
 
@@ -106,7 +106,7 @@ class Pair {
   Pair(const Model& model, const Model* base) : vocab_(model.info().vocab), session_(model) {
     if (!base) return;
     base_.emplace(*base);
-    base_logits_.resize(backend::max_head_batch * vocab_);
+    base_logits_.resize(plan::max_head_batch * vocab_);
   }
 
   /// Adds the scores of one window. `progress`: called with 0…1.
@@ -114,8 +114,8 @@ class Pair {
     const size_t half = tokens.size() / 2, last = tokens.size() - 1;  // nothing follows the last token
     start(session_, tokens.first(half));
     if (base_) start(*base_, tokens.first(half));
-    for (size_t at = half; at < last; at += backend::max_head_batch) {
-      auto slice = tokens.subspan(at, std::min<size_t>(backend::max_head_batch, last - at));
+    for (size_t at = half; at < last; at += plan::max_head_batch) {
+      auto slice = tokens.subspan(at, std::min<size_t>(plan::max_head_batch, last - at));
       if (base_) base_->append_all_logits(slice, [&](size_t i, std::span<const float> logits) { std::ranges::copy(logits, base_logits(i).begin()); });
       session_.append_all_logits(slice, [&](size_t i, std::span<const float> logits) {
         int32_t next = tokens[at + i + 1];

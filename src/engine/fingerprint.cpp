@@ -49,7 +49,7 @@ void add_file(Hash& hash, const container::Gguf& file) {
 
 // Every field of a plan and its parts stands in one of these lists, or this does not compile: none can be forgotten.
 
-void add_rope(Hash& hash, const backend::Rope& rope) {
+void add_rope(Hash& hash, const plan::Rope& rope) {
   const auto& [pairing, dims, frequencies, magnitude] = rope;
   hash.add(pairing);
   hash.add(dims);
@@ -57,7 +57,7 @@ void add_rope(Hash& hash, const backend::Rope& rope) {
   hash.add(magnitude);
 }
 
-void add_segment(Hash& hash, const backend::Segment& segment) {
+void add_segment(Hash& hash, const plan::Segment& segment) {
   const auto& [matrix, bias, to] = segment;
   const auto& [name, format, rows, cols, data, scale] = matrix;  // but for the scale, the file's tensor has it
   static_cast<void>(name), static_cast<void>(format), static_cast<void>(rows), static_cast<void>(cols), static_cast<void>(data);
@@ -66,16 +66,16 @@ void add_segment(Hash& hash, const backend::Segment& segment) {
   hash.add(scale);
 }
 
-void add_step(Hash& hash, const backend::Step& step) {
+void add_step(Hash& hash, const plan::Step& step) {
   const auto& [kind, layer, from, norm, segments, rope, q_norm, k_norm, window] = step;
   hash.add(kind);
   hash.add(from);
   for (int n : {layer, rope, window}) hash.add(n);
-  for (const backend::Vector* v : {&norm, &q_norm, &k_norm}) hash.add(*v);
-  for (const backend::Segment& s : segments) add_segment(hash, s);
+  for (const plan::Vector* v : {&norm, &q_norm, &k_norm}) hash.add(*v);
+  for (const plan::Segment& s : segments) add_segment(hash, s);
 }
 
-void add_plan(Hash& hash, const backend::Plan& plan) {
+void add_plan(Hash& hash, const plan::Plan& plan) {
   const auto& [architecture, layers, hidden, heads, kv_heads, head_size, ffn, vocab, context, kv_format, max_batch, norm_epsilon,
                attention_scale, embedding_scale, activation, ropes, steps] = plan;
   static_cast<void>(context), static_cast<void>(max_batch);  // how many positions there is room for changes none of them
@@ -84,13 +84,13 @@ void add_plan(Hash& hash, const backend::Plan& plan) {
   for (int n : {layers, hidden, heads, kv_heads, head_size, ffn, vocab}) hash.add(n);
   for (float x : {norm_epsilon, attention_scale, embedding_scale}) hash.add(x);
   hash.add(activation);
-  for (const backend::Rope& rope : ropes) add_rope(hash, rope);
-  for (const backend::Step& step : steps) add_step(hash, step);
+  for (const plan::Rope& rope : ropes) add_rope(hash, rope);
+  for (const plan::Step& step : steps) add_step(hash, step);
 }
 
 }  // namespace
 
-uint64_t fingerprint(const container::Gguf& file, const backend::Plan& plan) {
+uint64_t fingerprint(const container::Gguf& file, const plan::Plan& plan) {
   Hash hash;
   add_file(hash, file);
   add_plan(hash, plan);

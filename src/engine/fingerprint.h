@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "backend/plan.h"
+#include "plan/plan.h"
 #include "container/gguf.h"
 
 namespace ingot::engine {
@@ -12,6 +12,6 @@ namespace ingot::engine {
 /// middle and the last among them, equally far apart: what differs along a sixteenth of a tensor without a gap is always seen, a single
 /// weight seldom.
 /// All bytes would mean reading the whole model.
-uint64_t fingerprint(const container::Gguf& file, const backend::Plan& plan);
+uint64_t fingerprint(const container::Gguf& file, const plan::Plan& plan);
 
 }  // namespace ingot::engine

@@ -33,10 +33,10 @@ std::string version() { return INGOT_VERSION; }
 
 std::vector<FormatInfo> formats() {
   std::vector<FormatInfo> list;
-  const backend::Backend& backend = engine::find_backend("auto");
+  const plan::Backend& backend = engine::find_backend("auto");
   for (const quant::Format& f : quant::formats()) {
     static const char* const kinds[] = {"affine", "table", "vector", "float"};
-    backend::FormatChoice choice = backend.choose(f);
+    plan::FormatChoice choice = backend.choose(f);
     FormatInfo info{f.name, f.space, f.id, f.block, f.block_bytes, f.group, f.code_bits, f.bits_per_weight(), kinds[static_cast<int>(f.kind)], scale_text(f),
                     f.has_min, choice.resident_class, choice.resident_bits, {"decode"}};
     if (f.integers) info.views.push_back("int8");
@@ -62,8 +62,8 @@ FileInfo inspect(const std::string& path, uint64_t max_array) {
 
 std::vector<DeviceInfo> devices() {
   std::vector<DeviceInfo> list;
-  for (const backend::Backend* b : engine::backends()) {
-    backend::Device d = b->device();
+  for (const plan::Backend* b : engine::backends()) {
+    plan::Device d = b->device();
     list.push_back({.name = d.name,
                     .available = d.available,
                     .description = d.description,
@@ -79,13 +79,13 @@ std::vector<DeviceInfo> devices() {
 
 std::vector<FormatSpeed> format_speeds(const LoadOptions& options) {
   std::vector<FormatSpeed> list;
-  for (const backend::FormatSpeed& s : engine::find_backend(options.device).format_speeds(engine::backend_options(options)))
+  for (const plan::FormatSpeed& s : engine::find_backend(options.device).format_speeds(engine::backend_options(options)))
     list.push_back({s.format->name, s.resident_class, s.slow, s.bytes_per_weight, s.cached, s.streamed, s.batched, s.share_of_peak});
   return list;
 }
 
 double read_bandwidth(int threads, const std::string& device) {
-  const backend::Backend& backend = engine::named_backend(device);
+  const plan::Backend& backend = engine::named_backend(device);
   return backend.device().available ? backend.read_bandwidth(threads) : 0;
 }
 

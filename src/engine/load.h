@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/printable.h"
-#include "backend/backend.h"
+#include "plan/backend.h"
 #include "container/gguf.h"
 #include "container/names.h"
 #include "foundry/blueprint.h"
@@ -30,12 +30,12 @@ struct Tokenizer::State {
 struct Model::State {
   explicit State(container::Gguf f) : file(std::move(f)) {}
   container::Gguf file;
-  backend::Plan plan;
+  plan::Plan plan;
   PlanInfo explained;
   ModelInfo info;
   std::shared_ptr<const Tokenizer::State> tokenizer_state;
   Tokenizer tokenizer{nullptr};
-  std::unique_ptr<backend::Program> program;  // after `file`, which it reads
+  std::unique_ptr<plan::Program> program;  // after `file`, which it reads
   /// As engine::fingerprint says; found out once.
   uint64_t fingerprint() const;
 
@@ -63,7 +63,7 @@ template <class F> auto naming(const std::string& path, F f) -> decltype(f()) {
 /// The text of a key that only informs; "" where there is none, or a value of another type.
 std::string information(const container::Gguf& file, std::string_view key);
 /// The part of the options that is the backend's.
-backend::Options backend_options(const LoadOptions& options);
+plan::Options backend_options(const LoadOptions& options);
 
 }  // namespace engine
 }  // namespace ingot

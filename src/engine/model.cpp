@@ -20,7 +20,7 @@ std::optional<container::Geometry> geometry_of(uint32_t type) {
   return container::Geometry{static_cast<uint64_t>(f->block), static_cast<uint64_t>(f->block_bytes), f->name};
 }
 
-backend::Options backend_options(const LoadOptions& options) {
+plan::Options backend_options(const LoadOptions& options) {
   return {.threads = options.threads,
           .repack = options.repack,
           .strict_kernels = options.strict_kernels,
@@ -38,14 +38,14 @@ namespace {
 
 constexpr int default_context = 4096;
 
-backend::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& options) {
+plan::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& options) {
   if (options.context < 0) throw Error("engine", "context is negative", std::to_string(options.context), "0 or more tokens");
   if (options.max_batch < 1) throw Error("engine", "batch is too small", std::to_string(options.max_batch), "1 or more tokens");
   int context = options.context ? options.context : std::min(blueprint.context, default_context);
   if (context > blueprint.context)
     throw Error("engine", "context is longer than the model was made for", std::to_string(context), fmt::format("at most {} tokens", blueprint.context));
-  backend::Plan plan = foundry::cast(blueprint, context, std::min(options.max_batch, context));
-  if (backend::bound_of_bytes(plan) == max_size)
+  plan::Plan plan = foundry::cast(blueprint, context, std::min(options.max_batch, context));
+  if (plan::bound_of_bytes(plan) == max_size)
     throw Error("engine", "the model needs more memory than can be counted", fmt::format("{} layers, {} heads of keys of {}, {} positions", plan.layers, plan.kv_heads, plan.head_size, context),
                 fmt::format("fewer than {} bytes of keys, values and scratch", max_size), "ask for a shorter context (-c)");
   if (!options.kv.empty() && !(plan.kv_format = quant::find_format(options.kv)))
@@ -53,16 +53,16 @@ backend::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& 
   return plan;
 }
 
-PlanInfo describe(const backend::Plan& plan, const backend::Choices& choices, const std::string& device) {
+PlanInfo describe(const plan::Plan& plan, const plan::Choices& choices, const std::string& device) {
   PlanInfo info{plan.architecture, device, choices.isa, choices.threads, plan.context, 0, choices.resident_bytes, choices.kv_bytes_per_token, choices.scratch_bytes, {}};
   for (size_t i = 0; i < plan.steps.size(); i++) {
-    const backend::Step& step = plan.steps[i];
-    const backend::StepChoice& choice = choices.steps[i];
+    const plan::Step& step = plan.steps[i];
+    const plan::StepChoice& choice = choices.steps[i];
     StepInfo s;
-    s.kind = backend::step_kind_name(step.kind);
+    s.kind = plan::step_kind_name(step.kind);
     s.name = step.layer < 0 ? s.kind : fmt::format("layer {} {}", step.layer, s.kind);
     s.shape = foundry::shape_text(plan, step);
-    for (const backend::Segment& segment : step.segments) s.formats.push_back(segment.matrix.format->name);
+    for (const plan::Segment& segment : step.segments) s.formats.push_back(segment.matrix.format->name);
     s.classes = choice.classes;
     s.strategy = choice.strategy;
     s.layout = choice.layout;
@@ -106,13 +106,13 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   foundry::Blueprint blueprint = engine::naming(path, [&] { return foundry::resolve(state->file); });
   state->tokenizer_state = engine::naming(path, [&] { return std::make_shared<const Tokenizer::State>(state->file, options.pre); });
   state->tokenizer = Tokenizer(state->tokenizer_state);
-  const backend::Backend& backend = engine::find_backend(options.device);
-  backend::Options backend_options = engine::backend_options(options);
+  const plan::Backend& backend = engine::find_backend(options.device);
+  plan::Options backend_options = engine::backend_options(options);
   state->plan = engine::naming(path, [&] { return engine::make_plan(blueprint, options); });
   state->explained = engine::describe(state->plan, backend.choose(state->plan, backend_options), backend.name());
   state->info = engine::model_info(state->file, blueprint);
-  backend_options.release = [&file = state->file](const backend::Matrix& m) { file.release(*file.find_tensor(m.name)); };
-  backend_options.read = [&file = state->file](const backend::Matrix& m, uint64_t at, std::span<std::byte> to) {
+  backend_options.release = [&file = state->file](const plan::Matrix& m) { file.release(*file.find_tensor(m.name)); };
+  backend_options.read = [&file = state->file](const plan::Matrix& m, uint64_t at, std::span<std::byte> to) {
     return file.read(*file.find_tensor(m.name), at, to);
   };
   // While the file is as it was, and before its pages are let go of: weights that are laid out do not need it any more.
@@ -139,16 +139,16 @@ PlanInfo Model::explain(double bandwidth) const { return engine::with_bandwidth(
 
 PlanInfo explain(const std::string& path, const LoadOptions& options, double bandwidth) {
   container::Gguf file = container::Gguf::open(path, engine::geometry_of);
-  const backend::Backend& backend = engine::named_backend(options.device);
-  backend::Plan plan = engine::naming(path, [&] { return engine::make_plan(foundry::resolve(file), options); });
+  const plan::Backend& backend = engine::named_backend(options.device);
+  plan::Plan plan = engine::naming(path, [&] { return engine::make_plan(foundry::resolve(file), options); });
   PlanInfo info = engine::describe(plan, backend.choose(plan, engine::backend_options(options)), backend.name());
   return engine::with_bandwidth(std::move(info), bandwidth);
 }
 
 KernelText kernels(const std::string& path, const LoadOptions& options) {
   container::Gguf file = container::Gguf::open(path, engine::geometry_of);
-  const backend::Backend& backend = engine::named_backend(options.device);
-  backend::KernelSource source = backend.source(engine::naming(path, [&] { return engine::make_plan(foundry::resolve(file), options); }));
+  const plan::Backend& backend = engine::named_backend(options.device);
+  plan::KernelSource source = backend.source(engine::naming(path, [&] { return engine::make_plan(foundry::resolve(file), options); }));
   return {backend.name(), std::move(source.text), std::move(source.entries)};
 }
 

@@ -19,17 +19,17 @@ struct Session::State {
   }
   Model door;
   std::shared_ptr<Model::State> model;
-  std::unique_ptr<backend::Cache> cache;
+  std::unique_ptr<plan::Cache> cache;
   std::vector<float> logits;      // (vocab), after the last token
   std::vector<float> all_logits;  // (max_head_batch, vocab) while all are asked for
   std::vector<int32_t> tokens;
   bool has_logits = false;
-  backend::Watch watch;
+  plan::Watch watch;
 
   int size() const { return narrow<int>(tokens.size(), "engine", "the number of tokens"); }
   /// May `more` follow the first `held` tokens?
   void check(std::span<const int32_t> more, int held, int chunk) const {
-    const backend::Plan& plan = model->plan;
+    const plan::Plan& plan = model->plan;
     if (chunk < 0) throw Error("engine", "chunk is negative", std::to_string(chunk), "0 or more tokens");
     for (int32_t t : more)
       if (t < 0 || t >= plan.vocab) throw Error("engine", "token is not in the vocabulary", std::to_string(t), fmt::format("0 … {}", plan.vocab - 1));
@@ -84,7 +84,7 @@ std::optional<int32_t> Session::append_for_best(int32_t token) {
 void Session::append_all_logits(std::span<const int32_t> tokens, const std::function<void(size_t, std::span<const float>)>& each, int chunk) {
   State& s = *state_;
   s.check(tokens, s.size(), chunk);
-  size_t vocab = s.logits.size(), step = std::min(backend::max_head_batch, s.model->plan.max_batch);
+  size_t vocab = s.logits.size(), step = std::min(plan::max_head_batch, s.model->plan.max_batch);
   if (chunk > 0) step = std::min(step, static_cast<size_t>(chunk));
   s.all_logits.resize(step * vocab);
   if (tokens.empty()) return;

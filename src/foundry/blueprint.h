@@ -7,17 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "backend/plan.h"
+#include "plan/plan.h"
 #include "container/gguf.h"
 #include "quant/format.h"
 
 namespace ingot::foundry {
 
-using backend::Activation;
-using backend::Matrix;
-using backend::Pairing;
-using backend::Rope;
-using backend::Vector;
+using plan::Activation;
+using plan::Matrix;
+using plan::Pairing;
+using plan::Rope;
+using plan::Vector;
 
 struct Layer {
   Vector attention_norm;            ///< (hidden)

@@ -5,13 +5,13 @@
 
 namespace ingot::foundry {
 
-using backend::Buffer;
-using backend::Step;
-using backend::StepKind;
+using plan::Buffer;
+using plan::Step;
+using plan::StepKind;
 
 namespace {
 
-Step projection(StepKind kind, int layer, Buffer from, const Vector& norm, std::vector<backend::Segment> segments) {
+Step projection(StepKind kind, int layer, Buffer from, const Vector& norm, std::vector<plan::Segment> segments) {
   Step step;
   step.kind = kind;
   step.layer = layer;
@@ -30,8 +30,8 @@ void add_output(std::vector<Step>& steps, int layer, Buffer from, const Matrix& 
 
 }  // namespace
 
-backend::Plan cast(const Blueprint& b, int context, int max_batch) {
-  backend::Plan plan;
+plan::Plan cast(const Blueprint& b, int context, int max_batch) {
+  plan::Plan plan;
   plan.architecture = b.architecture;
   plan.layers = b.layers, plan.hidden = b.hidden, plan.heads = b.heads, plan.kv_heads = b.kv_heads;
   plan.head_size = b.head_size, plan.ffn = b.ffn, plan.vocab = b.vocab;
@@ -61,7 +61,7 @@ backend::Plan cast(const Blueprint& b, int context, int max_batch) {
   return plan;
 }
 
-std::string shape_text(const backend::Plan& plan, const Step& step) {
+std::string shape_text(const plan::Plan& plan, const Step& step) {
   switch (step.kind) {
     case StepKind::embed: return fmt::format("{} rows of {}", plan.vocab, plan.hidden);
     case StepKind::rope_store: return fmt::format("{}+{} heads of {}", plan.heads, plan.kv_heads, plan.head_size);
@@ -71,7 +71,7 @@ std::string shape_text(const backend::Plan& plan, const Step& step) {
     default: break;
   }
   std::vector<int64_t> rows;
-  for (const backend::Segment& s : step.segments) rows.push_back(s.matrix.rows);
+  for (const plan::Segment& s : step.segments) rows.push_back(s.matrix.rows);
   return fmt::format("{} -> {}", step.segments.front().matrix.cols, fmt::join(rows, "+"));
 }
 

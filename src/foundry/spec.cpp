@@ -94,7 +94,7 @@ RopeSpec rope(const Node& node) {
   node.fields({"pairing", "dims", "base", "factors", "scaling"});
   RopeSpec r;
   r.pairing =
-      node.at("pairing").choice<backend::Pairing>({{"neighbours", backend::Pairing::neighbours}, {"halves", backend::Pairing::halves}});
+      node.at("pairing").choice<plan::Pairing>({{"neighbours", plan::Pairing::neighbours}, {"halves", plan::Pairing::halves}});
   r.dims = node.at("dims").expression();
   r.base = node.at("base").expression();
   r.factors = presence(node.at("factors"));
@@ -235,7 +235,7 @@ Spec read_spec(std::string_view name, std::span<const SpecText> texts) {
   mlp.fields({"gate", "activation", "post_norm"});
   if (!mlp.at("gate").flag()) mlp.at("gate").refuse("true: only gated MLPs are known");
   spec.activation = mlp.at("activation")
-                        .choice<backend::Activation>({{"silu", backend::Activation::silu}, {"gelu_tanh", backend::Activation::gelu_tanh}});
+                        .choice<plan::Activation>({{"silu", plan::Activation::silu}, {"gelu_tanh", plan::Activation::gelu_tanh}});
   spec.mlp_post_norm = mlp.at("post_norm").flag();
 
   Node head = node.at("head");

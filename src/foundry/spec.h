@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "backend/plan.h"
+#include "plan/plan.h"
 
 namespace ingot::foundry {
 
@@ -47,7 +47,7 @@ struct ScalingSpec {
   Expression extrapolation, beta_fast, beta_slow;
 };
 struct RopeSpec {
-  backend::Pairing pairing = backend::Pairing::neighbours;
+  plan::Pairing pairing = plan::Pairing::neighbours;
   Expression dims, base;
   Presence factors = Presence::none;   ///< tensor of dims / 2 numbers that divide the frequencies
   std::optional<ScalingSpec> scaling;  ///< nothing: never scaled
@@ -78,7 +78,7 @@ struct Spec {
                                        ///< whether it is local
   RopeSpec rope;                       ///< of global layers
   std::optional<RopeSpec> local_rope;  ///< of layers with a window; nothing: as `rope`
-  backend::Activation activation = backend::Activation::silu;
+  plan::Activation activation = plan::Activation::silu;
   Presence head = Presence::if_present;  ///< absent: tied to the embedding
 };
 

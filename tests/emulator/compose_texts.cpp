@@ -4,8 +4,8 @@
 #include <exception>
 #include <fstream>
 
-#include "gpu/compose.h"
-#include "gpu/plans.h"
+#include "backends/gpu/compose.h"
+#include "backends_gpu/plans.h"
 
 int main(int argc, char** argv) {
   using namespace ingot;

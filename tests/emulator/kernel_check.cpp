@@ -6,11 +6,11 @@
 
 #include <cstring>
 
-#include "backend/cuda/device.h"
-#include "backend/cuda/driver.h"
+#include "backends/cuda/device.h"
+#include "backends/cuda/driver.h"
 #include "emulator/kernels.h"
 #include "emulator/toolchain.h"
-#include "gpu/plans.h"
+#include "backends_gpu/plans.h"
 #include "ingot/error.h"
 
 namespace ingot::emulator {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "emulator/executor.h"
-#include "gpu/compose.h"
-#include "gpu/parameters.h"
+#include "backends/gpu/compose.h"
+#include "backends/gpu/parameters.h"
 
 namespace ingot::emulator {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "emulator/kernels.h"
-#include "gpu/tiles.h"
+#include "backends/gpu/tiles.h"
 
 namespace ingot::emulator {
 

@@ -1,4 +1,4 @@
-# The whole Metal backend on a machine without Metal: src/backend/metal as it stands, compiled against a double of the framework. It takes
+# The whole Metal backend on a machine without Metal: src/backends/metal as it stands, compiled against a double of the framework. It takes
 # an Objective-C++ compiler and GNUstep's Foundation; without them its tests are left out, and a test that is skipped says so.
 if(APPLE)
   return()
@@ -29,10 +29,10 @@ if(INGOT_SANITIZE)  # g++'s runtime library of sanitizers does not know this one
   add_compile_options($<$<COMPILE_LANGUAGE:OBJCXX>:-fno-sanitize=function>)
 endif()
 
-file(GLOB backend CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/backend/metal/*.mm)
+file(GLOB backend CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/backends/metal/*.mm)
 add_library(metal_emulated OBJECT ${backend} metal_double.mm metal_buffers.mm objc_runtime.cpp)
 target_include_directories(metal_emulated PRIVATE metal ${CMAKE_SOURCE_DIR}/tests)
-target_link_libraries(metal_emulated PUBLIC ingot_gpu emulator ${GNUSTEP_BASE} ${objc_library})
+target_link_libraries(metal_emulated PUBLIC ingot_backends_gpu emulator ${GNUSTEP_BASE} ${objc_library})
 
 # metal_program(NAME sources…): a program whose --device metal is emulated. The backend's objects stand in front of the library that says
 # Metal is absent.
@@ -56,7 +56,7 @@ model_tests(metal model_check_metal)
 metal_program(rows_check_metal rows_check.cpp)
 rows_test(metal rows_check_metal)
 
-metal_program(non_finite_check_metal ${CMAKE_SOURCE_DIR}/tests/backend/non_finite_check.cpp)
+metal_program(non_finite_check_metal ${CMAKE_SOURCE_DIR}/tests/backends_cpu/non_finite_check.cpp)
 metal_program(threads_check_metal ${CMAKE_SOURCE_DIR}/tests/engine/threads_check.cpp)
 target_link_libraries(threads_check_metal PRIVATE GTest::gtest)
 program_tests(metal non_finite_check_metal threads_check_metal)

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "backend/metal/objects.h"
+#include "backends/metal/objects.h"
 
 namespace ingot::metal {
 namespace {

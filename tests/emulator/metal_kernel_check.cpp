@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backend/metal/device.h"
+#include "backends/metal/device.h"
 #include "emulator/kernels.h"
-#include "gpu/plans.h"
+#include "backends_gpu/plans.h"
 #include "ingot/error.h"
 
 namespace ingot::emulator {
@@ -67,7 +67,7 @@ int check(gpu::Device& device, const quant::Format* format) {
 int main(int argc, char** argv) {
   using namespace ingot;
   if (argc != 2) return std::fprintf(stderr, "metal_kernel_check (ops | classes | every | FORMAT)\n"), 2;
-  if (backend::Device found = metal::describe(); !found.available) return std::printf("SKIPPED: %s\n", found.description.c_str()), 77;
+  if (plan::Device found = metal::describe(); !found.available) return std::printf("SKIPPED: %s\n", found.description.c_str()), 77;
   std::string what = argv[1];
   int faults = 0;
   try {

@@ -12,8 +12,8 @@
 
 #include "emulator/executor.h"
 #include "emulator/toolchain.h"
-#include "gpu/compose.h"
-#include "gpu/parameters.h"
+#include "backends/gpu/compose.h"
+#include "backends/gpu/parameters.h"
 
 namespace ingot::emulator {
 namespace {

@@ -53,8 +53,8 @@ TEST(Spec, ExtendsLaysOneOverTheOther) {
       read(R"({"about": "mine", "extends": "qwen2", "mlp": {"activation": "gelu_tanh"}, "parameters": {"rope_base": {"default": 7}}})");
   EXPECT_EQ(spec.source, "architectures/mine.json (extends qwen2, llama)");
   EXPECT_EQ(spec.attention_bias, foundry::Presence::required);           // qwen2
-  EXPECT_EQ(spec.rope.pairing, backend::Pairing::halves);                // qwen2
-  EXPECT_EQ(spec.activation, backend::Activation::gelu_tanh);            // mine
+  EXPECT_EQ(spec.rope.pairing, plan::Pairing::halves);                // qwen2
+  EXPECT_EQ(spec.activation, plan::Activation::gelu_tanh);            // mine
   EXPECT_EQ(spec.parameters.at("rope_base").fallback->constant, 7);      // mine
   EXPECT_EQ(spec.parameters.at("rope_base").keys[0], "rope.freq_base");  // llama
   EXPECT_FALSE(spec.qk_norm);

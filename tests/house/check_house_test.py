@@ -16,7 +16,7 @@ check_house = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(check_house)
 
 ROOMS = """`formats` `formats/tables` `kernels/dialect` `kernels/quant` `kernels/gemv` `kernels/gemm` `include/ingot` `src/base`
-`src/container` `src/text` `src/backend` `src/backend/cpu` `src/backend/cuda` `src/foundry` `src/engine` `apps`"""
+`src/container` `src/text` `src/plan` `src/backends/cpu` `src/backends/cuda` `src/foundry` `src/engine` `apps`"""
 RIGHT = {
     "HOUSE.md": ROOMS,
     "CMakeLists.txt": "project(ingot)\n",
@@ -36,11 +36,11 @@ RIGHT = {
     "src/base/checked.h": '#pragma once\n#include <cstdint>\n#include "ingot/error.h"\n',
     "src/container/file.h": '#pragma once\n#include "base/checked.h"\n',
     "src/text/vocabulary.cpp": "// camel.cpp reads it the same way\nint n = 1'000'000;  // exit( and printf( in a comment\n",
-    "src/backend/backend.h": "#pragma once\n",
-    "src/backend/cpu/lanes.h": '#pragma once\n#include <immintrin.h>\n#include "backend/backend.h"\n#include "gemv/params.h"\n',
-    "src/backend/cuda/device.cpp": '#include "backend/backend.h"\nconst char* library = "libcuda.so";\n',
-    "src/foundry/plan.cpp": '#include "backend/backend.h"\n#include "container/file.h"\nvoid f() { throw "abort( printf("; }\n',
-    "src/engine/session.cpp": '#include "ingot/ingot.h"\n#include "backend/backend.h"\nvoid g(C& c) { c.exit(); c.print(1); }\n',
+    "src/plan/backend.h": "#pragma once\n",
+    "src/backends/cpu/lanes.h": '#pragma once\n#include <immintrin.h>\n#include "plan/backend.h"\n#include "gemv/params.h"\n',
+    "src/backends/cuda/device.cpp": '#include "plan/backend.h"\nconst char* library = "libcuda.so";\n',
+    "src/foundry/plan.cpp": '#include "plan/backend.h"\n#include "container/file.h"\nvoid f() { throw "abort( printf("; }\n',
+    "src/engine/session.cpp": '#include "ingot/ingot.h"\n#include "plan/backend.h"\nvoid g(C& c) { c.exit(); c.print(1); }\n',
     "apps/main.cpp": '#include "ingot/ingot.h"\n#include "base/checked.h"\nint main() { getenv("NO_COLOR"); std::exit(1); }\n',
     "apps/output.cpp": "void f() { std::fwrite(a, 1, n, stdout); bool b = std::filesystem::exists(std::filesystem::path(a), error); }\n",
     "tools/setup/apt.txt": "# Debian's\ncmake\ng++ optional\n",
@@ -48,7 +48,7 @@ RIGHT = {
     "tools/setup/install.sh": '"$python" -m pip install --no-deps \\\n  --require-hashes -r python.txt\n',
     "bench/build.py": 'run(python, "-m", "pip", "download",\n    "--require-hashes", names[0], "-r", packages)\nprint("git clones")\n',
     ".github/workflows/a.yml": f"steps:\n  - uses: actions/checkout@{'3d' * 20}  # v4\n  - uses: ./here\n  - run: tools/curl.sh\n",
-    "tests/formats/q9_z_test.cpp": '#include "q9_z.h"\n#include "backend/cpu/lanes.h"\nconst char* camel = "Q9_Z";\n',
+    "tests/formats/q9_z_test.cpp": '#include "q9_z.h"\n#include "backends/cpu/lanes.h"\nconst char* camel = "Q9_Z";\n',
 }
 
 
@@ -83,11 +83,11 @@ WRONG = [
     ("kernel includes std", {"kernels/gemv/a.h": "#include <vector>\n"}, "kernels/gemv/a.h:1", "device world includes <vector>"),
     ("base includes container", {"src/base/a.h": '#include "container/file.h"\n'}, "src/base/a.h:1", "includes src/container"),
     ("base includes the door", {"src/base/a.h": '#include "ingot/ingot.h"\n'}, "src/base/a.h:1", "includes include/ingot/ingot.h"),
-    ("container includes backend", {"src/container/a.h": '#include "backend/backend.h"\n'}, "src/container/a.h:1", "includes src/backend"),
-    ("backend includes another", {"src/backend/cpu/a.h": '#include "../cuda/b.h"\n', "src/backend/cuda/b.h": ""}, "src/backend/cpu/a.h:1", "src/backend/cuda"),
-    ("interface includes a backend", {"src/backend/a.h": '#include "backend/cpu/lanes.h"\n'}, "src/backend/a.h:1", "includes src/backend/cpu"),
-    ("foundry includes a backend", {"src/foundry/a.h": '#include "backend/cpu/lanes.h"\n'}, "src/foundry/a.h:1", "includes src/backend/cpu"),
-    ("engine includes a backend", {"src/engine/a.h": '#include "backend/cpu/lanes.h"\n'}, "src/engine/a.h:1", "includes src/backend/cpu"),
+    ("container includes backend", {"src/container/a.h": '#include "plan/backend.h"\n'}, "src/container/a.h:1", "includes src/plan"),
+    ("backend includes another", {"src/backends/cpu/a.h": '#include "../cuda/b.h"\n', "src/backends/cuda/b.h": ""}, "src/backends/cpu/a.h:1", "src/backends/cuda"),
+    ("interface includes a backend", {"src/plan/a.h": '#include "backends/cpu/lanes.h"\n'}, "src/plan/a.h:1", "includes src/backends/cpu"),
+    ("foundry includes a backend", {"src/foundry/a.h": '#include "backends/cpu/lanes.h"\n'}, "src/foundry/a.h:1", "includes src/backends/cpu"),
+    ("engine includes a backend", {"src/engine/a.h": '#include "backends/cpu/lanes.h"\n'}, "src/engine/a.h:1", "includes src/backends/cpu"),
     ("foundry includes engine", {"src/foundry/a.h": '#include "engine/b.h"\n', "src/engine/b.h": ""}, "src/foundry/a.h:1", "includes src/engine"),
     ("app goes round the door", {"apps/a.cpp": '#include "engine/b.h"\n', "src/engine/b.h": ""}, "apps/a.cpp:1", "apps includes src/engine"),
     ("library includes tests", {"src/base/a.h": '#include "b.h"\n', "tests/b.h": ""}, "src/base/a.h:1", "included by nobody"),
@@ -101,7 +101,7 @@ WRONG = [
     ("cpu word in a kernel", {"kernels/gemv/a.h": "auto a = _mm256_add_ps(b, c);\n"}, "kernels/gemv/a.h:1", "_mm256_add_ps is a word of the cpu backend"),
     ("cpu word in foundry", {"src/foundry/a.h": "// AVX2 only\n"}, "src/foundry/a.h:1", "word of the cpu backend"),
     ("cuda word in the engine", {"src/engine/a.h": "int use_it; // cudaMalloc\n"}, "src/engine/a.h:1", "word of the cuda backend"),
-    ("cuda word in another backend", {"src/backend/cpu/a.h": "__shared__ int x;\n"}, "src/backend/cpu/a.h:1", "word of the cuda backend"),
+    ("cuda word in another backend", {"src/backends/cpu/a.h": "__shared__ int x;\n"}, "src/backends/cpu/a.h:1", "word of the cuda backend"),
     ("metal word in an app", {"apps/a.cpp": "\n// threadgroup\n"}, "apps/a.cpp:2", "word of the metal backend"),
     ("getenv", {"src/base/a.h": '\n\nauto e = std::getenv("X");\n'}, "src/base/a.h:3", "reads the environment"),
     ("cout", {"src/base/a.h": 'void f() { std::cout << "x"; }\n'}, "src/base/a.h:1", "prints (std::cout)"),

@@ -9,7 +9,7 @@
 #include <random>
 #include <utility>
 
-#include "backend/cpu/kernels.h"
+#include "backends/cpu/kernels.h"
 #include "kernels/random_blocks.h"
 #include "quant/format.h"
 

@@ -6,12 +6,12 @@
 #include <random>
 #include <vector>
 
-#include "backend/cpu/kernels.h"
+#include "backends/cpu/kernels.h"
 
 namespace ingot::cpu::made_up {
 namespace {
-#include "backend/cpu/lanes/portable.h"
-#include "backend/cpu/instance_format.h"
+#include "backends/cpu/lanes/portable.h"
+#include "backends/cpu/instance_format.h"
 
 #include "kernels/made_up_formats.h"
 

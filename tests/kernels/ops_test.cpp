@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "backend/cpu/kernels.h"
+#include "backends/cpu/kernels.h"
 
 namespace ingot::cpu {
 namespace {

@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-#include "backend/cpu/kernels.h"
+#include "backends/cpu/kernels.h"
 #include "kernels/random_blocks.h"
 #include "quant/format.h"
 

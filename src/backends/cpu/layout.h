@@ -1,0 +1,33 @@
+// Where a program's weights are: which kernels read each matrix, and in which layout.
+#pragma once
+#include <string>
+
+#include "plan/backend.h"
+#include "backends/cpu/kernels.h"
+#include "backends/cpu/pool.h"
+
+namespace ingot::cpu {
+
+/// How one matrix is kept and read.
+struct Placement {
+  const FormatKernels* kernels = nullptr;
+  bool resident = false;  ///< packed into row groups; otherwise read from the file
+  /// Unpacked from the file row by row, each time it is read.
+  bool slow() const { return !resident && !kernels->direct; }
+  /// Bytes of the rows that one call of a kernel takes, and of the whole matrix, in the resident layout.
+  uint64_t call_bytes(const plan::Matrix& m) const;
+  uint64_t resident_bytes(const plan::Matrix& m) const;
+  auto run() const { return resident ? kernels->resident : kernels->from_file; }
+};
+
+/// The instruction set called `name`, or the best of this machine for "". Errors: unknown, or not of this machine.
+const Isa& find_isa(const std::string& name);
+Placement place(const plan::Matrix& matrix, const Isa& isa, bool repack);
+/// The class whose kernels run a format, in words: "u4 affine".
+std::string class_name(const FormatKernels& kernels);
+
+/// Packs `matrix` so that the rows of call i of a kernel begin at `to` + i · `stride`; called by all workers of a run, each packs
+/// its part.
+void pack(const plan::Matrix& matrix, const FormatKernels& kernels, u8* to, uint64_t stride, Worker& worker);
+
+}  // namespace ingot::cpu

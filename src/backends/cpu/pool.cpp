@@ -1,0 +1,89 @@
+#include "backends/cpu/pool.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "backends/cpu/machine.h"
+#include "ingot/error.h"
+
+namespace ingot::cpu {
+
+namespace {
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// About 20 µs: longer than the difference between workers within a token, shorter than anybody notices as load.
+constexpr int spins = 1000;
+
+}  // namespace
+
+Pool::Pool(int threads) : count_(std::max(1, threads)), crowded_(count_ > usable_cores()) {
+  try {
+    for (int i = 1; i < count_; i++) threads_.emplace_back([this, i] { serve(i); });
+  } catch (const std::system_error&) {
+    size_t started = threads_.size() + 1;
+    stop();
+    throw Error("cpu", "the system starts no more threads", std::to_string(started), std::to_string(count_), "ask for fewer threads");
+  }
+}
+
+Pool::~Pool() { stop(); }
+
+void Pool::stop() {
+  stop_ = true;
+  start_.fetch_add(1, std::memory_order_release);
+  start_.notify_all();
+  for (std::thread& t : threads_) t.join();
+}
+
+void Pool::wait(const std::atomic<uint32_t>& word, uint32_t old) const {
+  for (int i = 0; i < (crowded_ ? 0 : spins); i++) {
+    if (word.load(std::memory_order_acquire) != old) return;
+    relax();
+  }
+  word.wait(old, std::memory_order_acquire);
+}
+
+void Worker::barrier() {
+  if (count == 1) return;
+  uint32_t phase = pool->phase_.load(std::memory_order_acquire);
+  if (pool->arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) {
+    pool->arrived_.store(0, std::memory_order_relaxed);
+    pool->phase_.fetch_add(1, std::memory_order_release);
+    pool->phase_.notify_all();
+  } else {
+    pool->wait(pool->phase_, phase);
+  }
+}
+
+void Pool::run_erased(Call call, void* object) {
+  Worker me{0, count_, this};
+  if (count_ > 1) {
+    call_ = call;
+    object_ = object;
+    start_.fetch_add(1, std::memory_order_release);
+    start_.notify_all();
+  }
+  call(object, me);
+  me.barrier();  // nobody is still inside `object` when this returns
+}
+
+void Pool::serve(int index) {
+  uint32_t seen = 0;
+  for (;;) {
+    wait(start_, seen);
+    seen++;
+    if (stop_) return;
+    Worker me{index, count_, this};
+    call_(object_, me);
+    me.barrier();
+  }
+}
+
+}  // namespace ingot::cpu

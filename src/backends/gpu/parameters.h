@@ -1,0 +1,28 @@
+// Parameter structs of the GPU kernels, as the host fills them: the kernels' own headers, read as C++. Addresses of device memory stand
+// in their pointers; the host never follows one.
+#pragma once
+#include "backends/gpu/device.h"
+
+namespace ingot::gpu {
+
+#include "dialect/cpp.h"
+#include "gemv/launch.h"
+#include "gemm/launch.h"
+#include "embed/launch.h"
+#include "norm/launch.h"
+#include "rope/launch.h"
+#include "attend/launch.h"
+#include "sample/launch.h"
+#include "probe/launch.h"
+
+template <class T> T* at_device(Address address) { return reinterpret_cast<T*>(address); }
+
+/// Of a pass of 16 or 64 tokens.
+inline size_t gemm_room_bytes(int tokens) { return tokens == 16 ? sizeof(GemmRoom<16>) : sizeof(GemmRoom<64>); }
+
+template <class Params> std::vector<std::byte> by_value(const Params& params) {
+  auto bytes = std::as_bytes(std::span(&params, 1));
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace ingot::gpu

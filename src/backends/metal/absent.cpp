@@ -1,0 +1,31 @@
+// The Metal backend of a build that has none: what it would compile and run can be looked at, nothing can be opened. Linked instead of
+// metal_backend.mm on machines that are not Apple's.
+#include "backends/gpu/gpu_backend.h"
+#include "ingot/error.h"
+
+namespace ingot::metal {
+
+namespace {
+
+constexpr const char* missing = "this build has no Metal, which is there on Macs only";
+
+plan::Device describe() {
+  plan::Device device{"metal", missing, false, {}, {}, 0, 0};
+  device.threads = false;
+  return device;
+}
+
+std::unique_ptr<gpu::Device> refuse(const plan::Options&) { throw Error("metal", "no GPU can be used", missing, "", "choose another --device"); }
+
+}  // namespace
+
+}  // namespace ingot::metal
+
+namespace ingot::plan {
+
+const Backend& metal_backend() {
+  static const gpu::GpuBackend backend({"metal", "metal", true, metal::describe, metal::refuse});
+  return backend;
+}
+
+}  // namespace ingot::plan

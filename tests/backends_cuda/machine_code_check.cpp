@@ -1,0 +1,62 @@
+// Compiles every kernel by which formats are run, as the composer lists them, and reads from the machine code that none keeps anything in
+// local memory: no spilled register, no array. Needs NVRTC and no GPU.
+//   machine_code_check (every | classes | FORMAT) ARCHITECTURE…     all formats, the first of each class, or one
+// Leaves with 77 where there is no NVRTC.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "backends/cuda/compiler.h"
+#include "backends_cuda/cubin.h"
+#include "backends/gpu/compose.h"
+#include "backends_gpu/plans.h"
+#include "ingot/error.h"
+
+namespace ingot::cuda {
+namespace {
+
+// Kernels that keep something in local memory, or whose machine code is missing.
+int faults_of(const Compiler& compiler, const quant::Format& format, const std::string& architecture) {
+  std::vector<gpu::Entry> entries = gpu::entries_of(format);
+  gpu::Source source = gpu::compose("cuda", entries);
+  auto start = std::chrono::steady_clock::now();
+  std::vector<std::byte> code = compiler.compile(source.text, architecture);
+  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::map<std::string, KernelResources> kernels = Cubin(code).kernels();
+  int faults = 0, most = 0;
+  for (const std::string& name : source.entries) {
+    auto found = kernels.find(name);
+    if (found == kernels.end() || found->second.registers == 0) {
+      std::printf("FAILED: %s: the machine code says nothing of %s\n", architecture.c_str(), name.c_str());
+      faults++;
+      continue;
+    }
+    most = std::max(most, found->second.registers);
+    if (found->second.local_bytes == 0) continue;
+    std::printf("FAILED: %s: %s keeps %d bytes a thread in local memory (%d registers)\n", architecture.c_str(), name.c_str(), found->second.local_bytes, found->second.registers);
+    faults++;
+  }
+  std::printf("%-6s %-8s %3zu kernels, at most %3d registers, compiled in %.1f s\n", architecture.c_str(), format.name, source.entries.size(), most, seconds);
+  std::fflush(stdout);
+  return faults;
+}
+
+}  // namespace
+}  // namespace ingot::cuda
+
+int main(int argc, char** argv) {
+  using namespace ingot;
+  if (argc < 3) return std::fprintf(stderr, "machine_code_check (every | classes | FORMAT) ARCHITECTURE…\n"), 2;
+  cuda::Compiler compiler(cuda::compiler_names(""));
+  if (!compiler.ready()) return std::printf("SKIPPED: %s\n", compiler.missing().c_str()), 77;
+  int faults = 0;
+  try {
+    for (int i = 2; i < argc; i++)
+      for (const quant::Format* format : gpu::formats_to_check(argv[1])) faults += cuda::faults_of(compiler, *format, argv[i]);
+  } catch (const std::exception& e) {
+    std::printf("FAILED: %s\n", e.what());
+    return 1;
+  }
+  std::printf("%d of the kernels keep something in local memory\n", faults);
+  return faults ? 1 : 0;
+}
