@@ -1,7 +1,7 @@
 // A model as foundry understands it: the architecture's spec, the file's numbers and its tensors, resolved against each other
 // and checked. It says what the model is, in the model's own terms, and nothing about how it runs.
 //
-//   spec (architectures/*.json)  +  container::Gguf  ->  Blueprint  ->  Plan (plan.h)
+//   spec (architectures/*.json)  +  container::Gguf  ->  Blueprint  ->  Plan (plan/plan.h)
 #pragma once
 #include <cstdint>
 #include <string>
@@ -14,10 +14,10 @@
 namespace ingot::foundry {
 
 using plan::Activation;
-using plan::Matrix;
-using plan::Pairing;
 using plan::Rope;
-using plan::Vector;
+using Pairing = plan::Rope::Pairing;
+using Matrix = plan::Weight;
+using Vector = std::vector<float>;  ///< decoded; empty: absent
 
 struct Layer {
   Vector attention_norm;            ///< (hidden)

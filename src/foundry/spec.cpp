@@ -94,7 +94,7 @@ RopeSpec rope(const Node& node) {
   node.fields({"pairing", "dims", "base", "factors", "scaling"});
   RopeSpec r;
   r.pairing =
-      node.at("pairing").choice<plan::Pairing>({{"neighbours", plan::Pairing::neighbours}, {"halves", plan::Pairing::halves}});
+      node.at("pairing").choice<plan::Rope::Pairing>({{"neighbours", plan::Rope::Pairing::neighbours}, {"halves", plan::Rope::Pairing::halves}});
   r.dims = node.at("dims").expression();
   r.base = node.at("base").expression();
   r.factors = presence(node.at("factors"));

@@ -47,7 +47,7 @@ struct ScalingSpec {
   Expression extrapolation, beta_fast, beta_slow;
 };
 struct RopeSpec {
-  plan::Pairing pairing = plan::Pairing::neighbours;
+  plan::Rope::Pairing pairing = plan::Rope::Pairing::neighbours;
   Expression dims, base;
   Presence factors = Presence::none;   ///< tensor of dims / 2 numbers that divide the frequencies
   std::optional<ScalingSpec> scaling;  ///< nothing: never scaled
