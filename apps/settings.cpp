@@ -35,7 +35,7 @@ void Settings::set(const std::string& name, const std::string& value) {
   Command parser;
   add_settings(parser, new_sampling, new_limits);
   try {
-    parser.parse("--" + long_name(parser, name) + "=" + value);
+    parser.parse({"--" + long_name(parser, name) + "=" + value});
   } catch (const UsageError& e) {
     throw Error("chat", fmt::format("'{}' cannot be set to '{}'", name, value), "", "", e.what());
   }
