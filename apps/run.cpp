@@ -123,7 +123,8 @@ std::pair<const char*, std::string> why(const Generation& made) {
     case StopReason::stop: return {"stop", fmt::format("it came to '{}'", made.stop_string)};
     case StopReason::length: return {"length", "as many as asked for (-n)"};
     case StopReason::context: return {"context", "the context is full (-c)"};
-    case StopReason::interrupted: break;
+    case StopReason::interrupted:
+    case StopReason::failed: break;
   }
   return {"interrupted", "interrupted"};
 }
