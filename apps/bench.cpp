@@ -33,9 +33,9 @@ struct Bench {
   bool json = false, csv = false, profile = false, formats = false;
 };
 
-/// What the steps of one kind took, of one token.
+/// What the steps of one role took, of one token.
 struct StepTime {
-  std::string kind;
+  std::string role;
   int steps = 0;
   double microseconds = 0, share = 0;
   uint64_t weight_bytes = 0;
@@ -73,7 +73,7 @@ Row make_row(const std::string& test, const PlanInfo& plan, const std::vector<do
   return {test, plan.threads, median, sorted.front(), sorted.back(), plan.weight_bytes_per_token, 0, std::nullopt, {}};
 }
 
-/// One more run of `work`, with what each kind of step took of it; `outside`: what no step took.
+/// One more run of `work`, with what each sort of step took of it; `outside`: what no step took.
 template <typename Work>
 std::vector<StepTime> profile(Session& session, int held, int n_tokens, const PlanInfo& plan, Work&& work) {
   std::vector<double> seconds(plan.steps.size());
@@ -84,13 +84,13 @@ std::vector<StepTime> profile(Session& session, int held, int n_tokens, const Pl
   double all = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), outside = all;
   session.time_steps({});
   std::vector<StepTime> times;
-  auto of = [&](const std::string& kind) -> StepTime& {
-    auto known = std::ranges::find(times, kind, &StepTime::kind);
-    return known != times.end() ? *known : times.emplace_back(StepTime{kind});
+  auto of = [&](const std::string& role) -> StepTime& {
+    auto known = std::ranges::find(times, role, &StepTime::role);
+    return known != times.end() ? *known : times.emplace_back(StepTime{role});
   };
   auto add = [&](StepTime& t, double s) { t.microseconds += 1e6 * s / n_tokens, t.share += s / all, t.steps++; };
   for (size_t i = 0; i < plan.steps.size(); i++) {
-    StepTime& t = of(plan.steps[i].kind);
+    StepTime& t = of(plan.steps[i].role);
     add(t, seconds[i]);
     t.weight_bytes += plan.steps[i].bytes_per_token;
     outside -= seconds[i];
@@ -182,7 +182,7 @@ Json to_json(const Row& r) {
   if (r.profile.empty()) return json;
   Json profile = Json::array();
   for (const StepTime& t : r.profile)
-    profile.push_back({{"step", t.kind}, {"steps", t.steps}, {"us_per_token", t.microseconds}, {"share", t.share}, {"weight_bytes_per_token", t.weight_bytes}});
+    profile.push_back({{"step", t.role}, {"steps", t.steps}, {"us_per_token", t.microseconds}, {"share", t.share}, {"weight_bytes_per_token", t.weight_bytes}});
   json.add("profile", std::move(profile));
   return json;
 }
@@ -212,7 +212,7 @@ std::string profile_markdown(const std::vector<Row>& rows) {
   Table table({{"test"}, {"threads", true}, {"step"}, {"steps", true}, {"µs per token", true}, {"share", true}, {"GB/s", true}});
   for (const Row& r : rows)
     for (const StepTime& t : r.profile)
-      table.add({r.test, fmt::format("{}", r.threads), t.kind, fmt::format("{}", t.steps), fmt::format("{:.1f}", t.microseconds), fmt::format("{:.1f}%", 100 * t.share),
+      table.add({r.test, fmt::format("{}", r.threads), t.role, fmt::format("{}", t.steps), fmt::format("{:.1f}", t.microseconds), fmt::format("{:.1f}%", 100 * t.share),
                  r.weight_rate && t.weight_bytes > 0 ? fmt::format("{:.2f}", double(t.weight_bytes) / t.microseconds / 1e3) : ""});
   return table.markdown();
 }
@@ -288,12 +288,12 @@ void add_bench(CommandLine& line, Action& chosen) {
                         ->type_name("N,N");
   Option* json = command->add_flag("--json", bench->json, "A JSON array of rows");
   Option* csv = command->add_flag("--csv", bench->csv, "CSV")->excludes(json);
-  command->add_flag("--profile", bench->profile, "Also what each kind of step takes of a token")->excludes(csv)->excludes(streams);
+  command->add_flag("--profile", bench->profile, "Also what each sort of step takes of a token")->excludes(csv)->excludes(streams);
   add_machine(*command, bench->load);
   add_strict(*command, bench->load);
   command->footer(R"(A row for each test and thread count, as a Markdown table unless --json or --csv is given. ppN: N tokens of prompt at once.
 tgN: N tokens one after another; @dN: behind N others. GB/s: weights read a second while writing; memory GB/s: what a plain read reaches with the same
-threads, measured in the same run; share: the first over the second. --profile: a second table, from one more run, by kind of step
+threads, measured in the same run; share: the first over the second. --profile: a second table, from one more run, by the step's role
 as `ingot explain` names them; "outside" is what no step takes (starting and waking the threads, the session).
 
 --streams: ppNxS: S prompts of N tokens each, until every one has been read; tgNxS: S answers of N tokens each, all at once, from when the last has
