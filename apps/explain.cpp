@@ -42,7 +42,7 @@ std::string joined(const std::vector<std::string>& parts) {
 }
 
 bool alike(const StepInfo& a, const StepInfo& b) {
-  return a.kind == b.kind && a.shape == b.shape && a.formats == b.formats && a.classes == b.classes && a.strategy == b.strategy && a.layout == b.layout &&
+  return a.role == b.role && a.kind == b.kind && a.shape == b.shape && a.formats == b.formats && a.classes == b.classes && a.strategy == b.strategy && a.layout == b.layout &&
          a.slow == b.slow;
 }
 
@@ -56,7 +56,7 @@ std::vector<Line> lines_of(const PlanInfo& plan, bool fold) {
       continue;
     }
     same->times++;
-    same->step.name = step.kind;
+    same->step.name = step.role;
     same->step.bytes_per_token += step.bytes_per_token;
     same->step.share += step.share;
     same->step.seconds_bound += step.seconds_bound;
