@@ -69,11 +69,12 @@ void PagedSequence::make_own(int page, bool with_contents) {
   pages_.pop_back();
 }
 
-bool PagedSequence::reserve(int n) {
+bool PagedSequence::reserve(int n, int spare) {
   // Only the page that the next position lies in can have others that use it: those behind are reserved, and nobody's but ours.
   const int first = size() / plan::page_positions, needed = plan::pages_for(int64_t{size()} + n);
   const bool shared = size() % plan::page_positions != 0 && memory_.pool().users(pages_[first]) > 1;
-  if (!take(std::max(needed - page_count(), 0) + shared)) return false;
+  const int more = std::max(needed - page_count(), 0) + shared;
+  if ((spare > 0 && !memory_.make_room(more + spare)) || !take(more)) return false;
   if (shared) make_own(first, true);
   return true;
 }

@@ -16,7 +16,8 @@ namespace ingot::engine {
 /// Calls from several threads are safe.
 class Memory {
  public:
-  explicit Memory(plan::StateStore& states) : states_(states), pool_(states.pages()), prefixes_(pool_) {}
+  /// `pages`: that it hands out, of those that there are.
+  Memory(plan::StateStore& states, int pages) : states_(states), pool_(pages), prefixes_(pool_) {}
   plan::StateStore& states() { return states_; }
   const PagePool& pool() const { return pool_; }
   int cached_pages() const;
@@ -55,8 +56,9 @@ class PagedSequence {
   std::span<const int32_t> pages() const { return pages_; }
   /// How many tokens it has of the beginning of `tokens`.
   int common(std::span<const int32_t> tokens) const;
-  /// Sees to it that the next `n` positions can be written. False: there are no pages for them, and nothing changed.
-  bool reserve(int n);
+  /// Sees to it that the next `n` positions can be written. False: there are no pages for them, or not `spare` more for others,
+  /// and nothing changed.
+  bool reserve(int n, int spare = 0);
   /// The same. Errors: room "memory": there are no pages for them.
   void demand(int n);
   /// The next `count` tokens in a batch. Reserved before.

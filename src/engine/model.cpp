@@ -144,7 +144,7 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
   if (options.repack) state->fingerprint();
   try {
     state->program = backend.compile(state->plan, backend_options);
-    state->memory.emplace(state->program->states());
+    state->memory.emplace(state->program->states(), state->program->states().pages());
   } catch (const std::bad_alloc&) {
     throw engine::no_memory(state->explained);
   }

@@ -1,6 +1,7 @@
 #include "engine/prefix_cache.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/checked.h"
 
@@ -15,10 +16,21 @@ PrefixCache::Key PrefixCache::key_of(int32_t parent, std::span<const int32_t> to
 void PrefixCache::touch(int32_t node) {
   Node& n = nodes_[node];
   if (n.children == 0) {
-    leaves_.erase({n.used, node});
-    leaves_.insert({clock_, node});
+    auto leaf = leaves_.extract({n.used, node});
+    leaf.value() = {clock_, node};
+    leaves_.insert(std::move(leaf));
   }
   n.used = clock_;
+}
+
+/// One that is unused, the last of unused_.
+int32_t PrefixCache::new_node() {
+  if (unused_.empty()) {
+    nodes_.emplace_back();
+    unused_.reserve(nodes_.capacity());  // so that giving one up allocates nothing
+    unused_.push_back(narrow<int32_t>(nodes_.size() - 1));
+  }
+  return unused_.back();
 }
 
 std::vector<int32_t> PrefixCache::find(std::span<const int32_t> tokens) {
@@ -44,10 +56,14 @@ void PrefixCache::add(std::span<const int32_t> tokens, std::span<const int32_t> 
       touch(parent = found->second);
       continue;
     }
-    if (unused_.empty()) unused_.push_back(narrow<int32_t>(nodes_.size())), nodes_.emplace_back();
-    const int32_t node = unused_.back();
-    by_key_.emplace(key, node);
-    leaves_.insert({clock_, node});
+    const int32_t node = new_node();
+    const auto leaf = leaves_.insert({clock_, node}).first;
+    try {
+      by_key_.emplace(key, node);
+    } catch (...) {  // no memory: a key without its page would be found
+      leaves_.erase(leaf);
+      throw;
+    }
     unused_.pop_back();
     nodes_[node] = {.key = key, .page = pages[i], .children = 0, .used = clock_};
     pool_.share(pages.subspan(i, 1));
@@ -62,10 +78,12 @@ bool PrefixCache::drop_one() {
   const int32_t node = leaf->second;
   Node& n = nodes_[node];
   unused_.push_back(node);
-  leaves_.erase(leaf);
   by_key_.erase(n.key);
-  if (const int32_t parent = n.key.parent; parent >= 0 && --nodes_[parent].children == 0)
-    leaves_.insert({nodes_[parent].used, parent});
+  auto entry = leaves_.extract(leaf);
+  if (const int32_t parent = n.key.parent; parent >= 0 && --nodes_[parent].children == 0) {
+    entry.value() = {nodes_[parent].used, parent};
+    leaves_.insert(std::move(entry));
+  }
   pool_.release({&n.page, 1});
   return true;
 }

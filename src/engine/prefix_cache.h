@@ -42,6 +42,7 @@ class PrefixCache {
   };
   static Key key_of(int32_t parent, std::span<const int32_t> tokens, size_t page);
   void touch(int32_t node);
+  int32_t new_node();
 
   PagePool& pool_;
   std::vector<Node> nodes_;
