@@ -34,6 +34,11 @@ std::vector<int32_t> Memory::find_prefix(std::span<const int32_t> tokens) {
   return prefixes_.find(tokens);
 }
 
+bool Memory::drop_prefixes() {
+  std::lock_guard lock(mutex_);
+  return prefixes_.clear();
+}
+
 void Memory::keep_prefix(std::span<const int32_t> tokens, std::span<const int32_t> pages) {
   std::lock_guard lock(mutex_);
   prefixes_.add(tokens, pages);
@@ -70,13 +75,18 @@ void PagedSequence::make_own(int page, bool with_contents) {
 }
 
 bool PagedSequence::reserve(int n, int spare) {
-  // Only the page that the next position lies in can have others that use it: those behind are reserved, and nobody's but ours.
+  // Only the page that the next position lies in can have others that use it: those after it are reserved, and ours alone.
   const int first = size() / plan::page_positions, needed = plan::pages_for(int64_t{size()} + n);
-  const bool shared = size() % plan::page_positions != 0 && memory_.pool().users(pages_[first]) > 1;
-  const int more = std::max(needed - page_count(), 0) + shared;
-  if ((spare > 0 && !memory_.make_room(more + spare)) || !take(more)) return false;
-  if (shared) make_own(first, true);
-  return true;
+  for (;;) {
+    const bool shared = size() % plan::page_positions != 0 && memory_.pool().users(pages_[first]) > 1;
+    const int more = std::max(needed - page_count(), 0) + shared;
+    if ((spare == 0 || memory_.make_room(more + spare)) && take(more)) {
+      if (shared) make_own(first, true);
+      return true;
+    }
+    // Where no page is left to copy it to, the prefix cache may be the one that it is shared with.
+    if (!shared || !memory_.drop_prefixes()) return false;
+  }
 }
 
 void PagedSequence::demand(int n) {

@@ -29,6 +29,8 @@ class Memory {
   /// As PrefixCache::find and add.
   std::vector<int32_t> find_prefix(std::span<const int32_t> tokens);
   void keep_prefix(std::span<const int32_t> tokens, std::span<const int32_t> pages);
+  /// As PrefixCache::clear.
+  bool drop_prefixes();
   /// A sequence holds its first page, or none any more.
   void add_holder(int change) { holders_ += change; }
   /// That `n` pages more cannot be had, who holds them, and what can be done.

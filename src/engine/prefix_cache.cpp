@@ -72,6 +72,13 @@ void PrefixCache::add(std::span<const int32_t> tokens, std::span<const int32_t> 
   }
 }
 
+bool PrefixCache::clear() {
+  if (by_key_.empty()) return false;
+  for (const auto& [key, node] : by_key_) pool_.release({&nodes_[node].page, 1});
+  by_key_.clear(), leaves_.clear(), nodes_.clear(), unused_.clear();
+  return true;
+}
+
 bool PrefixCache::drop_one() {
   const auto leaf = std::ranges::find_if(leaves_, [&](const auto& l) { return pool_.users(nodes_[l.second].page) == 1; });
   if (leaf == leaves_.end()) return false;

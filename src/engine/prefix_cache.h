@@ -26,6 +26,8 @@ class PrefixCache {
   /// Gives up the page that was not asked for the longest, of those that nothing follows and nobody else uses. False: there is
   /// none.
   bool drop_one();
+  /// Gives up all pages, whoever else uses them. False: there was none.
+  bool clear();
   int pages() const { return static_cast<int>(nodes_.size() - unused_.size()); }
 
  private:
