@@ -32,7 +32,7 @@ Scaling read_scaling(const ScalingSpec& spec, Numbers& numbers, int dims, double
   auto stated = numbers.file().find_string(key);
   s.kind = stated ? std::string(*stated) : spec.default_kind;
   if (s.kind != "none" && s.kind != "linear" && s.kind != "yarn")
-    throw Error("foundry", key, quoted(s.kind), "none, linear or yarn", "this way of stretching rope is not known here");
+    throw Error("foundry", key, in_quotes(s.kind), "none, linear or yarn", "this way of stretching rope is not known here");
   s.magnitude = numbers.real(spec.magnitude, min_magnitude, max_magnitude);
   if (s.kind == "none") return s;
   if (numbers.value(spec.factor) != 0) s.factor = numbers.real(spec.factor, min_factor, max_factor);  // files write 0 for "not stated"

@@ -142,6 +142,16 @@ struct SmallModel {
   }
 };
 
+/// Parts of a layer of today's kinds, by value: the blueprint may be a temporary.
+inline foundry::Attention attention(const foundry::Blueprint& b, size_t layer) {
+  return std::get<foundry::Attention>(b.layers.at(layer).mixer);
+}
+inline foundry::GatedMlp mlp(const foundry::Blueprint& b, size_t layer) {
+  return std::get<foundry::GatedMlp>(b.layers.at(layer).feed_forward);
+}
+/// The rope of a layer, which it must have.
+inline foundry::Rope rope(const foundry::Blueprint& b, size_t layer = 0) { return attention(b, layer).rope.value(); }
+
 /// `f` throws an Error whose text has each of `parts`.
 template <class F> void expect_refused(F f, const std::vector<std::string>& parts) {
   try {

@@ -39,7 +39,8 @@ MERGES = (
 )
 
 # Sizes are small, but heads, kv_heads, hidden and ffn differ from each other so that no mix-up of two passes unseen.
-# `head` is a head's size, `tied` whether the embedding is the head too. Matrices are `weights` but for those in `formats`, which
+# `head` is a head's size, `tied` whether the embedding is the head too, `fused` whether q, k and v are one tensor and so are gate and up;
+# `rope_dims` is how much of a head is rotated where that is not all of it. Matrices are `weights` but for those in `formats`, which
 # are of the last layer, the embedding or the head: what these models prove is the architecture, and a quantized matrix adds noise
 # (int8 activations) that every later layer amplifies.
 MODELS = {
@@ -69,7 +70,23 @@ MODELS = {
     ),
     "gemma3-window": dict(
         arch="gemma3", seed=17, layers=7, hidden=256, heads=3, kv_heads=1, head=64, ffn=512, tied=True, window=32, base=1e6,
-        weights="F16", formats=dict(v="Q4_K", k="Q5_0"),
+        qk_norm=True, post_norms=True, weights="F16", formats=dict(v="Q4_K", k="Q5_0"),
+    ),
+    "qwen3-tied": dict(
+        arch="qwen3", seed=18, layers=3, hidden=128, heads=4, kv_heads=2, head=64, ffn=192, tied=True, base=1e6, qk_norm=True,
+        weights="F16", formats=dict(down="Q8_0"),
+    ),
+    "smollm3-plain": dict(
+        arch="smollm3", seed=19, layers=5, hidden=96, heads=6, kv_heads=2, head=16, ffn=160, tied=True, base=5e6,
+        weights="F16", formats=dict(),
+    ),
+    "phi3-fused": dict(
+        arch="phi3", seed=20, layers=3, hidden=128, heads=4, kv_heads=2, head=32, ffn=192, tied=False, fused=True, rope_dims=24,
+        weights="F16", formats=dict(qkv="Q8_0", gate_up="Q8_0"),
+    ),
+    "glm4-fused": dict(
+        arch="glm4", seed=21, layers=3, hidden=160, heads=5, kv_heads=1, head=32, ffn=224, tied=False, fused_gate_up=True, bias=True,
+        rope_dims=16, post_norms=True, weights="F16", formats=dict(gate_up="Q8_0"),
     ),
 }
 
@@ -161,7 +178,7 @@ def write_model(path, name, m, add_matrix=add_matrix):
     """One model of MODELS as GGUF. Standard deviations are chosen so that attention is selective, every part has its say in the
     residual stream and logits spread over several nats."""
     draws = Draws(m["seed"])
-    gemma, hidden, ffn, head = m["arch"] == "gemma3", m["hidden"], m["ffn"], m["head"]
+    hidden, ffn, head = m["hidden"], m["ffn"], m["head"]
     q_rows, kv_rows = m["heads"] * head, m["kv_heads"] * head
     w = gguf.GGUFWriter(path, m["arch"])
     w.add_name(f"synthetic {name}")
@@ -173,12 +190,13 @@ def write_model(path, name, m, add_matrix=add_matrix):
     w.add_head_count_kv(m["kv_heads"])
     w.add_layer_norm_rms_eps(1e-6)
     w.add_rope_freq_base(m.get("base", 10000.0))
-    if gemma:
+    if head * m["heads"] != hidden:
         w.add_key_length(head)
         w.add_value_length(head)
+    if "window" in m:
         w.add_sliding_window(m["window"])
     else:
-        w.add_rope_dimension_count(head)
+        w.add_rope_dimension_count(m.get("rope_dims", head))
     if scaling := m.get("scaling"):
         w.add_rope_scaling_type(gguf.RopeScalingType(scaling[0]))
         w.add_rope_scaling_factor(scaling[1])
