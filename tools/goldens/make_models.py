@@ -39,8 +39,8 @@ MERGES = (
 )
 
 # Sizes are small, but heads, kv_heads, hidden and ffn differ from each other so that no mix-up of two passes unseen.
-# `head` is a head's size, `tied` whether the embedding is the head too, `fused` whether q, k and v are one tensor and so are gate and up;
-# `rope_dims` is how much of a head is rotated where that is not all of it. Matrices are `weights` but for those in `formats`, which
+# `head` is a head's size, `tied` whether the embedding is the head too, `fused` which matrices are one tensor, `rope_dims` how much
+# of a head is rotated where that is not all of it. Matrices are `weights` but for those in `formats`, which
 # are of the last layer, the embedding or the head: what these models prove is the architecture, and a quantized matrix adds noise
 # (int8 activations) that every later layer amplifies.
 MODELS = {
@@ -74,19 +74,19 @@ MODELS = {
     ),
     "qwen3-tied": dict(
         arch="qwen3", seed=18, layers=3, hidden=128, heads=4, kv_heads=2, head=64, ffn=192, tied=True, base=1e6, qk_norm=True,
-        weights="F16", formats=dict(down="Q8_0"),
+        weights="F16", formats=dict(k="Q8_0"),
     ),
     "smollm3-plain": dict(
         arch="smollm3", seed=19, layers=5, hidden=96, heads=6, kv_heads=2, head=16, ffn=160, tied=True, base=5e6,
         weights="F16", formats=dict(),
     ),
-    "phi3-fused": dict(
-        arch="phi3", seed=20, layers=3, hidden=128, heads=4, kv_heads=2, head=32, ffn=192, tied=False, fused=True, rope_dims=24,
+    "phi-fused": dict(  # llama.cpp asks models that are called phi3 for tokens of their own
+        arch="phi3", seed=24, layers=3, hidden=128, heads=4, kv_heads=2, head=32, ffn=192, tied=False, fused=("qkv", "gate_up"), rope_dims=24,
         weights="F16", formats=dict(qkv="Q8_0", gate_up="Q8_0"),
     ),
     "glm4-fused": dict(
-        arch="glm4", seed=21, layers=3, hidden=160, heads=5, kv_heads=1, head=32, ffn=224, tied=False, fused_gate_up=True, bias=True,
-        rope_dims=16, post_norms=True, weights="F16", formats=dict(gate_up="Q8_0"),
+        arch="glm4", seed=47, layers=3, hidden=160, heads=5, kv_heads=1, head=32, ffn=224, tied=False, fused=("gate_up",), bias=True,
+        rope_dims=16, post_norms=True, weights="F16", formats=dict(),
     ),
 }
 
@@ -221,20 +221,27 @@ def write_model(path, name, m, add_matrix=add_matrix):
     for layer in range(m["layers"]):
         at = f"blk.{layer}."
         add_vector(w, at + "attn_norm.weight", gains(hidden))
-        matrix(at + "attn_q.weight", "q", q_rows, hidden, 1.2)
-        matrix(at + "attn_k.weight", "k", kv_rows, hidden, 1.2)
-        matrix(at + "attn_v.weight", "v", kv_rows, hidden, 1.0)
+        if "qkv" in m.get("fused", ()):
+            matrix(at + "attn_qkv.weight", "qkv", q_rows + 2 * kv_rows, hidden, 1.2)
+        else:
+            matrix(at + "attn_q.weight", "q", q_rows, hidden, 1.2)
+            matrix(at + "attn_k.weight", "k", kv_rows, hidden, 1.2)
+            matrix(at + "attn_v.weight", "v", kv_rows, hidden, 1.0)
         matrix(at + "attn_output.weight", "o", hidden, q_rows, 2.0)
         if m.get("bias"):
             for part, rows in (("q", q_rows), ("k", kv_rows), ("v", kv_rows)):
                 add_vector(w, at + f"attn_{part}.bias", draws.normal(rows) * 0.3)
         add_vector(w, at + "ffn_norm.weight", gains(hidden))
-        matrix(at + "ffn_gate.weight", "gate", ffn, hidden, 1.2)
-        matrix(at + "ffn_up.weight", "up", ffn, hidden, 1.2)
+        if "gate_up" in m.get("fused", ()):
+            matrix(at + "ffn_up.weight", "gate_up", 2 * ffn, hidden, 1.2)
+        else:
+            matrix(at + "ffn_gate.weight", "gate", ffn, hidden, 1.2)
+            matrix(at + "ffn_up.weight", "up", ffn, hidden, 1.2)
         matrix(at + "ffn_down.weight", "down", hidden, ffn, 1.5)
-        if gemma:
+        if m.get("qk_norm"):
             add_vector(w, at + "attn_q_norm.weight", gains(head, 1.2))
             add_vector(w, at + "attn_k_norm.weight", gains(head, 1.2))
+        if m.get("post_norms"):
             add_vector(w, at + "post_attention_norm.weight", gains(hidden, 1.2))
             add_vector(w, at + "post_ffw_norm.weight", gains(hidden, 1.2))
     w.write_header_to_file()
