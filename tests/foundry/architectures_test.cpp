@@ -224,6 +224,101 @@ TEST(Architectures, EqualNumbersPerLayerAreOneNumber) {
   EXPECT_DOUBLE_EQ(rope(b).frequencies[4], std::pow(5000.0, -0.5));
 }
 
+TEST(Architectures, Qwen3) {
+  SmallModel m("qwen3", 2, 32);
+  m.set("attention.key_length", 32u);
+  m.set("attention.value_length", 32u);
+  m.add_qk_norms(2, 32);
+  m.add("blk.1.attn_k_norm.weight", {32}, std::vector<float>(32, 2));
+  foundry::Blueprint b = m.resolve();
+  EXPECT_EQ(attention(b, 1).heads, (plan::HeadShape{.heads = 4, .kv_heads = 2, .key_size = 32, .value_size = 32}));
+  EXPECT_EQ(attention(b, 1).q_norm[20], element(20));
+  EXPECT_EQ(attention(b, 1).k_norm, std::vector<float>(32, 2));
+  EXPECT_EQ(attention(b, 1).scale, 1 / std::sqrt(32.0f));
+  EXPECT_EQ(rope(b).pairing, foundry::Pairing::halves);
+  EXPECT_EQ(b.head.tensor.name, "token_embd.weight");
+  m.add("output.weight", {64, 40});
+  EXPECT_EQ(m.resolve().head.tensor.name, "output.weight");
+  m.add("blk.0.attn_q.bias", {128});
+  tests::expect_refused(m, {"tensor \"blk.0.attn_q.bias\" is not understood", "architectures/qwen3.json (extends llama)"});
+  m.tensors.erase("blk.0.attn_q.bias");
+  m.tensors.erase("blk.1.attn_q_norm.weight");
+  tests::expect_refused(m, {"tensor blk.1.attn_q_norm.weight is missing"});
+}
+
+TEST(Architectures, SmolLm3EncodesNoPositionsInEveryFourthLayer) {
+  foundry::Blueprint b = SmallModel("smollm3", 9).resolve();
+  for (size_t l = 0; l < 9; l++) EXPECT_EQ(attention(b, l).rope.has_value(), l != 3 && l != 7) << l;
+  EXPECT_EQ(rope(b).pairing, foundry::Pairing::neighbours);
+}
+
+TEST(Architectures, Phi3TakesMatricesFromFusedTensors) {
+  SmallModel m("phi3");
+  m.fuse_qkv(2);
+  m.fuse_gate_up(2);
+  m.set("rope.dimension_count", 12u);
+  foundry::Blueprint b = m.resolve();
+  const foundry::Attention a = attention(b, 1);
+  for (const foundry::Matrix& part : {a.q, a.k, a.v}) {
+    EXPECT_EQ(part.tensor.name, "blk.1.attn_qkv.weight");
+    EXPECT_EQ(part.tensor.rows, 128);
+    EXPECT_EQ(part.tensor.cols, 64);
+  }
+  EXPECT_EQ(a.q.first_row, 0);
+  EXPECT_EQ(a.q.rows, 64);
+  EXPECT_EQ(a.k.first_row, 64);
+  EXPECT_EQ(a.k.rows, 32);
+  EXPECT_EQ(a.v.first_row, 96);
+  EXPECT_EQ(a.v.rows, 32);
+  const foundry::GatedMlp gated = mlp(b, 1);
+  EXPECT_EQ(gated.gate.tensor.name, "blk.1.ffn_up.weight");
+  EXPECT_EQ(gated.gate.first_row, 0);
+  EXPECT_EQ(gated.gate.rows, 96);
+  EXPECT_EQ(gated.up.tensor.name, "blk.1.ffn_up.weight");
+  EXPECT_EQ(gated.up.first_row, 96);
+  EXPECT_EQ(gated.up.rows, 96);
+  EXPECT_EQ(a.rope->dims, 12);
+  EXPECT_EQ(a.rope->pairing, foundry::Pairing::halves);
+  EXPECT_EQ(a.window, 0);
+  m.set("attention.sliding_window", 2047u);
+  EXPECT_EQ(attention(m.resolve(), 0).window, 2047);
+
+  m.add("rope_factors_long.weight", {6});  // LongRoPE
+  tests::expect_refused(m, {"tensor \"rope_factors_long.weight\" is not understood"});
+  m.tensors.erase("rope_factors_long.weight");
+  m.add("blk.1.attn_qkv.weight", {64, 96});
+  tests::expect_refused(m, {"blk.1.attn_qkv.weight is 96x64; expected 128x64; check phi3.attention.head_count, "
+                            "phi3.attention.key_length, phi3.attention.head_count_kv, phi3.attention.value_length"});
+}
+
+TEST(Architectures, Glm4) {
+  SmallModel m("glm4");
+  m.fuse_gate_up(2);
+  m.add_biases(2);
+  m.add_post_norms(2);
+  m.set("rope.dimension_count", 8u);
+  m.add("blk.1.post_ffw_norm.weight", {64}, std::vector<float>(64, 2));
+  foundry::Blueprint b = m.resolve();
+  EXPECT_EQ(rope(b).dims, 8);
+  EXPECT_EQ(rope(b).pairing, foundry::Pairing::neighbours);
+  EXPECT_EQ(attention(b, 1).v_bias.size(), 32u);
+  EXPECT_EQ(mlp(b, 1).up.first_row, 96);
+  EXPECT_EQ(b.layers[1].mixer_post_norm[20], element(20));
+  EXPECT_EQ(b.layers[1].feed_forward_post_norm, std::vector<float>(64, 2));
+  m.tensors.erase("blk.0.post_attention_norm.weight");
+  tests::expect_refused(m, {"tensor blk.0.post_attention_norm.weight is missing"});
+}
+
+TEST(Architectures, SizesAreThoseOfTheFirstLayerThatHasThem) {
+  foundry::Blueprint b = SmallModel("llama").resolve();
+  std::get<foundry::Attention>(b.layers[1].mixer).heads.heads = 8;
+  const foundry::Sizes sizes = foundry::sizes_of(b);
+  EXPECT_EQ(sizes.heads, 4);
+  EXPECT_EQ(sizes.kv_heads, 2);
+  EXPECT_EQ(sizes.head_size, 16);
+  EXPECT_EQ(sizes.ffn, 96);
+}
+
 // What converters write beside the numbers that a spec names, and other tools as defaults.
 TEST(Architectures, KeysThatSayNothingNew) {
   for (const char* architecture : {"llama", "qwen2", "gemma3"}) {
