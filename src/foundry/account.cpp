@@ -1,5 +1,6 @@
-// What of a file nothing has read: metadata keys under the architecture's prefix, and tensors. Each is listed as harmless, in the spec
-// or for every architecture, or the file is refused: what is passed over in silence would give wrong answers in silence.
+// What of a file nothing has read: metadata keys under the architecture's prefix, and tensors. Each is listed as
+// harmless, in the spec or for every architecture, or the file is refused: what is passed over in silence would give
+// wrong answers in silence.
 #include <fmt/core.h>
 
 #include "foundry/resolve.h"
@@ -36,9 +37,12 @@ std::string value_text(const container::Value& value) {
   std::string text;
   for (const container::Scalar& scalar : container::Gguf::elements(value, max_shown)) {
     if (!text.empty()) text += ", ";
-    if (auto* word = std::get_if<std::string_view>(&scalar)) text += in_quotes(*word);
-    else if (auto* flag = std::get_if<bool>(&scalar)) text += *flag ? "true" : "false";
-    else text += number_text(*number_of(scalar));
+    if (auto* word = std::get_if<std::string_view>(&scalar))
+      text += in_quotes(*word);
+    else if (auto* flag = std::get_if<bool>(&scalar))
+      text += *flag ? "true" : "false";
+    else
+      text += number_text(*number_of(scalar));
   }
   return value.count > max_shown ? fmt::format("{}, … ({} values)", text, value.count) : text;
 }
@@ -75,7 +79,8 @@ void account_for_keys(Numbers& numbers, const Names& names) {
       expected += " or " + number_text(neutral.back());
     }
     if (!is_neutral(value, neutral))
-      throw Error("foundry", std::string(full_name), value_text(value), expected, "models of this kind are not supported");
+      throw Error("foundry", std::string(full_name), value_text(value), expected,
+                  "models of this kind are not supported");
   }
 }
 

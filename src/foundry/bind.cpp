@@ -46,8 +46,8 @@ const container::Tensor& Binder::take(const std::string& name) {
 
 const quant::Format& Binder::format(const container::Tensor& tensor) const {
   if (const quant::Format* f = quant::find_format(names_.format_space, tensor.type)) return *f;
-  throw Error("foundry", tensor.name + " has tensor type " + std::to_string(tensor.type), "", "a format that this build knows",
-              "see `ingot formats`");
+  throw Error("foundry", tensor.name + " has tensor type " + std::to_string(tensor.type), "",
+              "a format that this build knows", "see `ingot formats`");
 }
 
 std::string Binder::advice(const std::vector<const Extent*>& wrong) const {
@@ -89,7 +89,8 @@ Matrix Binder::matrix(const std::string& role, int layer, const Extent& rows, co
   if (const container::Tensor* scale =
           tensor.name.ends_with(names_.weight_ending) ? file_.find_tensor(stem + names_.scale_ending) : nullptr) {
     if (!f.has_tensor_scale)
-      throw Error("foundry", scale->name + " is there", "", std::string("none, as ") + f.name + " has no scale of the whole tensor");
+      throw Error("foundry", scale->name + " is there", "",
+                  std::string("none, as ") + f.name + " has no scale of the whole tensor");
     if (scale->elements != 1) throw Error("foundry", scale->name + " is " + shape_text(scale->shape), "", "1");
     used_.insert(scale->name);
     weight.scale = decode(*scale)[0];
@@ -97,7 +98,8 @@ Matrix Binder::matrix(const std::string& role, int layer, const Extent& rows, co
   return {.tensor = weight, .first_row = 0, .rows = weight.rows};
 }
 
-std::vector<Matrix> Binder::stacked(const std::string& role, int layer, const std::vector<Extent>& rows, const Extent& cols) {
+std::vector<Matrix> Binder::stacked(const std::string& role, int layer, const std::vector<Extent>& rows,
+                                    const Extent& cols) {
   Extent all;
   for (const Extent& part : rows) all = all + part;
   const Matrix tensor = matrix(role, layer, all, cols);
@@ -114,7 +116,8 @@ Vector Binder::vector(const std::string& role, int layer, const Extent& size, Pr
   if (presence == Presence::none || (presence == Presence::if_present && !has(role, layer))) return {};
   const container::Tensor& tensor = take(names_.tensor(role, layer));
   if (tensor.shape[0] != static_cast<uint64_t>(size.size) || !flat_from(tensor.shape, 1))
-    throw Error("foundry", tensor.name + " is " + shape_text(tensor.shape), "", std::to_string(size.size), advice({&size}));
+    throw Error("foundry", tensor.name + " is " + shape_text(tensor.shape), "", std::to_string(size.size),
+                advice({&size}));
   return decode(tensor);
 }
 
@@ -124,7 +127,8 @@ Vector Binder::decode(const container::Tensor& tensor) const {
   f.decode(tensor.data, v.data(), static_cast<int64_t>(v.size()));
   for (size_t i = 0; i < v.size(); i++)
     if (!std::isfinite(v[i]))
-      throw Error("foundry", tensor.name + " element " + std::to_string(i), number_text(v[i]), "a finite number", "the file is damaged");
+      throw Error("foundry", tensor.name + " element " + std::to_string(i), number_text(v[i]), "a finite number",
+                  "the file is damaged");
   return v;
 }
 

@@ -16,7 +16,8 @@ Presence presence(const Node& node) {
 bool fused(const Node& node) { return node.choice<bool>({{"separate", false}, {"fused", true}}); }
 
 ScalingSpec scaling(const Node& node, Spec& spec) {
-  node.fields({"kind", "factor", "original_context", "magnitude", "yarn_magnitude", "extrapolation", "beta_fast", "beta_slow"});
+  node.fields(
+      {"kind", "factor", "original_context", "magnitude", "yarn_magnitude", "extrapolation", "beta_fast", "beta_slow"});
   Node kind = node.at("kind");
   kind.fields({"key", "default"});
   ScalingSpec s;
@@ -52,8 +53,8 @@ std::optional<RopeSpec> rope(const Node& node, Spec& spec) {
 }
 
 AttentionSpec attention(const Node& node, Spec& spec) {
-  node.fields({"kind", "heads", "kv_heads", "key_size", "value_size", "qkv", "qkv_bias", "qk_norm", "query_pre_attn_scalar",
-               "window", "rope", "post_norm"});
+  node.fields({"kind", "heads", "kv_heads", "key_size", "value_size", "qkv", "qkv_bias", "qk_norm",
+               "query_pre_attn_scalar", "window", "rope", "post_norm"});
   AttentionSpec a;
   a.heads = node.at("heads").expression();
   a.kv_heads = node.at("kv_heads").expression();
@@ -75,15 +76,15 @@ GatedMlpSpec gated_mlp(const Node& node) {
   GatedMlpSpec m;
   m.ffn = node.at("ffn").expression();
   m.fused_gate_up = fused(node.at("gate_up"));
-  m.activation = node.at("activation").choice<plan::Activation>(
-      {{"silu", plan::Activation::silu}, {"gelu_tanh", plan::Activation::gelu_tanh}});
+  m.activation =
+      node.at("activation")
+          .choice<plan::Activation>({{"silu", plan::Activation::silu}, {"gelu_tanh", plan::Activation::gelu_tanh}});
   return m;
 }
 
 void block(const Node& node, const std::string& name, Spec& spec) {
   enum class Kind { attention, gated_mlp };
-  const Kind kind =
-      node.at("kind").choice<Kind>({{"attention", Kind::attention}, {"gated_mlp", Kind::gated_mlp}});
+  const Kind kind = node.at("kind").choice<Kind>({{"attention", Kind::attention}, {"gated_mlp", Kind::gated_mlp}});
   const bool post_norm = node.at("post_norm").flag();
   switch (kind) {
     case Kind::attention: spec.mixers[name] = {attention(node, spec), post_norm}; break;

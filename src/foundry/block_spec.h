@@ -1,5 +1,5 @@
-// The blocks of a spec: the kinds of mixers and feed-forwards that layers are made of, each with the facts that its JSON
-// states. A new kind is a struct here, a case in block_spec.cpp, and an overload in resolve.cpp and in lower.cpp.
+// The blocks of a spec: the kinds of mixers and feed-forwards that layers are made of, each with the facts that its
+// JSON states. A new kind is a struct here, a case in block_spec.cpp, and an overload in resolve.cpp and in lower.cpp.
 #pragma once
 #include <optional>
 #include <string>
@@ -9,7 +9,8 @@
 
 namespace ingot::foundry {
 
-/// A number as a spec writes it: a constant (10000), a parameter ("heads") or the whole quotient of two ("hidden / heads").
+/// A number as a spec writes it: a constant (10000), a parameter ("heads") or the whole quotient of two ("hidden /
+/// heads").
 struct Expression {
   double constant = 0;
   std::string name, divisor;  ///< parameters; empty name: the constant; empty divisor: no division
@@ -35,7 +36,7 @@ struct RopeSpec {
 
 struct AttentionSpec {
   Expression heads, kv_heads, key_size, value_size;
-  bool fused_qkv = false;            ///< q, k and v are one tensor, their rows one after another
+  bool fused_qkv = false;  ///< q, k and v are one tensor, their rows one after another
   Presence qkv_bias = Presence::none;
   bool qk_norm = false;              ///< queries and keys are normed per head
   Expression query_pre_attn_scalar;  ///< q·k is multiplied by 1 / sqrt(query_pre_attn_scalar)

@@ -1,9 +1,10 @@
-// A model as foundry understands it: the architecture's spec, the file's numbers and its tensors, resolved against each other
-// and checked. It says what the model is, in the model's own terms, and nothing about how it runs.
+// A model as foundry understands it: the architecture's spec, the file's numbers and its tensors, resolved against each
+// other and checked. It says what the model is, in the model's own terms, and nothing about how it runs.
 //
 //   spec (architectures/*.json)  +  container::Gguf  ->  Blueprint  ->  Plan (plan/plan.h)
 //
-// A layer is a mixer, which brings tokens together, and a feed-forward. A new kind of either is a new alternative of the variant.
+// A layer is a mixer, which brings tokens together, and a feed-forward. A new kind of either is a new alternative of
+// the variant.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -49,10 +50,10 @@ using FeedForward = std::variant<GatedMlp>;
 
 /// residual += post_norm(mixer(norm(residual))), then the same with the feed-forward.
 struct Layer {
-  Vector mixer_norm;              ///< (hidden)
+  Vector mixer_norm;  ///< (hidden)
   Mixer mixer;
-  Vector mixer_post_norm;         ///< (hidden) or empty
-  Vector feed_forward_norm;       ///< (hidden)
+  Vector mixer_post_norm;    ///< (hidden) or empty
+  Vector feed_forward_norm;  ///< (hidden)
   FeedForward feed_forward;
   Vector feed_forward_post_norm;  ///< (hidden) or empty
 };
@@ -64,8 +65,8 @@ struct Blueprint {
   Matrix embedding;           ///< vocab x hidden
   float embedding_scale = 1;  ///< factor on the looked-up row
   std::vector<Layer> layers;
-  Vector head_norm;           ///< (hidden)
-  Matrix head;                ///< vocab x hidden; equal to `embedding` when tied
+  Vector head_norm;  ///< (hidden)
+  Matrix head;       ///< vocab x hidden; equal to `embedding` when tied
 };
 
 /// Sizes that describe a model in a line: of the first layer that has attention, or a gated MLP; 0: none has.
@@ -75,8 +76,8 @@ struct Sizes {
 };
 Sizes sizes_of(const Blueprint& blueprint);
 
-/// Reads the architecture's spec and resolves it against `file`. Errors: unknown architecture (lists the known ones), missing
-/// or impossible numbers, missing tensors, shapes or formats that do not fit.
+/// Reads the architecture's spec and resolves it against `file`. Errors: unknown architecture (lists the known ones),
+/// missing or impossible numbers, missing tensors, shapes or formats that do not fit.
 Blueprint resolve(const container::Gguf& file);
 
 /// Names of the architectures in this build.

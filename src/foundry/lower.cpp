@@ -37,7 +37,8 @@ class Lowering {
       std::visit([&](const auto& feed_forward) { feed(feed_forward, layer); }, layer.feed_forward);
     }
     layer_ = -1;
-    linear("lm_head", residual_, norm("norm", b_.head_norm), {{.weight = slice(b_.head), .bias = {}, .to = plan_.logits}});
+    linear("lm_head", residual_, norm("norm", b_.head_norm),
+           {{.weight = slice(b_.head), .bias = {}, .to = plan_.logits}});
     plan::check(plan_);
     return std::move(plan_);
   }
@@ -59,8 +60,7 @@ class Lowering {
                                        .query_norm = norm("q norm", a.q_norm),
                                        .key_norm = norm("k norm", a.k_norm),
                                        .state = state});
-    step("attend",
-         plan::Attend{.query = query, .state = state, .window = a.window, .scale = a.scale, .to = attended});
+    step("attend", plan::Attend{.query = query, .state = state, .window = a.window, .scale = a.scale, .to = attended});
     add_to_residual("output", attended, a.output, "attention post-norm", layer.mixer_post_norm);
   }
 
@@ -87,7 +87,9 @@ class Lowering {
   void linear(const char* name, Id<Value> from, std::optional<plan::Norm> norm, std::vector<plan::Output> outputs) {
     step(name, plan::Linear{.from = from, .norm = norm, .outputs = std::move(outputs)});
   }
-  void step(const char* name, plan::Op op) { plan_.steps.push_back({.layer = layer_, .name = name, .op = std::move(op)}); }
+  void step(const char* name, plan::Op op) {
+    plan_.steps.push_back({.layer = layer_, .name = name, .op = std::move(op)});
+  }
 
   /// Layers share a value of the same name and width: none of what lies between steps outlives its layer.
   Id<Value> value(const char* name, int64_t cols, Value::Rows rows = Value::Rows::tokens) {
@@ -97,7 +99,8 @@ class Lowering {
   }
   /// A matrix as part of its tensor. A tensor that two steps use (a tied embedding) is one weight.
   Slice slice(const Matrix& matrix) {
-    auto [at, added] = weights_.try_emplace(matrix.tensor.name, Id<plan::Weight>{narrow<int32_t>(plan_.weights.size())});
+    auto [at, added] =
+        weights_.try_emplace(matrix.tensor.name, Id<plan::Weight>{narrow<int32_t>(plan_.weights.size())});
     if (added) plan_.weights.push_back(matrix.tensor);
     return {.weight = at->second,
             .first_row = matrix.first_row,

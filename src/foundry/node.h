@@ -1,5 +1,5 @@
-// A value in the JSON of a spec and the way to it: reads fields by type, refuses what is not expected, words the error with file and
-// field, and notes which parameters are referred to. Internal to the files that read specs.
+// A value in the JSON of a spec and the way to it: reads fields by type, refuses what is not expected, words the error
+// with file and field, and notes which parameters are referred to. Internal to the files that read specs.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -145,7 +145,8 @@ class Node {
   std::string parameter(const std::string& padded) const {
     size_t from = padded.find_first_not_of(' '), to = padded.find_last_not_of(' ');
     std::string name = from == std::string::npos ? "" : padded.substr(from, to - from + 1);
-    if (name.empty() || name.find_first_of(" /") != std::string::npos) refuse("a number, a parameter or \"parameter / parameter\"");
+    if (name.empty() || name.find_first_of(" /") != std::string::npos)
+      refuse("a number, a parameter or \"parameter / parameter\"");
     uses_.push_back({path_, name});
     return name;
   }

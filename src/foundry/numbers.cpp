@@ -13,10 +13,14 @@ constexpr int64_t max_layers = 1024;
 std::string number_text(double x) { return fmt::format("{:g}", x); }
 
 std::optional<double> number_of(const container::Scalar& scalar) {
-  return std::visit([](auto x) -> std::optional<double> {
-    if constexpr (std::is_same_v<decltype(x), std::string_view>) return std::nullopt;
-    else return static_cast<double>(x);
-  }, scalar);
+  return std::visit(
+      [](auto x) -> std::optional<double> {
+        if constexpr (std::is_same_v<decltype(x), std::string_view>)
+          return std::nullopt;
+        else
+          return static_cast<double>(x);
+      },
+      scalar);
 }
 
 std::string in_quotes(std::string_view text) {
@@ -46,7 +50,7 @@ Numbers::Value Numbers::metadata(const std::string& key, const std::string& name
   const container::Value& value = *file_.find(key);
   bool whole = value.element != Type::f32 && value.element != Type::f64;
   if (value.type != Type::array) return {file_.number_at(key), whole, key};
-  // One number a layer: taken when all are the same, as they are in most files that spell them out.
+  // One number per layer: taken when all are the same, as they are in most files that spell them out.
   if (name == "layers" || value.count != static_cast<uint64_t>(layers()))
     throw Error("foundry", key + " is a list of " + std::to_string(value.count) + " values", "",
                 name == "layers" ? "one number" : "one number, or one for each layer");
@@ -54,7 +58,8 @@ Numbers::Value Numbers::metadata(const std::string& key, const std::string& name
   for (const container::Scalar& scalar : container::Gguf::elements(value)) {
     std::optional<double> one = number_of(scalar);
     if (!one || std::holds_alternative<bool>(scalar))
-      throw Error("foundry", key + " is a list of " + container::type_name(value.element), "", "one number, or one for each layer");
+      throw Error("foundry", key + " is a list of " + container::type_name(value.element), "",
+                  "one number, or one for each layer");
     each.push_back(*one);
     if (!(*one == each[0]))
       throw Error("foundry", key + " differs from layer to layer", number_text(each[0]) + " and " + number_text(*one),
@@ -107,7 +112,8 @@ const Numbers::Value& Numbers::parameter(const std::string& name) {
     throw Error("foundry", "metadata key " + prefixed(p.keys[0]) + " is missing", "", "the model's " + name,
                 "the file is incomplete or of another architecture");
   Value value = evaluate(*rule);
-  value.origin = name + " (" + (rule->name.empty() ? rule->text() : rule->divisor.empty() ? value.origin : rule->text()) + ")";
+  const bool another = !rule->name.empty() && rule->divisor.empty();
+  value.origin = name + " (" + (another ? value.origin : rule->text()) + ")";
   return values_[name] = value;
 }
 
@@ -118,14 +124,16 @@ Numbers::Value Numbers::evaluate(const Expression& e) {
   const Value under = parameter(e.divisor);
   if (!(under.value > 0)) throw Error("foundry", under.origin, number_text(under.value), "more than 0");
   if (!top.whole || !under.whole || std::fmod(top.value, under.value) != 0)
-    throw Error("foundry", top.origin, number_text(top.value), fmt::format("a multiple of {} ({:g})", under.origin, under.value));
+    throw Error("foundry", top.origin, number_text(top.value),
+                fmt::format("a multiple of {} ({:g})", under.origin, under.value));
   return {top.value / under.value, true, e.text()};
 }
 
 int64_t Numbers::integer(const Expression& e, int64_t low, int64_t high) {
   const Value v = evaluate(e);
   if (!v.whole)
-    throw Error("foundry", v.origin, number_text(v.value) + ", not an integer", fmt::format("a whole number, {} to {}", low, high));
+    throw Error("foundry", v.origin, number_text(v.value) + ", not an integer",
+                fmt::format("a whole number, {} to {}", low, high));
   if (v.value < static_cast<double>(low) || v.value > static_cast<double>(high))
     throw Error("foundry", v.origin, fmt::format("{:.0f}", v.value), fmt::format("{} to {}", low, high),
                 "the file is damaged or no model of this kind");
@@ -135,7 +143,8 @@ int64_t Numbers::integer(const Expression& e, int64_t low, int64_t high) {
 double Numbers::real(const Expression& e, double low, double high) {
   const Value v = evaluate(e);
   if (v.value >= low && v.value <= high) return v.value;
-  throw Error("foundry", v.origin, number_text(v.value), fmt::format("{:g} to {:g}", low, high), "the file is damaged or no model of this kind");
+  throw Error("foundry", v.origin, number_text(v.value), fmt::format("{:g} to {:g}", low, high),
+              "the file is damaged or no model of this kind");
 }
 
 }  // namespace ingot::foundry

@@ -1,4 +1,5 @@
-// The blueprint: what a spec says of blocks and layers, with the numbers and tensors of a file. One function per kind of block.
+// The blueprint: what a spec says of blocks and layers, with the numbers and tensors of a file. One function per kind
+// of block.
 #include "foundry/resolve.h"
 
 #include <fmt/core.h>
@@ -29,7 +30,8 @@ class Resolver {
     embedding();
     const std::vector<std::string> mixers = blocks_of(spec_.mixer_rules, layers);
     const std::vector<std::string> feed_forwards = blocks_of(spec_.feed_forward_rules, layers);
-    for (int l = 0; l < layers; l++) b_.layers.push_back(layer(l, spec_.mixers.at(mixers[l]), spec_.feed_forwards.at(feed_forwards[l])));
+    for (int l = 0; l < layers; l++)
+      b_.layers.push_back(layer(l, spec_.mixers.at(mixers[l]), spec_.feed_forwards.at(feed_forwards[l])));
     head();
     account_for_tensors(numbers_, binder_.names(), binder_.used());
     return std::move(b_);
@@ -49,7 +51,8 @@ class Resolver {
 
   void head() {
     b_.head_norm = binder_.vector("head_norm", -1, hidden_, Presence::required);
-    const bool own = spec_.head == Presence::required || (spec_.head == Presence::if_present && binder_.has("head", -1));
+    const bool own =
+        spec_.head == Presence::required || (spec_.head == Presence::if_present && binder_.has("head", -1));
     b_.head = own ? binder_.matrix("head", -1, {b_.vocab, {}}, hidden_) : b_.embedding;
   }
 
@@ -71,7 +74,8 @@ class Resolver {
     layer.mixer_post_norm = binder_.vector("mixer_post_norm", l, hidden_, present(mixer.post_norm));
     layer.feed_forward_norm = binder_.vector("feed_forward_norm", l, hidden_, Presence::required);
     layer.feed_forward = std::visit([&](const auto& kind) -> FeedForward { return block(kind, l); }, feed_forward.kind);
-    layer.feed_forward_post_norm = binder_.vector("feed_forward_post_norm", l, hidden_, present(feed_forward.post_norm));
+    layer.feed_forward_post_norm =
+        binder_.vector("feed_forward_post_norm", l, hidden_, present(feed_forward.post_norm));
     return layer;
   }
 
@@ -166,7 +170,7 @@ Sizes sizes_of(const Blueprint& blueprint) {
     const auto* attention = std::get_if<Attention>(&layer.mixer);
     const auto* mlp = std::get_if<GatedMlp>(&layer.feed_forward);
     if (attention && !sizes.heads)
-      sizes.heads = attention->heads.heads, sizes.kv_heads = attention->heads.kv_heads, sizes.head_size = attention->heads.key_size;
+      sizes = {attention->heads.heads, attention->heads.kv_heads, attention->heads.key_size, sizes.ffn};
     if (mlp && !sizes.ffn) sizes.ffn = mlp->gate.rows;
   }
   return sizes;
@@ -180,7 +184,8 @@ Blueprint resolve(const container::Gguf& file) {
     if (architecture == one) return resolve(file, read_spec(one, spec_texts()), names);
     known += (known.empty() ? "" : ", ") + one;
   }
-  throw Error("foundry", names.architecture_key, in_quotes(architecture), "one of " + known, "an architecture is one file in architectures/");
+  throw Error("foundry", names.architecture_key, in_quotes(architecture), "one of " + known,
+              "an architecture is one file in architectures/");
 }
 
 std::vector<std::string> architectures() {

@@ -1,5 +1,5 @@
-// The steps from spec and file to Blueprint, one file each: numbers (numbers.cpp), frequencies (rope.cpp), tensors (bind.cpp), blocks and
-// layers made of these (resolve.cpp), and what of the file none of them reads (account.cpp).
+// The steps from spec and file to Blueprint, one file each: numbers (numbers.cpp), frequencies (rope.cpp), tensors
+// (bind.cpp), blocks and layers made of these (resolve.cpp), and what of the file none of them reads (account.cpp).
 // Internal to the room; others call resolve() in blueprint.h.
 #pragma once
 #include <cstdint>
@@ -21,14 +21,16 @@ std::string in_quotes(std::string_view text);
 /// A boolean (as 0 or 1) or number of the file; nothing for a string.
 std::optional<double> number_of(const container::Scalar& scalar);
 
-/// The spec's parameters with the file's values. Every read states the range that makes sense; outside of it is an error that
-/// names the metadata key.
+/// The spec's parameters with the file's values. Every read states the range that makes sense; outside of it is an
+/// error that names the metadata key.
 class Numbers {
  public:
   Numbers(const container::Gguf& file, const Spec& spec) : file_(file), spec_(spec) {}
   /// Whole number in low…high.
   int64_t integer(const Expression& e, int64_t low, int64_t high);
-  int64_t integer(const std::string& parameter, int64_t low, int64_t high) { return integer(Expression{0, parameter, ""}, low, high); }
+  int64_t integer(const std::string& parameter, int64_t low, int64_t high) {
+    return integer(Expression{0, parameter, ""}, low, high);
+  }
   /// Number in low…high. Bounds of what becomes a float are such that it stays finite, and above 0 where `low` is.
   double real(const Expression& e, double low, double high);
   int layers();
@@ -76,11 +78,14 @@ struct Extent {
 Extent operator*(const Extent& a, const Extent& b);
 Extent operator+(const Extent& a, const Extent& b);
 
-/// Finds and checks tensors: the shape that the numbers ask for, known formats, finite vectors. Remembers which it gave out.
+/// Finds and checks tensors: the shape that the numbers ask for, known formats, finite vectors. Remembers which it gave
+/// out.
 class Binder {
  public:
   Binder(const Numbers& numbers, const Names& names) : numbers_(numbers), names_(names), file_(numbers.file()) {}
-  bool has(const std::string& role, int layer) const { return file_.find_tensor(names_.tensor(role, layer)) != nullptr; }
+  bool has(const std::string& role, int layer) const {
+    return file_.find_tensor(names_.tensor(role, layer)) != nullptr;
+  }
   /// The matrix in `role`. `rows.size` 0: any number of rows.
   Matrix matrix(const std::string& role, int layer, const Extent& rows, const Extent& cols);
   /// The matrices of `rows` each that are one tensor in `role`, one after another.
@@ -102,8 +107,8 @@ class Binder {
   std::set<std::string> used_;
 };
 
-/// Refuses a metadata key under the architecture's prefix that is no parameter's and not harmless: leaving it out might give other
-/// answers than the model's.
+/// Refuses a metadata key under the architecture's prefix that is no parameter's and not harmless: leaving it out might
+/// give other answers than the model's.
 void account_for_keys(Numbers& numbers, const Names& names);
 /// The same for a tensor that is not among `used`.
 void account_for_tensors(Numbers& numbers, const Names& names, const std::set<std::string>& used);

@@ -27,7 +27,9 @@ const SpecText& find_text(std::string_view name, std::span<const SpecText> texts
 json parse(const SpecText& text, const std::string& source) {
   try {
     return json::parse(text.text);
-  } catch (const json::parse_error& e) { throw Error("foundry", source + " is not JSON", e.what(), "", "mend the file"); }
+  } catch (const json::parse_error& e) {
+    throw Error("foundry", source + " is not JSON", e.what(), "", "mend the file");
+  }
 }
 
 /// The spec's JSON laid over that of the one it extends, field by field. `chain`: names from the leaf up.
@@ -36,7 +38,8 @@ json merged(std::string_view name, std::span<const SpecText> texts, std::vector<
   if (std::find(chain.begin(), chain.end(), name) != chain.end()) {
     std::string way;
     for (const std::string& one : chain) way += one + " → ";
-    throw Error("foundry", "architectures/" + chain.front() + ".json: extends runs in a circle", way + std::string(name));
+    throw Error("foundry", "architectures/" + chain.front() + ".json: extends runs in a circle",
+                way + std::string(name));
   }
   std::string what = chain.empty() ? "architecture" : "architectures/" + chain.back() + ".json: extends";
   const SpecText& text = find_text(name, texts, what);
@@ -73,7 +76,8 @@ Harmless harmless(const Node& node) {
     for (const auto& [name, value] : keys->items()) {
       Harmless::Key key{name, {}};
       if (!value.is_any())
-        for (const Node& one : value.list()) key.values.push_back(one.is_flag() ? Expression{double(one.flag()), "", ""} : one.expression());
+        for (const Node& one : value.list())
+          key.values.push_back(one.is_flag() ? Expression{double(one.flag()), "", ""} : one.expression());
       h.keys.push_back(std::move(key));
     }
   if (auto tensors = node.find("tensors")) h.tensors = tensors->texts();
@@ -133,7 +137,8 @@ Spec read_spec(std::string_view name, std::span<const SpecText> texts) {
   Spec spec;
   spec.name = name;
   spec.source = "architectures/" + spec.name + ".json";
-  for (size_t i = 1; i < chain.size(); i++) spec.source += (i == 1 ? " (extends " : ", ") + chain[i] + (i + 1 == chain.size() ? ")" : "");
+  for (size_t i = 1; i < chain.size(); i++)
+    spec.source += (i == 1 ? " (extends " : ", ") + chain[i] + (i + 1 == chain.size() ? ")" : "");
 
   std::vector<Use> uses;
   Node node(all, "", spec.source, uses);
@@ -166,10 +171,13 @@ Spec read_spec(std::string_view name, std::span<const SpecText> texts) {
 }
 
 Names read_names(std::string_view name, std::span<const SpecText> texts) {
+  // clang-format off
   static const std::vector<std::string> roles = {
-      "embedding", "rope_factors", "mixer_norm",      "q",                 "k",    "v",  "qkv",     "q_bias", "k_bias",
-      "v_bias",    "q_norm",       "k_norm",          "output",            "gate", "up", "gate_up", "down",   "head",
-      "head_norm", "mixer_post_norm", "feed_forward_norm", "feed_forward_post_norm"};
+      "embedding", "rope_factors", "head_norm", "head",
+      "mixer_norm", "mixer_post_norm", "feed_forward_norm", "feed_forward_post_norm",
+      "q", "k", "v", "qkv", "q_bias", "k_bias", "v_bias", "q_norm", "k_norm", "output",
+      "gate", "up", "gate_up", "down"};
+  // clang-format on
   std::string source = "architectures/names/" + std::string(name) + ".json";
   const json all = parse(find_text(name, texts, "tensor names"), source);
   std::vector<Use> uses;

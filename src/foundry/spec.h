@@ -1,6 +1,7 @@
 // An architecture as its spec states it, before any file is seen: typed, checked for fields that do not exist and for
-// parameters that are not there. Texts come from architectures/, put into the library by the build. It says what a model is;
-// numbers stay names of parameters until resolve.h reads them from a file. docs/architectures.md explains the JSON.
+// parameters that are not there. Texts come from architectures/, put into the library by the build. It says what a
+// model is; numbers stay names of parameters until resolve.h reads them from a file. docs/architectures.md explains the
+// JSON.
 #pragma once
 #include <map>
 #include <optional>
@@ -29,13 +30,14 @@ struct Condition {
 
 /// A number of the model. The file's value wins; then `then` where `when` holds; then `fallback`.
 struct Parameter {
-  std::vector<std::string> keys;       ///< metadata keys without the architecture's prefix; the first that the file has counts
+  std::vector<std::string> keys;       ///< metadata keys without the prefix; the first in the file counts
   std::optional<Expression> fallback;  ///< nothing: the file must state it
   std::optional<Condition> when;
   Expression then;
 };
 
-/// Layers that have a block. Where `n` is a parameter for which the file lists yes or no per layer, they are those with yes.
+/// Layers that have a block. Where `n` is a parameter for which the file lists yes or no per layer, they are those with
+/// yes.
 struct LayerRule {
   enum class Which { all, first, every, all_but_every, when };
   std::string block;

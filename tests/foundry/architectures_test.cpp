@@ -207,7 +207,11 @@ TEST(Architectures, Gemma3PatternForEachLayer) {
   EXPECT_EQ(windows(std::vector<int32_t>{1, 0, 0, 1}), expected);
   EXPECT_EQ(windows(std::vector<bool>(4, true)), std::vector<int>(4, 512));
   EXPECT_EQ(windows(std::vector<uint32_t>(4, 2)), (std::vector<int>{512, 0, 512, 0}));  // one number, spelt out
-  tests::expect_refused([&] { windows(std::vector<bool>{true, false}); }, {"sliding_window_pattern is a list of 2 values", "one for each layer"});
+  tests::expect_refused(
+      [&] {
+        windows(std::vector<bool>{true, false});
+      },
+      {"sliding_window_pattern is a list of 2 values", "one for each layer"});
   tests::expect_refused([&] { windows(std::vector<uint32_t>{1, 0, 2, 1}); }, {"differs from layer to layer"});
   tests::expect_refused([&] { windows(true); }, {"sliding_window_pattern"});
 }
@@ -240,7 +244,8 @@ TEST(Architectures, Qwen3) {
   m.add("output.weight", {64, 40});
   EXPECT_EQ(m.resolve().head.tensor.name, "output.weight");
   m.add("blk.0.attn_q.bias", {128});
-  tests::expect_refused(m, {"tensor \"blk.0.attn_q.bias\" is not understood", "architectures/qwen3.json (extends llama)"});
+  tests::expect_refused(m,
+                        {"tensor \"blk.0.attn_q.bias\" is not understood", "architectures/qwen3.json (extends llama)"});
   m.tensors.erase("blk.0.attn_q.bias");
   m.tensors.erase("blk.1.attn_q_norm.weight");
   tests::expect_refused(m, {"tensor blk.1.attn_q_norm.weight is missing"});
@@ -327,7 +332,8 @@ TEST(Architectures, KeysThatSayNothingNew) {
     if (m.architecture == "gemma3") m.add_gemma3(2, 32);
     if (m.architecture == "qwen2")
       for (uint32_t l = 0; l < 2; l++)
-        for (const char* name : {"attn_q.bias", "attn_k.bias", "attn_v.bias"}) m.add(SmallModel::in(l, name), {32u * (name[5] == 'q' ? 4 : 2)});
+        for (const char* name : {"attn_q.bias", "attn_k.bias", "attn_v.bias"})
+          m.add(SmallModel::in(l, name), {32u * (name[5] == 'q' ? 4 : 2)});
     std::vector<float> expected = m.resolve().layers[0].mixer_norm;
     m.set("vocab_size", 32000u);
     m.set("tensor_data_layout", "Meta AI original pth");

@@ -62,7 +62,8 @@ TEST(Lower, PostNormsComeBeforeTheResidual) {
   SmallModel m("gemma3", 7, 32);
   m.add_gemma3(7, 32);
   const plan::Plan p = lowered(m);
-  EXPECT_NE(names(p).find("6:output 6:attention post-norm 6:gate_up 6:down 6:mlp post-norm -1:lm_head"), std::string::npos)
+  EXPECT_NE(names(p).find("6:output 6:attention post-norm 6:gate_up 6:down 6:mlp post-norm -1:lm_head"),
+            std::string::npos)
       << names(p);
   EXPECT_FALSE(ops<plan::Linear>(p)[1].outputs[0].add);
   EXPECT_EQ(p[ops<plan::NormAdd>(p)[0].to].name, "residual");
@@ -82,9 +83,12 @@ TEST(Lower, FusedTensorsAreSlicesOfOneWeight) {
   EXPECT_EQ(p.weights.size(), 5u);  // embedding, qkv, output, gate_up, down
   const plan::Linear qkv = ops<plan::Linear>(p)[0];
   const plan::Id<plan::Weight> fused = qkv.outputs[0].weight.weight;
-  EXPECT_EQ(qkv.outputs[0].weight, (plan::Slice{.weight = fused, .first_row = 0, .rows = 64, .first_col = 0, .cols = 64}));
-  EXPECT_EQ(qkv.outputs[1].weight, (plan::Slice{.weight = fused, .first_row = 64, .rows = 32, .first_col = 0, .cols = 64}));
-  EXPECT_EQ(qkv.outputs[2].weight, (plan::Slice{.weight = fused, .first_row = 96, .rows = 32, .first_col = 0, .cols = 64}));
+  EXPECT_EQ(qkv.outputs[0].weight,
+            (plan::Slice{.weight = fused, .first_row = 0, .rows = 64, .first_col = 0, .cols = 64}));
+  EXPECT_EQ(qkv.outputs[1].weight,
+            (plan::Slice{.weight = fused, .first_row = 64, .rows = 32, .first_col = 0, .cols = 64}));
+  EXPECT_EQ(qkv.outputs[2].weight,
+            (plan::Slice{.weight = fused, .first_row = 96, .rows = 32, .first_col = 0, .cols = 64}));
   const plan::GatedLinear gated = ops<plan::GatedLinear>(p)[0];
   EXPECT_EQ(gated.gate.first_row, 0);
   EXPECT_EQ(gated.up.first_row, 96);

@@ -45,12 +45,12 @@ void refused_without(const std::string& object, const std::string& field, const 
 TEST(Spec, EveryTextOfTheBuildReads) {
   for (const foundry::SpecText& spec : foundry::spec_texts())
     EXPECT_EQ(foundry::read_spec(spec.name, foundry::spec_texts()).name, spec.name);
-  for (const foundry::SpecText& names : foundry::name_texts()) EXPECT_NO_THROW(foundry::read_names(names.name, foundry::name_texts()));
+  for (const foundry::SpecText& names : foundry::name_texts())
+    EXPECT_NO_THROW(foundry::read_names(names.name, foundry::name_texts()));
 }
 
 TEST(Spec, ExtendsLaysOneOverTheOther) {
-  foundry::Spec spec =
-      read(R"({"about": "mine", "extends": "qwen2", "blocks": {"mlp": {"activation": "gelu_tanh"}},
+  foundry::Spec spec = read(R"({"about": "mine", "extends": "qwen2", "blocks": {"mlp": {"activation": "gelu_tanh"}},
                   "parameters": {"rope_base": {"default": 7}}})");
   EXPECT_EQ(spec.source, "architectures/mine.json (extends qwen2, llama)");
   const auto& attention = std::get<foundry::AttentionSpec>(spec.mixers.at("attention").kind);
@@ -77,7 +77,8 @@ TEST(Spec, UnknownFields) {
   refused_with("/blocks/attention/biass", "none", {"blocks.attention.biass is not a field", "qkv_bias, qk_norm"});
   refused_with("/parameters/hidden/keys", "x", {"parameters.hidden.keys is not a field"});
   refused_with("/blocks/attention/rope/scaling/alpha", 1, {"blocks.attention.rope.scaling.alpha is not a field"});
-  refused_with("/blocks/local", {{"extends", "attention"}, {"rope", {{"bass", 1}}}}, {"blocks.local.rope.bass is not a field"});
+  refused_with("/blocks/local", {{"extends", "attention"}, {"rope", {{"bass", 1}}}},
+               {"blocks.local.rope.bass is not a field"});
 }
 
 TEST(Spec, MissingFields) {
@@ -92,10 +93,12 @@ TEST(Spec, WrongTypes) {
   refused("[1]", {"architectures/mine.json: the file", "got [1]", "an object"});
   refused_with("/blocks/attention", 3, {"blocks.attention;", "got 3", "an object"});
   refused_with("/blocks/attention/qk_norm", "yes", {"blocks.attention.qk_norm", "got \"yes\"", "true or false"});
-  refused_with("/blocks/attention/qkv_bias", true, {"blocks.attention.qkv_bias", "\"none\", \"required\" or \"if_present\""});
+  refused_with("/blocks/attention/qkv_bias", true,
+               {"blocks.attention.qkv_bias", "\"none\", \"required\" or \"if_present\""});
   refused_with("/blocks/attention/window", nullptr, {"blocks.attention.window", "got null", "a number, a parameter"});
   refused_with("/blocks/attention/window", "a / b / c", {"blocks.attention.window", "a / b / c"});
-  refused_with("/blocks/attention/rope/pairing", "thirds", {"blocks.attention.rope.pairing", "\"thirds\"", "\"neighbours\" or \"halves\""});
+  refused_with("/blocks/attention/rope/pairing", "thirds",
+               {"blocks.attention.rope.pairing", "\"thirds\"", "\"neighbours\" or \"halves\""});
   refused_with("/blocks/attention/rope/scaling", "yarn", {"blocks.attention.rope.scaling", "\"none\""});
   refused_with("/blocks/attention/rope", "neither", {"blocks.attention.rope", "got \"neither\"", "\"none\""});
   refused_with("/blocks/attention/qkv", "both", {"blocks.attention.qkv", "\"separate\" or \"fused\""});
@@ -116,7 +119,8 @@ TEST(Spec, WrongTypes) {
 TEST(Spec, BrokenJson) { refused("{\"about\": ", {"architectures/mine.json is not JSON", "line 1"}); }
 
 TEST(Spec, UnknownParameter) {
-  refused_with("/blocks/attention/window", "windows", {"blocks.attention.window refers to \"windows\"", "a name in parameters"});
+  refused_with("/blocks/attention/window", "windows",
+               {"blocks.attention.window refers to \"windows\"", "a name in parameters"});
   refused_with("/parameters/head_size/default", "hidden / head", {"parameters.head_size.default refers to \"head\""});
   refused_with("/harmless", {{"keys", {{"a", "heeds"}}}}, {"harmless.keys.a refers to \"heeds\""});
 }
@@ -199,21 +203,28 @@ TEST(Spec, RulesOfLayers) {
   EXPECT_EQ(locals({{"every", "pattern"}}, listed), "x--xx-x");
   EXPECT_EQ(locals({{"all_but_every", "pattern"}}, listed), "x--xx-x");
   EXPECT_EQ(locals({{"first", "pattern"}}, listed), "x--xx-x");
-  expect_refused([&] { locals({{"every", "pattern"}}, std::vector<uint32_t>{1, 0, 2, 1, 0, 0, 0}); },
-                 {"differs from layer to layer"});
+  expect_refused(
+      [&] {
+        locals({{"every", "pattern"}}, std::vector<uint32_t>{1, 0, 2, 1, 0, 0, 0});
+      },
+      {"differs from layer to layer"});
   expect_refused([&] { locals({{"every", -1}}); }, {"got -1"});
 }
 
 TEST(Spec, UnusedParameter) {  // what a file's key says would be read and lost
-  refused_with("/parameters/softcap", {{"key", "final_logit_softcapping"}, {"default", 0}}, {"parameters.softcap is not used"});
+  refused_with("/parameters/softcap", {{"key", "final_logit_softcapping"}, {"default", 0}},
+               {"parameters.softcap is not used"});
 }
 
 TEST(Spec, HarmlessKeysOfASpecComeFirst) {
   json spec = llama();
-  spec["harmless"] = {{"keys", {{"expert_count", {0, 1}}, {"mine.*", "*"}, {"mine.other", true}}}, {"tensors", {"mine.*.weight"}}};
+  spec["harmless"] = {{"keys", {{"expert_count", {0, 1}}, {"mine.*", "*"}, {"mine.other", true}}},
+                      {"tensors", {"mine.*.weight"}}};
   foundry::Spec changed = read(spec.dump());
   changed.name = "llama";
-  auto resolved = [&](const tests::SmallModel& m) { return foundry::resolve(m.open(), changed, foundry::read_names("gguf", foundry::name_texts())); };
+  auto resolved = [&](const tests::SmallModel& m) {
+    return foundry::resolve(m.open(), changed, foundry::read_names("gguf", foundry::name_texts()));
+  };
   tests::SmallModel m("llama");
   m.set("expert_count", 1u);
   m.set("mine.one", "any");
@@ -227,15 +238,36 @@ TEST(Spec, HarmlessKeysOfASpecComeFirst) {
   expect_refused([&] { resolved(m); }, {"\"mine.weights\" is not understood"});
 }
 
+// The list that holds for every architecture speaks of head_size, which not every one has.
+TEST(Spec, HarmlessValuesMayBeParametersOfOthers) {
+  json spec = llama();
+  spec["parameters"]["size"] = spec["parameters"]["head_size"];
+  spec["parameters"].erase("head_size");
+  std::string text = spec.dump();
+  for (size_t at; (at = text.find("\"head_size\"")) != std::string::npos;) text.replace(at, 11, "\"size\"");
+  foundry::Spec changed = read(text);
+  changed.name = "llama";
+  tests::SmallModel m("llama");
+  auto resolved = [&] {
+    return foundry::resolve(m.open(), changed, foundry::read_names("gguf", foundry::name_texts()));
+  };
+  EXPECT_EQ(resolved().layers.size(), 2u);
+  m.set("attention.key_length_swa", 16u);
+  expect_refused(resolved, {"llama.attention.key_length_swa", "got 16", "expected none"});
+}
+
 TEST(Spec, ParametersInACircle) {
   refused_with("/parameters/hidden/default", "head_size", {"is defined by itself"});
   refused_with("/parameters/ffn/default", "ffn", {"parameters.ffn is defined by itself"});
 }
 
 TEST(Spec, ExtendsInACircle) {
-  std::vector<foundry::SpecText> texts = {
-      {"a", R"({"extends": "b"})"}, {"b", R"({"extends": "c"})"}, {"c", R"({"extends": "a"})"}, {"self", R"({"extends": "self"})"}};
-  expect_refused([&] { foundry::read_spec("a", texts); }, {"architectures/a.json: extends runs in a circle", "a → b → c → a"});
+  std::vector<foundry::SpecText> texts = {{"a", R"({"extends": "b"})"},
+                                          {"b", R"({"extends": "c"})"},
+                                          {"c", R"({"extends": "a"})"},
+                                          {"self", R"({"extends": "self"})"}};
+  expect_refused([&] { foundry::read_spec("a", texts); },
+                 {"architectures/a.json: extends runs in a circle", "a → b → c → a"});
   expect_refused([&] { foundry::read_spec("self", texts); }, {"self → self"});
 }
 
