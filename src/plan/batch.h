@@ -6,6 +6,8 @@
 
 namespace ingot::plan {
 
+struct Plan;
+
 /// Positions of a page: of every state of a plan, keys and values of 64 consecutive positions from a multiple of 64 on.
 constexpr int page_positions = 64;
 constexpr int pages_for(int64_t positions) { return static_cast<int>((positions + page_positions - 1) / page_positions); }
@@ -28,5 +30,10 @@ struct Batch {
     return n;
   }
 };
+
+/// Refuses a batch that no program of `plan`, whose store has `pages` pages, can run. Errors: room "plan"; no sequence, or tokens that
+/// are not those of the sequences; more rows, outputs or positions than the plan's limits; tokens outside the vocabulary; pages that are
+/// missing or not there; a page that is written and belongs to two sequences, or to one sequence twice. Allocates nothing but an error.
+void check(const Plan& plan, const Batch& batch, int pages);
 
 }  // namespace ingot::plan

@@ -70,6 +70,7 @@ class Checker {
     slice(op.table);
     columns(op.to, op.table.cols);
     demand(plan_[op.to].rows == Value::Rows::tokens, "an embedding has a row per token");
+    demand(op.table.rows >= plan_.vocab(), "an embedding has fewer rows than there are logits");
   }
   void operator()(const Linear& op) const {
     value(op.from);
@@ -79,6 +80,7 @@ class Checker {
       slice(output.weight);
       demand(output.weight.cols == plan_[op.from].cols, "a weight does not have its input's columns");
       columns(output.to, output.weight.rows);
+      demand(output.to != op.from, "a step writes what it reads");
       demand(plan_[output.to].rows == plan_[op.outputs.front().to].rows, "outputs of one step have rows of two kinds");
       demand(plan_[op.from].rows == Value::Rows::tokens || plan_[output.to].rows == Value::Rows::outputs, "an output has more rows than its input");
       vector(output.bias, output.weight.rows);
@@ -93,6 +95,7 @@ class Checker {
       columns(op.to, s.rows);
     }
     demand(plan_[op.from].rows == plan_[op.to].rows, "a gated step changes the kind of rows");
+    demand(op.to != op.from, "a step writes what it reads");
   }
   void operator()(const RopeStore& op) const {
     const HeadShape h = state(op.state);
@@ -109,12 +112,14 @@ class Checker {
     columns(op.query, capped_product(h.heads, h.key_size));
     columns(op.to, capped_product(h.heads, h.value_size));
     demand(op.window >= 0, "a window is negative");
+    demand(op.to != op.query, "a step writes what it reads");
   }
   void operator()(const NormAdd& op) const {
     value(op.from);
     columns(op.to, plan_[op.from].cols);
     norm(op.norm, plan_[op.from].cols);
     demand(plan_[op.from].rows == plan_[op.to].rows, "a norm changes the kind of rows");
+    demand(op.to != op.from, "a step writes what it reads");
   }
 
  private:
@@ -158,9 +163,9 @@ class Checker {
 }  // namespace
 
 void check(const Plan& plan) {
-  for (const Step& step : plan.steps) std::visit(Checker(plan, step), step.op);
   if (!plan.logits || plan.logits.index >= static_cast<int64_t>(plan.values.size()) || plan[plan.logits].rows != Value::Rows::outputs)
     throw Error("plan", "there is no value of logits with a row per output");
+  for (const Step& step : plan.steps) std::visit(Checker(plan, step), step.op);
   const Limits& l = plan.limits;
   if (l.context < 1 || l.max_rows < 1 || l.max_outputs < 1 || l.max_outputs > l.max_rows)
     throw Error("plan", "limits contradict each other", fmt::format("context {}, rows {}, outputs {}", l.context, l.max_rows, l.max_outputs));
