@@ -26,7 +26,8 @@ template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemm 
   fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
     dependency_wait();
     group_share share = share_of(p, Out::pairs ? 1 : p.segments, N, at);
-    int s = share.segment;
+    int s = share.segment, there = *p.rows;
+    if (share.token >= there) return;
     i64 first_row = (i64)share.row_group * gemm_rows;
     gemm_sums<N> acc, pair;
     int format = Out::pairs ? 0 : format_of<F0, F1, F2>(s);
@@ -45,7 +46,7 @@ template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemm 
       if constexpr (Out::pairs) turn(pair, n, other, at.lane());
       warp_barrier();
       UNROLL(1)
-      for (int j = 0; j < 8 && token + j < p.tokens; j++) {
+      for (int j = 0; j < 8 && token + j < there; j++) {
         int from = j * turned_words + (int)at.lane();
         Out::write(p, s, token + j, row, finished(p, s, row, own[from]), Out::pairs ? finished(p, 1, row, other[from]) : 0.0f);
       }

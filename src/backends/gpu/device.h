@@ -14,7 +14,7 @@ namespace ingot::gpu {
 /// Where something lies in device memory, as kernels see it.
 using Address = uint64_t;
 
-/// A run of device memory, given back when it goes.
+/// A device allocation, freed on destruction.
 class Memory {
  public:
   virtual ~Memory() = default;
@@ -74,6 +74,8 @@ class Device {
   /// Copies wait for everything that was run before them, and are done when the call returns.
   virtual void upload(Memory& to, uint64_t at, std::span<const std::byte> from) = 0;
   virtual void download(const Memory& from, uint64_t at, std::span<std::byte> to) = 0;
+  /// Within the device: after everything that was run before, before everything that is run later.
+  virtual void copy(Memory& to, uint64_t to_at, const Memory& from, uint64_t from_at, uint64_t bytes) = 0;
   /// One kernel an entry, in order. Errors: the compiler's log.
   virtual std::vector<std::unique_ptr<Kernel>> compile(const Source& source) = 0;
   virtual std::unique_ptr<Sequence> record(std::span<const Launch> launches) = 0;

@@ -6,6 +6,8 @@
 namespace ingot::gpu {
 
 #include "dialect/cpp.h"
+#include "batch/header.h"
+#include "batch/gather_launch.h"
 #include "gemv/launch.h"
 #include "gemm/launch.h"
 #include "embed/launch.h"
