@@ -1,6 +1,8 @@
 // From a blueprint to the steps of a plan: which there are, and which values, weights and ropes they share.
 #include "foundry/lower.h"
 
+#include <fmt/core.h>
+
 #include <cmath>
 
 #include "small_model.h"
@@ -24,7 +26,7 @@ template <class Op> std::vector<Op> ops(const plan::Plan& p) {
 
 std::string names(const plan::Plan& p) {
   std::string all;
-  for (const plan::Step& step : p.steps) all += (all.empty() ? "" : " ") + std::to_string(step.layer) + ":" + step.name;
+  for (const plan::Step& step : p.steps) all += fmt::format("{}{}:{}", all.empty() ? "" : " ", step.layer, step.name);
   return all;
 }
 
