@@ -106,6 +106,7 @@ const Sequence& GpuProgram::recorded(Device& device, const Which& which) {
 }
 
 bool GpuProgram::run(const plan::Batch& batch, std::span<float> logits, const plan::Watch& watch) {
+  plan::check(plan_, batch, store_.pages());
   if (!std::cmp_equal(logits.size(), capped_product(batch.outputs(), plan_.vocab())))
     throw Error("gpu", "logits do not fit the batch", fmt::format("{} numbers", logits.size()), fmt::format("{} rows of {}", batch.outputs(), plan_.vocab()));
   if (watch.stop && watch.stop()) return false;
@@ -120,6 +121,7 @@ bool GpuProgram::run(const plan::Batch& batch, std::span<float> logits, const pl
 }
 
 bool GpuProgram::choose(const plan::Batch& batch, std::span<plan::Choice> choices) {
+  plan::check(plan_, batch, store_.pages());
   if (!std::cmp_equal(choices.size(), batch.outputs()))
     throw Error("gpu", "choices do not fit the batch", std::to_string(choices.size()), std::to_string(batch.outputs()));
   SharedDevice::Use use = device_.use();
