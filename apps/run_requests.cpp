@@ -94,7 +94,7 @@ int perform_requests(const RequestsRun& run) {
 
   Answers answers(lines.size());  // outlives the engine, whose callbacks write it
   InterruptWatch watch;
-  Engine engine(model, {.max_running = run.parallel, .max_queue = run.parallel});
+  Engine engine(model, {.max_running = run.parallel, .max_queue = run.parallel, .max_slowdown = 0});
   std::vector<Engine::Id> ids;
   size_t begun = 0, printed = 0;
   while (printed < lines.size()) {

@@ -48,8 +48,8 @@ struct EngineOptions {
   int max_queue = 1024;      ///< requests that wait beside them
   int max_prompt = 0;        ///< tokens of a prompt; 0: as many as the context holds
   bool prefix_cache = true;  ///< keys and values stay, while there is memory, for prompts that begin with the same tokens
-  double max_slowdown = 2;   ///< how many times as long as without prompts a step may take that reads prompts beside answers;
-                             ///< 0: as long as it takes, for the most tokens per second
+  double max_slowdown = 2;   ///< a step that reads prompts beside running answers takes about so many times as long as one without
+                             ///< prompts, at least 1; 0: as long as the rows of max_batch take, for the most tokens per second
 };
 
 /// Counts since the engine was made, where they are not those of now. Pages are those of the model: sessions and other

@@ -56,8 +56,8 @@ plan::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& opt
                                                .state_bytes = options.state_memory});
   if (plan::bound_of_bytes(plan) == max_size)
     throw Error("engine", "the model needs more memory than can be counted",
-                fmt::format("{} layers with {} heads of keys of {}, {} positions, {} rows", blueprint.layers, blueprint.kv_heads,
-                            blueprint.head_size, context, options.max_batch),
+                fmt::format("{} layers with {} heads of keys of {}, {} positions, {} rows", blueprint.layers.size(),
+                            foundry::sizes_of(blueprint).kv_heads, foundry::sizes_of(blueprint).head_size, context, options.max_batch),
                 fmt::format("fewer than {} bytes of keys, values and scratch", max_size),
                 "ask for a shorter context (-c)");
   return plan;
@@ -115,8 +115,9 @@ ModelInfo model_info(const container::Gguf& file, const foundry::Blueprint& b) {
   info.architecture = b.architecture;
   info.name = information(file, "general.name");
   info.chat_template = information(file, "tokenizer.chat_template");
-  info.layers = b.layers, info.hidden = b.hidden, info.heads = b.heads, info.kv_heads = b.kv_heads;
-  info.head_size = b.head_size, info.ffn = b.ffn, info.vocab = b.vocab, info.context = b.context;
+  const foundry::Sizes sizes = foundry::sizes_of(b);
+  info.layers = narrow<int>(b.layers.size()), info.hidden = b.hidden, info.heads = sizes.heads, info.kv_heads = sizes.kv_heads;
+  info.head_size = sizes.head_size, info.ffn = narrow<int>(sizes.ffn), info.vocab = b.vocab, info.context = b.context;
   for (const container::Tensor& t : file.tensors()) info.parameters += t.elements;
   info.file_bytes = file.bytes();
   return info;

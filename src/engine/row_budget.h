@@ -1,5 +1,5 @@
 // How many rows of prompts a step may take beside the rows of running answers, so that these do not wait: about as many as make the
-// step twice as long as it is without them. It is learned from the times of steps, seconds ≈ base + rows · slope; no result depends on it.
+// step `max_slowdown` times as long as it is without them (EngineOptions). It is learned from the times of steps, seconds ≈ base + rows · slope; no result depends on it.
 #pragma once
 #include <algorithm>
 #include <optional>
@@ -8,7 +8,7 @@ namespace ingot::engine {
 
 class RowBudget {
  public:
-  explicit RowBudget(int max_rows) : max_rows_(max_rows) {}
+  RowBudget(int max_rows, double max_slowdown) : max_rows_(max_rows), max_slowdown_(max_slowdown) {}
   /// Rows for prompts in a step with `answers` rows of running answers. 0: the step is needed to measure what it takes without.
   int prompt_rows(int answers) const;
   /// A step with so many rows took so long.
@@ -22,6 +22,7 @@ class RowBudget {
   static void blend(std::optional<double>& mean, double x) { mean = mean ? *mean + weight_of_new * (x - *mean) : x; }
 
   int max_rows_;
+  double max_slowdown_;
   std::optional<double> alone_;  // seconds of a step without rows of prompts
   std::optional<double> slope_;  // seconds per row of a prompt
   int since_alone_ = 0;          // mixed steps since `alone_` was measured

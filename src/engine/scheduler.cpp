@@ -25,6 +25,8 @@ SchedulerOptions checked(SchedulerOptions options, const plan::Limits& limits) {
   demand(o.max_running, "max_running", 0, limits.max_outputs, "load the model with more outputs (max_outputs)");
   demand(o.max_queue, "max_queue", 0, INT32_MAX, "");
   demand(o.max_prompt, "max_prompt", 0, limits.context, "load the model with a longer context");
+  if (o.max_slowdown != 0 && !(o.max_slowdown >= 1 && o.max_slowdown <= 1e6))
+    throw Error("engine", "max_slowdown is out of range", fmt::format("{}", o.max_slowdown), "0, or 1 to 1000000");
   if (o.max_running == 0) o.max_running = limits.max_outputs;
   if (o.max_prompt == 0) o.max_prompt = limits.context;
   if (!options.now) options.now = steady_seconds;
@@ -40,7 +42,7 @@ Scheduler::Scheduler(const Model::State& model, Memory& memory, SchedulerOptions
       facts_{.tokenizer = model.tokenizer, .vocab = model.plan.vocab(), .context = limits_.context},
       options_(checked(std::move(options), limits_)),
       watch_{.step_seconds = {}, .stop = options_.stop},
-      budget_(limits_.max_rows) {}
+      budget_(limits_.max_rows, options_.engine.max_slowdown) {}
 
 std::unique_ptr<Job> Scheduler::prepare(uint64_t id, Request request) const {
   if (const int most = options_.engine.max_prompt; std::cmp_greater(request.prompt.size(), most))

@@ -133,6 +133,35 @@ TEST_P(Gemv, ManyRows) {
   compare(4097, 288, 33);
 }
 
+// Rows that are the middle of longer ones: first blocks left out, and the next row further on.
+TEST_P(Gemv, RowsInsideLongerOnes) {
+  const auto& [isa, kernels, format] = GetParam();
+  constexpr int64_t rows = 19, tokens = 11;
+  const int64_t cols = 512, all = cols + 3 * format->block, row_bytes = static_cast<int64_t>(format->row_bytes(cols));
+  const int64_t all_bytes = static_cast<int64_t>(format->row_bytes(all));
+  std::vector<u8> file = random_rows(*format, rows, cols, 5), longer = random_rows(*format, rows, all, 6);
+  for (int64_t r = 0; r < rows; r++)
+    std::copy_n(file.data() + r * row_bytes, row_bytes, longer.data() + r * all_bytes + 2 * format->block_bytes);
+  Input in = make_input(*isa->ops, tokens, cols, 3);
+  std::vector<float> y(gemv_max_tokens * gemv_max_rows);
+  for (int64_t n : {tokens, int64_t(1)}) {
+    kernels->from_file({.weights = longer.data() + 2 * format->block_bytes,
+                        .cols = cols,
+                        .row = 0,
+                        .rows = rows,
+                        .x = in.view(),
+                        .token = 0,
+                        .tokens = static_cast<int>(n),
+                        .scale = 1.0f,
+                        .y = y.data(),
+                        .prefetch = prefetch_policies[4],
+                        .row_bytes = all_bytes});
+    const std::vector<float> expected = run(kernels->from_file, file.data(), rows, cols, in, n);
+    for (int64_t t = 0; t < n; t++)
+      for (int64_t r = 0; r < rows; r++) ASSERT_EQ(y[t * gemv_max_rows + r], expected[t * rows + r]) << "row " << r << " token " << t;
+  }
+}
+
 // Blocks alone limit the length of a row. A token's bits are the same alone and beside others.
 class GemvOfNumbers : public Gemv {};
 TEST_P(GemvOfNumbers, RowsOfAnyLength) {

@@ -3,9 +3,10 @@
 
     python tools/goldens/make_models.py [--out DIR] [--goldens]
 
-They reach what the real models do not: QKV bias, tied and separate heads, rope scaling (linear, llama3, yarn), a sliding window
-that is shorter than the text. DIR: $INGOT_CACHE/models/synthetic or .cache/models/synthetic. The bytes are the same on every
-machine: weights come from integer draws with exact arithmetic, and the sha256 of each file is compared with the golden's.
+They reach what the real models do not: QKV bias, tied and separate heads, rope scaling (linear, llama3, yarn), rope on part of a head
+and layers without it, fused tensors, a sliding window that is shorter than the text. DIR: $INGOT_CACHE/models/synthetic or
+.cache/models/synthetic. The bytes are the same on every machine: weights come from integer draws with exact arithmetic, and the
+sha256 of each file is compared with the golden's.
 Exit code 77: the Python package `gguf` is missing.
 """
 
