@@ -161,6 +161,7 @@ TEST_F(SchedulerTest, LimitsAreToldWhenARequestComes) {
   EXPECT_THROW(start(256, 64, 4, 16, {.max_running = 5}), Error);
   EXPECT_THROW(start(256, 64, 4, 16, {.max_prompt = 257}), Error);
   EXPECT_THROW(start(256, 64, 4, 16, {.max_queue = -1}), Error);
+  EXPECT_THROW(start(256, 64, 4, 16, {.max_slowdown = 0.5}), Error);
 }
 
 TEST_F(SchedulerTest, AFailureEndsOneRequestAlone) {
@@ -374,7 +375,7 @@ TEST_F(SchedulerTest, NoTokenAskedForNoneRun) {
 
 TEST(RowBudget, TakesAboutTwiceTheTimeOfAStepWithoutPrompts) {
   for (const auto& [base, slope] : {std::pair{10e-3, 0.1e-3}, {2e-3, 0.3e-3}, {50e-3, 0.01e-3}}) {
-    engine::RowBudget budget(512);
+    engine::RowBudget budget(512, 2);
     EXPECT_EQ(budget.prompt_rows(0), 512);
     budget.measured(0, 512, base + 512 * slope);
     double slowest = 0;
@@ -392,8 +393,17 @@ TEST(RowBudget, TakesAboutTwiceTheTimeOfAStepWithoutPrompts) {
   }
 }
 
+TEST(RowBudget, AsLongAsItTakesWhereThatIsAllowed) {
+  engine::RowBudget budget(512, 0);
+  EXPECT_EQ(budget.prompt_rows(0), 512);
+  EXPECT_EQ(budget.prompt_rows(12), 500);
+  budget.measured(12, 0, 1);
+  budget.measured(12, 500, 100);
+  EXPECT_EQ(budget.prompt_rows(12), 500);
+}
+
 TEST(RowBudget, ClocksThatDoNotMoveStopNothing) {
-  engine::RowBudget budget(64);
+  engine::RowBudget budget(64, 2);
   int prompt_rows = 0;
   for (int step = 0; step < 100; step++) {
     const int rows = budget.prompt_rows(4);

@@ -100,6 +100,7 @@ class Schedules {
     engine::SchedulerOptions options;
     options.engine.max_running = below(3) ? 0 : 1 + below(state_->plan.limits.max_outputs);
     options.engine.prefix_cache = below(5) > 0;
+    options.engine.max_slowdown = below(4);
     options.now = [&] { return clock += below(1000) * 1e-5; };
     engine::Scheduler scheduler(*state_, memory, options);
     if (watch) watch(&memory);

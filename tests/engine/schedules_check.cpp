@@ -16,9 +16,9 @@ int check(const char* device, int schedules) {
   int failures = 0;
   for (const auto& [rows, outputs, kv] : {std::tuple{48, 6, ""}, {9, 3, "q8_0"}}) {
     LoadOptions options;
-    options.device = device, options.max_batch = rows, options.max_outputs = outputs, options.kv = kv, options.threads = 2;
+    options.device = device, options.max_batch = rows, options.max_outputs = outputs, options.kv = kv, options.threads = outputs % 2 + 1;
     options.state_memory = 64 << 20;
-    Schedules of_model(engine::load(file.path, options), 7);
+    Schedules of_model(engine::load(file.write(), options), 7);
     for (int i = 0; i < schedules && !testing::Test::HasFailure(); i++) of_model.run(8, seen);
   }
   failures += testing::Test::HasFailure();
