@@ -49,6 +49,8 @@ struct Model::State {
 
 namespace engine {
 
+/// What Model::load loads.
+std::shared_ptr<Model::State> load(const std::string& path, const LoadOptions& options);
 /// Geometry of a tensor type as the registry of formats has it.
 std::optional<container::Geometry> geometry_of(uint32_t type);
 /// The chat template of `file`: tokenizer.chat_template, and tokenizer.chat_template.tool_use for conversations with tools where there is

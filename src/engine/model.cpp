@@ -124,19 +124,18 @@ ModelInfo model_info(const container::Gguf& file, const foundry::Blueprint& b) {
 }
 
 }  // namespace
-}  // namespace engine
 
-Model Model::load(const std::string& path, const LoadOptions& options) {
+std::shared_ptr<Model::State> load(const std::string& path, const LoadOptions& options) {
   auto start = std::chrono::steady_clock::now();
-  auto state = std::make_shared<State>(container::Gguf::open(path, engine::geometry_of));
-  foundry::Blueprint blueprint = engine::naming(path, [&] { return foundry::resolve(state->file); });
-  state->tokenizer_state = engine::naming(path, [&] { return std::make_shared<const Tokenizer::State>(state->file, options.pre); });
+  auto state = std::make_shared<Model::State>(container::Gguf::open(path, geometry_of));
+  foundry::Blueprint blueprint = naming(path, [&] { return foundry::resolve(state->file); });
+  state->tokenizer_state = naming(path, [&] { return std::make_shared<const Tokenizer::State>(state->file, options.pre); });
   state->tokenizer = Tokenizer(state->tokenizer_state);
-  const plan::Backend& backend = engine::find_backend(options.device);
+  const plan::Backend& backend = find_backend(options.device);
   plan::Options backend_options = engine::backend_options(options);
-  state->plan = engine::naming(path, [&] { return engine::make_plan(blueprint, options); });
-  state->explained = engine::describe(state->plan, backend.choose(state->plan, backend_options), backend.name());
-  state->info = engine::model_info(state->file, blueprint);
+  state->plan = naming(path, [&] { return make_plan(blueprint, options); });
+  state->explained = describe(state->plan, backend.choose(state->plan, backend_options), backend.name());
+  state->info = model_info(state->file, blueprint);
   backend_options.release = [&file = state->file](const plan::Weight& w) { file.release(*file.find_tensor(w.name)); };
   backend_options.read = [&file = state->file](const plan::Weight& w, uint64_t at, std::span<std::byte> to) {
     return file.read(*file.find_tensor(w.name), at, to);
@@ -147,11 +146,15 @@ Model Model::load(const std::string& path, const LoadOptions& options) {
     state->program = backend.compile(state->plan, backend_options);
     state->memory.emplace(state->program->states(), state->program->states().pages());
   } catch (const std::bad_alloc&) {
-    throw engine::no_memory(state->explained);
+    throw no_memory(state->explained);
   }
   state->info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return Model(std::move(state));
+  return state;
 }
+
+}  // namespace engine
+
+Model Model::load(const std::string& path, const LoadOptions& options) { return Model(engine::load(path, options)); }
 
 uint64_t Model::State::fingerprint() const {
   std::call_once(fingerprint_once_, [&] { fingerprint_ = engine::fingerprint(file, plan); });

@@ -171,7 +171,9 @@ TEST_F(SchedulerTest, AFailureEndsOneRequestAlone) {
   request.max_tokens = 30, request.logprobs = 2;
   const Outcome expected = alone(fake->model(), request);
   submit(request, &good);
-  submit(endless({5, 77, 6}), &poisoned);
+  std::vector<int32_t> bad = text(80, 14);
+  bad[70] = 77;
+  submit(endless(bad), &poisoned);
   Request r = endless(text(20, 10));
   record(r, throwing.outcome, throwing.ended);
   int handed_out = 0;
@@ -191,7 +193,8 @@ TEST_F(SchedulerTest, AFailureEndsOneRequestAlone) {
   EXPECT_FALSE(scheduler->has_work());
   EXPECT_EQ(good.outcome, expected);
   EXPECT_EQ(poisoned.end.reason, StopReason::failed);
-  EXPECT_NE(poisoned.outcome.error.find("not finite"), std::string::npos) << poisoned.outcome.error;
+  EXPECT_NE(poisoned.outcome.error.find("the model's output is not finite"), std::string::npos) << poisoned.outcome.error;
+  EXPECT_TRUE(fake->state->memory->find_prefix(bad).empty()) << "what failed is kept for others";
   EXPECT_EQ(handed_out, 3);
   EXPECT_EQ(throwing.outcome.tokens.size(), 3u);
   EXPECT_NE(throwing.outcome.error.find("enough"), std::string::npos) << throwing.outcome.error;
@@ -278,6 +281,28 @@ TEST_F(SchedulerTest, WhoBeganLastGivesWay) {
   EXPECT_EQ(scheduler->statistics().preemptions, static_cast<uint64_t>(b.end.preemptions));
   EXPECT_EQ(a.outcome, expected_a);
   EXPECT_EQ(b.outcome, expected_b);
+}
+
+// A full context frees its pages and asks for them again when its text is read again: by then another answer has one of them, and a
+// row in the step.
+TEST_F(SchedulerTest, AnAnswerThatHasARowGivesWay) {
+  uint64_t preemptions = 0;
+  for (int length = 1; length < 64; length += 3) {
+    start(128, 64, 4, 3, {.prefix_cache = false});
+    Watched shifting, other;
+    Request a = endless(text(100, 9)), b = endless(text(length, 10));
+    a.context_shift = true;
+    a.max_tokens = 80, b.max_tokens = 70;
+    const Outcome expected_a = alone(fake->model(), a), expected_b = alone(fake->model(), b);
+    submit(a, &shifting);
+    steps(1);
+    submit(b, &other);
+    for (int i = 0; i < 1000 && scheduler->has_work(); i++) steps(1);
+    EXPECT_EQ(shifting.outcome, expected_a) << length;
+    EXPECT_EQ(other.outcome, expected_b) << length;
+    preemptions += scheduler->statistics().preemptions;
+  }
+  EXPECT_GT(preemptions, 5u);
 }
 
 TEST_F(SchedulerTest, ALowerPriorityGivesWayThoughItBeganFirst) {
