@@ -22,8 +22,9 @@ class SchedulerTest : public testing::Test {
                               .state_format = nullptr,
                               .state_bytes = 0},
                  pages);
-    scheduler.emplace(*fake->state, *fake->state->memory,
-                      engine::SchedulerOptions{.engine = options, .now = [this] { return fake->program->seconds; }, .stop = {}});
+    scheduler.emplace(
+        *fake->state, *fake->state->memory,
+        engine::SchedulerOptions{.engine = options, .now = [this] { return fake->program->seconds; }, .stop = {}});
   }
   /// A request that never ends by itself.
   static Request endless(std::vector<int32_t> prompt, int priority = 0) {
@@ -133,9 +134,7 @@ TEST_F(SchedulerTest, LimitsAreToldWhenARequestComes) {
     try {
       scheduler->prepare(1, std::move(request));
       ADD_FAILURE() << why;
-    } catch (const Error& e) {
-      EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what();
-    }
+    } catch (const Error& e) { EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what(); }
   };
   refused(endless(text(101, 9)), "the prompt is too long; got 101 tokens; expected at most 100");
   refused(endless({}), "there is no text to continue");
@@ -194,7 +193,8 @@ TEST_F(SchedulerTest, AFailureEndsOneRequestAlone) {
   EXPECT_FALSE(scheduler->has_work());
   EXPECT_EQ(good.outcome, expected);
   EXPECT_EQ(poisoned.end.reason, StopReason::failed);
-  EXPECT_NE(poisoned.outcome.error.find("the model's output is not finite"), std::string::npos) << poisoned.outcome.error;
+  EXPECT_NE(poisoned.outcome.error.find("the model's output is not finite"), std::string::npos)
+      << poisoned.outcome.error;
   EXPECT_TRUE(fake->state->memory->find_prefix(bad).empty()) << "what failed is kept for others";
   EXPECT_EQ(handed_out, 3);
   EXPECT_EQ(throwing.outcome.tokens.size(), 3u);
@@ -284,8 +284,8 @@ TEST_F(SchedulerTest, WhoBeganLastGivesWay) {
   EXPECT_EQ(b.outcome, expected_b);
 }
 
-// A full context frees its pages and asks for them again when its text is read again: by then another answer has one of them, and a
-// row in the step.
+// A full context frees its pages and asks for them again when its text is read again: by then another answer has one of
+// them, and a row in the step.
 TEST_F(SchedulerTest, AnAnswerThatHasARowGivesWay) {
   uint64_t preemptions = 0;
   for (int length = 1; length < 64; length += 3) {

@@ -1,5 +1,6 @@
-// Random schedules of requests on one model: whatever runs beside a request, however its prompt is cut, wherever its pages lie, and
-// however often it is preempted, it gets the tokens, log-probabilities and text that it gets alone. Takes any program.
+// Random schedules of requests on one model: whatever runs beside a request, however its prompt is cut, wherever its
+// pages lie, and however often it is preempted, it gets the tokens, log-probabilities and text that it gets alone.
+// Takes any program.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -46,14 +47,13 @@ inline Outcome alone(const Model& model, const Request& request) {
     if (constraint) constraint->accept(id);
     if (request.logprobs < 0) return;
     outcome.logprobs.push_back(session.logprob(id));
-    for (const TokenLogprob& t : session.top(request.logprobs)) outcome.logprobs.push_back(t.logprob), outcome.probable.push_back(t.id);
+    for (const TokenLogprob& t : session.top(request.logprobs))
+      outcome.logprobs.push_back(t.logprob), outcome.probable.push_back(t.id);
   };
   try {
     session.append(request.prompt);
     take(outcome, generate(session, sampler, options));
-  } catch (const Error& e) {
-    outcome.error = e.what();
-  }
+  } catch (const Error& e) { outcome.error = e.what(); }
   return outcome;
 }
 
@@ -183,9 +183,9 @@ class Schedules {
     if (!p.is_cancelled) {
       EXPECT_EQ(p.got.error, p.alone.error);
       EXPECT_EQ(p.got.tokens, p.alone.tokens);
-      EXPECT_TRUE(p.got == p.alone) << "prompt of " << p.request.prompt.size() << ", reasons " << int(p.got.reason) << " and "
-                                    << int(p.alone.reason) << ", steps " << p.got.steps << " and " << p.alone.steps << ", '"
-                                    << p.got.text << "' and '" << p.alone.text << "'";
+      EXPECT_TRUE(p.got == p.alone) << "prompt of " << p.request.prompt.size() << ", reasons " << int(p.got.reason)
+                                    << " and " << int(p.alone.reason) << ", steps " << p.got.steps << " and "
+                                    << p.alone.steps << ", '" << p.got.text << "' and '" << p.alone.text << "'";
       return;
     }
     EXPECT_EQ(p.got.reason, StopReason::interrupted);
@@ -196,7 +196,8 @@ class Schedules {
 
   static void count(Seen& seen, const std::vector<Planned>& planned, const EngineStatistics& s) {
     for (const Planned& p : planned) seen.requests++, seen.cancelled += p.is_cancelled, seen.shifts += p.got.shifts;
-    seen.preemptions += s.preemptions, seen.prefix_tokens += s.prefix_tokens, seen.steps += s.steps, seen.rows += s.rows;
+    seen.preemptions += s.preemptions, seen.prefix_tokens += s.prefix_tokens, seen.steps += s.steps,
+        seen.rows += s.rows;
     EXPECT_EQ(s.finished, planned.size());
     EXPECT_EQ(s.queued + s.running, 0);
   }
