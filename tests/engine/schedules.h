@@ -4,9 +4,13 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -178,11 +182,19 @@ class Schedules {
     return r;
   }
 
+  static void expect_same(std::span<const float> got, std::span<const float> expected) {
+    const auto [a, b] = std::ranges::mismatch(got, expected);
+    EXPECT_TRUE(a == got.end() && b == expected.end())
+        << "number " << a - got.begin() << " of " << got.size() << " log-probabilities: "
+        << (a != got.end() && b != expected.end() ? *a - *b : NAN) << " more than the same alone";
+  }
+
   static void compare(const Planned& p) {
     EXPECT_TRUE(p.ended) << "on_end did not come";
     if (!p.is_cancelled) {
       EXPECT_EQ(p.got.error, p.alone.error);
       EXPECT_EQ(p.got.tokens, p.alone.tokens);
+      expect_same(p.got.logprobs, p.alone.logprobs);
       EXPECT_TRUE(p.got == p.alone) << "prompt of " << p.request.prompt.size() << ", reasons " << int(p.got.reason)
                                     << " and " << int(p.alone.reason) << ", steps " << p.got.steps << " and "
                                     << p.alone.steps << ", '" << p.got.text << "' and '" << p.alone.text << "'";
