@@ -40,13 +40,14 @@ int answer_pipe(const Chat& chat, ChatShell& shell) {
   if (!piped.empty()) message += (message.empty() ? "" : "\n\n") + piped;
   if (message.ends_with('\n')) message.pop_back();
   if (message.empty()) throw UsageError("there is no message; expected one from the pipe, or -p TEXT");
-  return shell.ask(message) ? success : interrupted;
+  InterruptWatch watch;
+  return shell.ask(message, watch) ? success : interrupted;
 }
 
 /// Errors of a command or a message end neither the program nor the conversation.
-bool take(ChatShell& shell, const std::string& line) {
+bool take(ChatShell& shell, const std::string& line, const InterruptWatch& watch) {
   try {
-    return shell.take(line);
+    return shell.take(line, watch);
   } catch (const Error& e) {
     note(Styled(Color::red, e.what()));
     return true;
@@ -55,11 +56,13 @@ bool take(ChatShell& shell, const std::string& line) {
 
 int converse(const Chat& chat, ChatShell& shell) {
   LineEditor editor(chat.history);
-  InterruptWatch watch;  // a Ctrl-C that comes just after an answer does not end the chat
+  InterruptWatch always;  // a Ctrl-C that comes just after an answer does not end the chat
   std::string message = chat.first;
-  if (!message.empty() && !take(shell, message)) return success;
+  if (!message.empty() && !take(shell, message, always)) return success;
   bool history_works = true;
   for (message.clear();;) {
+    // Ctrl-C is a key while a line is read, and a signal again as soon as it is there: from then on it is about this line's answer.
+    InterruptWatch watch;
     LineEditor::Line line = editor.read(message.empty() ? ">" : ".");
     if (line.end == LineEditor::End::input) return note(""), success;
     if (line.end == LineEditor::End::interrupt) {
@@ -76,7 +79,7 @@ int converse(const Chat& chat, ChatShell& shell) {
       std::string trouble = editor.remember(message);
       if (!trouble.empty() && history_works) note(Styled(Color::yellow, "lines are not remembered: " + trouble));
       history_works = trouble.empty();
-      if (!take(shell, message)) return success;
+      if (!take(shell, message, watch)) return success;
     }
     message.clear();
   }

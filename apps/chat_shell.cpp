@@ -70,9 +70,10 @@ ChatShell::ChatShell(const Model& model, ChatTemplate chat_template, Settings se
   if (system) conversation_.set_system(valid_utf8(*system));
 }
 
-bool ChatShell::take(const std::string& line) {
+bool ChatShell::take(const std::string& line, const InterruptWatch& watch) {
+  watch_ = &watch;
   if (!line.starts_with('/')) {
-    if (!trimmed(line).empty()) ask(line);
+    if (!trimmed(line).empty()) ask(line, watch);
     return true;
   }
   auto [name, argument] = split_word(line);
@@ -86,7 +87,8 @@ bool ChatShell::take(const std::string& line) {
   throw Error("chat", "there is no command " + name, "", "", "/help shows them all; a message that begins with / needs a space before it");
 }
 
-bool ChatShell::ask(const std::string& message) {
+bool ChatShell::ask(const std::string& message, const InterruptWatch& watch) {
+  watch_ = &watch;
   std::string text = valid_utf8(attached_.empty() ? message : attached_ + "\n" + message);
   conversation_.add("user", text);
   attempt_ = 0;
@@ -96,12 +98,11 @@ bool ChatShell::ask(const std::string& message) {
 }
 
 bool ChatShell::answer_last() {
-  InterruptWatch watch;
   std::string text;
   Settings settings = settings_;
   settings.sampling.seed += attempt_;
   try {
-    last_ = answerer_.answer(conversation_, settings, watch, [&](std::string_view piece) {
+    last_ = answerer_.answer(conversation_, settings, *watch_, [&](std::string_view piece) {
       text += piece;
       answer(piece);
       flush_answer();
@@ -175,14 +176,35 @@ void ChatShell::attach(const std::string& file) {
   tell(fmt::format("{}: {}, in front of your next message", path, bytes_text(text.size())));
 }
 
+/// Errors: the file at `path` is not a saved chat, or not as this chat knows it.
+void ChatShell::may_replace(const std::string& path) const {
+  if (auto known = known_files_.find(path); known != known_files_.end()) {
+    if (known->second != FileVersion::of(path))
+      throw Error("chat", path + " was changed after this chat loaded or saved it", "", "", "save to another file; /load reads the changed one instead of this conversation");
+    return;
+  }
+  try {
+    Conversation().read(read_text(path));
+  } catch (const Error&) {
+    throw Error("chat", path + " is not replaced", "a file that is not a saved chat", "a saved chat, or a new name");
+  }
+}
+
 void ChatShell::save(const std::string& file) {
   std::string path = expanded(needs(file, "file"));
+  LockedFile locked("chat", path, LockedFile::If::busy_wait);
+  if (locked.holds_text()) may_replace(path);
+  locked.keep();
   write_text(path, conversation_.json().text(2) + "\n", Access::owner);
+  known_files_[path] = FileVersion::of(path);
   tell(fmt::format("{} in {}", count_text(conversation_.messages().size(), "message"), path));
 }
 
 void ChatShell::load(const std::string& file) {
-  conversation_.read(read_text(expanded(needs(file, "file"))));
+  std::string path = expanded(needs(file, "file"));
+  const auto version = FileVersion::of(path);  // asked first: what is written while it is read is a change
+  conversation_.read(read_text(path));
+  known_files_[path] = version;
   answerer_.start_anew();
   attached_.clear();
   told_left_out_ = 0;

@@ -6,6 +6,7 @@
 Needs SmolLM2-135M-Instruct in $INGOT_CACHE/models, or in .cache/models of the tree; exits with 77 (skipped) without it.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -68,6 +69,13 @@ class Keyboard:
             except OSError:  # how Linux tells that the other side is closed
                 raise AssertionError(f"it ended before {pattern!r} came; got {new!r}") from None
             self.seen += piece
+
+    def wait_for_the_end_of_editing(self):
+        """Until the terminal hands out lines, not keys, and Ctrl-C is a signal: a line is being answered."""
+        end = time.monotonic() + PATIENCE
+        while not termios.tcgetattr(self.terminal)[3] & termios.ICANON:
+            if time.monotonic() > end:
+                raise AssertionError("waited for the end of editing")
 
     def prompt(self):
         """What is written before the next prompt."""
@@ -214,6 +222,46 @@ class Terminal(Chat):
             self.assertIn("lines are not remembered", k.type("/stats"))
             self.assertNotIn("not remembered", k.type("/stats"))
 
+    def test_chats_that_share_a_history_lose_no_line(self):
+        with self.keyboard() as first, self.keyboard() as second:
+            for k, line in ((first, "/set n 1"), (second, "/set n 2"), (first, "/set n 3"), (second, "/set n 4")):
+                k.type(line)
+            first.press(UP + UP)
+            self.assertEqual(first.type("").strip(), "n 1")  # the arrow keys bring back its own lines
+            for k in (first, second):
+                k.press(CTRL_D)
+                self.assertEqual(k.status(), 0)
+        with self.keyboard() as k:
+            k.press(UP + UP + UP)
+            self.assertEqual(k.type("").strip(), "n 3")
+
+    def test_a_file_that_is_no_history_is_not_replaced(self):
+        notes = pathlib.Path(self.folder.name, "notes")
+        notes.write_text("my notes\n")
+        with self.keyboard(history=str(notes)) as k:
+            self.assertIn("is not a history of lines", k.type("/stats"))
+        self.assertEqual(notes.read_text(), "my notes\n")
+
+    def test_save_replaces_nothing_that_this_chat_does_not_know(self):
+        notes, other = (pathlib.Path(self.folder.name, name) for name in ("notes", "other"))
+        notes.write_text("my notes\n")
+        with self.keyboard() as first, self.keyboard() as second:
+            self.assertIn("is not replaced", first.type(f"/save {notes}"))
+            self.assertEqual(notes.read_text(), "my notes\n")
+            first.type("Hello")
+            self.messages(first)
+            second.type(f"/load {self.saved}")
+            second.type("And again.")
+            first.type("/reset")
+            self.assertEqual(self.messages(first), [])
+            self.assertIn("was changed after this chat", second.type(f"/save {self.saved}"))
+            self.assertIn("4 messages in", second.type(f"/save {other}"))
+            self.assertEqual(self.messages(first), [])
+            with other.open() as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                self.assertIn("another process is using", second.type(f"/save {other}"))
+            self.assertIn("4 messages in", second.type(f"/save {other}"))
+
     def test_ctrl_c_stops_an_answer_and_keeps_the_chat(self):
         with self.keyboard("--ignore-eos") as k:
             k.type("/set n -1")
@@ -233,7 +281,7 @@ class Terminal(Chat):
         with self.keyboard("-c", "8000", "-t", "1") as k:
             k.type(f"/file {path}")
             k.press("What is wide?" + ENTER)
-            k.read_until("reading")  # the bar comes after two seconds
+            k.wait_for_the_end_of_editing()
             k.press(CTRL_C)
             self.assertIn("the message is taken back", k.prompt())
             self.assertEqual(self.messages(k), [])
