@@ -127,23 +127,23 @@ class Terminal(Chat):
             first = k.type("What is the capital of France?")
             self.assertNotEqual(first.strip(), "")
             stats = k.type("/stats")
-            prompt, fresh = map(int, re.search(r"prompt +(\d+) tokens, (\d+) of them read anew", stats).groups())
+            prompt, fresh = map(int, re.search(r"prompt +(\d+) tokens, (\d+) of them evaluated", stats).groups())
             self.assertEqual(fresh, prompt)
             self.assertRegex(stats, r"answer +\d+ tokens? at [\d.]+ tokens/s\n.*context +\d+ of 4096 tokens")
             k.type("And of Italy?")
-            prompt, fresh = map(int, re.search(r"prompt +(\d+) tokens, (\d+) of them read anew", k.type("/stats")).groups())
+            prompt, fresh = map(int, re.search(r"prompt +(\d+) tokens, (\d+) of them evaluated", k.type("/stats")).groups())
             self.assertLess(fresh, prompt / 2)
             messages = self.messages(k)
             self.assertEqual([m["role"] for m in messages], ["system", "user", "assistant", "user", "assistant"])
             self.assertEqual(messages[1], {"role": "user", "content": "What is the capital of France?"})
             self.assertTrue(first.startswith(messages[2]["content"]))
-            self.assertIn("taken back: And of Italy?", k.type("/undo"))
+            self.assertIn("removed: And of Italy?", k.type("/undo"))
             self.assertEqual(self.messages(k), messages[:3])
             k.type("/reset")
             self.assertEqual(self.messages(k), messages[:1])
             k.type("/system")
             self.assertEqual(self.messages(k), [])
-            self.assertIn("nothing to take back", k.type("/undo"))
+            self.assertIn("nothing to remove", k.type("/undo"))
             self.assertEqual(k.type("What is the capital of France?").strip() != "", True)
             k.press("/quit" + ENTER)
             self.assertEqual(k.status(), 0)
@@ -184,12 +184,12 @@ class Terminal(Chat):
         path = pathlib.Path(self.folder.name, "letter.txt")
         path.write_text("Dear Bob,\nthe key is under the mat.")
         with self.keyboard() as k:
-            self.assertIn("in front of your next message", k.type(f"/file {path}"))
+            self.assertIn("prepended to your next message", k.type(f"/file {path}"))
             k.type("Where is the key?")
             k.type("Thanks.")
             self.assertEqual(self.contents(k), ["Dear Bob,\nthe key is under the mat.\n\nWhere is the key?", "Thanks."])
             path.write_bytes(b"\xff\x00")
-            self.assertIn("is no text", k.type(f"/file {path}"))
+            self.assertIn("is not a text file", k.type(f"/file {path}"))
             self.assertIn("there is no file", k.type("/file"))
 
     def test_several_lines_in_one_message(self):
@@ -219,8 +219,8 @@ class Terminal(Chat):
             k.type("")
             self.assertEqual(self.contents(k), ["Good morni!ng"])
         with self.keyboard(history="/dev/null/none") as k:
-            self.assertIn("lines are not remembered", k.type("/stats"))
-            self.assertNotIn("not remembered", k.type("/stats"))
+            self.assertIn("the history is not saved", k.type("/stats"))
+            self.assertNotIn("not saved", k.type("/stats"))
 
     def test_chats_that_share_a_history_lose_no_line(self):
         with self.keyboard() as first, self.keyboard() as second:
@@ -283,7 +283,7 @@ class Terminal(Chat):
             k.press("What is wide?" + ENTER)
             k.wait_for_the_end_of_editing()
             k.press(CTRL_C)
-            self.assertIn("the message is taken back", k.prompt())
+            self.assertIn("the message was removed", k.prompt())
             self.assertEqual(self.messages(k), [])
             self.assertNotEqual(k.type("Hello").strip(), "")
 
@@ -317,7 +317,7 @@ class Terminal(Chat):
     def test_a_conversation_outgrows_its_context(self):
         with self.keyboard("-c", "200") as k:
             told = [k.type(f"Number {i} is a number that I like very much, and so I say it again: {i}.") for i in range(6)]
-            self.assertTrue(any("no longer sees the first" in t for t in told))
+            self.assertTrue(any("no longer fits into the context: the model does not see the first" in t for t in told))
             self.assertTrue(all(t.strip() for t in told))
             self.assertEqual(len(self.messages(k)), 12)
             self.assertIn("does not fit into the context", k.type("word " * 300))
@@ -329,7 +329,7 @@ class Terminal(Chat):
             for name in ("help", "reset", "undo", "retry", "system", "save", "load", "stats", "set", "file", "quit"):
                 self.assertIn(f"/{name} ", help_text)
             self.assertIn("there is no command /cook", k.type("/cook dinner"))
-            self.assertIn("/reset takes nothing; got 'now'", k.type("/reset now"))
+            self.assertIn("/reset takes no argument; got 'now'", k.type("/reset now"))
             self.assertIn("no message to answer again", k.type("/retry"))
             self.assertEqual(k.type("   "), "")
 
@@ -347,7 +347,7 @@ class Pipe(Chat):
 
     def test_a_pipe_is_one_message(self):
         status, out, err = self.chat("What is the capital of France?\n")
-        self.assertEqual((status, err), (0, "as many tokens as asked for (/set n)\n"))
+        self.assertEqual((status, err), (0, "token limit reached (/set n)\n"))
         self.assertEqual(out, subprocess.run([BINARY, "run", MODEL, "-p", "What is the capital of France?", "--temp", "0", "-n", "16"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode())
         self.assertEqual(self.chat("", "-p", "What is the capital of France?")[1], out)
         self.assertEqual(self.chat("France?", "-p", "What is the capital of?")[1], self.chat("What is the capital of?\n\nFrance?")[1])
@@ -360,7 +360,7 @@ class Pipe(Chat):
     def test_failures(self):
         status, out, err = self.chat("")
         self.assertEqual((status, out), (2, ""))
-        self.assertIn("there is no message", err)
+        self.assertIn("no message given", err)
         status, out, err = self.chat("word " * 400, "-c", "100")
         self.assertEqual((status, out), (1, ""))
         self.assertIn("does not fit into the context", err)

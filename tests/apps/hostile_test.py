@@ -234,12 +234,12 @@ class Input(InFolder):
 
     def test_given_but_empty_is_not_left_out(self):
         for flag in ("--session", "--grammar", "--json-schema", "--device", "--isa", "--kv", "--pre", "--file"):
-            self.fails(2, f"{flag}: got ''; expected a text that is not empty", "run", self.model, *([] if flag == "--file" else ["-p", "x"]), flag, "")
-        self.fails(2, "got ''; expected a text that is not empty", "run", "", "-p", "x")
+            self.fails(2, f"{flag}: got ''; expected a non-empty text", "run", self.model, *([] if flag == "--file" else ["-p", "x"]), flag, "")
+        self.fails(2, "got ''; expected a non-empty text", "run", "", "-p", "x")
         self.fails(2, "--template: got ''", "chat", self.model, "--template", "")
         self.fails(2, "--against: got ''", "eval", self.model, "--text", "x", "--against", "")
         self.fails(2, "--dump: got ''", "kernels", self.model, "--dump", "")
-        self.fails(2, "got ''; expected a text that is not empty", "formats", "")
+        self.fails(2, "got ''; expected a non-empty text", "formats", "")
 
     def test_ranges_have_two_ends(self):
         for flag, value, bound in (("--seed", 2**64, 2**63 - 1), ("--seed", 10**40, 2**63 - 1), ("-n", 99999999999, 2**31 - 1), ("-c", 2**31, 2**31 - 1)):

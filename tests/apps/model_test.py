@@ -238,7 +238,7 @@ class WithModel(Command):
         self.assertEqual(status, 0, err)
         self.assertTrue(out.startswith(f"perplexity         {made['perplexity']:.4f} ± "), out)
         self.assertIn("100.00 %", out)
-        self.assertRegex(err, r"^4 windows of 64 tokens each, 124 of their tokens scored; \d+ tokens/s\n$")
+        self.assertRegex(err, r"^4 windows of 64 tokens each, 124 tokens scored; \d+ tokens/s\n$")
         self.fails(1, "the text fills no window", "eval", MODEL, "--text", "-", input=b"short")
         self.fails(1, "context is longer", "eval", MODEL, "--text", "-", "--ctx", "100000", input=text)
 
