@@ -33,7 +33,7 @@ std::vector<int32_t> Answerer::prompt_that_fits(const Conversation& conversation
   if (length() + room > context())
     while (left_out_ < last_turn && 2 * length() > context()) tokens = prompt(conversation, ++left_out_);
   if (length() >= context())
-    throw Error("chat", "the message does not fit into the context", fmt::format("{} tokens", length()), fmt::format("fewer than {}", context()), "shorten it, or start with a longer context (-c)");
+    throw Error("chat", "the message does not fit into the context", fmt::format("{} tokens", length()), fmt::format("fewer than {}", context()), "shorten it, or use a longer context (-c)");
   return tokens;
 }
 

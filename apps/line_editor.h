@@ -8,7 +8,7 @@ namespace ingot::apps {
 
 class LineEditor {
  public:
-  /// `history_file`: where lines are remembered between runs; "" for nowhere. A file that cannot be read is an empty one.
+  /// `history_file`: where lines are remembered between runs; "" for nowhere. A file that cannot be read counts as empty, but is not replaced.
   explicit LineEditor(std::string history_file);
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
@@ -21,7 +21,7 @@ class LineEditor {
   };
   /// `prompt`: what stands in front, without a space behind it.
   Line read(const std::string& prompt);
-  /// Puts `line` into the history, and the history into its file. Returns what went wrong with the file, or "".
+  /// Adds `line` to the history and to its file, which several chats may share. Returns what went wrong with the file, or "".
   std::string remember(const std::string& line);
 
  private:

@@ -13,6 +13,9 @@ namespace ingot {
 /// The regular file at `path`. Errors: it cannot be read, or holds more than `most` bytes.
 std::vector<std::byte> read_file(const std::string& path, uint64_t most);
 
+/// The folder that holds `path`, with the slash at its end; "./" where none is named.
+std::string folder_of(const std::string& path);
+
 /// Where the symbolic links at `path` lead, also where nothing is there yet; `path` itself where they lead in a circle.
 std::string link_target(std::string path);
 
@@ -40,7 +43,7 @@ class TemporaryFile {
 enum class Access { owner, everyone };
 
 /// Writes beside `path`, and takes its place in one step when all is on the disk. Without `commit`, nothing remains. Where a symbolic
-/// link stands at `path`, what it leads to is replaced. Not safe to share between threads.
+/// link stands at `path`, what it leads to is replaced. Not safe to share between threads, but it changes nothing that other threads use.
 class NewFile {
  public:
   /// Errors: what stands at `path` is no regular file, or nothing can be written there.

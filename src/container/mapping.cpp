@@ -44,11 +44,16 @@ Mapping::Mapping(const std::string& path) : path_(path) {
   opened.path_ = path;
   opened.file_ = file;
   const struct stat s = status(file, path);
+  if (S_ISDIR(s.st_mode)) fail(path, "not a regular file", "a directory", "a model file");
   if (!S_ISREG(s.st_mode))
-    fail(path, "not a regular file", S_ISDIR(s.st_mode) ? "a directory" : "a device, pipe or socket", "a model file");
+    fail(path, "not a regular file", "a device, pipe or socket", "a model file",
+         "a model is read in any order and more than once: write it to a file first");
   if (s.st_size > 0) {
-    void* data = mmap(nullptr, static_cast<size_t>(s.st_size), PROT_READ, MAP_SHARED, file, 0);
-    if (data == MAP_FAILED) fail(path, "the file cannot be mapped", reason(errno), "a file system that maps files", "copy the model to a local disk");
+    auto map = [&](int how) { return mmap(nullptr, static_cast<size_t>(s.st_size), PROT_READ, how, file, 0); };
+    void* data = map(MAP_SHARED);
+    if (data == MAP_FAILED) data = map(MAP_PRIVATE);
+    if (data == MAP_FAILED)
+      fail(path, "the file cannot be mapped", reason(errno), "a file system that can map files", "copy the model to a local disk");
     opened.data_ = static_cast<const std::byte*>(data);
     opened.size_ = static_cast<size_t>(s.st_size);
   }

@@ -1,5 +1,9 @@
 // A file mapped into memory, read-only.
 //
+// Some file systems refuse shared mappings, since they cannot keep them coherent (FUSE with direct_io, some of sysfs); a private one of
+// a file that is only read is the same to us. What can be mapped in neither way has no pages in the system's cache (procfs, most of
+// sysfs), and no model: it is refused, rather than held in memory a second time beside its repacked weights.
+//
 // A file that shrinks while it is mapped makes later reads of the lost pages fail with SIGBUS. The size is therefore checked
 // again after mapping and after parsing, which covers a download still in progress. Past that, what is read after loading can be read
 // from the file instead, where there is no signal. A signal handler is the host program's to install, and reading whole models into

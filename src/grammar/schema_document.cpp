@@ -56,6 +56,27 @@ const Json* step_down(const Json& place, const std::string& token) {
   return &place[index];
 }
 
+/// Finds a whole number that 64 bits cannot hold: the parser reads it as a float, and a bound or a listed value would be another one.
+struct LargeNumber : nlohmann::json_sax<Json> {
+  std::string found;
+  bool number_float(double, const std::string& spelled) override {
+    if (spelled.find_first_of(".eE") == std::string::npos) found = spelled;
+    return found.empty();
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(int64_t) override { return true; }
+  bool number_unsigned(uint64_t) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(Json::binary_t&) override { return true; }
+  bool start_object(size_t) override { return true; }
+  bool key(std::string&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t, const std::string&, const Json::exception&) override { return false; }
+};
+
 }  // namespace
 
 SchemaDocument::SchemaDocument(std::string_view text, Budget& budget) {
@@ -73,6 +94,10 @@ SchemaDocument::SchemaDocument(std::string_view text, Budget& budget) {
   } catch (const Json::exception& e) {
     throw Error("grammar", "the JSON schema is not JSON", e.what());
   }
+  LargeNumber large;
+  if (!Json::sax_parse(text, &large))
+    throw Error("grammar", "the JSON schema holds a whole number that does not fit 64 bits", large.found,
+                "-9223372036854775808 to 18446744073709551615", "with a point or an exponent (1e30) it is a float");
   if (!root_.is_object() && !root_.is_boolean()) throw Error("grammar", "the JSON schema is no schema", root_.type_name(), "an object or a boolean");
 }
 

@@ -7,7 +7,11 @@ namespace ingot::jinja {
 
 Value Name::value(Renderer& r) const {
   const Value* found = r.look_up(id);
-  return found ? *found : Value(Undefined{spelling});
+  if (found) return *found;
+  // Names that jinja2 defines in every template: taken for undefined, they would change a text in silence.
+  const std::string& name = spelling->text.bytes();
+  if (name == "self" || name == "lipsum") r.fail(fmt::format("'{}' is not supported", name));
+  return Undefined{spelling};
 }
 
 Value ListDisplay::value(Renderer& r) const {

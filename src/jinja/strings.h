@@ -24,10 +24,8 @@ template <typename Change> Text mapped(Renderer& r, const Text& text, Change&& c
 void pay_backward_search(Renderer& r, std::string_view text, std::string_view wanted);
 Text upper(Renderer& r, const Text& text);
 Text lower(Renderer& r, const Text& text);
-/// The first character large, the others small.
+/// The first character in title case, the others in lower case.
 Text capitalized(Renderer& r, const Text& text);
-/// A character behind one that begins words large, all others small.
-Text titled(Renderer& r, const Text& text, bool (*begins_word)(char32_t));
 Text replaced(Renderer& r, const Text& text, const Text& from, const Text& to, int64_t most);
 Text stripped(const Text& text, const Text* chars, bool left, bool right);
 /// Without `separator`: at white space, without empty parts. `most` cuts, below 0: all; from the right where asked for.

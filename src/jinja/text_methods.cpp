@@ -1,6 +1,7 @@
 // Methods of strings, called as Python calls them.
 #include <algorithm>
 
+#include "jinja/casing.h"
 #include "jinja/format.h"
 #include "jinja/methods.h"
 #include "jinja/strings.h"
@@ -118,10 +119,19 @@ template <Text (*change)(Renderer&, const Text&)> Value changed(Renderer& r, con
 }
 
 Text title_method(Renderer& r, const Text& text) {
-  return titled(r, text, [](char32_t c) { return !is_alpha(c); });
+  Lowering small(text.bytes());
+  bool inside = false;
+  return mapped(r, text, [&](char32_t c) {
+    std::string lowered = small.next(c);
+    return std::exchange(inside, is_cased(c)) ? lowered : to_title(c);
+  });
 }
 Text swapped_case(Renderer& r, const Text& text) {
-  return mapped(r, text, [](char32_t c) { return is_upper(c) ? to_lower(c) : to_upper(c); });
+  Lowering small(text.bytes());
+  return mapped(r, text, [&](char32_t c) {
+    std::string lowered = small.next(c);
+    return is_upper(c) ? lowered : is_lower(c) ? to_upper(c) : utf8(c);
+  });
 }
 
 template <char side> Value pad_method(Renderer& r, const Value& self, const Arguments& a) {
@@ -164,18 +174,10 @@ template <bool (*is)(char32_t)> Value all_are(Renderer& r, const Value& self, co
     if (!is(next_character(text, at))) return false;
   return !text.empty();
 }
-/// Is there a letter with case, and none of the other case?
-template <bool (*wanted)(char32_t), bool (*other)(char32_t)> Value case_is(Renderer& r, const Value& self, const Arguments& a) {
+template <bool (*wanted)(char32_t)> Value case_is(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "a test of case", a, {});
-  const std::string_view text = self.bytes();
-  r.budget.copy(8 * text.size());
-  bool any = false;
-  for (size_t at = 0; at < text.size();) {
-    const char32_t c = next_character(text, at);
-    if (other(c)) return false;
-    any = any || wanted(c);
-  }
-  return any;
+  r.budget.copy(8 * self.bytes().size());
+  return all_cased_are(self.bytes(), wanted);
 }
 
 }  // namespace
@@ -214,11 +216,11 @@ const Methods& text_methods() {
       {"isalpha", all_are<is_alpha>},
       {"isalnum", all_are<is_alphanumeric>},
       {"isdecimal", all_are<is_decimal>},
-      {"isdigit", all_are<is_decimal>},
-      {"isnumeric", all_are<is_decimal>},
+      {"isdigit", all_are<is_digit>},
+      {"isnumeric", all_are<is_numeric>},
       {"isspace", all_are<is_space>},
-      {"islower", case_is<is_lower, is_upper>},
-      {"isupper", case_is<is_upper, is_lower>},
+      {"islower", case_is<is_lower>},
+      {"isupper", case_is<is_upper>},
   };
   return methods;
 }

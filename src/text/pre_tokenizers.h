@@ -1,6 +1,7 @@
 // How byte-level BPE cuts text into words before it merges inside each of them: named rules, and the machine that applies one.
 // A rule is a list of PCRE2 patterns; the first cuts the text, each further one cuts the pieces that those before it left.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,8 +26,9 @@ class WordSplitter {
  public:
   explicit WordSplitter(const PreTokenizer& rule);
   ~WordSplitter();
-  /// The words of `text`, in order and without gaps; each is a view into it. `text` is what `lenient_utf8` gives.
-  std::vector<std::string_view> split(std::string_view text) const;
+  /// The words of `text`, in order and without gaps; each is a view into it. `text` is what `lenient_utf8` returns. `work`, if given, is
+  /// increased by the number of steps taken, which are those of PCRE2's interpreter, for the one that counts is no machine code.
+  std::vector<std::string_view> split(std::string_view text, uint64_t* work = nullptr) const;
 
  private:
   struct Pattern;

@@ -42,9 +42,11 @@ class Tokenizer {
   /// Checks the vocabulary and builds the tables. Errors: unknown model or pre-tokenizer (lists the known ones), no tokens or two
   /// that read the same, lengths that disagree, special ids out of range, merges that name unknown tokens.
   static std::unique_ptr<Tokenizer> make(Vocabulary vocabulary);
-  /// Ids of `text`; any bytes are accepted. `add_special`: behind the bos token, where texts are to carry it. `parse_special`: spelled control tokens become tokens, otherwise they stay text, as they do
-  /// where they touch `plain` (in order, no overlaps), which cuts the text nowhere else.
-  virtual std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special, std::span<const Span> plain = {}) const = 0;
+  /// Ids of `text`; any bytes are accepted. `add_special`: preceded by the bos token, where the vocabulary asks for one. `parse_special`:
+  /// spelled control tokens become tokens, otherwise they stay text, as they do where they touch `plain` (in order, no overlaps), which
+  /// cuts the text nowhere else. `work`, if given, is increased by the number of steps taken; matching words is slower then.
+  virtual std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special,
+                                      std::span<const Span> plain = {}, uint64_t* work = nullptr) const = 0;
   /// Bytes of one token. `first`: it is the first of a text (SPM drops the prefix space). `show_special`: spell control tokens.
   virtual std::string piece(int32_t id, bool first, bool show_special) const = 0;
   virtual const Vocabulary& vocabulary() const = 0;

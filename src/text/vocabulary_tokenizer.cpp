@@ -77,18 +77,19 @@ VocabularyTokenizer::VocabularyTokenizer(Vocabulary vocabulary)
   for (const int32_t id : vocabulary_.ends) mark(id);
 }
 
-std::vector<int32_t> VocabularyTokenizer::encode(std::string_view text, bool add_special, bool parse_special, std::span<const Span> plain) const {
+std::vector<int32_t> VocabularyTokenizer::encode(std::string_view text, bool add_special, bool parse_special,
+                                                 std::span<const Span> plain, uint64_t* work) const {
   if (text.size() > max_text_bytes) {
     throw Error("text", "the text is too long", fmt::format("{} bytes", text.size()), fmt::format("at most {}", max_text_bytes),
                 "cut it into parts");
   }
   std::vector<int32_t> ids;
   if (add_special && vocabulary_.add_bos) ids.push_back(vocabulary_.bos);
-  for (const Fragment& fragment : specials_.split(text, parse_special, plain)) {
+  for (const Fragment& fragment : specials_.split(text, parse_special, plain, work)) {
     if (fragment.id >= 0) {
       ids.push_back(fragment.id);
     } else {
-      append(fragment.text, ids);
+      append(fragment.text, ids, work);
     }
   }
   return ids;

@@ -258,4 +258,4 @@ REFUSED = [
     ({**{f"k{i}": 0 for i in range(100000)}}, "too large"),
 ]
 # Texts that are no JSON, or too much of it.
-REFUSED_TEXTS = [("", "not JSON"), ("{", "not JSON"), ("[1,]", "not JSON"), ('{"a":' * 5000 + "1" + "}" * 5000, "too deeply"), ("[" * 1000000, "too deeply"), (b"\xff{}", "not JSON")]
+REFUSED_TEXTS = [('{"const": [18446744073709551616]}', "64 bits"), ('{"minimum": -9223372036854775809}', "64 bits"), ("", "not JSON"), ("{", "not JSON"), ("[1,]", "not JSON"), ('{"a":' * 5000 + "1" + "}" * 5000, "too deeply"), ("[" * 1000000, "too deeply"), (b"\xff{}", "not JSON")]

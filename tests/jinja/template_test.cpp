@@ -103,6 +103,8 @@ TEST(Errors, NameTheConstructAndItsLine) {
   EXPECT_EQ(error_of("\n\n{{ 1|nothing }}"), "[jinja] line 3: the filter 'nothing' is not supported");
   EXPECT_EQ(error_of("{{ 1 is nothing }}"), "[jinja] line 1: the test 'nothing' is not supported");
   EXPECT_EQ(error_of("a\n{{ 'x'.encode() }}"), "[jinja] line 2: the method 'encode' is not supported");
+  for (const char* name : {"self", "lipsum"})  // which jinja2 defines
+    EXPECT_EQ(error_of(std::string("{{ ") + name + " }}"), std::string("[jinja] line 1: '") + name + "' is not supported");
   EXPECT_TRUE(error_of("{% if 1 %}\n{% block a %}").starts_with("[jinja] line 2: there is no statement 'block' here; expected if, for"));
   EXPECT_EQ(error_of("{{ messages[0].role.upper() }}"), "[jinja] line 1: an undefined value is used");
   EXPECT_EQ(error_of("{{ a.b }}"), "[jinja] line 1: 'a' is undefined");

@@ -314,7 +314,7 @@ void Caller::choose() {
   SampleLaunch p = {};
   p.batch = batch();
   p.vocab = plan_.vocab(), p.parts = (p.vocab + sample_part - 1) / sample_part, p.top = 1;
-  const uint64_t outputs = static_cast<uint64_t>(head_.outputs), parts = outputs * static_cast<uint64_t>(p.parts);
+  const uint64_t outputs = static_cast<uint64_t>(head_.outputs), parts = capped_product(outputs, p.parts);
   if (places_.scratch) {
     const ChoicesAt at = places_.scratch->choices();
     p.logits = floats<const float>(plan_.logits);
