@@ -284,8 +284,8 @@ TEST_F(SchedulerTest, WhoBeganLastGivesWay) {
   EXPECT_EQ(b.outcome, expected_b);
 }
 
-// A full context frees its pages and asks for them again as its text is read again: by then the two others have them, and the
-// last of these, which has a row in the step already, gives way.
+// A full context frees its pages and asks for them again as its text is read again: by then the two others have them,
+// and the last of these, which has a row in the step already, gives way.
 TEST_F(SchedulerTest, AnAnswerThatHasARowGivesWay) {
   int gave_way = 0;
   for (int length = 20; length < 50; length += 2) {
