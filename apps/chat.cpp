@@ -1,4 +1,4 @@
-// ingot chat: a conversation with a model, at a terminal; or one answer to what a pipe holds.
+// ingot chat: a conversation with a model at a terminal, or one answer to piped input.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -61,7 +61,7 @@ int converse(const Chat& chat, ChatShell& shell) {
   if (!message.empty() && !take(shell, message, always)) return success;
   bool history_works = true;
   for (message.clear();;) {
-    // Ctrl-C is a key while a line is read, and a signal again as soon as it is there: from then on it is about this line's answer.
+    // While a line is read, Ctrl-C is a key. From then on it is a signal again, and interrupts the answer to this line.
     InterruptWatch watch;
     LineEditor::Line line = editor.read(message.empty() ? ">" : ".");
     if (line.end == LineEditor::End::input) return note(""), success;

@@ -1,4 +1,4 @@
-// What stands between a line that a person types and the model: commands that begin with /, and messages.
+// Interprets the lines of a chat: commands that begin with /, and messages for the model.
 #pragma once
 #include <map>
 #include <optional>

@@ -42,8 +42,8 @@ std::unique_ptr<History, void (*)(History*)> new_history() {
   return made;
 }
 
-/// Adds `line` to the file. Other chats may have added theirs since this one began, so the file is read again under a lock; what this
-/// chat brings back by the arrow keys stays what it began with, and its own lines. Errors: Error.
+/// Adds `line` to the file. Other chats may have added lines since this one began, so the file is re-read under a lock; the arrow keys of
+/// this chat recall what it loaded, and its own lines. Errors: Error.
 void remember_in(const std::string& file, const std::string& line) {
   std::error_code error;
   std::filesystem::path folder = std::filesystem::path(file).parent_path();
@@ -138,7 +138,7 @@ LineEditor::Line LineEditor::read(const std::string& prompt) {
   const char* term = std::getenv("TERM");
   bool marks_pastes = is_terminal(Stream::notes) && term && std::string(term) != "dumb";
   const bool color = takes_color(Stream::notes);
-  // between the marks \001 stands what takes no place; at the very end libedit would drop it, so the space comes last
+  // text between \001 marks takes no space; libedit would drop it at the very end, so the space comes last
   state_->prompt = color ? "\001\033[1m\001" + prompt + "\001\033[0m\001 " : prompt + " ";
   state_->interrupted = false;
   el_set(state_->editor, EL_PREP_TERM, 1);  // before the prompt is seen, so that no key comes too early

@@ -78,7 +78,7 @@ bool LockedFile::take(const char* room, const std::string& path) {
     auto taken = std::make_unique<Taken>(file, made ? target : "");
     struct stat opened = {}, there = {};
     if (fstat(file, &opened) != 0) throw cannot_write(room, path, reason(errno));
-    if (!S_ISREG(opened.st_mode)) throw cannot_write(room, path, "something else of that name");
+    if (!S_ISREG(opened.st_mode)) throw cannot_write(room, path, "not a regular file");
     const bool locked = flock(file, LOCK_EX | LOCK_NB) == 0;
     if (!locked && errno == EWOULDBLOCK) {
       taken->empty.keep();  // not ours to remove

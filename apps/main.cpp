@@ -1,5 +1,5 @@
-// `ingot`: finds the command, runs it, and turns what went wrong into a line on stderr and an exit status:
-// 0 done, 1 failed, 2 wrong usage, 130 interrupted. A reader who closes the pipe early is no failure.
+// `ingot`: finds the command, runs it, and turns errors into a line on stderr and an exit status: 0 success, 1 failure, 2 wrong usage,
+// 130 interrupted. A reader who closes the pipe early is not a failure.
 #include <exception>
 #include <new>
 

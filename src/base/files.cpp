@@ -31,7 +31,7 @@ struct Descriptor {
 
 std::string reason(int error) { return std::system_category().message(error); }
 
-// What a process that a signal ends has to remove. What is more than this stays behind.
+// Files to remove when a signal ends the process. Any beyond this number are left behind.
 std::array<std::atomic<const char*>, 8> temporary{};
 static_assert(std::atomic<const char*>::is_always_lock_free, "a signal handler may take no lock");
 
@@ -42,7 +42,7 @@ std::vector<std::byte> read_file(const std::string& path, uint64_t most) {
   Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // opening a pipe must not wait for its writer
   struct stat status = {};
   if (file.number < 0 || fstat(file.number, &status) != 0) throw cannot(errno);
-  if (!S_ISREG(status.st_mode)) throw Error("files", "cannot read " + path, "something else", "a regular file");
+  if (!S_ISREG(status.st_mode)) throw Error("files", "cannot read " + path, "not a regular file", "a regular file");
   uint64_t size = static_cast<uint64_t>(status.st_size), got = 0;
   if (size > most) throw Error("files", path + " is too long", fmt::format("{} bytes", size), fmt::format("at most {}", most));
   std::vector<std::byte> bytes(size);
@@ -98,7 +98,7 @@ void TemporaryFile::discard_all() noexcept {
 NewFile::NewFile(const std::string& path, Access access) : path_(path), target_(link_target(path)) {
   struct stat status = {};
   if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    throw Error("files", "cannot write " + path, "something else of that name", "a regular file, or none");
+    throw Error("files", "cannot write " + path, "not a regular file", "a regular file, or a new name");
   if (lstat(target_.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) fail(ELOOP);
   // The mode is given at creation, so that the system applies the umask: reading it would mean setting it, for every thread.
   const mode_t mode = access == Access::owner ? 0600 : 0666;
@@ -117,7 +117,7 @@ NewFile::~NewFile() {
   if (file_ >= 0) close(file_);
 }
 
-void NewFile::fail(int error) const { throw Error("files", "cannot write " + path_, reason(error), "a folder that takes it"); }
+void NewFile::fail(int error) const { throw Error("files", "cannot write " + path_, reason(error), "a writable folder"); }
 
 void NewFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -132,9 +132,9 @@ void NewFile::commit() {
   if (fsync(file_) != 0) fail(errno);
   if (int file = std::exchange(file_, -1); close(file) != 0) fail(errno);
   if (rename(written_->path().c_str(), target_.c_str()) != 0) fail(errno);
-  written_->keep();  // a signal that comes before this finds nothing of that name
+  written_->keep();  // a signal before this point finds no file of that name
   Descriptor folder{open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (folder.number >= 0) fsync(folder.number);  // the name; not every file system offers it
+  if (folder.number >= 0) fsync(folder.number);  // makes the name durable; not every file system supports it
 }
 
 }  // namespace ingot

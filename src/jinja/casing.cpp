@@ -1,4 +1,4 @@
-// Simple mappings are those of the C library; what is not one to one stands here.
+// Simple mappings are those of the C library; those that are not one to one are listed here.
 #include "jinja/casing.h"
 
 #include <wctype.h>
@@ -53,11 +53,11 @@ const Special* special(char32_t c) {
   return found != std::end(specials) && found->character == c ? found : nullptr;
 }
 
-// Greek letters with a iota below, of which capitals have it beside them: eight small ones, then their eight titles.
+// Greek letters with iota subscript, which becomes a separate letter in upper case: eight lower-case ones, then their eight title-case ones.
 bool has_iota(char32_t c) { return c >= 0x1F80 && c <= 0x1FAF; }
 char32_t without_iota(char32_t c) { return (c < 0x1F90 ? 0x1F08 : c < 0x1FA0 ? 0x1F28 : 0x1F68) + (c & 7); }
 
-// Small letters of Georgian, whose capitals are for whole words only.
+// Lower-case Georgian letters, whose upper-case forms are used only for whole words.
 bool is_georgian(char32_t c) { return c >= 0x10D0 && c <= 0x10FF; }
 
 std::string simple_upper(char32_t c) {

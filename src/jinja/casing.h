@@ -1,5 +1,5 @@
-// Upper, lower and title case as Python's strings have them: by Unicode's full mappings (SpecialCasing.txt), where a character may
-// become several, and a capital sigma at the end of a word a final one.
+// Upper, lower and title case as Python's strings have them: by Unicode's full mappings (SpecialCasing.txt): one character may
+// become several, and a capital sigma at the end of a word becomes a final one.
 #pragma once
 #include <string>
 #include <string_view>
@@ -9,14 +9,14 @@ namespace ingot::jinja {
 
 std::string to_upper(char32_t c);
 std::string to_title(char32_t c);
-/// Of a character that is not a capital sigma, or is not at the end of a word.
+/// Without the rule for a final sigma.
 std::string to_lower(char32_t c);
 
-/// The small letters of a text, one after another.
+/// Converts a text to lower case, character by character.
 class Lowering {
  public:
   explicit Lowering(std::string_view text);
-  /// The small letter of `c`, the next character of the text.
+  /// The lower-case form of `c`, the next character of the text.
   std::string next(char32_t c);
 
  private:

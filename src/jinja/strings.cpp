@@ -67,7 +67,7 @@ std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, in
   r.budget.copy(4 * bytes.size());
   std::vector<Span> cuts;  // what is between the parts
   if (separator) {
-    if (separator->empty()) r.fail("a text is split at an empty separator");
+    if (separator->empty()) r.fail("a string is split at an empty separator");
     const auto n = static_cast<int64_t>(separator->size());
     if (!from_right) {
       for (size_t at = 0; most != 0 && (at = find_text(bytes, separator->bytes(), at)) != std::string_view::npos; most--)

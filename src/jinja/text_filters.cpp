@@ -1,4 +1,4 @@
-// Filters that give texts, as jinja2 defines them; whatever is no string is written out first.
+// Filters that return strings, as defined by jinja2; other values are converted to strings first.
 #include <fmt/core.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Categories come from PCRE2, case from the C library, and what neither knows stands here.
+// Categories come from PCRE2, case from the C library, and what neither knows is listed here.
 #include "jinja/unicode.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8

@@ -11,7 +11,7 @@ namespace ingot::jinja {
 
 /// Is every sequence of `bytes` a character of Unicode (surrogates are none)?
 bool is_utf8(std::string_view bytes);
-/// The character at byte `at`, which moves behind it.
+/// The character at byte `at`; advances `at` past it.
 char32_t next_character(std::string_view text, size_t& at);
 std::string utf8(char32_t character);
 size_t n_characters(std::string_view text);
@@ -32,7 +32,7 @@ bool is_numeric(char32_t c);  // digits, and whatever has a numeric value: ½, �
 bool is_alphanumeric(char32_t c);
 bool is_upper(char32_t c);
 bool is_lower(char32_t c);
-bool is_title(char32_t c);  // one character that stands for a capital and a small letter: ǅ
+bool is_title(char32_t c);  // one character for an upper-case and a lower-case letter: ǅ
 bool is_cased(char32_t c);
 bool is_case_ignorable(char32_t c);  // a mark or a sign inside a word
 /// Is there a character with case in `text`, and is each of them `wanted`?

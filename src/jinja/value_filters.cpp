@@ -35,15 +35,15 @@ Value length(Renderer& r, const Value& input, const Arguments& a) {
 
 Value abs(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "abs", a, {});
-  if (!input.is_number()) r.fail("abs is of numbers", described(input));
+  if (!input.is_number()) r.fail("abs needs a number", described(input));
   if (input.is<double>()) return std::abs(input.as<double>());
   if (compare(input, Value(int64_t{0}), r.budget) < 0)
     return arithmetic(r, BinaryOp::subtract, Value(int64_t{0}), input);
   return input.is<bool>() ? Value(input.integer()) : input;
 }
 
-/// What a text spells a number with: white space around it is left out, and so are underscores between digits; the digits of every
-/// script are those of ASCII. `letters` may be digits, too, or the x of 0x. Nothing where Python takes no underscore.
+/// The ASCII spelling of a number: without surrounding white space and underscores between digits, and with digits of any script
+/// converted. `letters` may be digits too, or the x of 0x. Nothing if Python does not accept an underscore.
 std::optional<std::string> number_spelling(const Text& text, bool letters) {
   const Ends ends = strip(text.bytes(), nullptr, true, true);
   const std::string_view spelled = std::string_view(text.bytes()).substr(ends.begin, ends.end - ends.begin);
@@ -126,7 +126,7 @@ Value round_value(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "round", a, {"precision", "method"});
   const int64_t precision = b.integer(0, 0);
   const std::string method = b[1] ? b.text(1).bytes() : "common";
-  if (!input.is_number()) r.fail("round is of numbers", described(input));
+  if (!input.is_number()) r.fail("round needs a number", described(input));
   if (method != "common" && method != "ceil" && method != "floor")
     r.fail("round does not know this method", method, "common, ceil or floor");
   if (precision < 0 || precision > 300) r.fail("round has a precision that is not supported", fmt::format("{}", precision), "0 to 300");

@@ -1,5 +1,5 @@
-// Byte-level BPE (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019): text is cut into words, a word starts as one
-// symbol a byte, and neighbours are merged, best rank first, leftmost first, until no merge applies. O(n log n) in the word.
+// Byte-level BPE (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019): text is split into words, a word starts as one
+// symbol per byte, and neighbours are merged, best rank first, leftmost first, until no merge applies. O(n log n) in the word.
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -32,7 +32,7 @@ const std::array<char32_t, 256>& byte_characters() {
   return characters;
 }
 
-// The way back; -1: no byte is spelled like this. All spellings lie below U+0144.
+// The inverse; -1: not the spelling of a byte. All spellings are below U+0144.
 const std::array<int, 0x144>& character_bytes() {
   static const auto bytes = [] {
     std::array<int, 0x144> table{};
@@ -197,7 +197,7 @@ std::unique_ptr<Tokenizer> make_bpe(Vocabulary vocabulary) {
     std::string known;
     for (const std::string_view name : pre_tokenizer_names()) known.append(known.empty() ? "one of " : ", ").append(name);
     throw Error("text", "unknown pre-tokenizer", fmt::format("\"{}\"", vocabulary.pre), known,
-                "force the one that cuts text like this model's (--pre)");
+                "choose the one that splits text like this model's (--pre)");
   }
   return std::make_unique<BpeTokenizer>(std::move(vocabulary), *rule);
 }

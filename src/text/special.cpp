@@ -1,4 +1,4 @@
-// Finding the spellings: one walk over the text gives the longest at each place, then the longest of all are taken first.
+// Finding spellings: one pass over the text finds the longest at each position, then matches are taken longest first.
 #include "text/special.h"
 
 #include <algorithm>
@@ -39,7 +39,7 @@ SpecialTokens::Match SpecialTokens::longest(Match found, size_t max_bytes, size_
 
 std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, bool parse_special,
                                                          std::span<const Span> plain, uint64_t& work) const {
-  // How far a control token that begins at `at` may reach.
+  // The end of the text that a control token beginning at `at` may cover.
   const auto control_end = [&](size_t at) {
     if (!parse_special) return size_t{0};
     const auto next =
@@ -90,7 +90,7 @@ std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, 
 
 namespace {
 
-// First position from `at` on that holds no white space of ASCII.
+// The first position from `at` that is not ASCII white space.
 size_t behind_space(std::string_view text, size_t at) {
   return std::min(text.find_first_not_of(" \t\n\v\f\r", at), text.size());
 }

@@ -11,8 +11,8 @@
 
 namespace ingot::text {
 
-/// A part of a text: a token (id >= 0, `text` is its spelling) or plain text (id -1), never empty. White space between a token that
-/// strips and what follows belongs to no fragment.
+/// A part of a text: a token (id >= 0, `text` is its spelling) or plain text (id -1), never empty. White space after a
+/// stripping token belongs to no fragment.
 struct Fragment {
   std::string_view text;
   int32_t id;
@@ -23,8 +23,8 @@ class SpecialTokens {
   explicit SpecialTokens(const Vocabulary& vocabulary);
   /// Fragments of `text` in order. A longer spelling wins over a shorter one wherever the two overlap, even where the shorter
   /// begins further left; equal lengths go from left to right. Control tokens that touch `plain` (in order, no overlaps) stay
-  /// text. Time: O(n log² n) in the text at worst, whatever the spellings are, and linear in texts that are not made for it. `work`
-  /// counts it.
+  /// text. Time: O(n log² n) in the text in the worst case, whatever the spellings, and linear for ordinary texts. `work`
+  /// counts steps.
   std::vector<Fragment> split(std::string_view text, bool parse_special, std::span<const Span> plain = {},
                               uint64_t* work = nullptr) const;
 

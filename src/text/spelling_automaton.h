@@ -13,18 +13,18 @@ namespace ingot::text {
 class SpellingAutomaton {
  public:
   struct Spelling {
-    std::string_view text;  // not empty, none twice
+    std::string_view text;  // not empty, distinct
     int32_t id;
     bool always;  // counts even where special tokens are not parsed
   };
   enum Kind : uint8_t { any, always };
   struct Link {
-    uint32_t shorter = 0;  // the longest token that the ending begins with, but itself: the next one at the same place
-    uint32_t jump = 0;     // several `shorter` at once, so that a search takes logarithmic steps (Myers 1983)
+    uint32_t shorter = 0;  // the longest proper prefix of the ending that is a token: the next shorter one at the same position
+    uint32_t jump = 0;     // skips several `shorter` links, so that a search takes logarithmic time (Myers 1983)
   };
-  /// A node stands for an ending of a spelling. Number 0 is the empty one; as a link it means that there is none.
+  /// A node is a suffix of a spelling. Number 0 is the empty suffix; as a link it means none.
   struct Node {
-    uint32_t first_child;  // those of a node are neighbours, by `byte`; they end where those of the next node begin
+    uint32_t first_child;  // children are contiguous, sorted by `byte`, and end where those of the next node begin
     uint32_t bytes;        // length of the ending
     int32_t id;            // token that is spelled; -1: none
     uint8_t byte;          // which the ending begins with
@@ -33,9 +33,9 @@ class SpellingAutomaton {
     Link links[2] = {};  // by kind
   };
   explicit SpellingAutomaton(const std::vector<Spelling>& spellings);
-  /// The state where one more byte towards the beginning of the text was read; at its end it is 0.
+  /// The state after reading one more byte towards the beginning of the text; initially 0.
   uint32_t step(uint32_t state, uint8_t byte, uint64_t& work) const;
-  /// The longest token of at most `max_bytes` that begins where the walk stands; its id is -1 where there is none.
+  /// The longest token of at most `max_bytes` that begins at the current position; id -1 if there is none.
   const Node& longest(uint32_t state, Kind kind, size_t max_bytes, uint64_t& work) const;
 
  private:

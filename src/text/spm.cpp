@@ -101,7 +101,7 @@ class SpmTokenizer final : public VocabularyTokenizer {
                   fmt::format("{}, one per token", v.tokens.size()));
     }
     for (size_t id = 0; id < v.scores.size(); id++) {
-      if (std::isnan(v.scores[id])) throw Error("text", fmt::format("the score of token {} is no number", id), "NaN", "a number");
+      if (std::isnan(v.scores[id])) throw Error("text", fmt::format("the score of token {} is not a number", id), "NaN", "a number");
       if (v.types[id] == TokenType::byte && spelled_byte(v.tokens[id]) < 0) {
         throw Error("text", fmt::format("token {} is a byte token but does not spell a byte", id), fmt::format("\"{}\"", v.tokens[id]),
                     "<0x00> to <0xFF>");
@@ -114,7 +114,7 @@ class SpmTokenizer final : public VocabularyTokenizer {
       if (id < 0) id = find(std::string(1, static_cast<char>(byte)));
       if (id < 0) id = v.unknown;
       if (id < 0) {
-        throw Error("text", "the vocabulary cannot spell every text", fmt::format("no token for byte 0x{:02X}", byte),
+        throw Error("text", "the vocabulary cannot represent every text", fmt::format("no token for byte 0x{:02X}", byte),
                     "tokens <0x00> to <0xFF>, or an unknown token");
       }
     }

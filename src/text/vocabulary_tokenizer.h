@@ -1,5 +1,5 @@
-// What both kinds of tokenizer share: the checked vocabulary, special tokens, the begin token. A kind adds only how plain
-// text becomes tokens and what bytes a token stands for.
+// What both kinds of tokenizer share: the checked vocabulary, special tokens, the begin token. A subclass adds only how plain
+// text becomes tokens and which bytes a token represents.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -1,4 +1,4 @@
-// Cutting text by one rule, with PCRE2 (UTF, UCP, JIT).
+// Splitting text by one rule, with PCRE2 (UTF, UCP, JIT).
 #include <new>
 #include <optional>
 
@@ -20,8 +20,8 @@ std::string message_of(int code) {
   return text;
 }
 
-// Counts the steps of a matcher whose pattern was compiled with callouts: it calls before each item of the pattern that it tries. An
-// item that repeats a class moves over many characters between two calls, so these count as well.
+// Counts the steps of a matcher whose pattern was compiled with callouts: it calls back before each item of the pattern. An item
+// that repeats a class advances over many characters between two calls, so these are counted as well.
 class StepCounter {
  public:
   explicit StepCounter(uint64_t* work) : work_(work), context_(pcre2_match_context_create(nullptr), pcre2_match_context_free) {
@@ -43,7 +43,7 @@ class StepCounter {
   }
 
   uint64_t* work_;
-  size_t at_ = 0;  // where the matcher was when it last called
+  size_t at_ = 0;  // the matcher's position at the last call
   std::unique_ptr<pcre2_match_context, void (*)(pcre2_match_context*)> context_;
 };
 
@@ -57,7 +57,7 @@ struct WordSplitter::Pattern {
     const uint32_t options = PCRE2_UTF | PCRE2_UCP | (use == Use::counted ? PCRE2_AUTO_CALLOUT : 0);
     code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), options, &error, &at, nullptr);
     if (!code) throw Error("text", fmt::format("pre-tokenizer pattern \"{}\" does not compile", text), message_of(error), "", "");
-    if (use == Use::fast) pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where it cannot, matching is slower but the same
+    if (use == Use::fast) pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // optional: without it, matching is only slower
   }
   Pattern(const Pattern&) = delete;
   ~Pattern() { pcre2_code_free(code); }
@@ -78,8 +78,8 @@ struct WordSplitter::Pattern {
       int found = find_from(from, 0);
       if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = find_from(from, PCRE2_NO_JIT);
       if (found == PCRE2_ERROR_NOMATCH) break;
-      // One pair of offsets was asked for; 0 only says that there are groups beyond it.
-      if (found < 0) throw Error("text", "cutting text into words failed", message_of(found), "", "cut the text into shorter parts");
+      // There is room for one pair of offsets; 0 only means that the pattern has more groups.
+      if (found < 0) throw Error("text", "splitting the text into words failed", message_of(found), "", "split the text into shorter parts");
       const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match);
       if (range[1] == range[0]) break;
       cut(range[0]);

@@ -230,8 +230,8 @@ TEST(Malformed, RefusalsSayFileSubjectAndOffset) {
   const size_t at = builder.table().size() - 4;
   EXPECT_EQ(refusal_of(builder),
             "[container] memory: key \"long\": the file ends inside the string (byte " + std::to_string(at) +
-                "); got 18446744073709551615 bytes; expected at most the 4 bytes that are left; the file is damaged or its "
-                "download was cut short: fetch it again");
+                "); got 18446744073709551615 bytes; expected at most the 4 remaining bytes; the file is damaged or its "
+                "download is incomplete: download it again");
 }
 
 TEST(Malformed, UnknownTypeSaysItsNumberAndTheWayOut) {
@@ -239,8 +239,8 @@ TEST(Malformed, UnknownTypeSaysItsNumberAndTheWayOut) {
   const size_t at = builder.tensor("w", {8}, 139, std::string(32, '\0')).table().size() - 8 - 4 - 8 - 4 - 1 - 8;
   EXPECT_EQ(refusal_of(builder),
             "[container] memory: tensor \"w\": unknown tensor type (byte " + std::to_string(at) +
-                "); got type 139; expected the number of a known format; a format file states the number that it has in files; the "
-                "tensor needs one that states this number");
+                "); got type 139; expected the number of a known format; a format file states its number in model files; this "
+                "tensor needs a format with this number");
 }
 
 TEST(Malformed, AnotherFormatUnderTheSameNumber) {

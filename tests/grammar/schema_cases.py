@@ -204,7 +204,7 @@ CASES = [
 # (schema, what the message must name)
 REFUSED = [
     (False, "no value"),
-    ("text", "no schema"),
+    ("text", "not a JSON schema"),
     ({"type": "strnig"}, "#/type"),
     ({"allOf": [{"type": "string"}, {"type": "integer"}]}, "no value"),
     ({"properties": {"a": {"not": {"type": "string"}}}}, "#/properties/a/not"),
@@ -223,7 +223,7 @@ REFUSED = [
     ({"$ref": "#/$defs/none"}, "#/$ref"),
     ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, "refers to itself"),
     ({"$ref": "#"}, "refers to itself"),
-    ({"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "alternative of its own"),
+    ({"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "its own alternative"),
     ({"required": "a"}, "#/required"),
     ({"type": "string", "minLength": -1}, "#/minLength"),
     ({"type": "integer", "minimum": "5"}, "#/minimum"),

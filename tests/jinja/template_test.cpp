@@ -109,9 +109,9 @@ TEST(Errors, NameTheConstructAndItsLine) {
   EXPECT_EQ(error_of("{{ messages[0].role.upper() }}"), "[jinja] line 1: an undefined value is used");
   EXPECT_EQ(error_of("{{ a.b }}"), "[jinja] line 1: 'a' is undefined");
   EXPECT_EQ(error_of("{{ messages.b.c }}"), "[jinja] line 1: 'b' is undefined");
-  EXPECT_EQ(error_of("{{ 1 + }}"), "[jinja] line 1: a tag does not read as it should; got }}; expected an expression");
+  EXPECT_EQ(error_of("{{ 1 + }}"), "[jinja] line 1: malformed tag; got }}; expected an expression");
   EXPECT_EQ(error_of("{% for a in b %}\n"),
-            "[jinja] line 1: a tag does not read as it should; got the end of the template; expected {% endfor %}");
+            "[jinja] line 1: malformed tag; got the end of the template; expected {% endfor %}");
   EXPECT_EQ(error_of("\xff"), "[jinja] the template is not UTF-8 text");
   EXPECT_EQ(error_of("{{ raise_exception('No.') }}"), "[template] No.; the model's chat template refuses this conversation (line 1)");
 }
@@ -119,8 +119,8 @@ TEST(Errors, NameTheConstructAndItsLine) {
 TEST(Variables, FurtherOnesTakeNoNameOfTheConversation) {
   EXPECT_EQ(Template("{{ a }}{{ b is defined }}").render({{"b", "1", false, true}}, R"({"a": 2, "c": 3})", noon).bytes(), "2True");
   EXPECT_EQ(Template("{{ b }}").render({{"b", "1", false, true}}, R"({"b": 2})", noon).bytes(), "2");
-  EXPECT_EQ(error_of("", R"({"messages": []})"), "[jinja] a variable has a name that is taken; got messages");
-  EXPECT_EQ(error_of("", "7").substr(0, 43), "[jinja] the variables are no JSON object; g");
+  EXPECT_EQ(error_of("", R"({"messages": []})"), "[jinja] a variable has a reserved name; got messages");
+  EXPECT_EQ(error_of("", "7").substr(0, 43), "[jinja] the variables are not a JSON object");
 }
 
 TEST(Limits, GrowWithTheConversation) {

@@ -219,7 +219,7 @@ TEST(Spm, RefusesWhatDoesNotFit) {
   v.scores.pop_back();
   EXPECT_NE(refusal(v).find("scores do not match the tokens; got 259 scores; expected 260"), std::string::npos);
   v.scores.push_back(NAN);
-  EXPECT_NE(refusal(v).find("the score of token 259 is no number"), std::string::npos);
+  EXPECT_NE(refusal(v).find("the score of token 259 is not a number"), std::string::npos);
 
   v = spm_vocabulary({{"a", -1}});
   v.tokens[first_byte + 9] = "<0x9>";
