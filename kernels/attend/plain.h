@@ -1,7 +1,8 @@
 // Attention in double, softmax in two passes over all positions: the reference that streaming attention is compared with. `key(j, i)` and
 // `value(j, i)` are element i of position j; `weights` holds as many doubles as there are positions.
 #pragma once
-#include "keys.h"
+#include "attend/keys.h"
+#include "attend/params.h"
 
 template <class Key, class Value> static inline void attend_plain(const AttendParams& p, Key key, Value value, double* weights) {
   for (int t = 0; t < p.tokens; t++)

@@ -36,14 +36,14 @@
 #include "q8_0.h"
 #include "kernels/made_up_formats.h"
 
-#include "gemv/launch.h"
+#include "gemv/gpu/launch.h"
 #include "gemv/chunk.h"
-#include "gemv/rows_split.h"
-#include "gemv/rows_of_blocks.h"
-#include "gemv/stages.h"
-#include "gemm/launch.h"
-#include "gemm/steps.h"
-#include "gemm/driver.h"
+#include "gemv/gpu/rows_split.h"
+#include "gemv/gpu/rows_of_blocks.h"
+#include "gemv/gpu/stages.h"
+#include "gemm/gpu/launch.h"
+#include "gemm/gpu/steps.h"
+#include "gemm/gpu/driver.h"
 
 #include "device/gemm_reference.h"
 

@@ -25,7 +25,7 @@ struct Places {
   bool copies_overlap = false;  ///< on the device
 };
 
-/// What the steps with a row per token are recorded for: rows at most, and which sequences there may be (kernels/batch/header.h).
+/// What the steps with a row per token are recorded for: rows at most, and which sequences there may be (kernels/batch/gpu/header.h).
 struct BodyShape {
   int rows = 1;
   bool singles = true, several = false;
