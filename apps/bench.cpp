@@ -1,5 +1,5 @@
-// ingot bench: how fast a model reads a prompt and writes, next to what the machine's memory can deliver. Tokens are pseudo-random
-// and the same every time; the probe of the memory runs beside each measurement, with the same threads.
+// ingot bench: how fast a model reads a prompt and writes, next to what the machine's memory can deliver. Tokens are
+// pseudo-random and the same every time; the probe of the memory runs beside each measurement, with the same threads.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -42,12 +42,14 @@ struct StepTime {
 struct Row {
   std::string test;
   int threads = 0;
-  double median = 0, min = 0, max = 0;   // tokens/s
+  double median = 0, min = 0, max = 0;  // tokens/s
   uint64_t weight_bytes_per_token = 0;
-  double read_bandwidth = 0;             // bytes/s
-  std::optional<double> weight_rate;     // bytes/s of weights; only where each token reads all of them
+  double read_bandwidth = 0;          // bytes/s
+  std::optional<double> weight_rate;  // bytes/s of weights; only where each token reads all of them
   std::vector<StepTime> profile;
-  std::optional<double> share() const { return weight_rate && read_bandwidth > 0 ? std::optional(*weight_rate / read_bandwidth) : std::nullopt; }
+  std::optional<double> share() const {
+    return weight_rate && read_bandwidth > 0 ? std::optional(*weight_rate / read_bandwidth) : std::nullopt;
+  }
 };
 
 /// The same ids every time, over the whole vocabulary.
@@ -126,15 +128,19 @@ void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
   for (int n : prompts) {
     if (n == 0) continue;
     auto work = [&] { session.append(tokens.subspan(bench.depth, n)); };
-    rows.push_back(make_row(fmt::format("pp{}{}", n, depth), plan, rates(session, bench.depth, n, bench.repetitions, work)));
+    rows.push_back(
+        make_row(fmt::format("pp{}{}", n, depth), plan, rates(session, bench.depth, n, bench.repetitions, work)));
     if (bench.profile) rows.back().profile = profile(session, bench.depth, n, plan, work);
   }
   session.truncate(bench.depth);
   session.append(tokens.subspan(bench.depth, 1));
   for (int n : answers) {
     if (n == 0) continue;
-    auto work = [&] { for (int i = 1; i <= n; i++) session.append_for_best(tokens[bench.depth + i]); };
-    Row row = make_row(fmt::format("tg{}{}", n, depth), plan, rates(session, bench.depth + 1, n, bench.repetitions, work));
+    auto work = [&] {
+      for (int i = 1; i <= n; i++) session.append_for_best(tokens[bench.depth + i]);
+    };
+    Row row =
+        make_row(fmt::format("tg{}{}", n, depth), plan, rates(session, bench.depth + 1, n, bench.repetitions, work));
     row.weight_rate = row.median * double(row.weight_bytes_per_token);
     if (bench.profile) row.profile = profile(session, bench.depth + 1, n, plan, work);
     rows.push_back(row);
@@ -146,47 +152,77 @@ void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
 
 Json to_json(const Row& r) {
   Json json = {{"test", r.test},
-          {"threads", r.threads},
-          {"tokens_per_s", {{"median", r.median}, {"min", r.min}, {"max", r.max}}},
-          {"weight_bytes_per_token", r.weight_bytes_per_token},
-          {"gb_per_s", r.weight_rate ? std::optional(*r.weight_rate / giga) : std::nullopt},
-          {"read_bandwidth_gb_per_s", r.read_bandwidth / giga},
-          {"share_of_bandwidth", r.share()}};
+               {"threads", r.threads},
+               {"tokens_per_s", {{"median", r.median}, {"min", r.min}, {"max", r.max}}},
+               {"weight_bytes_per_token", r.weight_bytes_per_token},
+               {"gb_per_s", r.weight_rate ? std::optional(*r.weight_rate / giga) : std::nullopt},
+               {"read_bandwidth_gb_per_s", r.read_bandwidth / giga},
+               {"share_of_bandwidth", r.share()}};
   if (r.profile.empty()) return json;
   Json profile = Json::array();
   for (const StepTime& t : r.profile)
-    profile.push_back({{"step", t.kind}, {"steps", t.steps}, {"us_per_token", t.microseconds}, {"share", t.share}, {"weight_bytes_per_token", t.weight_bytes}});
+    profile.push_back({{"step", t.kind},
+                       {"steps", t.steps},
+                       {"us_per_token", t.microseconds},
+                       {"share", t.share},
+                       {"weight_bytes_per_token", t.weight_bytes}});
   json.add("profile", std::move(profile));
   return json;
 }
 
 /// For programs: the names of the JSON, plain numbers, empty where JSON has null.
 std::string csv(const std::vector<Row>& rows) {
-  Table table({{"test"}, {"threads"}, {"tokens_per_s_median"}, {"tokens_per_s_min"}, {"tokens_per_s_max"}, {"weight_bytes_per_token"}, {"gb_per_s"},
-               {"read_bandwidth_gb_per_s"}, {"share_of_bandwidth"}});
+  Table table({{"test"},
+               {"threads"},
+               {"tokens_per_s_median"},
+               {"tokens_per_s_min"},
+               {"tokens_per_s_max"},
+               {"weight_bytes_per_token"},
+               {"gb_per_s"},
+               {"read_bandwidth_gb_per_s"},
+               {"share_of_bandwidth"}});
   auto or_empty = [](std::optional<double> x, double unit) { return x ? fmt::format("{}", *x / unit) : std::string(); };
   for (const Row& r : rows)
-    table.add({r.test, fmt::format("{}", r.threads), fmt::format("{}", r.median), fmt::format("{}", r.min), fmt::format("{}", r.max),
-               fmt::format("{}", r.weight_bytes_per_token), or_empty(r.weight_rate, giga), fmt::format("{}", r.read_bandwidth / giga), or_empty(r.share(), 1)});
+    table.add({r.test, fmt::format("{}", r.threads), fmt::format("{}", r.median), fmt::format("{}", r.min),
+               fmt::format("{}", r.max), fmt::format("{}", r.weight_bytes_per_token), or_empty(r.weight_rate, giga),
+               fmt::format("{}", r.read_bandwidth / giga), or_empty(r.share(), 1)});
   return table.csv();
 }
 
 std::string markdown(const std::vector<Row>& rows) {
-  Table table({{"test"}, {"threads", true}, {"tokens/s", true}, {"min", true}, {"max", true}, {"weights per token", true}, {"GB/s", true},
-               {"memory GB/s", true}, {"share", true}});
+  Table table({{"test"},
+               {"threads", true},
+               {"tokens/s", true},
+               {"min", true},
+               {"max", true},
+               {"weights per token", true},
+               {"GB/s", true},
+               {"memory GB/s", true},
+               {"share", true}});
   for (const Row& r : rows)
-    table.add({r.test, fmt::format("{}", r.threads), fmt::format("{:.1f}", r.median), fmt::format("{:.1f}", r.min), fmt::format("{:.1f}", r.max),
-               bytes_text(r.weight_bytes_per_token), r.weight_rate ? fmt::format("{:.2f}", *r.weight_rate / giga) : "",
-               fmt::format("{:.2f}", r.read_bandwidth / giga), r.share() ? fmt::format("{:.0f}%", 100 * *r.share()) : ""});
+    table.add({r.test, fmt::format("{}", r.threads), fmt::format("{:.1f}", r.median), fmt::format("{:.1f}", r.min),
+               fmt::format("{:.1f}", r.max), bytes_text(r.weight_bytes_per_token),
+               r.weight_rate ? fmt::format("{:.2f}", *r.weight_rate / giga) : "",
+               fmt::format("{:.2f}", r.read_bandwidth / giga),
+               r.share() ? fmt::format("{:.0f}%", 100 * *r.share()) : ""});
   return table.markdown();
 }
 
 std::string profile_markdown(const std::vector<Row>& rows) {
-  Table table({{"test"}, {"threads", true}, {"step"}, {"steps", true}, {"µs per token", true}, {"share", true}, {"GB/s", true}});
+  Table table({{"test"},
+               {"threads", true},
+               {"step"},
+               {"steps", true},
+               {"µs per token", true},
+               {"share", true},
+               {"GB/s", true}});
   for (const Row& r : rows)
     for (const StepTime& t : r.profile)
-      table.add({r.test, fmt::format("{}", r.threads), t.kind, fmt::format("{}", t.steps), fmt::format("{:.1f}", t.microseconds), fmt::format("{:.1f}%", 100 * t.share),
-                 r.weight_rate && t.weight_bytes > 0 ? fmt::format("{:.2f}", double(t.weight_bytes) / t.microseconds / 1e3) : ""});
+      table.add({r.test, fmt::format("{}", r.threads), t.kind, fmt::format("{}", t.steps),
+                 fmt::format("{:.1f}", t.microseconds), fmt::format("{:.1f}%", 100 * t.share),
+                 r.weight_rate && t.weight_bytes > 0
+                     ? fmt::format("{:.2f}", double(t.weight_bytes) / t.microseconds / 1e3)
+                     : ""});
   return table.markdown();
 }
 
@@ -202,19 +238,36 @@ int perform_formats(const Bench& bench) {
   if (bench.json) {
     Json list = Json::array();
     for (const FormatSpeed& s : speeds)
-      list.push_back({{"format", s.name}, {"class", s.resident_class}, {"slow", s.slow}, {"bytes_per_weight", s.bytes_per_weight}, {"cached_weights_per_s", s.cached},
-                      {"of_best_of_class", s.cached / best[s.resident_class]}, {"streamed_weights_per_s", s.streamed}, {"batched_mul_adds_per_s", s.batched},
-                      {"share_of_peak", s.share_of_peak ? std::optional(s.share_of_peak) : std::nullopt}, {"read_bandwidth_gb_per_s", bandwidth / giga},
+      list.push_back({{"format", s.name},
+                      {"class", s.resident_class},
+                      {"slow", s.slow},
+                      {"bytes_per_weight", s.bytes_per_weight},
+                      {"cached_weights_per_s", s.cached},
+                      {"of_best_of_class", s.cached / best[s.resident_class]},
+                      {"streamed_weights_per_s", s.streamed},
+                      {"batched_mul_adds_per_s", s.batched},
+                      {"share_of_peak", s.share_of_peak ? std::optional(s.share_of_peak) : std::nullopt},
+                      {"read_bandwidth_gb_per_s", bandwidth / giga},
                       {"share_of_bandwidth", s.streamed * s.bytes_per_weight / bandwidth}});
     answer_json(list);
     return success;
   }
-  Table table({{"format"}, {"class"}, {"bits read", true}, {"G weights/s cached", true}, {"of best of class", true}, {"G weights/s streamed", true}, {"GB/s", true},
-               {"share", true}, {"G mul-adds/s, 128 tokens", true}, {"share of peak", true}});
+  Table table({{"format"},
+               {"class"},
+               {"bits read", true},
+               {"G weights/s cached", true},
+               {"of best of class", true},
+               {"G weights/s streamed", true},
+               {"GB/s", true},
+               {"share", true},
+               {"G mul-adds/s, 128 tokens", true},
+               {"share of peak", true}});
   for (const FormatSpeed& s : speeds)
-    table.add({s.name + (s.slow ? " *" : ""), s.resident_class, fmt::format("{:.2f}", 8 * s.bytes_per_weight), fmt::format("{:.1f}", s.cached / giga),
-               fmt::format("{:.2f}", s.cached / best[s.resident_class]), fmt::format("{:.1f}", s.streamed / giga), fmt::format("{:.2f}", s.streamed * s.bytes_per_weight / giga),
-               fmt::format("{:.0f}%", 100 * s.streamed * s.bytes_per_weight / bandwidth), fmt::format("{:.1f}", s.batched / giga),
+    table.add({s.name + (s.slow ? " *" : ""), s.resident_class, fmt::format("{:.2f}", 8 * s.bytes_per_weight),
+               fmt::format("{:.1f}", s.cached / giga), fmt::format("{:.2f}", s.cached / best[s.resident_class]),
+               fmt::format("{:.1f}", s.streamed / giga), fmt::format("{:.2f}", s.streamed * s.bytes_per_weight / giga),
+               fmt::format("{:.0f}%", 100 * s.streamed * s.bytes_per_weight / bandwidth),
+               fmt::format("{:.1f}", s.batched / giga),
                s.share_of_peak ? fmt::format("{:.0f}%", 100 * s.share_of_peak) : ""});
   answer(bench.csv ? table.csv() : table.markdown());
   return success;
@@ -250,32 +303,52 @@ void add_bench(CommandLine& line, Action& chosen) {
     name_mapped_file(bench->model);
     if (!model->is_given() && !bench->formats) throw UsageError("a model (MODEL or -m FILE) or --formats is required");
   });
-  command->add_flag("--formats", bench->formats, "Measure the kernels of every format, on one core and without a model");
-  command->add_option("-p,--n-prompt", &bench->prompt_sizes, "Prompt sizes in tokens; 0: skip prompts")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->show_default();
-  command->add_option("-n,--n-gen", &bench->answer_sizes, "Answer sizes in tokens; 0: skip answers")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->show_default();
-  command->add_option("-t,--threads", &bench->threads, "Thread counts; 0: one per core")->check(whole_numbers(0, max_threads))->type_name("N,N")->show_default();
-  command->add_option("-r,--repetitions", &bench->repetitions, "Number of measurements of each, after a warm-up")->check(whole_number(1, max_repetitions))->type_name("N")->show_default();
-  command->add_option("-d,--depth", &bench->depth, "Tokens already in the context before each test")->check(whole_number(0, 1 << 24))->type_name("N")->show_default();
+  command->add_flag("--formats", bench->formats,
+                    "Measure the kernels of every format, on one core and without a model");
+  command->add_option("-p,--n-prompt", &bench->prompt_sizes, "Prompt sizes in tokens; 0: skip prompts")
+      ->check(whole_numbers(0, 1 << 24))
+      ->type_name("N,N")
+      ->show_default();
+  command->add_option("-n,--n-gen", &bench->answer_sizes, "Answer sizes in tokens; 0: skip answers")
+      ->check(whole_numbers(0, 1 << 24))
+      ->type_name("N,N")
+      ->show_default();
+  command->add_option("-t,--threads", &bench->threads, "Thread counts; 0: one per core")
+      ->check(whole_numbers(0, max_threads))
+      ->type_name("N,N")
+      ->show_default();
+  command->add_option("-r,--repetitions", &bench->repetitions, "Number of measurements of each, after a warm-up")
+      ->check(whole_number(1, max_repetitions))
+      ->type_name("N")
+      ->show_default();
+  command->add_option("-d,--depth", &bench->depth, "Tokens already in the context before each test")
+      ->check(whole_number(0, 1 << 24))
+      ->type_name("N")
+      ->show_default();
   Option* json = command->add_flag("--json", bench->json, "A JSON array of rows");
   Option* csv = command->add_flag("--csv", bench->csv, "CSV")->excludes(json);
-  command->add_flag("--profile", bench->profile, "Also show how the time per token splits by kind of step")->excludes(csv);
+  command->add_flag("--profile", bench->profile, "Also show how the time per token splits by kind of step")
+      ->excludes(csv);
   add_machine(*command, bench->load);
   add_strict(*command, bench->load);
-  command->footer(R"(One row per test and thread count, as a Markdown table unless --json or --csv is given. ppN: a prompt of N tokens. tgN: N tokens
-generated one after another; @dN: after N tokens of context. GB/s: bytes of weights read per second during generation; memory GB/s: what
-a plain read reaches with the same threads, measured in the same run; share: the former divided by the latter. --profile: a second
-table, from one more run, by kind of step as named by `ingot explain`; "outside" is time that belongs to no step (waking the threads,
-the session).
+  command->footer(
+      R"(One row per test and thread count, as a Markdown table unless --json or --csv is given. ppN: a prompt of N
+tokens. tgN: N tokens generated one after another; @dN: after N tokens of context. GB/s: bytes of weights read
+per second during generation; memory GB/s: what a plain read reaches with the same threads, measured in the same
+run; share: the former divided by the latter. --profile: a second table, from one more run, by kind of step as
+named by `ingot explain`; "outside" is time that belongs to no step (waking the threads, the session).
 
---formats: weights per second for one token, with weights in the cache and from memory, the bytes read for them and their share of
-what a plain read reaches; and multiply-adds per second for 128 tokens, with their share of the peak: what a loop over registers alone
-reaches with 4-bit codes. * marks formats without a fast kernel. --json: [{format, class, slow, bytes_per_weight, cached_weights_per_s,
-of_best_of_class, streamed_weights_per_s, batched_mul_adds_per_s, share_of_peak, read_bandwidth_gb_per_s, share_of_bandwidth}];
-share_of_peak is null where floats are multiplied.
+--formats: weights per second for one token, with weights in the cache and from memory, the bytes read for them
+and their share of what a plain read reaches; and multiply-adds per second for 128 tokens, with their share of
+the peak: what a loop over registers alone reaches with 4-bit codes. * marks formats without a fast kernel.
+--json: [{format, class, slow, bytes_per_weight, cached_weights_per_s, of_best_of_class, streamed_weights_per_s,
+batched_mul_adds_per_s, share_of_peak, read_bandwidth_gb_per_s, share_of_bandwidth}]; share_of_peak is null
+where floats are multiplied.
 
---json: [{test, threads, tokens_per_s: {median, min, max}, weight_bytes_per_token, gb_per_s, read_bandwidth_gb_per_s,
-share_of_bandwidth}], with --profile also profile: [{step, steps, us_per_token, share, weight_bytes_per_token}]; gb_per_s and
-share_of_bandwidth are null for prompts, where many tokens share one read. 1 GB is 10^9 bytes.
+--json: [{test, threads, tokens_per_s: {median, min, max}, weight_bytes_per_token, gb_per_s,
+read_bandwidth_gb_per_s, share_of_bandwidth}], with --profile also profile: [{step, steps, us_per_token, share,
+weight_bytes_per_token}]; gb_per_s and share_of_bandwidth are null for prompts, where many tokens share one
+read. 1 GB is 10^9 bytes.
 
 Examples:
   ingot bench model.gguf

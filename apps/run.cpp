@@ -36,22 +36,18 @@ struct Run {
 };
 
 /// Seconds spent in `work`.
-template <typename Work>
-double seconds_of(Work&& work) {
+template <typename Work> double seconds_of(Work&& work) {
   auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// What `work` throws, or null.
-template <typename Work>
-std::exception_ptr trouble_of(Work&& work) {
+template <typename Work> std::exception_ptr trouble_of(Work&& work) {
   try {
     work();
     return nullptr;
-  } catch (...) {
-    return std::current_exception();
-  }
+  } catch (...) { return std::current_exception(); }
 }
 
 /// What one request made. Rates leave out everything but the model and the choice of a token.
@@ -63,8 +59,12 @@ struct Answer {
   bool prompt_is_done = false;
   std::exception_ptr trouble;  // what has to wait until the session is saved, or the answer is out
 
-  std::optional<double> prompt_rate() const { return prompt_is_done && prompt_s > 0 ? std::optional(double(prompt_tokens.size()) / prompt_s) : std::nullopt; }
-  std::optional<double> decode_rate() const { return made.steps ? std::optional(made.steps / made.seconds) : std::nullopt; }
+  std::optional<double> prompt_rate() const {
+    return prompt_is_done && prompt_s > 0 ? std::optional(double(prompt_tokens.size()) / prompt_s) : std::nullopt;
+  }
+  std::optional<double> decode_rate() const {
+    return made.steps ? std::optional(made.steps / made.seconds) : std::nullopt;
+  }
 };
 
 /// The token as JSON, with the probability that the model gave it. Its text alone may be half a character: U+FFFD.
@@ -94,25 +94,29 @@ bool read_prompt(Session& session, Answer& a, const InterruptWatch& watch) {
 }
 
 /// Writes the answer; streamed unless it is JSON. Where stdout takes no more of it, it ends there, and `a` says why.
-Generation write_on(const Run& run, Session& session, Sampler& sampler, Constraint* constraint, const InterruptWatch& watch, Answer& a) {
+Generation write_on(const Run& run, Session& session, Sampler& sampler, Constraint* constraint,
+                    const InterruptWatch& watch, Answer& a) {
   GenerateOptions options = run.limits;
   if (options.keep < 0) options.keep = session.size();
   options.interrupted = [&] { return watch.noted() || a.trouble; };
   if (constraint) options.allowed = [constraint] { return constraint->allowed(); };
-  if (constraint || run.json) options.on_token = [&](int32_t id) {
-    if (constraint) constraint->accept(id);
-    if (run.json) a.tokens.push_back(token_json(session, session.model().tokenizer(), id, run.logprobs));
-  };
-  if (!run.json) options.on_text = [&a](std::string_view text) {
-    if (!a.trouble) a.trouble = trouble_of([&] { answer(text), flush_answer(); });
-  };
+  if (constraint || run.json)
+    options.on_token = [&](int32_t id) {
+      if (constraint) constraint->accept(id);
+      if (run.json) a.tokens.push_back(token_json(session, session.model().tokenizer(), id, run.logprobs));
+    };
+  if (!run.json)
+    options.on_text = [&a](std::string_view text) {
+      if (!a.trouble) a.trouble = trouble_of([&] { answer(text), flush_answer(); });
+    };
   return generate(session, sampler, options);
 }
 
 /// The last token of an answer was chosen, but nothing asked what follows it: it is run now, to be there the next time.
 void keep_session(SessionFile& file, Session& session, const Generation& made) {
   size_t missing = made.tokens.size() - static_cast<size_t>(made.steps);
-  if (session.size() + static_cast<int>(missing) <= session.context()) session.append(std::span(made.tokens).last(missing));
+  if (session.size() + static_cast<int>(missing) <= session.context())
+    session.append(std::span(made.tokens).last(missing));
   file.save(session);
 }
 
@@ -131,22 +135,26 @@ std::pair<const char*, std::string> why(const Generation& made) {
 std::string summary(const Answer& a) {
   auto rate = [](std::optional<double> r) { return r ? fmt::format(" at {:.1f} tokens/s", *r) : std::string(); };
   auto tokens = [](size_t n) { return fmt::format("{} token{}", n, n == 1 ? "" : "s"); };
-  return fmt::format("loaded in {:.2f} s; prompt: {}{}; answer: {}{}; {}", a.load_s, tokens(a.prompt_tokens.size()), rate(a.prompt_rate()),
-                     tokens(a.made.tokens.size()), rate(a.decode_rate()), why(a.made).second);
+  return fmt::format("loaded in {:.2f} s; prompt: {}{}; answer: {}{}; {}", a.load_s, tokens(a.prompt_tokens.size()),
+                     rate(a.prompt_rate()), tokens(a.made.tokens.size()), rate(a.decode_rate()), why(a.made).second);
 }
 
 void answer_as_json(const Answer& a) {
-  answer_json({{"prompt_tokens", a.prompt_tokens},
-               {"tokens", a.tokens},
-               {"text", a.made.text},
-               {"stop_reason", why(a.made).first},
-               {"timings", {{"load_s", a.load_s}, {"prompt_tokens_per_s", a.prompt_rate()}, {"decode_tokens_per_s", a.decode_rate()}}}});
+  answer_json(
+      {{"prompt_tokens", a.prompt_tokens},
+       {"tokens", a.tokens},
+       {"text", a.made.text},
+       {"stop_reason", why(a.made).first},
+       {"timings",
+        {{"load_s", a.load_s}, {"prompt_tokens_per_s", a.prompt_rate()}, {"decode_tokens_per_s", a.decode_rate()}}}});
 }
 
-/// The prompt as the model's chat template writes it; as it stands with --raw, where the model has no template, and behind the text
-/// of a session file.
-std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Session& session, const std::string& prompt) {
-  if (run.raw || session.size() > 0 || model.info().chat_template.empty()) return model.tokenizer().encode(prompt, session.size() == 0, false);
+/// The prompt as the model's chat template writes it; as it stands with --raw, where the model has no template, and
+/// behind the text of a session file.
+std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Session& session,
+                                   const std::string& prompt) {
+  if (run.raw || session.size() > 0 || model.info().chat_template.empty())
+    return model.tokenizer().encode(prompt, session.size() == 0, false);
   try {
     return model.tokenizer().encode(render_chat(model.chat_template(), one_turn(run.system, prompt)));
   } catch (const Error&) {
@@ -174,7 +182,8 @@ int perform_run(const Run& run) {
   a.made.reason = StopReason::interrupted;
   if (read_prompt(session, a, watch)) {
     a.made = write_on(run, session, sampler, constraint ? &*constraint : nullptr, watch, a);
-    std::exception_ptr unsaved = run.session_file.empty() ? nullptr : trouble_of([&] { keep_session(file, session, a.made); });
+    std::exception_ptr unsaved =
+        run.session_file.empty() ? nullptr : trouble_of([&] { keep_session(file, session, a.made); });
     if (a.trouble) std::rethrow_exception(unsaved ? unsaved : a.trouble);
     a.trouble = unsaved;
   }
@@ -196,7 +205,11 @@ void add_run(CommandLine& line, Action& chosen) {
   Command* command = line.add_command("run", "Answer a prompt, or continue a text");
   add_model(*command, run->model);
   add_prompt(*command, run->prompt, "What the user says; with --raw, text to continue");
-  command->add_option("--session", &run->session_file, "Continue the text saved in this file, if it exists, and save the longer text there")->check(not_empty())->type_name("FILE");
+  command
+      ->add_option("--session", &run->session_file,
+                   "Continue the text saved in this file, if it exists, and save the longer text there")
+      ->check(not_empty())
+      ->type_name("FILE");
   add_context(*command, run->load);
   add_threads(*command, run->load);
   add_limits(*command, run->limits);
@@ -205,26 +218,31 @@ void add_run(CommandLine& line, Action& chosen) {
   Option* raw = command->add_flag("--raw", run->raw, "Continue the text as it is, without the model's chat template");
   command->add_option("--system", &run->system, "System message before the prompt")->type_name("TEXT")->excludes(raw);
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
-  command->add_option("--logprobs", &run->logprobs, "With --json: the K most probable tokens at each position")->check(whole_number(0, max_logprobs))->type_name("K");
+  command->add_option("--logprobs", &run->logprobs, "With --json: the K most probable tokens at each position")
+      ->check(whole_number(0, max_logprobs))
+      ->type_name("K");
   add_pre_tokenizer(*command, run->load.pre);
   add_machine(*command, run->load);
   add_strict(*command, run->load);
-  command->footer(R"(A model with a chat template gets the prompt as one turn of a user (see ingot template); with --raw, or without a template, the text
-is continued as it is.
+  command->footer(
+      R"(A model with a chat template gets the prompt as one turn of a user (see ingot template); with --raw, or without
+a template, the text is continued as it is.
 
-The text is streamed to stdout, followed by a newline. Ctrl-C stops after the current token and keeps the text so far (exit status
-130); a second Ctrl-C ends the program immediately.
+The text is streamed to stdout, followed by a newline. Ctrl-C stops after the current token and keeps the text
+so far (exit status 130); a second Ctrl-C ends the program immediately.
 
---json: {prompt_tokens: [id], tokens: [{id, text, logprob, top: [{id, text, logprob}]}], text, stop_reason, timings}.
-  stop_reason: end, stop, length, context or interrupted. logprob: natural logarithm, before temperature and the like.
-  The text of a single token may be part of a character, shown as U+FFFD; "text" is complete. The token that ends a text is left out.
+--json: {prompt_tokens: [id], tokens: [{id, text, logprob, top: [{id, text, logprob}]}], text, stop_reason, timings}
+  stop_reason: end, stop, length, context or interrupted. logprob: natural logarithm, before temperature etc.
+  The text of a single token may be part of a character, shown as U+FFFD; "text" is complete. The token that
+  ends a text is left out.
   timings: load_s, prompt_tokens_per_s, decode_tokens_per_s; null where nothing was run.
 
---json-schema, --grammar: only matching tokens are chosen, so the answer conforms unless -n or the context ends it early. Which parts of
-  JSON schema can be enforced, and how the JSON is written: docs/structured-output.md.
+--json-schema, --grammar: only matching tokens are chosen, so the answer conforms unless -n or the context ends
+  it early. Which parts of JSON schema can be enforced, and how the JSON is written: docs/structured-output.md.
 
---session: the prompt is appended to the saved text as it is. The file can only be used with the same model, --kv and, with a quantized
-  KV cache, --isa; a damaged file, or one that another ingot is using, is refused. It contains the text: only you can read it.
+--session: the prompt is appended to the saved text as it is. The file can only be used with the same model,
+  --kv and, with a quantized KV cache, --isa; a damaged file, or one that another ingot is using, is refused. It
+  contains the text: only you can read it.
 
 Examples:
   ingot run model.gguf -p "Why is the sea blue?"

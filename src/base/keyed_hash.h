@@ -1,6 +1,6 @@
 // Hashing under a key that is drawn at random once per process. The author of a file or a request cannot know which
-// strings collide, so no input makes a table slow. This is the only place that names std::unordered_map and its relatives: use these
-// aliases. Nothing may depend on their iteration order, which differs between processes.
+// strings collide, so no input makes a table slow. This is the only place that names std::unordered_map and its
+// relatives: use these aliases. Nothing may depend on their iteration order, which differs between processes.
 #pragma once
 #include <bit>
 #include <concepts>
@@ -26,8 +26,8 @@ struct HashKey {
 
 /// XXH3 of `bytes`.
 uint64_t keyed_hash(std::string_view bytes);
-/// The 128-bit product with the key's factor, its halves folded: multiplication by a random odd number is universal (Dietzfelbinger
-/// et al. 1997), and the fold makes the low bits as good as the high ones.
+/// The 128-bit product with the key's factor, its halves folded: multiplication by a random odd number is universal
+/// (Dietzfelbinger et al. 1997), and the fold makes the low bits as good as the high ones.
 inline uint64_t keyed_hash(uint64_t number) {
   const HashKey& key = HashKey::of_process();
   const auto product = static_cast<unsigned __int128>(number ^ key.mask) * key.factor;
@@ -38,15 +38,14 @@ struct KeyedHash {
   size_t operator()(std::string_view text) const { return keyed_hash(text); }
   size_t operator()(const std::string& text) const { return keyed_hash(std::string_view(text)); }
   template <typename T>
-    requires std::integral<T> || std::is_enum_v<T>
-  size_t operator()(T number) const {
+  requires std::integral<T> || std::is_enum_v<T> size_t operator()(T number) const {
     return keyed_hash(static_cast<uint64_t>(number));
   }
   /// Anything else whose value is its bytes.
   template <typename T>
-    requires std::is_class_v<T> && std::has_unique_object_representations_v<T> &&
-             (!std::convertible_to<T, std::string_view>)
-  size_t operator()(const T& object) const {
+  requires std::is_class_v<T> && std::has_unique_object_representations_v<T> &&
+      (!std::convertible_to<T, std::string_view>)size_t
+      operator()(const T& object) const {
     return keyed_hash(std::string_view(reinterpret_cast<const char*>(&object), sizeof object));
   }
 };
