@@ -252,6 +252,6 @@ struct attend_merge {
       y = y / total;
       p.out[i] = y;
     }
-    if (p.codes.codes) quantize_out(p.codes, 0, n, i, i < n, y);
+    if (p.codes.codes) quantize_out(p.codes, 0, 1, i, i < n, y);
   }
 };

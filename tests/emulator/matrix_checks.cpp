@@ -70,6 +70,9 @@ struct Matrix {
   }
 };
 
+// Where codes of `tokens` have element i of token t (gemv/launch.h).
+size_t code_at(int tokens, int t, int i) { return (size_t(i) / 16 * tokens + t) * 16 + i % 16; }
+
 // Inputs of `tokens`, normed, as a projection has them: floats, and codes that `prepare` has made of them.
 struct Input {
   int tokens, cols;
@@ -96,14 +99,14 @@ struct Input {
       }
       for (int i = 0; i < cols; i++) {
         int at = t * cols + i;
-        double exact = from[at] / std::sqrt(squares / cols + epsilon) * weights[i], coded_value = double(codes.codes[at]) * codes.scales[at / 32];
-        findings.expect(std::fabs(coded_value - exact) <= 0.5001 * codes.scales[at / 32] + 1e-5 * std::fabs(exact), fmt::format("prepare: {} for {}", coded_value, exact));
+        double exact = from[at] / std::sqrt(squares / cols + epsilon) * weights[i], scale = codes.scales[i / 32 * tokens + t], coded_value = double(codes.codes[code_at(tokens, t, i)]) * scale;
+        findings.expect(std::fabs(coded_value - exact) <= 0.5001 * scale + 1e-5 * std::fabs(exact), fmt::format("prepare: {} for {}", coded_value, exact));
         values[at] = coded ? coded_value : exact;
       }
     }
     for (size_t s = 0; s < from.size() / 16; s++) {
       int sum = 0;
-      for (int i = 0; i < 16; i++) sum += codes.codes[16 * s + i];
+      for (int i = 0; i < 16; i++) sum += codes.codes[16 * s + i];  // sums lie as their codes do
       findings.expect(sum == codes.sums[s], "prepare: a sum of codes");
     }
   }
@@ -180,7 +183,8 @@ class Checker {
           double z = 4 * g.value, exact = z / (1 + std::exp(-z)) * u.value, error = 3e-6 * (4.4 * g.size * std::fabs(u.value) + std::fabs(z) * u.size) + 1e-6 * std::fabs(exact);
           int at = t * rows + r;
           findings_.expect(std::fabs(y[at] - exact) <= error, fmt::format("{} {}: token {} row {}: {} for {}", f_.name, entry.type(), t, r, y[at], exact));
-          findings_.expect(std::fabs(double(p.out.codes[at]) * p.out.scales[at / 32] - y[at]) <= 0.5001 * p.out.scales[at / 32], fmt::format("{} {}: a code", f_.name, entry.type()));
+          double scale = p.out.scales[r / 32 * tokens + t];
+          findings_.expect(std::fabs(double(p.out.codes[code_at(tokens, t, r)]) * scale - y[at]) <= 0.5001 * scale, fmt::format("{} {}: a code", f_.name, entry.type()));
         }
     }
   }
@@ -225,7 +229,8 @@ class Checker {
     }
     if (tokens <= int(gpu::most_tokens_a_pass)) return {{Way::few, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, "", 0, 0, &f_}};
     if (!coded_) return {{Way::few, 8, 32, "", 0, 0, &f_}};
-    return {{Way::many, tokens <= 32 ? 16 : 64, gpu::gemm_rows, "", 0, 0, &f_}};
+    if (tokens <= 32) return {{Way::many, 16, gpu::gemm_rows, "", 0, 0, &f_}};
+    return {{Way::many, 64, gpu::gemm_rows, "", 0, 0, &f_}, {Way::many, 128, gpu::gemm_rows, "", 0, 0, &f_}};
   }
   GemvLaunch launch(const Input& x) const {
     GemvLaunch p = {};
@@ -233,10 +238,10 @@ class Checker {
     return p;
   }
   void run(const Entry& entry, const Way& way, GemvLaunch p, const Regions& memory) {
-    bool gate = entry.arguments.back().starts_with("gate");
-    int groups = 0;
+    bool gate = entry.arguments.back().starts_with("gate"), many = way.kernel == Way::many;
+    int groups = 0, rows = many && gate ? way.rows / 2 : way.rows;
     for (int s = 0; s < p.segments; s++) {
-      p.segment[s].groups = (p.segment[s].rows + way.rows - 1) / way.rows;
+      p.segment[s].groups = (p.segment[s].rows + rows - 1) / rows;
       if (!gate || s == 0) groups += p.segment[s].groups;
     }
     if (way.kernel == Way::one) {
@@ -245,8 +250,7 @@ class Checker {
       kernels_.run(entry, std::min(groups, way.cores), gpu::one_token_warps * 32, gpu::one_token_room_bytes(coded_ ? p.cols : 0, sums) + gpu::ring_bytes(), p, memory);
       return;
     }
-    bool many = way.kernel == Way::many;
-    kernels_.run(entry, groups * ((p.tokens + way.pass - 1) / way.pass), many ? gpu::gemm_warps * 32 : gpu::split_warps * 32, many ? gpu::gemm_room_bytes(way.pass) : sizeof(gpu::GemvRoom), p, memory);
+    kernels_.run(entry, groups * ((p.tokens + way.pass - 1) / way.pass), many ? gpu::gemm_warps * 32 : gpu::split_warps * 32, many ? gpu::gemm_room_bytes(way.pass, f_.block / 32, tiles_of(f_).tile_bytes, true) : sizeof(gpu::GemvRoom), p, memory);
   }
 
   Kernels& kernels_;
@@ -269,7 +273,7 @@ std::vector<Entry> matrix_entries(const quant::Format& f) {
   for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "normed", out, 2); });
   if (coded) {
     for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "copied", out, 2); });
-    for (int pass : {16, 64})
+    for (int pass : {16, 64, 128})
       for (const char* out : {"store_out", "add_out", "gate_out<silu_of>"}) all.push_back(gemm(f, pass, out, 2));
   }
   return all;

@@ -80,13 +80,13 @@ struct Pass {
   bool gemm;
   int tokens, rows;  // of a thread group
 };
-Pass pass_for(const Step& step, int tokens) {
+Pass pass_for(const Step& step, int tokens, bool copies_overlap) {
   bool pair = step.kind == StepKind::gate_up, tiles = true;
   for (const plan::Segment& s : step.segments) tiles = tiles && has_tiles(s.matrix);
   if (tokens <= most_tokens_a_pass || !tiles) return {false, tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : int(most_tokens_a_pass), group_rows};
-  int64_t row_groups = (pair ? rows_of(step) / 2 : rows_of(step)) / gemm_rows;
-  bool wide = row_groups * ((tokens + 63) / 64) >= enough_groups;
-  return {true, wide ? 64 : 16, gemm_rows};
+  int64_t row_groups = rows_of(step) / gemm_rows;
+  auto enough = [&](int pass) { return row_groups * ((tokens + pass - 1) / pass) >= enough_groups; };
+  return {true, copies_overlap && enough(128) ? 128 : enough(64) ? 64 : 16, pair ? gemm_rows / 2 : int(gemm_rows)};
 }
 
 // One token, whose input every group keeps: a group a core, its row groups in batches as large as its memory lets them be.
@@ -123,7 +123,8 @@ void Caller::project(const Step& step) {
   p.epsilon = plan_.norm_epsilon;
   p.segments = static_cast<i32>(step.segments.size());
   std::vector<const quant::Format*> formats;
-  Pass pass = pass_for(step, tokens);
+  Pass pass = pass_for(step, tokens, places_.copies_overlap);
+  size_t gemm_room = 0;
   int64_t groups = 0;
   bool reads_codes = false;
   for (size_t i = 0; i < step.segments.size(); i++) {
@@ -133,6 +134,7 @@ void Caller::project(const Step& step) {
     int64_t row_groups = (s.matrix.rows + pass.rows - 1) / pass.rows;
     p.segment[i] = {matrix(s.matrix, tiles), vector(s.bias), buffer<float>(s.to), static_cast<i32>(s.matrix.rows), static_cast<i32>(row_groups), s.matrix.scale};
     formats.push_back(s.matrix.format);
+    if (pass.gemm) gemm_room = std::max(gemm_room, gemm_room_bytes(pass.tokens, s.matrix.format->block / 32, tile_bytes(s.matrix), places_.copies_overlap));
     if (!gate || i == 0) groups += row_groups;
   }
   p.codes = codes(step.from);
@@ -144,7 +146,7 @@ void Caller::project(const Step& step) {
   if (step.from == Buffer::residual && reads_codes) prepare(p);
   groups *= (tokens + pass.tokens - 1) / pass.tokens;
   std::string n = std::to_string(pass.tokens);
-  if (pass.gemm) call({"gemm", {n, out}, formats}, groups, gemm_threads, gemm_room_bytes(pass.tokens), p);
+  if (pass.gemm) call({"gemm", {n, out}, formats}, groups, gemm_threads, gemm_room, p);
   else call({"gemv", {n, std::to_string(pass.rows), out}, formats}, groups, gemv_threads, sizeof(GemvRoom), p);
 }
 

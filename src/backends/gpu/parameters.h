@@ -17,8 +17,15 @@ namespace ingot::gpu {
 
 template <class T> T* at_device(Address address) { return reinterpret_cast<T*>(address); }
 
-/// Of a pass of 16 or 64 tokens.
-inline size_t gemm_room_bytes(int tokens) { return tokens == 16 ? sizeof(GemmRoom<16>) : sizeof(GemmRoom<64>); }
+/// Of a pass of 16, 64, 128 or 256 tokens. `tile_chunks`, `tile_bytes`: of the format's tiles. Where copies do not overlap there are no
+/// tiles in the group's memory.
+inline size_t gemm_room_bytes(int tokens, int tile_chunks, int tile_bytes, bool copies_overlap) {
+  auto bytes = [&]<int N>() {
+    using Shape = gemm_shape<N>;
+    return sizeof(GemmRoom<Shape>) + (copies_overlap ? gemm_tiles_bytes(Shape::step, Shape::slots, tile_chunks, tile_bytes) : 0);
+  };
+  return tokens == 16 ? bytes.operator()<16>() : tokens == 64 ? bytes.operator()<64>() : tokens == 128 ? bytes.operator()<128>() : bytes.operator()<256>();
+}
 
 template <class Params> std::vector<std::byte> by_value(const Params& params) {
   auto bytes = std::as_bytes(std::span(&params, 1));

@@ -51,7 +51,8 @@ void pack_groups(const plan::Matrix& m, int64_t begin, int64_t end, std::byte* t
 
 }  // namespace
 
-bool has_tiles(const plan::Matrix& matrix) { return tiles_of(*matrix.format).tile_bytes > 0; }
+int tile_bytes(const plan::Matrix& matrix) { return tiles_of(*matrix.format).tile_bytes; }
+bool has_tiles(const plan::Matrix& matrix) { return tile_bytes(matrix) > 0; }
 
 uint64_t device_bytes(const plan::Matrix& m, bool tiles) {
   if (!tiles) return aligned(m.bytes());

@@ -11,6 +11,8 @@ namespace ingot::gpu {
 
 /// Whether `matrix` is packed into tiles of 32 rows; otherwise its file blocks are copied as they are.
 bool has_tiles(const plan::Matrix& matrix);
+/// Of 32 rows and one block; 0: none.
+int tile_bytes(const plan::Matrix& matrix);
 /// Bytes that it takes on the device. `tiles`: packed.
 uint64_t device_bytes(const plan::Matrix& matrix, bool tiles);
 /// Bytes of all matrices and vectors of a plan, each counted once.
