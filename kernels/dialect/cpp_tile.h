@@ -5,8 +5,8 @@
 //                tile_column + i mod 2
 // Signed bytes, with integer sums:
 //
-//   panel        in the group's memory: lines of 32 signed bytes. First 16 bytes of each line, line after line, then the other 16 of each
-//   show_panels()                             a thread that wrote to a panel calls it before the barrier behind which the panel is multiplied
+//   panel        in the group's memory: lines of 32 signed bytes. First 16 bytes of each line, line after line, then the other 16 of each.
+//                What start_products reads of one came by copy_run, or by the matrix unit's own words
 //   tile_a       16 lines of a panel, in the registers of a warp
 //   load(tile_a, panel, lines, first, lane)   lines first … of a panel that has `lines`
 //   tile_sums<columns>                        sums of 16 lines and 16, 32, 64 or 128 columns
@@ -39,7 +39,6 @@ struct tile_a {
 };
 template <int columns> struct tile_sums { i32 of[columns / 8][4]; };
 
-fn show_panels() -> void {}
 fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 lane) -> void {
   for (int h = 0; h < 2; h++)
     for (int q = 0; q < 8; q++) to.of[h][q] = panel[(q / 4 * lines + first + tile_row(lane) + 8 * h) * 4 + q % 4];

@@ -51,6 +51,7 @@ template <int n> fn await_copies() -> void { asm volatile("cp.async.wait_group %
 // An mbarrier per gate: bulk copies take their bytes off what it waits for.
 fn set_gates(copy_gate* gates, int count, u32 thread) -> void {
   if ((int)thread < count) asm volatile("mbarrier.init.shared.b64 [%0], 1;" ::"r"(shared_address(gates + thread)) : "memory");
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 fn asks(int turn, int warps, u32 thread) -> bool { return thread == (u32)(turn % warps) * 32; }
 fn copy_run(void* to, const u8* from, int bytes, copy_gate* gate, int, u32) -> void {

@@ -21,9 +21,6 @@ fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 la
 }
 
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-// What the matrix unit reads by itself, it does not see before such a fence (PTX ISA: async proxy).
-fn show_panels() -> void { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
-
 #define OUT_4(n) "=r"(sums.of[n][0]), "=r"(sums.of[n][1]), "=r"(sums.of[n][2]), "=r"(sums.of[n][3])
 #define OUT_8(n) OUT_4(n), OUT_4(n + 1)
 #define OUT_16(n) OUT_8(n), OUT_8(n + 2)
@@ -69,8 +66,6 @@ template <int n, int columns> fn await_products(THREAD tile_sums<columns>& sums)
   else asm volatile("wgmma.wait_group.sync.aligned %64;" : INOUT_64(0) : "n"(n) : "memory");
 }
 #else
-fn show_panels() -> void {}
-
 // Two tiles of columns, 16 lines: both halves of each.
 fn load_columns(u32 (&to)[4], SHARED const u32* panel, int lines, int first, u32 lane) -> void {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"

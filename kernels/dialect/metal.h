@@ -51,8 +51,8 @@ fn close_copies() -> void {}
 template <int n> fn await_copies() -> void {}
 fn set_gates(threadgroup copy_gate*, int, u32) -> void {}
 fn asks(int, int, u32) { return true; }
-fn copy_run(threadgroup void* to, const device u8* from, int bytes, threadgroup copy_gate*, int threads, u32 thread) -> void {
-  for (int at = (int)thread; at < bytes / 16; at += threads) ((threadgroup uint4*)to)[at] = ((const device uint4*)from)[at];
+fn copy_run(threadgroup void* to, const device u8* from, int bytes, threadgroup copy_gate*, int threads, u32 index) -> void {
+  for (int at = (int)index; at < bytes / 16; at += threads) ((threadgroup uint4*)to)[at] = ((const device uint4*)from)[at];
 }
 fn close_gate(threadgroup copy_gate*) -> void {}
 template <int behind> fn await_gate(threadgroup copy_gate*, int) -> void {}

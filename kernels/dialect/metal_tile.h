@@ -17,7 +17,6 @@ struct tile_a {
 };
 template <int columns> struct tile_sums { simdgroup_float8x8 of[columns / 8][2]; };
 
-fn show_panels() -> void {}
 // The eight bytes from 8 k on of a line.
 fn eight_at(SHARED const u32* panel, int lines, int line, int k) { return (SHARED const i8*)panel + (k / 2 * lines + line) * 16 + k % 2 * 8; }
 fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 lane) -> void {

@@ -16,7 +16,7 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
   }
   template <class F> fn group_bytes(PARAMS(GemvLaunch) p) -> int { return p.cols / (int)F::block * (int)resident<F, lane_rows>::tile_bytes; }
 
-  // The first row group of the first half, from segment s; the second half is behind it, or the other matrix's.
+  // The first row group of the first side, from segment s; the second half is behind it, or the other matrix's.
   template <class A, class B> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, int s, int group, int first_token, Place at, THREAD gemm_sums<Shape>& acc) -> void {
     typedef typename resident_form<A>::type First;
     typedef typename resident_form<B>::type Second;
@@ -58,8 +58,8 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
     int tokens = p.tokens - first_token < Shape::tokens ? p.tokens - first_token : (int)Shape::tokens;
     UNROLL(4)
     for (int i = (int)at.warp(); i < tokens * (pairs ? 1 : 2); i += gemm_warps) {
-      int token = pairs ? i : i / 2, half = pairs ? 0 : i % 2, row = first_row + half * lane_rows + (int)at.lane();
-      SHARED const float* from = turned + token * turned_words + half * lane_rows + at.lane();
+      int token = pairs ? i : i / 2, side = pairs ? 0 : i % 2, row = first_row + side * lane_rows + (int)at.lane();
+      SHARED const float* from = turned + token * turned_words + side * lane_rows + at.lane();
       Out::write(p, s, first_token + token, row, finished(p, s, row, from[0]), pairs ? finished(p, 1, row, from[lane_rows]) : 0.0f);
     }
   }

@@ -26,8 +26,8 @@ template <int N> struct gemm_shape {
 
 // Weights of a step, expanded: a panel of 64 lines for each chunk (dialect/cpp_tile.h), and factors by chunk, group and row.
 template <class Shape> struct StepWeights {
-  u32 codes[Shape::step * gemm_rows * 8];
-  float scales[Shape::step * 2 * gemm_rows], subs[Shape::step * 2 * gemm_rows], mins[Shape::step * 2 * gemm_rows];
+  u32 codes[(int)Shape::step * (int)gemm_rows * 8];
+  float scales[(int)Shape::step * 2 * (int)gemm_rows], subs[(int)Shape::step * 2 * (int)gemm_rows], mins[(int)Shape::step * 2 * (int)gemm_rows];
 };
 // Of the tokens of a step what is no code, by chunk, group and token: sums of activations, or the sums of their codes.
 template <class Shape> struct StepTokens {

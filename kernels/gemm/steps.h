@@ -35,6 +35,8 @@ struct staged_reader {
 // Where the lanes of the matrix unit find what belongs to rows and tokens: those of a lane stand next to each other.
 fn row_slot(int row) { return row / 16 * 16 + row % 8 * 2 + row / 8 % 2; }
 fn token_slot(int token) { return token / 16 * 16 + token % 8 / 2 * 4 + token / 8 % 2 * 2 + token % 2; }
+fn lane_row_slot(u32 lane) { return 2 * tile_row(lane); }
+fn lane_token_slot(u32 lane) { return 2 * tile_column(lane); }
 
 // The sums of a thread: rows tile_row + 8 (i / 2) of its warp's 16, tokens tile_column + 8 n + i mod 2.
 template <class Shape> struct gemm_sums { float of[Shape::tokens / tile_columns][4]; };
@@ -97,11 +99,11 @@ template <class Shape, class F> struct gemm_half {
     }
   }
 
-  // Of rows row and row + 8, as `expand` left them.
-  fn load_factors(SHARED const StepWeights<Shape>& from, int slot, int row, THREAD Factors (&f)[2]) -> void {
+  // Of two rows, as `expand` left them; `place`: the first one's.
+  fn load_factors(SHARED const StepWeights<Shape>& from, int slot, int place, THREAD Factors (&f)[2]) -> void {
     UNROLL(2)
     for (int g = 0; g < Factors::groups; g++) {
-      int at = (2 * slot + g) * gemm_rows + row_slot(row);
+      int at = (2 * slot + g) * gemm_rows + place;
       if (g < Factors::additions) {
         float2 both = *(SHARED const float2*)(from.scales + at);
         f[0].scales[g] = both.x, f[1].scales[g] = both.y;
@@ -119,17 +121,17 @@ template <class Shape, class F> struct gemm_half {
   // Which float or integer of a lane's four: two tokens of one tile, two of the next.
   template <class Four> fn one_of(THREAD const Four& four, int i) { return i == 0 ? four.x : i == 1 ? four.y : i == 2 ? four.z : four.w; }
 
-  // Adds a piece's products, whose parts are `parts`, of a chunk. `coded`: sums are of codes, not yet times their scale.
-  template <int parts, bool coded, class Products>
-  fn add(SHARED const StepTokens<Shape>& tokens, int slot, int first, THREAD const Factors (&f)[2], THREAD Products (&products)[parts], u32 lane, int tile, THREAD gemm_sums<Shape>& acc) -> void {
+  // Adds a piece's products, whose parts are `parts`, of a chunk; `first`: where its first token of this lane is. `coded`: sums are of codes,
+  // not yet times their scale.
+  template <int piece, int parts, bool coded, class Products>
+  fn add(SHARED const StepTokens<Shape>& tokens, int slot, int first, THREAD const Factors (&f)[2], THREAD Products (&products)[parts], int tile, THREAD gemm_sums<Shape>& acc) -> void {
     enum { groups = Factors::groups };
-    int at = first + (int)lane % 4 * 4;
     UNROLL(8)
-    for (int n = 0; n < Shape::piece / tile_columns; n += 2) {
-      float4 scale = *(SHARED const float4*)(tokens.scales + slot * Shape::tokens + at + n * tile_columns);
+    for (int n = 0; n < piece / tile_columns; n += 2) {
+      float4 scale = *(SHARED const float4*)(tokens.scales + slot * Shape::tokens + first + n * tile_columns);
       uint4 sums[2];
       if constexpr (reads_sums)
-        for (int g = 0; g < (coded ? 2 : (int)groups); g++) sums[g] = *(SHARED const uint4*)(tokens.sums + (2 * slot + g) * Shape::tokens + at + n * tile_columns);
+        for (int g = 0; g < (coded ? 2 : (int)groups); g++) sums[g] = *(SHARED const uint4*)(tokens.sums + (2 * slot + g) * Shape::tokens + first + n * tile_columns);
       UNROLL(4)
       for (int i = 0; i < 4; i++) {
         float x_scale = one_of(scale, i), inputs[groups];
@@ -183,7 +185,9 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     // Sums of codes stay integers where one half wants those of 32, the other of 16, or where they are a part of integer sums.
     coded = (int)codes_zero<F0>::left != 0 || (int)codes_zero<F1>::left != 0 || (int)First::Factors::groups != (int)Second::Factors::groups,
     held = (Shape::step * Shape::tokens + (int)threads - 1) / (int)threads,  // of a thread, of a step's tokens
-    pieces = Shape::tokens / Shape::piece
+    apart = Shape::tokens > (int)threads ? Shape::tokens / (int)threads : 1,  // of them of one chunk
+    piece = (int)parts == 2 && Shape::piece > 16 ? Shape::piece / 2 : (int)Shape::piece,  // two sums take the registers of one
+    pieces = Shape::tokens / (int)piece
   };
 
   // What the halves read.
@@ -194,7 +198,6 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     DEVICE const float* scales;
     DEVICE const i32* sums;
     int chunks, first, tokens;
-    MEMBER int token(int n) const { return first + n < tokens ? first + n : tokens - 1; }  // those behind the last are read as the last
   };
 
   // Where the group is on its way along K: in step s, whose tokens are in place `slot` of their ring. Runs of weights: whose the next step's
@@ -210,20 +213,20 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     }
   };
 
-  fn tiles_of(SHARED GemmRoom<Shape>& room, int half) -> SHARED u8* { return (SHARED u8*)(&room + 1) + half * First::runs * First::run_bytes; }
+  fn tiles_of(SHARED GemmRoom<Shape>& room, int side) -> SHARED u8* { return (SHARED u8*)(&room + 1) + side * First::runs * First::run_bytes; }
 
   // The first runs, and behind the last step of each another.
-  template <class Half> fn ask_first(THREAD const Source& from, int half, SHARED GemmRoom<Shape>& room, Place at) -> void {
+  template <class Half> fn ask_first(THREAD const Source& from, int side, SHARED GemmRoom<Shape>& room, Place at) -> void {
     UNROLL(1)
-    for (int v = 0; v < Half::runs; v++) Half::ask(from.weights[half], v * Half::run_bytes, from.bytes[half], v, tiles_of(room, half), room.gates, at);
+    for (int v = 0; v < Half::runs; v++) Half::ask(from.weights[side], v * Half::run_bytes, from.bytes[side], v, tiles_of(room, side), room.gates, at);
   }
-  template <class Half> fn ask_next(THREAD const Source& from, int half, SHARED GemmRoom<Shape>& room, THREAD const Walk& w, Place at) -> void {
-    if ((w.s + 1) % Half::steps_of_run == 0) Half::ask(from.weights[half], w.asked[half], from.bytes[half], w.run[half], tiles_of(room, half), room.gates + w.before(), at);
+  template <class Half> fn ask_next(THREAD const Source& from, int side, SHARED GemmRoom<Shape>& room, THREAD const Walk& w, Place at) -> void {
+    if ((w.s + 1) % Half::steps_of_run == 0) Half::ask(from.weights[side], w.asked[side], from.bytes[side], w.run[side], tiles_of(room, side), room.gates + w.before(), at);
   }
-  template <class Half> fn pass_run(int half, THREAD Walk& w) -> void {
+  template <class Half> fn pass_run(int side, THREAD Walk& w) -> void {
     if ((w.s + 1) % Half::steps_of_run != 0) return;
-    w.asked[half] += Half::run_bytes;
-    w.run[half] = w.run[half] + 1 == Half::runs ? 0 : w.run[half] + 1;
+    w.asked[side] += Half::run_bytes;
+    w.run[side] = w.run[side] + 1 == Half::runs ? 0 : w.run[side] + 1;
   }
   // Into place `slot`.
   fn ask_tokens(THREAD const Source& from, int s, int slot, SHARED GemmRoom<Shape>& room, Place at) -> void {
@@ -235,32 +238,46 @@ template <class Shape, class F0, class F1> struct gemm_steps {
       if (h < halves) copy_run(to + h * Shape::tokens, (BYTES)(codes + (i64)h * from.tokens * 16), lines * 16, room.gates + slot, (int)threads, at.index);
   }
   fn expand(THREAD const Source& from, int s, SHARED GemmRoom<Shape>& room, THREAD const Walk& w, Place at) -> void {
-    int half = (int)at.warp() / 2;
-    if (one_format) First::expand_step(from.weights[half], s, from.chunks, tiles_of(room, half) + w.run[0] * First::run_bytes, room.weights[s % 2], at);
-    else if (half == 0) First::expand_step(from.weights[0], s, from.chunks, tiles_of(room, 0) + w.run[0] * First::run_bytes, room.weights[s % 2], at);
+    int side = (int)at.warp() / 2;
+    if (one_format) First::expand_step(from.weights[side], s, from.chunks, tiles_of(room, side) + w.run[0] * First::run_bytes, room.weights[s % 2], at);
+    else if (side == 0) First::expand_step(from.weights[0], s, from.chunks, tiles_of(room, 0) + w.run[0] * First::run_bytes, room.weights[s % 2], at);
     else Second::expand_step(from.weights[1], s, from.chunks, tiles_of(room, 1) + w.run[1] * Second::run_bytes, room.weights[s % 2], at);
   }
 
-  // A step's scales and sums of tokens, from device memory to where the matrix unit's lanes find them.
+  // A step's scales and sums of tokens, from device memory to where the matrix unit's lanes find them. A thread's j-th is of token n(j), of
+  // the step's chunk `slot(j)`.
   struct Held {
+    int at[apart];  // in the scales, of the next step's first chunk and tokens n(0), n(1), …
     float scale[held];
     i32 sums[held][2];
   };
+  fn held_token(int j, Place at) -> int { return (int)at.index % Shape::tokens + j % apart * threads; }
+  fn held_slot(int j, Place at) -> int { return (int)threads < Shape::tokens ? j / apart : (int)at.index / Shape::tokens + j * ((int)threads / Shape::tokens); }
+  fn begin_held(THREAD const Source& from, THREAD Held& x, Place at) -> void {
+    for (int j = 0; j < apart; j++) {
+      int token = from.first + held_token(j, at);
+      x.at[j] = (token < from.tokens ? token : from.tokens - 1) + ((int)threads < Shape::tokens ? 0 : (int)at.index / Shape::tokens * from.tokens);
+    }
+  }
   fn hold(THREAD const Source& from, int s, THREAD Held& x, Place at) -> void {
     UNROLL(8)
     for (int j = 0; j < held; j++) {
-      int i = (int)at.index + j * threads, c = s * Shape::step + i / Shape::tokens, token = from.token(i % Shape::tokens);
-      if (i >= Shape::step * Shape::tokens || c >= from.chunks) continue;
-      x.scale[j] = from.scales[(i64)c * from.tokens + token];
-      if constexpr (reads_sums != 0)
-        for (int g = 0; g < 2; g++) x.sums[j][g] = from.sums[(i64)(2 * c + g) * from.tokens + token];
+      int step = (int)threads < Shape::tokens ? j / apart : j * ((int)threads / Shape::tokens);  // chunks from the thread's first on
+      if (held_slot(j, at) >= Shape::step || s * Shape::step + held_slot(j, at) >= from.chunks) continue;
+      x.scale[j] = from.scales[(u32)(x.at[j % apart] + step * from.tokens)];
+      if constexpr (reads_sums != 0) {
+        DEVICE const i32* sums = from.sums + (u32)((s * Shape::step + held_slot(j, at)) * from.tokens + x.at[j % apart] + step * from.tokens);
+        x.sums[j][0] = sums[0], x.sums[j][1] = sums[from.tokens];
+      }
     }
+    for (int j = 0; j < apart; j++) x.at[j] += Shape::step * from.tokens;
   }
   fn put(THREAD const Held& x, int s, int chunks, SHARED StepTokens<Shape>& to, Place at) -> void {
+    int place = token_slot((int)at.index % Shape::tokens);
     UNROLL(8)
     for (int j = 0; j < held; j++) {
-      int i = (int)at.index + j * threads, slot = i / Shape::tokens, n = token_slot(i % Shape::tokens);
-      if (i >= Shape::step * Shape::tokens || s * Shape::step + slot >= chunks) continue;
+      int slot = held_slot(j, at), n = place + j % apart * threads;
+      if (slot >= Shape::step || s * Shape::step + slot >= chunks) continue;
       to.scales[slot * Shape::tokens + n] = x.scale[j];
       if constexpr (reads_sums != 0)
         for (int g = 0; g < (coded ? 2 : (int)parts); g++) {
@@ -270,10 +287,10 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     }
   }
 
-  struct Products { tile_sums<Shape::piece> of[parts]; };
-  fn start(SHARED const u32* panel, int piece, THREAD tile_a& a, THREAD Products& to) -> void {
-    start_products<0, parts>(to.of[0], a, panel, (int)Shape::tokens, piece * Shape::piece);
-    if constexpr (parts == 2) start_products<1, 2>(to.of[1], a, panel, (int)Shape::tokens, piece * Shape::piece);
+  struct Products { tile_sums<piece> of[parts]; };
+  fn start(SHARED const u32* panel, int which, THREAD tile_a& a, THREAD Products& to) -> void {
+    start_products<0, parts>(to.of[0], a, panel, (int)Shape::tokens, which * (int)piece);
+    if constexpr (parts == 2) start_products<1, 2>(to.of[1], a, panel, (int)Shape::tokens, which * (int)piece);
   }
   template <int n> fn await(THREAD Products& to) -> void {
     await_products<n * parts>(to.of[0]);
@@ -285,29 +302,29 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     SHARED const StepWeights<Shape>& weights = room.weights[w.s % 2];
     SHARED const StepTokens<Shape>& tokens = room.tokens[w.s % 2];
     SHARED const u32* panel = room.codes + (w.slot * Shape::step + slot) * Shape::tokens * 8;
-    int first = (int)at.warp() * tile_rows;
+    int lane = (int)at.lane(), rows = (int)at.warp() * tile_rows + lane_row_slot(at.lane());
     tile_a a;
-    load(a, weights.codes + slot * gemm_rows * 8, (int)gemm_rows, first, at.lane());
+    load(a, weights.codes + slot * gemm_rows * 8, (int)gemm_rows, (int)at.warp() * tile_rows, at.lane());
     Products products[1 + Shape::pieces_ahead];
     start(panel, 0, a, products[0]);
     if (slot == 0) expand(from, w.s + 1, room, w, at);
     typename First::Factors f[2];
     typename Second::Factors g[2];
-    if (one_format || at.warp() < 2) First::load_factors(weights, slot, first + tile_row(at.lane()), f);
-    else Second::load_factors(weights, slot, first + tile_row(at.lane()), g);
-    UNROLL(4)
-    for (int piece = 0; piece < pieces; piece++) {
-      THREAD Products& here = products[piece % (1 + Shape::pieces_ahead)];
-      if (Shape::pieces_ahead == 1 && piece + 1 < pieces) {
-        start(panel, piece + 1, a, products[(piece + 1) % (1 + Shape::pieces_ahead)]);
+    if (one_format || at.warp() < 2) First::load_factors(weights, slot, rows, f);
+    else Second::load_factors(weights, slot, rows, g);
+    UNROLL(8)
+    for (int which = 0; which < pieces; which++) {
+      THREAD Products& here = products[which % (1 + Shape::pieces_ahead)];
+      if (Shape::pieces_ahead == 1 && which + 1 < pieces) {
+        start(panel, which + 1, a, products[(which + 1) % (1 + Shape::pieces_ahead)]);
         await<1>(here);
       } else {
         await<0>(here);
       }
-      int tile = piece * Shape::piece / tile_columns;
-      if (one_format || at.warp() < 2) First::template add<parts, (bool)coded>(tokens, slot, piece * Shape::piece, f, here.of, at.lane(), tile, acc);
-      else Second::template add<parts, (bool)coded>(tokens, slot, piece * Shape::piece, g, here.of, at.lane(), tile, acc);
-      if (Shape::pieces_ahead == 0 && piece + 1 < pieces) start(panel, piece + 1, a, here);
+      int tile = which * (int)piece / tile_columns, first = which * (int)piece + lane_token_slot((u32)lane);
+      if (one_format || at.warp() < 2) First::template add<(int)piece, parts, (bool)coded>(tokens, slot, first, f, here.of, tile, acc);
+      else Second::template add<(int)piece, parts, (bool)coded>(tokens, slot, first, g, here.of, tile, acc);
+      if (Shape::pieces_ahead == 0 && which + 1 < pieces) start(panel, which + 1, a, here);
     }
   }
 
@@ -321,7 +338,6 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     for (int n = 0; n < Shape::tokens / tile_columns; n++)
       for (int i = 0; i < 4; i++) acc.of[n][i] = 0;
     set_gates(room.gates, (int)Shape::slots, at.index);
-    show_panels();
     group_barrier();
     bool here = asks(0, (int)gemm_warps, at.index);
     w.run[0] = w.run[1] = 0, w.asked[0] = First::runs * First::run_bytes, w.asked[1] = Second::runs * Second::run_bytes;
@@ -335,6 +351,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
       }
     }
     w.s = 0, w.slot = 0, w.turn = 0;
+    begin_held(from, held_tokens, at);
     hold(from, 0, held_tokens, at);
     put(held_tokens, 0, from.chunks, room.tokens[0], at);
     await_gate<behind>(room.gates, 0);
@@ -343,7 +360,6 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     UNROLL(1)
     for (; w.s < steps; w.pass()) {
       await_gate<behind>(room.gates + w.slot, w.turn);
-      show_panels();
       group_barrier();
       if (asks(w.s, (int)gemm_warps, at.index)) {
         ask_tokens(from, w.s + Shape::slots - 1, w.before(), room, at);

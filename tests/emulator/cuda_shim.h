@@ -83,7 +83,6 @@ template <int columns> struct tile_sums {
   const unsigned* panel;
   int lines, first, part, parts;
 };
-static inline void show_panels() {}
 static inline void load(tile_a& to, const unsigned* panel, int lines, int first, unsigned lane) {
   for (int i = 0; i < 4; i++) to.of[i] = panel[(i / 2 * lines + first + (int)lane / 4 + i % 2 * 8) * 4 + (int)lane % 4];
 }
