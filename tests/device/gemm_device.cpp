@@ -1,7 +1,8 @@
 // The matrix kernel for many tokens on a real GPU: bit for bit beside the plain twin at odd shapes and at those of a 7 B model, and how fast
 // it is there, in several shapes (kernels/gemm/launch.h). Compiling needs NVRTC and no GPU, running a driver and no NVRTC:
 //   gemm_device compile FOLDER [VARIANT…]     machine code of each variant, into FOLDER
-//   gemm_device run FOLDER OUT.json [WORD…]   all that FOLDER has, or variants whose names have one of the words in them
+//   gemm_device run FOLDER OUT.json [VARIANT…]   all that FOLDER has, or those
+//   gemm_device try FOLDER VARIANT…           a first look at some: one format, two odd shapes
 // Leaves with 77 where NVRTC or a GPU is missing.
 #include <fmt/format.h>
 
@@ -440,7 +441,8 @@ void measure(const Modules& modules, const char* format, const Case& c, std::str
   }
 }
 
-int run(const fs::path& folder, const fs::path& out, std::span<char*> words) {
+// `out` empty: only a first look.
+int run(const fs::path& folder, const fs::path& out, std::span<char*> only) {
   if (!d().library.is_open() || !d().lacking.empty()) return std::printf("SKIPPED: no driver: %s %s\n", d().library.refusal().c_str(), d().lacking.c_str()), 77;
   if (d().init(0) != 0) return std::printf("SKIPPED: no GPU\n"), 77;
   int device = 0;
@@ -452,13 +454,18 @@ int run(const fs::path& folder, const fs::path& out, std::span<char*> words) {
   Modules modules;
   for (const Variant& v : variants) {
     fs::path path = folder / (v.name + ".cubin");
-    bool wanted = words.empty() || std::ranges::any_of(words, [&](const char* word) { return v.name.find(word) != std::string::npos; });
+    bool wanted = only.empty() || std::ranges::any_of(only, [&](const char* name) { return v.name == name; });
     if (!wanted || !fs::exists(path)) continue;
     std::ifstream file(path, std::ios::binary);
     std::string code{std::istreambuf_iterator<char>(file), {}};
     void* module = nullptr;
     d().check(d().module_load(&module, code.data()), "the driver does not take " + path.string());
     modules.emplace_back(&v, module);
+  }
+  if (out.empty()) {
+    check_odd(modules, formats[0], 96, 576, 17), check_odd(modules, formats[0], 577, 2560, 140);
+    std::printf(failures ? "%d FAILED\n" : "all as expected\n", failures);
+    return failures ? 1 : 0;
   }
   for (const char* format : checked_formats) {
     int before = failures;
@@ -485,10 +492,11 @@ int main(int argc, char** argv) {
   std::string_view what = argc > 2 ? argv[1] : "";
   try {
     if (what == "compile") return ingot::device::compile(argv[2], std::span(argv + 3, argv + argc));
+    if (what == "try") return ingot::device::run(argv[2], "", std::span(argv + 3, argv + argc));
     if (what == "run" && argc > 3) return ingot::device::run(argv[2], argv[3], std::span(argv + 4, argv + argc));
   } catch (const std::exception& e) {
     std::printf("FAILED: %s\n", e.what());
     return 1;
   }
-  return std::fprintf(stderr, "gemm_device compile FOLDER [VARIANT…] | run FOLDER OUT.json [WORD…]\n"), 2;
+  return std::fprintf(stderr, "gemm_device compile FOLDER [VARIANT…] | run FOLDER OUT.json [VARIANT…] | try FOLDER VARIANT…\n"), 2;
 }
