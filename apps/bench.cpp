@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 
+#include "base/checked.h"
+#include "bench_streams.h"
 #include "command_line.h"
 #include "commands.h"
 #include "flags.h"
@@ -20,20 +22,20 @@
 namespace ingot::apps {
 namespace {
 
-constexpr int max_repetitions = 1000;
+constexpr int max_repetitions = 1000, max_streams = 4096;
 constexpr double giga = 1e9;
 
 struct Bench {
   std::string model;
-  std::string prompt_sizes = "512", answer_sizes = "64", threads = "1";
+  std::string prompt_sizes = "512", answer_sizes = "64", threads = "1", streams;
   int repetitions = 3, depth = 0;
   LoadOptions load;
   bool json = false, csv = false, profile = false, formats = false;
 };
 
-/// What the steps of one kind took, of one token.
+/// What the steps of one role took, of one token.
 struct StepTime {
-  std::string kind;
+  std::string role;
   int steps = 0;
   double microseconds = 0, share = 0;
   uint64_t weight_bytes = 0;
@@ -49,17 +51,6 @@ struct Row {
   std::vector<StepTime> profile;
   std::optional<double> share() const { return weight_rate && read_bandwidth > 0 ? std::optional(*weight_rate / read_bandwidth) : std::nullopt; }
 };
-
-/// The same ids every time, over the whole vocabulary.
-std::vector<int32_t> random_tokens(int n, int vocab) {
-  std::vector<int32_t> ids(n);
-  uint64_t state = 42;
-  for (int32_t& id : ids) {
-    state = state * 6364136223846793005u + 1442695040888963407u;  // Knuth's MMIX generator
-    id = static_cast<int32_t>((state >> 33) % vocab);
-  }
-  return ids;
-}
 
 /// Tokens per second of `work` on a session that holds `held` tokens: one run to warm up, then `repetitions`, sorted.
 template <typename Work>
@@ -82,7 +73,7 @@ Row make_row(const std::string& test, const PlanInfo& plan, const std::vector<do
   return {test, plan.threads, median, sorted.front(), sorted.back(), plan.weight_bytes_per_token, 0, std::nullopt, {}};
 }
 
-/// One more run of `work`, with what each kind of step took of it; `outside`: what no step took.
+/// One more run of `work`, with what each sort of step took of it; `outside`: what no step took.
 template <typename Work>
 std::vector<StepTime> profile(Session& session, int held, int n_tokens, const PlanInfo& plan, Work&& work) {
   std::vector<double> seconds(plan.steps.size());
@@ -93,13 +84,13 @@ std::vector<StepTime> profile(Session& session, int held, int n_tokens, const Pl
   double all = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), outside = all;
   session.time_steps({});
   std::vector<StepTime> times;
-  auto of = [&](const std::string& kind) -> StepTime& {
-    auto known = std::ranges::find(times, kind, &StepTime::kind);
-    return known != times.end() ? *known : times.emplace_back(StepTime{kind});
+  auto of = [&](const std::string& role) -> StepTime& {
+    auto known = std::ranges::find(times, role, &StepTime::role);
+    return known != times.end() ? *known : times.emplace_back(StepTime{role});
   };
   auto add = [&](StepTime& t, double s) { t.microseconds += 1e6 * s / n_tokens, t.share += s / all, t.steps++; };
   for (size_t i = 0; i < plan.steps.size(); i++) {
-    StepTime& t = of(plan.steps[i].kind);
+    StepTime& t = of(plan.steps[i].role);
     add(t, seconds[i]);
     t.weight_bytes += plan.steps[i].bytes_per_token;
     outside -= seconds[i];
@@ -144,6 +135,42 @@ void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
   for (size_t i = first_row; i < rows.size(); i++) rows[i].read_bandwidth = bandwidth;
 }
 
+/// Rows of many answers at once: "pp64x16" and "tg32x16".
+void measure_streams(const Bench& bench, int threads, std::vector<Row>& rows) {
+  std::vector<int> streams = split_whole_numbers(bench.streams), prompts = split_whole_numbers(bench.prompt_sizes), answers = split_whole_numbers(bench.answer_sizes);
+  LoadOptions load = bench.load;
+  load.threads = threads;
+  const int most = std::ranges::max(streams);
+  load.max_batch = std::max(load.max_batch, most);
+  load.max_outputs = std::max(load.max_outputs, most);
+  // While the last prompts are read, answers that have begun go on: one token per run of the plan.
+  const int64_t prompt_rows = int64_t{most} * std::ranges::max(prompts);
+  load.context = narrow<int>(std::ranges::max(prompts) + 2 * std::ranges::max(answers) + prompt_rows / load.max_batch + most);
+  Model model = load_model(bench.model, load);
+  PlanInfo plan = model.explain();
+  double bandwidth = read_bandwidth(plan.threads, plan.device);
+  const size_t first_row = rows.size();
+  auto add = [&](int n_streams, int n_prompt, int n_answer) {
+    std::vector<double> rates;
+    for (int i = 0; i <= bench.repetitions; i++) {
+      const double rate = stream_rate(model, n_streams, n_prompt, n_answer);
+      if (i > 0) rates.push_back(rate);  // the first warms up
+    }
+    std::ranges::sort(rates);
+    rows.push_back(make_row(n_answer == 0 ? fmt::format("pp{}x{}", n_prompt, n_streams) : fmt::format("tg{}x{}", n_answer, n_streams), plan, rates));
+    if (n_answer > 0) rows.back().weight_rate = rows.back().median / n_streams * double(plan.weight_bytes_per_token);
+  };
+  for (int n_streams : streams)
+    for (int n_prompt : prompts) {
+      if (n_streams == 0 || n_prompt == 0) continue;
+      add(n_streams, n_prompt, 0);
+      for (int n_answer : answers)
+        if (n_answer > 0) add(n_streams, n_prompt, n_answer);
+    }
+  bandwidth = std::max(bandwidth, read_bandwidth(plan.threads, plan.device));
+  for (size_t i = first_row; i < rows.size(); i++) rows[i].read_bandwidth = bandwidth;
+}
+
 Json to_json(const Row& r) {
   Json json = {{"test", r.test},
           {"threads", r.threads},
@@ -155,7 +182,7 @@ Json to_json(const Row& r) {
   if (r.profile.empty()) return json;
   Json profile = Json::array();
   for (const StepTime& t : r.profile)
-    profile.push_back({{"step", t.kind}, {"steps", t.steps}, {"us_per_token", t.microseconds}, {"share", t.share}, {"weight_bytes_per_token", t.weight_bytes}});
+    profile.push_back({{"step", t.role}, {"steps", t.steps}, {"us_per_token", t.microseconds}, {"share", t.share}, {"weight_bytes_per_token", t.weight_bytes}});
   json.add("profile", std::move(profile));
   return json;
 }
@@ -185,7 +212,7 @@ std::string profile_markdown(const std::vector<Row>& rows) {
   Table table({{"test"}, {"threads", true}, {"step"}, {"steps", true}, {"µs per token", true}, {"share", true}, {"GB/s", true}});
   for (const Row& r : rows)
     for (const StepTime& t : r.profile)
-      table.add({r.test, fmt::format("{}", r.threads), t.kind, fmt::format("{}", t.steps), fmt::format("{:.1f}", t.microseconds), fmt::format("{:.1f}%", 100 * t.share),
+      table.add({r.test, fmt::format("{}", r.threads), t.role, fmt::format("{}", t.steps), fmt::format("{:.1f}", t.microseconds), fmt::format("{:.1f}%", 100 * t.share),
                  r.weight_rate && t.weight_bytes > 0 ? fmt::format("{:.2f}", double(t.weight_bytes) / t.microseconds / 1e3) : ""});
   return table.markdown();
 }
@@ -223,7 +250,7 @@ int perform_formats(const Bench& bench) {
 int perform_bench(const Bench& bench) {
   if (bench.formats) return perform_formats(bench);
   std::vector<Row> rows;
-  for (int threads : split_whole_numbers(bench.threads)) measure(bench, threads, rows);
+  for (int threads : split_whole_numbers(bench.threads)) bench.streams.empty() ? measure(bench, threads, rows) : measure_streams(bench, threads, rows);
   if (bench.json) {
     Json list = Json::array();
     for (const Row& r : rows) list.push_back(to_json(r));
@@ -237,7 +264,7 @@ int perform_bench(const Bench& bench) {
 
 bool nothing_to_measure(const Bench& bench) {
   auto all_zero = [](const std::string& list) { return std::ranges::max(split_whole_numbers(list)) == 0; };
-  return all_zero(bench.prompt_sizes) && all_zero(bench.answer_sizes);
+  return all_zero(bench.prompt_sizes) && (all_zero(bench.answer_sizes) || !bench.streams.empty());
 }
 
 }  // namespace
@@ -256,15 +283,21 @@ void add_bench(CommandLine& line, Action& chosen) {
   command->add_option("-t,--threads", &bench->threads, "Thread counts; 0 is one for each core")->check(whole_numbers(0, max_threads))->type_name("N,N")->show_default();
   command->add_option("-r,--repetitions", &bench->repetitions, "Measurements of each, after one to warm up")->check(whole_number(1, max_repetitions))->type_name("N")->show_default();
   command->add_option("-d,--depth", &bench->depth, "Tokens that are in the context before each test")->check(whole_number(0, 1 << 24))->type_name("N")->show_default();
+  Option* streams = command->add_option("--streams", &bench->streams, "Instead: so many answers at once, each to a prompt of -p tokens and with -n of its own")
+                        ->check(whole_numbers(1, max_streams))
+                        ->type_name("N,N");
   Option* json = command->add_flag("--json", bench->json, "A JSON array of rows");
   Option* csv = command->add_flag("--csv", bench->csv, "CSV")->excludes(json);
-  command->add_flag("--profile", bench->profile, "Also what each kind of step takes of a token")->excludes(csv);
+  command->add_flag("--profile", bench->profile, "Also what each sort of step takes of a token")->excludes(csv)->excludes(streams);
   add_machine(*command, bench->load);
   add_strict(*command, bench->load);
   command->footer(R"(A row for each test and thread count, as a Markdown table unless --json or --csv is given. ppN: N tokens of prompt at once.
 tgN: N tokens one after another; @dN: behind N others. GB/s: weights read a second while writing; memory GB/s: what a plain read reaches with the same
-threads, measured in the same run; share: the first over the second. --profile: a second table, from one more run, by kind of step
+threads, measured in the same run; share: the first over the second. --profile: a second table, from one more run, by the step's role
 as `ingot explain` names them; "outside" is what no step takes (starting and waking the threads, the session).
+
+--streams: ppNxS: S prompts of N tokens each, until every one has been read; tgNxS: S answers of N tokens each, all at once, from when the last has
+begun. Tokens per second of all of them together, with the choice of each token.
 
 --formats: weights a second of one token with weights in the cache and from memory, the bytes read for them and their share of what
 a plain read reaches, and multiply-adds a second of 128 tokens with their share of the peak: what a loop over registers alone reaches
@@ -280,9 +313,10 @@ Examples:
   ingot bench model.gguf -p 128,512 -n 64 -t 1,2,4 -r 5
   ingot bench model.gguf -p 0 -n 32 -d 8192 --json
   ingot bench model.gguf -p 0 -n 64 --profile
+  ingot bench model.gguf --streams 1,4,16,64 -p 64 -n 32
   ingot bench --formats)");
   command->when_checked([bench, &chosen] {
-    if (nothing_to_measure(*bench)) throw UsageError("-p and -n: got 0 for both; expected something to measure");
+    if (nothing_to_measure(*bench)) throw UsageError(bench->streams.empty() ? "-p and -n: got 0 for both; expected something to measure" : "-p: got 0; expected prompts for --streams");
     chosen = [bench] { return perform_bench(*bench); };
   });
 }

@@ -126,9 +126,9 @@ Option* Command::find(const std::string& name) const {
   return same == options_.end() ? nullptr : same->get();
 }
 
-void Command::parse(const std::string& word) {
+void Command::parse(std::vector<std::string> words) {
+  std::ranges::reverse(words);  // as CLI11 takes them
   try {
-    std::vector<std::string> words = {word};
     app_.parse(words);
   } catch (const CLI::ParseError& e) {
     throw UsageError(e.what());

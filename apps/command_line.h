@@ -76,8 +76,8 @@ class Command {
   /// Its options in the order in which they were added; and the one of that name ("--temp"), or null.
   const std::vector<std::unique_ptr<Option>>& options() const { return options_; }
   Option* find(const std::string& name) const;
-  /// Reads one word: "--temp=0.7". Errors: UsageError.
-  void parse(const std::string& word);
+  /// Reads words such as "--temp=0.7". Errors: UsageError.
+  void parse(std::vector<std::string> words);
 
  private:
   Option* keep(CLI::Option* option);

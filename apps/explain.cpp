@@ -42,7 +42,7 @@ std::string joined(const std::vector<std::string>& parts) {
 }
 
 bool alike(const StepInfo& a, const StepInfo& b) {
-  return a.kind == b.kind && a.shape == b.shape && a.formats == b.formats && a.classes == b.classes && a.strategy == b.strategy && a.layout == b.layout &&
+  return a.role == b.role && a.kind == b.kind && a.shape == b.shape && a.formats == b.formats && a.classes == b.classes && a.strategy == b.strategy && a.layout == b.layout &&
          a.slow == b.slow;
 }
 
@@ -56,7 +56,7 @@ std::vector<Line> lines_of(const PlanInfo& plan, bool fold) {
       continue;
     }
     same->times++;
-    same->step.name = step.kind;
+    same->step.name = step.role;
     same->step.bytes_per_token += step.bytes_per_token;
     same->step.share += step.share;
     same->step.seconds_bound += step.seconds_bound;
@@ -79,6 +79,7 @@ Json to_json(const PlanInfo& plan, double bandwidth) {
   Json steps = Json::array();
   for (const StepInfo& s : plan.steps)
     steps.push_back({{"name", s.name},
+                     {"role", s.role},
                      {"kind", s.kind},
                      {"shape", s.shape},
                      {"formats", s.formats},
@@ -97,6 +98,8 @@ Json to_json(const PlanInfo& plan, double bandwidth) {
           {"weight_bytes_per_token", plan.weight_bytes_per_token},
           {"resident_bytes", plan.resident_bytes},
           {"kv_bytes_per_token", plan.kv_bytes_per_token},
+          {"page_bytes", plan.page_bytes},
+          {"state_bytes", plan.state_bytes},
           {"scratch_bytes", plan.scratch_bytes},
           {"slow_steps", slow_steps(plan)},
           {"read_bandwidth_gb_per_s", seconds ? std::optional(bandwidth / giga) : std::nullopt},
@@ -151,8 +154,8 @@ void add_explain(CommandLine& line, Action& chosen) {
 token": bytes of weights that the step reads for one token; "share": of all; "bound": the time that reading them takes at the
 memory's bandwidth. A star marks a step without a fast kernel.
 
---json: {architecture, device, isa, threads, context, weight_bytes_per_token, resident_bytes, kv_bytes_per_token, scratch_bytes,
-         slow_steps, read_bandwidth_gb_per_s, seconds_bound, steps: [{name, kind, shape, formats, classes, strategy, layout,
+--json: {architecture, device, isa, threads, context, weight_bytes_per_token, resident_bytes, kv_bytes_per_token, page_bytes, state_bytes, scratch_bytes,
+         slow_steps, read_bandwidth_gb_per_s, seconds_bound, steps: [{name, role, kind, shape, formats, classes, strategy, layout,
          bytes_per_token, share, seconds_bound, slow}]}
 
 Examples:

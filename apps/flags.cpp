@@ -9,6 +9,7 @@
 #include <locale>
 #include <sstream>
 
+#include "base/checked.h"
 #include "files.h"
 #include "interrupt.h"
 #include "output.h"
@@ -82,6 +83,25 @@ Check whole_numbers(int64_t low, int64_t high) {
   };
 }
 
+namespace {
+
+/// "6000000000", "500M", "6G".
+std::optional<uint64_t> parse_bytes(std::string_view text) {
+  uint64_t unit = 1;
+  if (text.ends_with('M')) unit = 1000'000;
+  if (text.ends_with('G')) unit = 1000'000'000;
+  if (unit > 1) text.remove_suffix(1);
+  std::optional<int64_t> n = parse_whole(text);
+  if (!n || *n < 0) return std::nullopt;
+  return capped_product(*n, unit);
+}
+
+std::string check_bytes(const std::string& text) {
+  return parse_bytes(text) ? "" : fmt::format("got '{}'; expected bytes, or a number with M or G (10^6 or 10^9 bytes), such as 6G", text);
+}
+
+}  // namespace
+
 std::vector<int> split_whole_numbers(const std::string& list) {
   std::vector<int> values;
   for (std::string_view part : split_commas(list)) values.push_back(static_cast<int>(parse_whole(part).value()));
@@ -129,6 +149,11 @@ void add_machine(Command& command, LoadOptions& options) {
   command.add_option("--isa", &options.isa, "Instruction set to use instead of the best one (see ingot doctor)")->check(not_empty())->type_name("NAME");
   command.add_option("--kernel-cache", &options.kernel_cache, "Folder for kernels that a device compiles when it loads a model; \"\": none")->type_name("DIR");
   command.add_option("--kv", &options.kv, "Format of keys and values (default: 16-bit floats)")->check(not_empty())->type_name("FORMAT");
+  command
+      .add_option("--state-memory", [&options](const std::string& text) { options.state_memory = *parse_bytes(text); },
+                  "Memory for keys and values of all texts together, such as 6G; 0: what is free (default 0)")
+      ->check(check_bytes)
+      ->type_name("BYTES");
   command.add_flag("--no-repack", [&options] { options.repack = false; }, "Run straight from the mapped file: loads at once, runs slower");
 }
 

@@ -5,6 +5,7 @@
 #include <exception>
 #include <memory>
 
+#include "answer_output.h"
 #include "chat_prompt.h"
 #include "command_line.h"
 #include "commands.h"
@@ -12,6 +13,7 @@
 #include "interrupt.h"
 #include "json_output.h"
 #include "output.h"
+#include "run_requests.h"
 #include "sampling_flags.h"
 #include "session_file.h"
 #include "structure_flags.h"
@@ -20,7 +22,7 @@
 namespace ingot::apps {
 namespace {
 
-constexpr int max_logprobs = 100;
+constexpr int max_parallel = 4096;
 
 struct Run {
   std::string model;
@@ -32,6 +34,7 @@ struct Run {
   Structure structure;
   std::string session_file;
   int logprobs = 0;
+  int parallel = 0;
   bool raw = false, json = false;
 };
 
@@ -64,20 +67,7 @@ struct Answer {
   std::exception_ptr trouble;  // what has to wait until the session is saved, or the answer is out
 
   std::optional<double> prompt_rate() const { return prompt_is_done && prompt_s > 0 ? std::optional(double(prompt_tokens.size()) / prompt_s) : std::nullopt; }
-  std::optional<double> decode_rate() const { return made.steps ? std::optional(made.steps / made.seconds) : std::nullopt; }
 };
-
-/// The token as JSON, with the probability that the model gave it. Its text alone may be half a character: U+FFFD.
-Json token_json(const Session& session, const Tokenizer& tokenizer, int32_t id, int logprobs) {
-  Json token = {{"id", id}, {"text", tokenizer.piece(id)}, {"logprob", as_written(session.logprob(id))}};
-  if (logprobs > 0) {
-    Json top = Json::array();
-    for (const TokenLogprob& t : session.top(logprobs))
-      top.push_back({{"id", t.id}, {"text", tokenizer.piece(t.id)}, {"logprob", as_written(t.logprob)}});
-    token.add("top", std::move(top));
-  }
-  return token;
-}
 
 /// Runs the prompt; false when Ctrl-C came first.
 bool read_prompt(Session& session, Answer& a, const InterruptWatch& watch) {
@@ -101,7 +91,7 @@ Generation write_on(const Run& run, Session& session, Sampler& sampler, Constrai
   if (constraint) options.allowed = [constraint] { return constraint->allowed(); };
   if (constraint || run.json) options.on_token = [&](int32_t id) {
     if (constraint) constraint->accept(id);
-    if (run.json) a.tokens.push_back(token_json(session, session.model().tokenizer(), id, run.logprobs));
+    if (run.json) a.tokens.push_back(token_json(session.model().tokenizer(), id, session.logprob(id), session.top(run.logprobs)));
   };
   if (!run.json) options.on_text = [&a](std::string_view text) {
     if (!a.trouble) a.trouble = trouble_of([&] { answer(text), flush_answer(); });
@@ -116,31 +106,11 @@ void keep_session(SessionFile& file, Session& session, const Generation& made) {
   file.save(session);
 }
 
-/// Why the text ends there: for programs, and for people.
-std::pair<const char*, std::string> why(const Generation& made) {
-  switch (made.reason) {
-    case StopReason::end: return {"end", "the text is complete"};
-    case StopReason::stop: return {"stop", fmt::format("it came to '{}'", made.stop_string)};
-    case StopReason::length: return {"length", "as many as asked for (-n)"};
-    case StopReason::context: return {"context", "the context is full (-c)"};
-    case StopReason::interrupted: break;
-  }
-  return {"interrupted", "interrupted"};
-}
-
 std::string summary(const Answer& a) {
   auto rate = [](std::optional<double> r) { return r ? fmt::format(" at {:.1f} tokens/s", *r) : std::string(); };
   auto tokens = [](size_t n) { return fmt::format("{} token{}", n, n == 1 ? "" : "s"); };
   return fmt::format("loaded in {:.2f} s; prompt: {}{}; answer: {}{}; {}", a.load_s, tokens(a.prompt_tokens.size()), rate(a.prompt_rate()),
-                     tokens(a.made.tokens.size()), rate(a.decode_rate()), why(a.made).second);
-}
-
-void answer_as_json(const Answer& a) {
-  answer_json({{"prompt_tokens", a.prompt_tokens},
-               {"tokens", a.tokens},
-               {"text", a.made.text},
-               {"stop_reason", why(a.made).first},
-               {"timings", {{"load_s", a.load_s}, {"prompt_tokens_per_s", a.prompt_rate()}, {"decode_tokens_per_s", a.decode_rate()}}}});
+                     tokens(a.made.tokens.size()), rate(decode_rate(a.made)), reason_text(a.made));
 }
 
 /// The prompt as the model's chat template writes it; as it stands with --raw, where the model has no template, and behind the text
@@ -153,6 +123,14 @@ std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Ses
     note("The model's chat template cannot be used; --raw continues the text without it.");
     throw;
   }
+}
+
+/// What --parallel does.
+int perform_file(const Run& run) {
+  RequestLine defaults;
+  defaults.system = run.system, defaults.raw = run.raw;
+  defaults.sampling = run.sampling, defaults.limits = run.limits, defaults.structure = run.structure, defaults.logprobs = run.logprobs;
+  return perform_requests({.model = run.model, .file = run.prompt.file, .load = run.load, .defaults = defaults, .parallel = run.parallel});
 }
 
 int perform_run(const Run& run) {
@@ -179,7 +157,8 @@ int perform_run(const Run& run) {
     a.trouble = unsaved;
   }
   if (run.json) {
-    answer_as_json(a);
+    const Timings timings{.load_seconds = a.load_s, .prompt_rate = a.prompt_rate(), .decode_rate = decode_rate(a.made)};
+    answer_json(answer_object(a.prompt_tokens, std::move(a.tokens), a.made, timings));
   } else {
     if (!a.made.text.ends_with('\n')) answer("\n");
     flush_answer();
@@ -205,6 +184,7 @@ void add_run(CommandLine& line, Action& chosen) {
   Option* raw = command->add_flag("--raw", run->raw, "Continue the text as it stands, without the model's chat template");
   command->add_option("--system", &run->system, "System message before the prompt")->type_name("TEXT")->excludes(raw);
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
+  command->add_option("--parallel", &run->parallel, "With --json: -f is a file of requests, of which N are answered at once")->check(whole_number(1, max_parallel))->type_name("N");
   command->add_option("--logprobs", &run->logprobs, "With --json: the K most probable tokens at each place")->check(whole_number(0, max_logprobs))->type_name("K");
   add_pre_tokenizer(*command, run->load.pre);
   add_machine(*command, run->load);
@@ -220,6 +200,11 @@ The text goes to stdout as it is made, with a line end after it. Ctrl-C stops af
   The text of one token may be half a character, shown as U+FFFD; "text" is whole. The token that ends a text is left out.
   timings: load_s, prompt_tokens_per_s, decode_tokens_per_s; null where nothing was run.
 
+--parallel: the file has one JSON object per line: {"prompt": TEXT} or {"messages": [{"role": …, "content": …}]}, with "system", "raw" and what
+  the flags under "Choosing tokens", "Where to stop" and "What to write" are called, and "logprobs"; what a request leaves out is as on the
+  command line. One object per request goes to stdout, in the file's order, as --json alone writes it. Each is the answer that the request
+  would get alone. One that fails becomes {"error": TEXT}, and the exit status is 1.
+
 --json-schema, --grammar: only tokens that fit are chosen, so that the answer is what they say, unless -n or the context ends it before. What
   of JSON schema can be enforced, and how JSON is then written: docs/structured-output.md.
 
@@ -232,6 +217,7 @@ Examples:
   ingot run model.gguf -p "Three primes?" --json-schema '{"type": "array", "items": {"type": "integer"}, "minItems": 3, "maxItems": 3}'
   ingot run model.gguf -p "Is it so?" --grammar 'root ::= "yes" | "no"'
   echo -n "Dear" | ingot run model.gguf --raw -f - -n 20
+  ingot run model.gguf -f requests.jsonl --parallel 16 --json > answers.jsonl
   ingot run model.gguf --raw -p "The sea is" -n 64 --session sea.session     and then, without reading that again:
   ingot run model.gguf --raw -p " At night" -n 64 --session sea.session
   ingot run model.gguf --raw -p "2 + 2 =" -n 1 --temp 0 --logprobs 5 --json)");
@@ -239,7 +225,9 @@ Examples:
     if (run->sampling.ignore_end && !(run->structure.grammar + run->structure.schema).empty())
       throw UsageError("--ignore-eos: a grammar says where the text ends");
     if (run->logprobs > 0 && !run->json) throw UsageError("--logprobs: needs --json");
-    chosen = [run] { return perform_run(*run); };
+    if (run->parallel > 0 && (!run->json || run->prompt.file.empty() || !run->session_file.empty()))
+      throw UsageError("--parallel: needs --json and -f FILE, and no --session");
+    chosen = [run] { return run->parallel > 0 ? perform_file(*run) : perform_run(*run); };
   });
 }
 

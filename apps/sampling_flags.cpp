@@ -141,7 +141,7 @@ void add_sampling(Command& command, SamplingOptions& o) {
 void add_limits(Command& command, GenerateOptions& o) {
   const char* group = "Where to stop";
   command
-      .add_option("-n,--predict", &o.most_tokens,
+      .add_option("-n,--predict", &o.max_tokens,
                   "Most tokens to write; -1: until the model ends its text or the context is full (default -1)")
       ->check(whole_number(-1, max_int))
       ->type_name("N")

@@ -35,7 +35,7 @@ void Settings::set(const std::string& name, const std::string& value) {
   Command parser;
   add_settings(parser, new_sampling, new_limits);
   try {
-    parser.parse("--" + long_name(parser, name) + "=" + value);
+    parser.parse({"--" + long_name(parser, name) + "=" + value});
   } catch (const UsageError& e) {
     throw Error("chat", fmt::format("'{}' cannot be set to '{}'", name, value), "", "", e.what());
   }
@@ -49,7 +49,7 @@ std::string Settings::text(const std::string& name) const {
   Command parser;
   add_settings(parser, sampling_now, limits_now);
   // what a flag's own default does not tell
-  std::map<std::string, std::string> values = {{"predict", std::to_string(limits.most_tokens)}, {"keep", std::to_string(limits.keep)}, {"context-shift", on_or_off(limits.context_shift)},
+  std::map<std::string, std::string> values = {{"predict", std::to_string(limits.max_tokens)}, {"keep", std::to_string(limits.keep)}, {"context-shift", on_or_off(limits.context_shift)},
                                                {"stop", fmt::format("{}", limits.stop)}, {"ignore-eos", on_or_off(sampling.ignore_end)},
                                                {"dry-sequence-breaker", fmt::format("{}", sampling.dry_sequence_breakers)}, {"logit-bias", count_text(sampling.logit_bias.size(), "token")}};
   const std::string one = name.empty() ? "" : long_name(parser, name);

@@ -68,13 +68,13 @@ nlohmann::json compare(const Isa& isa, const quant::Format& format, const Ggml& 
   std::vector<i8> codes(cols, 3);
   std::vector<i16> sums(cols / 16, 48);
 
-  plan::Matrix call{"", &format, gemv_max_rows, cols, nullptr, 1};
-  Placement placement = place(call, isa, true);
-  int64_t call_bytes = static_cast<int64_t>(placement.resident ? placement.resident_bytes(call) : call.bytes());
+  const MatrixView call{.format = &format, .data = nullptr, .rows = gemv_max_rows, .cols = cols, .row_bytes = format.row_bytes(cols)};
+  const Placement placement = place(format, isa, true);
+  int64_t call_bytes = static_cast<int64_t>(placement.resident ? placement.resident_bytes(call) : capped_product(int(gemv_max_rows), call.row_bytes));
   int64_t rows = std::max<int64_t>(1, cached_bytes / call_bytes) * gemv_max_rows;
-  auto composed = [&](Reading reading) {
+  auto composed = [&](Prefetch prefetch) {
     for (int64_t r = 0; r < rows; r += gemv_max_rows)
-      placement.run()({weights(), cols, r, gemv_max_rows, {codes.data(), scales.data(), sums.data(), x.data()}, 0, 1, 1, y.data(), reading});
+      placement.run()({weights(), cols, r, gemv_max_rows, {codes.data(), scales.data(), sums.data(), x.data()}, 0, 1, 1, y.data(), prefetch});
   };
   std::vector<u8> input(ggml.row_size(traits->vec_dot_type, cols));
   if (const Traits* of_input = ggml.traits(traits->vec_dot_type); of_input && of_input->from_float) of_input->from_float(x.data(), input.data(), cols);
@@ -87,7 +87,7 @@ nlohmann::json compare(const Isa& isa, const quant::Format& format, const Ggml& 
   std::vector<double> ours, theirs;
   for (int n = 0; n < rounds; n++) {
     double best = 0;
-    for (const Reading& reading : readings) best = std::max(best, rate(rows, [&] { composed(reading); }));
+    for (const Prefetch& prefetch : prefetch_policies) best = std::max(best, rate(rows, [&] { composed(prefetch); }));
     ours.push_back(best), theirs.push_back(rate(ggml_rows, dots));
   }
   return {{"format", format.name}, {"isa", isa.name}, {"weights_per_s", median(ours)}, {"ggml_weights_per_s", median(theirs)}, {"ratio", median(ours) / median(theirs)}};

@@ -66,14 +66,35 @@ template <class Op> void repeat(benchmark::State& state, int64_t n, int64_t byte
   count(state, n, bytes);
 }
 
+// Pages lie one after another, each with keys and then values of one kv_head.
 void attend(benchmark::State& state, const OpKernels& ops, int tokens, int seen) {
-  constexpr int heads = 6, head_size = 128;
-  int64_t room = (seen + attend_tile - 1) / attend_tile * attend_tile;
-  std::vector<float> query = vector(tokens * heads * head_size), out(query.size());
-  std::vector<u16> keys(room * head_size), values(room * head_size);
-  ops.store_halves(vector(room * head_size).data(), static_cast<int>(room * head_size), keys.data());
-  values = keys;
-  AttendParams p{query.data(), heads * head_size, tokens, heads, seen - tokens, 0, keys.data(), values.data(), head_size, 0.088f, out.data(), nullptr};
+  constexpr int heads = 6, head_size = 128, queries = int(attend_max_queries), record = attend_header + head_size;
+  const int64_t n_pages = (seen + attend_page - 1) / attend_page, page_halves = 2 * attend_page * head_size;
+  std::vector<float> query = vector(tokens * heads * head_size), out(query.size()), run(queries * record), merged(run.size());
+  std::vector<u16> states(n_pages * page_halves);
+  ops.store_halves(vector(n_pages * page_halves).data(), static_cast<int>(states.size()), states.data());
+  std::vector<i32> pages(n_pages);
+  for (int64_t i = 0; i < n_pages; i++) pages[i] = static_cast<i32>(i);
+  const AttendParams p{.query = query.data(),
+                       .query_stride = heads * head_size,
+                       .tokens = tokens,
+                       .heads = heads,
+                       .position = seen - tokens,
+                       .window = 0,
+                       .keys = reinterpret_cast<const u8*>(states.data()),
+                       .values = reinterpret_cast<const u8*>(states.data() + attend_page * head_size),
+                       .pages = pages.data(),
+                       .page_bytes = 2 * page_halves,
+                       .key_size = head_size,
+                       .value_size = head_size,
+                       .scale = 0.088f,
+                       .first_run = 0,
+                       .end_run = seen / attend_run_positions + 1,
+                       .parts = nullptr,
+                       .out = out.data(),
+                       .out_stride = heads * head_size,
+                       .coded = nullptr,
+                       .workspace = {.run = run.data(), .merged = merged.data(), .values = nullptr, .codes = nullptr, .scales = nullptr, .sums = nullptr}};
   repeat(state, int64_t(tokens) * heads * seen * head_size, 2 * 2 * int64_t(seen) * head_size, [&] { ops.attend(p); });
 }
 

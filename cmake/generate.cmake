@@ -46,27 +46,9 @@ foreach(file ${format_files})
   string(APPEND format_lines "    describe<${name}>(\"${name}\", \"${space}\", ${name}::${space}_id),\n")
 endforeach()
 set(INGOT_FORMAT_REGISTRY ${INGOT_GENERATED}/format_registry.cpp)
-file(CONFIGURE OUTPUT ${INGOT_FORMAT_REGISTRY} @ONLY CONTENT
-"// Generated from formats/.
-#include \"quant/describe.h\"
-namespace ingot::quant {
-namespace {
-@format_includes@}
-// Local, so that initializers of other units find it filled, in whichever order they run.
-std::span<const Format> formats() {
-  static const Format list[] = {
-@format_lines@  };
-  return list;
-}
-}  // namespace ingot::quant
-")
-
-list(JOIN INGOT_FORMAT_NAMES ", " names)
-file(CONFIGURE OUTPUT ${INGOT_GENERATED}/every_format.h @ONLY CONTENT
-"// Generated from formats/; included where their words are known.
-@format_includes@
-using EveryFormat = testing::Types<@names@>;
-")
+configure_file(${INGOT_ROOT}/src/quant/format_registry.cpp.in ${INGOT_FORMAT_REGISTRY} @ONLY)
+list(JOIN INGOT_FORMAT_NAMES ", " format_types)
+configure_file(${INGOT_ROOT}/src/quant/every_format.h.in ${INGOT_GENERATED}/every_format.h @ONLY)
 
 # ---- architectures: specs and tensor-name lists travel inside the library
 file(GLOB spec_files CONFIGURE_DEPENDS ${INGOT_ROOT}/architectures/*.json)
@@ -85,21 +67,7 @@ foreach(file ${spec_files} ${name_files})
   endif()
 endforeach()
 set(INGOT_ARCHITECTURE_REGISTRY ${INGOT_GENERATED}/architecture_registry.cpp)
-file(WRITE ${INGOT_ARCHITECTURE_REGISTRY}.new
-"// Generated from architectures/.
-#include \"foundry/spec.h\"
-namespace ingot::foundry {
-namespace {
-const SpecText spec_list[] = {
-${spec_lines}};
-const SpecText name_list[] = {
-${name_lines}};
-}  // namespace
-std::span<const SpecText> spec_texts() { return spec_list; }
-std::span<const SpecText> name_texts() { return name_list; }
-}  // namespace ingot::foundry
-")
-configure_file(${INGOT_ARCHITECTURE_REGISTRY}.new ${INGOT_ARCHITECTURE_REGISTRY} COPYONLY)
+configure_file(${INGOT_ROOT}/src/foundry/architecture_registry.cpp.in ${INGOT_ARCHITECTURE_REGISTRY} @ONLY)
 
 # ---- CPU kernels: for each instruction set one translation unit per format and one for the other ops, each with its machine's
 # flags; a table per instruction set and a list of them, best first.
@@ -168,128 +136,66 @@ endif()
 message(STATUS "instruction sets of the CPU kernels: ${INGOT_CPU_ISAS}")
 
 function(ingot_cpu_instances target)
-  set(tables "")
-  set(list "")
+  set(room ${INGOT_ROOT}/src/backends/cpu)
+  set(generated ${INGOT_GENERATED}/cpu)
+  set(all_declarations "")
+  set(all_isas "")
   foreach(isa ${INGOT_CPU_ISAS})
     set(optimization -O3 ${isa_optimization_${isa}})
     if(INGOT_SANITIZE)  # instrumented kernels take minutes to compile at -O3
       set(optimization -O1)
     endif()
-    set(names "")
-    set(declarations "")
-    foreach(name ${INGOT_FORMAT_NAMES} .ops)  # no format can be called .ops
-      if(name STREQUAL .ops)
-        set(body "#include \"backends/cpu/instance_ops.h\"")
-        set(definition "extern const OpKernels op_kernels;
-constinit const OpKernels op_kernels = op_table;")
-      else()
-        set(body "#include \"backends/cpu/instance_format.h\"\n#include \"${name}.h\"")
-        set(definition "extern const FormatKernels kernels_${name};
-constinit const FormatKernels kernels_${name} = format_kernels<${name}>(\"${name}\");")
-        string(APPEND declarations "extern const FormatKernels kernels_${name};\n")
-        list(APPEND names "&kernels_${name}")
-      endif()
-      set(source ${INGOT_GENERATED}/cpu/${isa}/${name}.cpp)
-      file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
-"// Generated: kernel instance.
-#include \"backends/cpu/intrinsics.h\"
-#include \"backends/cpu/kernels.h\"
-namespace ingot::cpu::@isa@ {
-namespace {
-#include \"backends/cpu/lanes/@isa@.h\"
-@body@
-}  // namespace
-@definition@
-}  // namespace ingot::cpu::@isa@
-")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${optimization};${isa_flags_${isa}}")
-      target_sources(${target} PRIVATE ${source})
+    set(sources ${generated}/${isa}/.ops.cpp)  # no format can be called .ops
+    configure_file(${room}/op_kernels.cpp.in ${generated}/${isa}/.ops.cpp @ONLY)
+    set(isa_declarations "")
+    set(isa_kernels "")
+    foreach(name ${INGOT_FORMAT_NAMES})
+      configure_file(${room}/format_kernels.cpp.in ${generated}/${isa}/${name}.cpp @ONLY)
+      list(APPEND sources ${generated}/${isa}/${name}.cpp)
+      string(APPEND isa_declarations "extern const FormatKernels kernels_${name};\n")
+      list(APPEND isa_kernels "&kernels_${name}")
     endforeach()
-    list(JOIN names ", " names)
-    set(features ${isa_features_${isa}} ${isa_implied_${isa}})
-    list(TRANSFORM features REPLACE "(.+)" "\"\\1\"")
-    list(JOIN features ", " features)
-    string(APPEND tables "namespace ${isa} {
-${declarations}extern const OpKernels op_kernels;
-const FormatKernels* const formats[] = {${names}};
-bool supported() { return has(this_machine(), {${features}}); }
-}
-const Isa isa_${isa} = {\"${isa}\", ${isa}::supported, ${isa}::formats, &${isa}::op_kernels};
-")
-    string(APPEND list "&isa_${isa}, ")
+    set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${optimization};${isa_flags_${isa}}")
+    list(JOIN isa_kernels ", " isa_kernels)
+    set(isa_extensions ${isa_features_${isa}} ${isa_implied_${isa}})
+    list(TRANSFORM isa_extensions REPLACE "(.+)" "\"\\1\"")
+    list(JOIN isa_extensions ", " isa_extensions)
+    configure_file(${room}/isa.cpp.in ${generated}/${isa}.cpp @ONLY)
+    target_sources(${target} PRIVATE ${sources} ${generated}/${isa}.cpp)
+    string(APPEND all_declarations "extern const Isa isa_${isa};\n")
+    list(APPEND all_isas "&isa_${isa}")
   endforeach()
-  set(source ${INGOT_GENERATED}/cpu/isas.cpp)
-  file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
-"// Generated: the instruction sets of this build.
-#include \"backends/cpu/detect.h\"
-#include \"backends/cpu/kernels.h\"
-namespace ingot::cpu {
-@tables@const Isa* const isa_list[] = {@list@};
-IsaList isas() { return {isa_list, static_cast<int>(sizeof isa_list / sizeof *isa_list)}; }
-}  // namespace ingot::cpu
-")
-  target_sources(${target} PRIVATE ${source})
+  set(isa_declarations ${all_declarations})
+  list(JOIN all_isas ", " isa_list)
+  configure_file(${room}/isas.cpp.in ${generated}/isas.cpp @ONLY)
+  target_sources(${target} PRIVATE ${generated}/isas.cpp)
   target_include_directories(${target} PRIVATE ${INGOT_ROOT}/formats)
 endfunction()
 
 # ---- GPUs: the texts that are compiled at run time, and a descriptor a format. Texts keep their own names, in the order of paths.
 function(ingot_gpu_texts target)
+  set(room ${INGOT_ROOT}/src/backends/gpu)
+  set(generated ${INGOT_GENERATED}/gpu)
   file(GLOB texts CONFIGURE_DEPENDS RELATIVE ${INGOT_ROOT} ${INGOT_ROOT}/kernels/*/*.h ${INGOT_ROOT}/formats/*.h ${INGOT_ROOT}/formats/tables/*.h)
-  set(lines "")
+  set(text_lines "")
   foreach(path ${texts})
     set_property(DIRECTORY ${INGOT_ROOT} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${INGOT_ROOT}/${path})
     file(READ ${INGOT_ROOT}/${path} text)
-    string(APPEND lines "    {\"${path}\", R\"text(${text})text\"},\n")
+    string(APPEND text_lines "    {\"${path}\", R\"text(${text})text\"},\n")
   endforeach()
-  set(source ${INGOT_GENERATED}/gpu/texts.cpp)
-  file(WRITE ${source}.new
-"// Generated from kernels/ and formats/.
-#include \"backends/gpu/texts.h\"
-namespace ingot::gpu {
-namespace {
-const Text list[] = {
-${lines}};
-}  // namespace
-std::span<const Text> texts() { return list; }
-}  // namespace ingot::gpu
-")
-  configure_file(${source}.new ${source} COPYONLY)
-  target_sources(${target} PRIVATE ${source})
-
-  set(names "")
-  set(declarations "")
+  configure_file(${room}/texts.cpp.in ${generated}/texts.cpp @ONLY)
+  set(sources ${generated}/texts.cpp)
+  set(tile_declarations "")
+  set(tile_list "")
   foreach(name ${INGOT_FORMAT_NAMES})
-    set(source ${INGOT_GENERATED}/gpu/${name}.cpp)
-    file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
-"// Generated: one format's tiles.
-#include \"backends/gpu/tiles.h\"
-namespace ingot::gpu {
-namespace {
-#include \"backends/gpu/instance_format.h\"
-#include \"@name@.h\"
-constexpr FormatTiles here = tiles_of<@name@>();
-}
-extern const FormatTiles tiles_@name@;
-const FormatTiles tiles_@name@ = here;
-}  // namespace ingot::gpu
-")
-    target_sources(${target} PRIVATE ${source})
-    string(APPEND declarations "extern const FormatTiles tiles_${name};\n")
-    list(APPEND names "&tiles_${name}")
+    configure_file(${room}/format_tiles.cpp.in ${generated}/${name}.cpp @ONLY)
+    list(APPEND sources ${generated}/${name}.cpp)
+    string(APPEND tile_declarations "extern const FormatTiles tiles_${name};\n")
+    list(APPEND tile_list "&tiles_${name}")
   endforeach()
-  list(JOIN names ", " names)
-  set(source ${INGOT_GENERATED}/gpu/tiles.cpp)
-  file(CONFIGURE OUTPUT ${source} @ONLY CONTENT
-"// Generated: every format's tiles.
-#include \"backends/gpu/tiles.h\"
-namespace ingot::gpu {
-@declarations@namespace {
-const FormatTiles* const list[] = {@names@};
-}
-std::span<const FormatTiles* const> format_tiles() { return list; }
-}  // namespace ingot::gpu
-")
-  target_sources(${target} PRIVATE ${source})
+  list(JOIN tile_list ", " tile_list)
+  configure_file(${room}/tiles.cpp.in ${generated}/tiles.cpp @ONLY)
+  target_sources(${target} PRIVATE ${sources} ${generated}/tiles.cpp)
   target_include_directories(${target} PRIVATE ${INGOT_ROOT}/kernels ${INGOT_ROOT}/formats)
 endfunction()
 
@@ -299,25 +205,15 @@ list(REMOVE_ITEM backend_folders ${INGOT_ROOT}/src/backends/cpu ${INGOT_ROOT}/sr
 list(APPEND backend_folders ${INGOT_ROOT}/src/backends/cpu)
 set(INGOT_BACKENDS "")
 set(backend_declarations "")
-set(backend_lines "")
+set(backend_list "")
 foreach(folder ${backend_folders})
   if(IS_DIRECTORY ${folder})
     get_filename_component(name ${folder} NAME)
     list(APPEND INGOT_BACKENDS ${name})
     string(APPEND backend_declarations "const Backend& ${name}_backend();\n")
-    string(APPEND backend_lines "&plan::${name}_backend(), ")
+    list(APPEND backend_list "&plan::${name}_backend()")
   endif()
 endforeach()
+list(JOIN backend_list ", " backend_list)
 set(INGOT_BACKEND_REGISTRY ${INGOT_GENERATED}/backend_registry.cpp)
-file(CONFIGURE OUTPUT ${INGOT_BACKEND_REGISTRY} @ONLY CONTENT
-"// Generated from src/backends/.
-#include \"engine/backends.h\"
-namespace ingot::plan {
-@backend_declarations@}  // namespace ingot::plan
-namespace ingot::engine {
-std::span<const plan::Backend* const> backends() {
-  static const plan::Backend* const list[] = {@backend_lines@};
-  return list;
-}
-}  // namespace ingot::engine
-")
+configure_file(${INGOT_ROOT}/src/engine/backend_registry.cpp.in ${INGOT_BACKEND_REGISTRY} @ONLY)

@@ -56,6 +56,7 @@ BACKEND_WORDS = {
 ALLOWED = [
     ("src/text/*", "llama", "GGUF calls SPM vocabularies so (tokenizer.ggml.model), and names splits (tokenizer.ggml.pre) after models"),
     ("src/text/*", "qwen2", "a value of tokenizer.ggml.pre"),
+    ("src/text/*", "glm4", "a value of tokenizer.ggml.pre"),
     ("src/text/*", "#define PCRE2_CODE_UNIT_WIDTH 8", "the library's header asks for it"),
 ]
 # Names of formats that are names of number types first.

@@ -4,7 +4,7 @@
     python3 bench/peers/build.py [PEER…] [--isa NAME] [--out DIR] [--source PEER=DIR] [--jobs N]
 
 DIR: $INGOT_CACHE/peers or .cache/peers, nothing else is touched. Sources are the ones that Python packages of fixed versions and hashes
-carry, or a folder of yours; of each engine only its own llama-bench is built, and DIR/peers.json says what was built, from what and how.
+carry, or a folder of yours; of each engine only its own benchmarks are built, and DIR/peers.json says what was built, from what and how.
 --isa avx2 builds for machines with AVX2 and nothing beyond, to be compared with `ingot --isa avx2` on any machine; DIR/peers-avx2.json.
 Needs CMake, Ninja and a C++ compiler; a first build takes 5 to 15 minutes on two cores.
 """
@@ -21,8 +21,8 @@ import venv
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SETUP = ROOT / "tools/setup"
 PEERS = {  # packages of tools/setup/sources.txt
-    "llama.cpp": dict(package="llama-cpp-python", folder="vendor/llama.cpp"),
-    "ik_llama.cpp": dict(package="ik-llama-cpp-python", folder="vendor/ik_llama.cpp"),
+    "llama.cpp": dict(package="llama-cpp-python", folder="vendor/llama.cpp", programs=("llama-bench", "llama-batched-bench")),
+    "ik_llama.cpp": dict(package="ik-llama-cpp-python", folder="vendor/ik_llama.cpp", programs=("llama-bench",)),
 }
 CONFIGURE = (
     "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DLLAMA_CURL=OFF",
@@ -120,9 +120,10 @@ def main():
     for name in arguments.peers or PEERS:
         source, build = sources.get(name) or unpacked(python, PEERS[name], out), out / f"build{arguments.isa and '-'}{arguments.isa}" / name
         run("cmake", "-S", source, "-B", build, *configure)
-        run("ninja", "-C", build, f"-j{arguments.jobs}", "llama-bench")
+        run("ninja", "-C", build, f"-j{arguments.jobs}", *PEERS[name]["programs"])
         built[name] = dict(
-            version=sources.get(name) or pinned(PEERS[name]["package"]).split()[0], bench=str(build / "bin/llama-bench"),
+            version=sources.get(name) or pinned(PEERS[name]["package"]).split()[0],
+            bench=str(build / "bin/llama-bench"), programs=PEERS[name]["programs"],
             configure=" ".join(configure), compiler=output("c++", "--version").splitlines()[0],
         )  # fmt: skip
         manifest.write_text(json.dumps(built, indent=1) + "\n")

@@ -120,7 +120,10 @@ def kinds(rows):
     """Title -> rows: what one table of the page shows."""
     groups = {}
     for row in rows:
+        many = re.fullmatch(r"(pp|tg)\d+x\d+", row["test"])
         what = "Small batches" if row.get("sizes") else "At depth" if "@" in row["test"] else "Prompt" if batch(row) else "Decode"
+        if many:
+            what = "Many prompts at once" if many[1] == "pp" else "Many answers at once"
         groups.setdefault(f"{what}, {counted(row['threads'], 'thread')}{isa(row)}", []).append(row)
     return groups
 

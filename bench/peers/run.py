@@ -5,6 +5,7 @@
     python3 bench/peers/run.py build/release/ingot --json speed.json                        prompt and decode
     python3 bench/peers/run.py build/release/ingot --sizes --models q4_k --json sizes.json  what a batch of 1 to 64 tokens costs
     python3 bench/peers/run.py build/release/ingot --context 8192 --json depth.json         decode behind a long context
+    python3 bench/peers/run.py build/release/ingot --streams 1,4,16 --json streams.json     many answers at once (llama-batched-bench)
     python3 bench/peers/run.py build/release/ingot --formats --json formats.json            every format by itself, on one core
     python3 bench/peers/run.py build/release/ingot --isa avx2 --json avx2.json              with AVX2 alone (build.py --isa avx2)
 
@@ -50,6 +51,32 @@ def engines(ingot, peers, s):
     return found
 
 
+def stream_engines(ingot, peers, s):
+    """The same for many answers at once: s["streams"] prompts of s["prompt"] tokens, each answered with s["decode"]. Of the peers, those
+    that have llama-batched-bench."""
+    isa = ["--isa", s["isa"]] if s.get("isa") else []
+    sizes = ["-p", str(s["prompt"]), "-n", str(s["decode"])]
+    found = {report.OURS: [ingot, "bench", "MODEL", "--device", "cpu", "--streams", s["streams"], *sizes, "-r", "1", "-t", "THREADS", "--json", *isa]}
+    for name, peer in peers.items():
+        if "llama-batched-bench" in peer.get("programs", ()):
+            context = max(map(int, s["streams"].split(","))) * (s["prompt"] + s["decode"])
+            found[name] = [str(pathlib.Path(peer["bench"]).with_name("llama-batched-bench")), "-m", "MODEL", "-t", "THREADS", "-fa", "on",
+                           "-c", str(context), "-b", "2048", "-ub", "512", "-npp", str(s["prompt"]), "-ntg", str(s["decode"]),
+                           "-npl", s["streams"], "--output-format", "jsonl"]  # fmt: skip
+    return found
+
+
+def stream_rows(text):
+    """Test -> (tokens/s of all streams together, row) of llama-batched-bench's lines."""
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("{"):
+            row = json.loads(line)
+            found[f"pp{row['pp']}x{row['pl']}"] = (row["speed_pp"], row)
+            found[f"tg{row['tg']}x{row['pl']}"] = (row["speed_tg"], row)
+    return found
+
+
 def test_name(row):
     """Our name for a row of llama-bench."""
     depth = row.get("n_depth") or (row["n_prompt"] if row["n_gen"] else 0)
@@ -67,6 +94,8 @@ def measure(command):
         ended = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit status {done.returncode}"
         wrong = [line for line in said if "error" in line.lower() or "fail" in line.lower()] or said
         return f"{ended}: {wrong[0] if wrong else 'nothing said'}"
+    if "--output-format" in command:
+        return stream_rows(done.stdout) or "no line of JSON"
     rows = json.loads(done.stdout[done.stdout.index("[") :])
     if "tokens_per_s" in rows[0]:
         return {row["test"]: (row["tokens_per_s"]["median"], row) for row in rows}
@@ -155,6 +184,7 @@ def main():
     parser.add_argument("--decode", type=int, default=64)
     parser.add_argument("--sizes", action="store_true", help=f"instead: prompts of {SIZES} tokens")
     parser.add_argument("--context", type=int, default=0, metavar="N", help="instead: decode behind N tokens")
+    parser.add_argument("--streams", default="", metavar="N,N", help="instead: so many answers at once; --prompt and --decode are those of each")
     parser.add_argument("--formats", action="store_true", help="instead: every format by itself, on one core, beside ggml's dot products")
     parser.add_argument("--neon", type=pathlib.Path, metavar="JSON", help="with --formats: what bench/neon_instructions.py --json wrote")
     parser.add_argument("--isa", choices=build.ISAS, default="", help="default: the best of this machine")
@@ -171,6 +201,8 @@ def main():
     settings = {"prompts": SIZES if o.sizes else "0" if o.context else str(o.prompt), "decode": 0 if o.sizes else o.decode}
     settings |= {"depth": o.context, "repetitions": 3 if o.sizes else 1, "isa": o.isa}
     commands = engines(o.ingot, peers, settings)
+    if o.streams:
+        commands = stream_engines(o.ingot, peers, settings | {"streams": o.streams, "prompt": o.prompt, "decode": o.decode})
     version = subprocess.run([o.ingot, "--version"], check=True, capture_output=True, text=True).stdout.strip()
     ours = digest(o.ingot)
     versions = {report.OURS: f"{version}, sha256 {ours}"}

@@ -1,5 +1,5 @@
-// The public door: load a model file, run a session on it, look at files, plans and formats.
-// Nothing else of ingot is public. The library never prints, aborts or exits; failures are `ingot::Error`.
+// The public door: load a model file, run a session on it, look at files, plans and formats. engine.h, which runs many
+// requests at once, belongs to it. Nothing else of ingot is public. The library never prints, aborts or exits; failures are `ingot::Error`.
 #pragma once
 #include <cstdint>
 #include <ctime>
@@ -82,7 +82,9 @@ FileInfo inspect(const std::string& path, uint64_t max_array = 8);
 struct LoadOptions {
   int threads = 0;              ///< 0: one per core this process may use, as far as it is given time on them
   int context = 0;              ///< tokens a session can hold; 0: the model's own limit, at most 4,096
-  int max_batch = 512;          ///< tokens of a prompt that go through the plan at once
+  int max_batch = 512;          ///< tokens that go through the plan at once, of all sequences together
+  int max_outputs = 64;         ///< of them, those whose logits are asked for, so answers that are written at once
+  uint64_t state_memory = 0;    ///< bytes for keys and values of all sequences together; 0: what the device has left
   std::string pre;              ///< pre-tokenizer, as files name theirs, instead of the one that the file names; "": the file's own
   std::string kv;               ///< format of keys and values, "" = the device's 16-bit floats
   bool repack = true;           ///< false: run straight from the mapped file
@@ -96,7 +98,8 @@ struct LoadOptions {
 /// One step of a plan, as `explain` shows it.
 struct StepInfo {
   std::string name;                  ///< "layer 3 qkv"
-  std::string kind;                  ///< "qkv", "attend", "project_add", …
+  std::string role;                  ///< the name without its layer: "qkv"
+  std::string kind;                  ///< of its op: "linear", "attend", …
   std::string shape;                 ///< "576 -> 576+192+192"
   std::vector<std::string> formats;  ///< one per matrix
   std::vector<std::string> classes;  ///< one per matrix
@@ -110,7 +113,10 @@ struct StepInfo {
 struct PlanInfo {
   std::string architecture, device, isa;
   int threads = 0, context = 0;
-  uint64_t weight_bytes_per_token = 0, resident_bytes = 0, kv_bytes_per_token = 0, scratch_bytes = 0;
+  uint64_t weight_bytes_per_token = 0, resident_bytes = 0, scratch_bytes = 0;
+  uint64_t kv_bytes_per_token = 0;
+  uint64_t page_bytes = 0;    ///< of keys and values of 64 positions, which is how memory for them is handed out
+  uint64_t state_bytes = 0;   ///< of the pages of a sequence of full length
   std::vector<StepInfo> steps;
 };
 
@@ -239,6 +245,7 @@ class Model {
 
  private:
   friend class Session;
+  friend class Engine;
   std::shared_ptr<State> state_;
 };
 
@@ -287,7 +294,8 @@ struct TokenLogprob {
   float logprob;  ///< natural logarithm, of the model's distribution before sampling options
 };
 
-/// One conversation's state: the tokens so far and their keys and values. Not safe to share between threads.
+/// One conversation's state: the tokens so far and their keys and values, in memory that is handed out page by page
+/// to the sessions and engines of a model. Not safe to share between threads.
 class Session {
  public:
   explicit Session(const Model& model);
@@ -295,7 +303,8 @@ class Session {
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   /// Runs `tokens` through the model, `chunk` at a time (0: the model's max_batch; the result does not depend on it).
-  /// After it, `logits()` are those of the last token. Errors: token out of the vocabulary, context full, logits that are not finite.
+  /// After it, `logits()` are those of the last token. Errors: token out of the vocabulary, context full, logits
+  /// that are not finite; room "memory": no page is left.
   void append(std::span<const int32_t> tokens, int chunk = 0);
   /// As `append`, for who wants nothing but the most probable next token: devices that choose it themselves return it, and then there are
   /// no `logits()`; nullopt: there are. Errors: as `append`.
@@ -324,7 +333,7 @@ class Session {
   void save(const std::string& path, std::string_view note = {}) const;
   /// Takes what `save` wrote in place of what it holds, with the logits of the last token, and returns the note. Errors: the file cannot
   /// be read, is damaged, of another version or model; keys and values that are laid out differently (--kv, or codes of another
-  /// instruction set); more tokens than fit. Then nothing changed.
+  /// instruction set); more tokens than fit; no page is left. Then nothing changed.
   std::string load(const std::string& path);
   /// From now on every append adds what step i of the plan (PlanInfo::steps) took to `seconds[i]`; empty: no more. `seconds` must
   /// stay alive until then. Errors: not one for each step.
@@ -346,10 +355,11 @@ class Sampler {
   ~Sampler();
   Sampler(Sampler&&) noexcept;
   Sampler& operator=(Sampler&&) noexcept;
-  /// The token after those of `session`; does not append it. `allowed`: bit i % 64 of word i / 64 says whether token i may be chosen
-  /// (there are vocab / 64 words, rounded up); empty: every token may. Errors: no logits, a mask that does not fit,
-  /// nothing left to choose from.
-  int32_t choose(const Session& session, std::span<const uint64_t> allowed = {});
+  /// The token after `tokens`, by its scores `logits`. `allowed`: bit i % 64 of word i / 64 says whether token i may be
+  /// chosen (there are vocab / 64 words, rounded up); empty: every token may. Errors: logits that are not finite, logits or a mask
+  /// that do not fit the vocabulary, nothing left to choose from.
+  int32_t choose(std::span<const int32_t> tokens, std::span<const float> logits,
+                 std::span<const uint64_t> allowed = {});
   /// Whether `choose` gives the most probable token, the lowest id of equal ones, whatever the text is (where all are allowed).
   bool takes_the_best() const;
 
@@ -358,28 +368,33 @@ class Sampler {
   std::unique_ptr<State> state_;
 };
 
-/// Why `generate` came back.
+/// Why an answer ended.
 enum class StopReason {
-  end,         ///< the model chose a token that ends a text
-  stop,        ///< a stop string
-  length,      ///< as many tokens as asked for
-  context,     ///< the session is full
-  interrupted  ///< `interrupted` said so
+  end,          ///< the model chose a token that ends a text
+  stop,         ///< a stop string
+  length,       ///< as many tokens as asked for
+  context,      ///< the context is full
+  interrupted,  ///< GenerateOptions::interrupted said so, or the request was cancelled
+  failed        ///< an error; of requests of an Engine alone (Completion::error)
+};
+
+/// Where an answer ends, and what becomes of a context that is full.
+struct AnswerLimits {
+  int max_tokens = -1;            ///< −1: no limit
+  std::vector<std::string> stop;  ///< text that ends the answer and is not part of it, wherever its tokens' borders lie
+  /// When the context is full: forget the older half of what follows the first `keep` tokens, run the rest again, and go
+  /// on. A beginning-of-text token is always kept. The logits are those of the shortened text.
+  bool context_shift = false;
+  int keep = 0;                   ///< −1: all that stands before the answer
 };
 
 /// What `generate` does beside choosing and appending tokens. Callbacks that are not set are left out.
-struct GenerateOptions {
-  int most_tokens = -1;           ///< −1: no limit
-  std::vector<std::string> stop;  ///< text that ends the answer, and is not part of it; wherever its tokens' borders lie
-  /// When the session is full: forget the older half of what follows the first `keep` tokens, run the rest again, and go on. A
-  /// beginning-of-text token is always kept. The logits are those of the shortened text.
-  bool context_shift = false;
-  int keep = 0;
+struct GenerateOptions : AnswerLimits {
   std::function<std::span<const uint64_t>()> allowed;  ///< before each choice: the mask of Sampler::choose
   std::function<void(int32_t)> on_token;               ///< each token chosen, before it is appended; not the one that ends a text
   std::function<void(std::string_view)> on_text;       ///< text as it becomes certain; whole characters
-  /// Asked before each token, and when an append was stopped (Session::set_stop); stopped while the beginning was being forgotten, the
-  /// session holds a part of its text only.
+  /// Asked before each token, and when an append was stopped (Session::set_stop); stopped while the beginning was being
+  /// forgotten, the session holds a part of its text only.
   std::function<bool()> interrupted;
 };
 

@@ -19,13 +19,14 @@ struct positions {
 };
 fn seen_by(int position, int window) -> positions { return positions{window > 0 && position >= window ? position - window + 1 : 0, position}; }
 
-// What is seen, cut into equal runs of whole tiles of attend_run positions.
+// What is seen, cut into equal runs of whole tiles of attend_run positions: at most attend_max_runs, whatever the context may be.
 struct position_runs {
   int begin;   // of the first run
   int length;  // of a run
   int count;   // runs with anything in them
 };
-fn runs_of(positions seen, int splits) -> position_runs {
-  int begin = seen.first / attend_run * attend_run, tiles = (seen.last - begin) / attend_run + 1, length = (tiles + splits - 1) / splits;
+fn runs_of(positions seen) -> position_runs {
+  int begin = seen.first / attend_run * attend_run, tiles = (seen.last - begin) / attend_run + 1;
+  int length = (tiles + attend_max_runs - 1) / attend_max_runs;
   return position_runs{begin, length * attend_run, (tiles + length - 1) / length};
 }

@@ -1,8 +1,6 @@
 // Rows of the embedding table on a GPU, of any format: weight by weight from file blocks, as decode_row.h does it on a CPU.
 #pragma once
 
-fn token_of(DEVICE const Turn* turn, int t) { return ((DEVICE const i32*)(turn + 1))[t]; }
-
 template <class F> struct embed {
   typedef EmbedLaunch Params;
   typedef EmbedRoom Room;
@@ -11,9 +9,10 @@ template <class F> struct embed {
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
     launch_dependents();
     dependency_wait();
-    int runs = (p.cols + embed_cols - 1) / embed_cols, token = (int)at.group / runs, i = (int)at.group % runs * embed_cols + (int)at.index;
-    if (i >= p.cols) return;
-    BYTES row = p.table + (i64)token_of(p.turn, token) * (p.cols / (int)F::block) * (int)F::block_bytes;
-    p.out[(i64)token * p.cols + i] = decode<F>(view{row + (i64)(i / (int)F::block) * (int)F::block_bytes}, i % (int)F::block) * p.scale;
+    int runs = (p.cols + embed_cols - 1) / embed_cols, row = (int)at.group / runs;
+    int i = (int)at.group % runs * embed_cols + (int)at.index;
+    if (row >= p.batch.header->rows || i >= p.cols) return;
+    i64 line = (i64)lines_of(p.batch)[row].token * (p.cols / (int)F::block) + i / (int)F::block;
+    p.out[(i64)row * p.cols + i] = decode<F>(view{p.table + line * (int)F::block_bytes}, i % (int)F::block) * p.scale;
   }
 };

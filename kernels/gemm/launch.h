@@ -12,15 +12,15 @@ enum {
   turned_words = 68    // of a token's 64 outputs on their way from the matrix unit's lanes to rows in lanes; 16 of them more than a run of banks
 };
 
-// How a group of N tokens walks along K: in steps of some chunks.
-template <int N> struct gemm_shape {
+// How a group of N tokens walks along K: in steps of some chunks. `ahead`: copies overlap with what else a group does (copies_overlap).
+template <int N, bool ahead> struct gemm_shape {
   enum {
     tokens = N,
-    piece = N < 64 ? N : 64,          // tokens whose sums of a chunk are kept as integers at once
-    pieces_ahead = 0,                 // of them that are multiplied while others are scaled: 0 or 1
-    step = N < 64 ? 4 : 2,            // chunks of K
-    slots = N < 64 ? 6 : 3,           // steps whose tokens and weights are there or on their way
-    groups_a_core = N <= 16 ? 4 : N <= 64 ? 4 : N <= 128 ? 3 : 2
+    piece = N < 64 ? N : 64,              // tokens whose sums of a chunk are kept as integers at once
+    pieces_ahead = N > 128 ? 1 : 0,       // of them that are multiplied while others are scaled: 0 or 1
+    step = N < 64 && ahead ? 4 : 2,       // chunks of K
+    slots = !ahead ? 2 : N < 64 ? 6 : 3,  // steps whose tokens and weights are there or on their way
+    groups_a_core = N == 64 ? 4 : N == 16 || N == 128 ? 3 : 2
   };
 };
 

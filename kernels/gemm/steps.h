@@ -197,7 +197,8 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     DEVICE const i8* codes;
     DEVICE const float* scales;
     DEVICE const i32* sums;
-    int chunks, first, tokens;
+    int chunks, first;
+    int tokens, there;  // of the launch, and of them in this run
   };
 
   // Where the group is on its way along K: in step s, whose tokens are in place `slot` of their ring. Runs of weights: whose the next step's
@@ -232,7 +233,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   fn ask_tokens(THREAD const Source& from, int s, int slot, SHARED GemmRoom<Shape>& room, Place at) -> void {
     SHARED uint4* to = (SHARED uint4*)room.codes + slot * (Shape::step * 2 * Shape::tokens);
     DEVICE const i8* codes = from.codes + ((i64)(2 * s * Shape::step) * from.tokens + from.first) * 16;
-    int lines = from.tokens - from.first < Shape::tokens ? from.tokens - from.first : (int)Shape::tokens, halves = 2 * (from.chunks - s * Shape::step);
+    int lines = from.there - from.first < Shape::tokens ? from.there - from.first : (int)Shape::tokens, halves = 2 * (from.chunks - s * Shape::step);
     UNROLL(8)
     for (int h = 0; h < 2 * Shape::step; h++)
       if (h < halves) copy_run(to + h * Shape::tokens, (BYTES)(codes + (i64)h * from.tokens * 16), lines * 16, room.gates + slot, (int)threads, at.index);
@@ -256,7 +257,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   fn begin_held(THREAD const Source& from, THREAD Held& x, Place at) -> void {
     for (int j = 0; j < apart; j++) {
       int token = from.first + held_token(j, at);
-      x.at[j] = (token < from.tokens ? token : from.tokens - 1) + ((int)threads < Shape::tokens ? 0 : (int)at.index / Shape::tokens * from.tokens);
+      x.at[j] = (token < from.there ? token : from.there - 1) + ((int)threads < Shape::tokens ? 0 : (int)at.index / Shape::tokens * from.tokens);
     }
   }
   fn hold(THREAD const Source& from, int s, THREAD Held& x, Place at) -> void {

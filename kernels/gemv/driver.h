@@ -51,7 +51,8 @@ template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struc
     launch_dependents();
     dependency_wait();
     group_share share = share_of(p, Out::pairs ? 1 : p.segments, N, at);
-    int s = share.segment, first = share.token;
+    int s = share.segment, first = share.token, there = *p.rows;
+    if (first >= there) return;
     i64 row_group = share.row_group;
     UNROLL(1)
     for (int pass = 0; pass < (Out::pairs ? 2 : 1); pass++) {
@@ -62,7 +63,7 @@ template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struc
       else rows<F2>(p, room, which, row_group, first, to, at);
     }
     int n = (int)at.index / G, row = (int)row_group * G + (int)at.index % G;
-    if (n < N && first + n < p.tokens) {
+    if (n < N && first + n < there) {
       float y = finished(p, s, row, room.values[at.index]);
       Out::write(p, s, first + n, row, y, Out::pairs ? finished(p, 1, row, room.pair[at.index]) : 0.0f);
     }

@@ -42,12 +42,13 @@ struct GemvSegment {
 struct GemvLaunch {
   DEVICE const float* x;     // (tokens, K); read by kernels that prepare their input, and by those of floating formats
   DEVICE const float* norm;  // (K) weights of the norm in front, or null
+  DEVICE const i32* rows;    // tokens that there are in this run; those past them are left as they are
   DeviceActivations codes;   // the input, where it was prepared before
   DeviceActivations out;     // where quantize-out writes, K: rows of the first segment, a multiple of 32; codes null: nowhere
   GemvSegment segment[most_segments];
   i32 segments;
   i32 cols;                  // K
-  i32 tokens;
+  i32 tokens;                // at most: what the launch was recorded for
   i32 batch;                 // gemv_one: row groups of a thread group between two meetings of its warps
   float epsilon;             // of the norm
 };

@@ -85,7 +85,7 @@ template <class F> static void panels(const GemvParams& call) {
         i64 group = call.row / lane_rows + (g + i < groups ? g + i : groups - 1);
         const u8* tile = call.weights + (group * blocks + b) * L::tile_bytes;
         p[i].expand(tile, tiles, table);
-        if (call.reading.ahead > 0)  // the next panel, while tokens pass by this one
+        if (call.prefetch.ahead > 0)  // the next panel, while tokens pass by this one
           for (int at = 0; at < tiles * L::tile_bytes; at += 64) prefetch(tile + tiles * L::tile_bytes + at);
       }
       for (int n = 0; n < call.tokens; n += panel_pass)

@@ -24,8 +24,8 @@ struct Activations {
   const float* values;  // (tokens, K)       the vectors themselves, for floating formats
 };
 
-// How few tokens read their weights, the same bits either way. Which is fastest depends on the machine.
-struct Reading {
+// How a few tokens' weights are fetched, the same bits either way. Which policy is fastest depends on the machine.
+struct Prefetch {
   int ahead;     // bytes that are asked for before they are needed; 0: left to the machine. Row groups at once: 2048 where it is not 0
   bool at_once;  // one token: several row groups, or rows, side by side
 };
@@ -40,7 +40,8 @@ struct GemvParams {
   int tokens;           // tokens to compute, at most 128
   float scale;          // factor on every output
   float* y;             // (tokens, 64) outputs, row r of the call at [r]; what lies behind its rows may be overwritten
-  Reading reading = {0, false};
+  Prefetch prefetch = {0, false};
+  i64 row_bytes = 0;    // file rows: bytes from one row to the next; 0: cols weights, without a gap
 };
 
 enum { gemv_max_rows = 64, gemv_max_tokens = 128 };

@@ -5,6 +5,9 @@
 
 enum { file_tokens = 8 };  // tokens that share one reading of a row
 
+// Bytes from one row to the next.
+template <class F> fn file_row_bytes(const GemvParams& p) -> i64 { return p.row_bytes > 0 ? p.row_bytes : p.cols / F::block * F::block_bytes; }
+
 // What is added to the values of 8-bit codes so that they fit signed bytes: codes less 128, whatever their zero is.
 template <class F> fn offset_of() -> int {
   if constexpr (facts<F>::affine && (int)F::code_bits == 8) return (int)F::zero - 128;
@@ -104,7 +107,7 @@ template <class F, int R, int N> fn floats_times_tokens(const u8* row, i64 row_b
   for (int j = 0; j < R; j++)
     for (int n = 0; n < N; n++) acc[j][n] = wide_splat(0.0f);
   const float* x = p.x.values + (p.token + done) * p.cols;
-  i64 ahead = p.reading.ahead, k = 0;
+  i64 ahead = p.prefetch.ahead, k = 0;
   for (; k + 16 <= p.cols; k += 16) {
     wide w[R];
     for (int j = 0; j < R; j++) {
@@ -128,7 +131,7 @@ template <class F, int R, int N> fn floats_times_tokens(const u8* row, i64 row_b
     for (int n = 0; n < N; n++) p.y[(done + n) * gemv_max_rows + r + j] = sum(acc[j][n]) * p.scale;
 }
 template <class F, int R, int N> fn floats_from_file(const GemvParams& p, int done) -> void {
-  i64 row_bytes = p.cols / F::block * F::block_bytes;
+  i64 row_bytes = file_row_bytes<F>(p);
   const u8* rows = p.weights + p.row * row_bytes;
   int r = 0;
   for (; r + R <= p.rows; r += R) floats_times_tokens<F, R, N>(rows + r * row_bytes, row_bytes, p, r, done);
@@ -143,10 +146,10 @@ template <class F> static void rows_from_file(const GemvParams& call) {
     for (; call.tokens - done >= 4; done += 4) floats_from_file<F, token_block / 4, 4>(call, done);
     for (; call.tokens - done >= 2; done += 2) floats_from_file<F, token_block / 2, 2>(call, done);
     if (done == call.tokens) return;
-    if (call.reading.at_once) floats_from_file<F, 4, 1>(call, done);
+    if (call.prefetch.at_once) floats_from_file<F, 4, 1>(call, done);
     else floats_from_file<F, 1, 1>(call, done);
   } else {
-    i64 row_bytes = call.cols / F::block * F::block_bytes;
+    i64 row_bytes = file_row_bytes<F>(call);
     GemvParams p = call;
     for (int done = 0; done < call.tokens; done += file_tokens) {
       p.token = call.token + done, p.y = call.y + done * gemv_max_rows;

@@ -169,17 +169,17 @@ template <class F, int N, int G = 1, class Distance> fn rows_interleaved_tokens(
     for (int n = 0; n < N; n++) y[n] = p.y + (done + n) * gemv_max_rows + r;
     rows_interleaved_kernel<F, N, G>::run(tile, blocks, p.x, p.cols, p.token + done, y, p.scale, ahead);
   }
-  if constexpr (G > 1) rows_interleaved_tokens<F, N>(p, done, p.reading.ahead, r);
+  if constexpr (G > 1) rows_interleaved_tokens<F, N>(p, done, p.prefetch.ahead, r);
 }
 
 template <class F> static void rows_interleaved(const GemvParams& p) {
-  int done = 0, ahead = p.reading.ahead;
+  int done = 0, ahead = p.prefetch.ahead;
   if constexpr (token_block >= 8)
     for (; p.tokens - done >= 8; done += 8) rows_interleaved_tokens<F, 8>(p, done, ahead);
   for (; p.tokens - done >= 4; done += 4) rows_interleaved_tokens<F, 4>(p, done, ahead);
   for (; p.tokens - done >= 2; done += 2) rows_interleaved_tokens<F, 2>(p, done, ahead);
   if (p.tokens - done == 0) return;
-  if (decode_groups == 1 || !p.reading.at_once) rows_interleaved_tokens<F, 1>(p, done, ahead);
+  if (decode_groups == 1 || !p.prefetch.at_once) rows_interleaved_tokens<F, 1>(p, done, ahead);
   else if (ahead > 0) rows_interleaved_tokens<F, 1, decode_groups>(p, done, known<ahead_at_once>{});
   else rows_interleaved_tokens<F, 1, decode_groups>(p, done, known<0>{});
 }

@@ -1,8 +1,9 @@
-// What launches of the norms are given on a GPU (formula: params.h). A thread group computes one token.
+// What launches of the norms are given on a GPU (formula: params.h). A thread group computes one token; groups past *rows do nothing.
 #pragma once
 
 // Input of a projection of several tokens: x, normed where there is a norm, as int8 codes and as floats.
 struct PrepareLaunch {
+  DEVICE const i32* rows;    // how many there are in this run
   DEVICE const float* x;     // (tokens, cols)
   DEVICE const float* norm;  // (cols) weights, or null: no norm
   DeviceActivations codes;   // K: cols; codes null: not wanted
@@ -13,6 +14,7 @@ struct PrepareLaunch {
 
 //   residual += norm(block)
 struct NormAddLaunch {
+  DEVICE const i32* rows;     // how many there are in this run
   DEVICE const float* block;  // (tokens, cols)
   DEVICE const float* norm;   // (cols) weights
   DEVICE float* residual;     // (tokens, cols)

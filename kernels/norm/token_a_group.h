@@ -11,6 +11,7 @@ struct prepare {
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
     launch_dependents();
     dependency_wait();
+    if ((int)at.group >= *p.rows) return;
     i64 first = (i64)at.group * p.cols;
     float inverse = inverse_rms(p.x + first, p.norm, p.cols, p.epsilon, room.sums, at);
     for (int i = (int)at.index; i < p.cols; i += threads) {
@@ -29,6 +30,7 @@ struct norm_add {
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
     launch_dependents();
     dependency_wait();
+    if ((int)at.group >= *p.rows) return;
     i64 first = (i64)at.group * p.cols;
     float inverse = inverse_rms(p.block + first, p.norm, p.cols, p.epsilon, room.sums, at);
     for (int i = (int)at.index; i < p.cols; i += threads) p.residual[first + i] += p.block[first + i] * inverse * p.norm[i];

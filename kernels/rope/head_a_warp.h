@@ -65,17 +65,24 @@ struct rope_store {
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
     launch_dependents();
     dependency_wait();
-    int item = (int)at.group * rope_warps + (int)at.warp(), token = item / (p.heads + p.kv_heads), head = item % (p.heads + p.kv_heads);
-    if (token >= p.tokens) return;
-    i64 position = p.turn->position + token, angles = position * (p.dims / 2);
+    int item = (int)at.group * rope_warps + (int)at.warp(), row = item / (p.heads + p.kv_heads), head = item % (p.heads + p.kv_heads);
+    if (row >= p.batch.header->rows) return;
+    DEVICE const BatchLine& line = lines_of(p.batch)[row];
+    if (line.alone) return;
+    int position = line.position;
+    i64 angles = (i64)position * (p.dims / 2);
     if (head < p.heads) {
-      DEVICE float* x = p.query + ((i64)token * p.heads + head) * p.head_size;
-      turn_head(turned_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.epsilon, at.lane(), float_row{x});
+      DEVICE float* x = p.query + ((i64)row * p.heads + head) * p.head_size;
+      turn_head(turned_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.query_epsilon, at.lane(), float_row{x});
     } else {
       head -= p.heads;
-      i64 from = ((i64)token * p.kv_heads + head) * p.head_size, to = ((i64)head * p.room + position) * p.head_size;
-      turn_head(turned_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.epsilon, at.lane(), half_row{p.keys + to});
-      for (int i = (int)at.lane(); i < p.head_size; i += warp_lanes) p.values[to + i] = (u16)nearest_half(p.value[from + i]);
+      i64 from = ((i64)row * p.kv_heads + head) * p.head_size;
+      DEVICE u16* page = pages_of(p.batch, line.sequence)[position / page_positions].at;
+      DEVICE u16* keys = page + place_in_page(p.keys_at, head, position, p.head_size);
+      DEVICE u16* values = page + place_in_page(p.values_at, head, position, p.head_size);
+      turn_head(turned_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.key_epsilon, at.lane(),
+                half_row{keys});
+      for (int i = (int)at.lane(); i < p.head_size; i += warp_lanes) values[i] = (u16)nearest_half(p.value[from + i]);
     }
   }
 };

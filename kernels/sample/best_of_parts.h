@@ -62,15 +62,18 @@ struct sample_parts {
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
     launch_dependents();
     dependency_wait();
-    int first = (int)at.group * sample_part, n = p.vocab - first < sample_part ? p.vocab - first : sample_part;
+    int output = (int)at.group / p.parts;
+    if (output >= p.batch.header->outputs) return;
+    DEVICE const float* all = p.logits + (i64)output * p.vocab;
+    int first = (int)at.group % p.parts * sample_part, n = p.vocab - first < sample_part ? p.vocab - first : sample_part;
     candidate own = {least(), no_id};
     for (int i = (int)at.index; i < sample_part; i += threads) {
-      put_candidate(room, i, i < n ? p.logits[first + i] : least(), i < n ? first + i : (int)no_id);
+      put_candidate(room, i, i < n ? all[first + i] : least(), i < n ? first + i : (int)no_id);
       if (in_front(room.logits[i], room.ids[i], own.logit, own.id)) own = candidate{room.logits[i], room.ids[i]};
     }
     candidate best = first_of_group(own, room, at);
     float total = 0;
-    for (int i = (int)at.index; i < n; i += threads) total += fma(p.logits[first + i], 0.0f, exp(p.logits[first + i] - best.logit));
+    for (int i = (int)at.index; i < n; i += threads) total += fma(all[first + i], 0.0f, exp(all[first + i] - best.logit));
     total = sum_of_group(total, room, at);
     if (at.index == 0) p.part_most[at.group] = best.logit, p.part_total[at.group] = total;
     DEVICE float* logits = p.part_logits + (i64)at.group * p.top;
@@ -90,22 +93,25 @@ struct sample_best {
   enum { threads = sample_warps * warp_lanes, groups_a_core = 2 };
 
   fn sum(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    DEVICE const float *most_of = p.part_most + (i64)at.group * p.parts, *total_of = p.part_total + (i64)at.group * p.parts;
     candidate own = {least(), no_id};
     for (int i = (int)at.index; i < p.parts; i += threads)
-      if (p.part_most[i] > own.logit) own.logit = p.part_most[i];
+      if (most_of[i] > own.logit) own.logit = most_of[i];
     float most = first_of_group(own, room, at).logit, total = 0;
-    for (int i = (int)at.index; i < p.parts; i += threads) total = fma(p.part_total[i], exp(p.part_most[i] - most), total);
+    for (int i = (int)at.index; i < p.parts; i += threads) total = fma(total_of[i], exp(most_of[i] - most), total);
     total = sum_of_group(total, room, at);
-    if (at.index == 0) p.log_sum[0] = most + log(total);
+    if (at.index == 0) p.log_sum[at.group] = most + log(total);
   }
 
   // The first place of the room, or as many as are wanted.
   fn choose(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
     int candidates = p.parts * p.top;
+    DEVICE const float* logits = p.part_logits + (i64)at.group * candidates;
+    DEVICE const i32* ids = p.part_ids + (i64)at.group * candidates;
     if (p.top == 1) {
       candidate own = {least(), no_id};
       for (int i = (int)at.index; i < candidates; i += threads)
-        if (in_front(p.part_logits[i], p.part_ids[i], own.logit, own.id)) own = candidate{p.part_logits[i], p.part_ids[i]};
+        if (in_front(logits[i], ids[i], own.logit, own.id)) own = candidate{logits[i], ids[i]};
       own = first_of_group(own, room, at);
       if (at.index == 0) put_candidate(room, 0, own.logit, own.id);
       return;
@@ -115,7 +121,7 @@ struct sample_best {
       for (int i = (int)at.index; i < sample_part; i += threads) {
         int from = begin + i - p.top;
         bool there = i >= p.top && from < candidates;
-        if (i >= p.top || begin == 0) put_candidate(room, i, there ? p.part_logits[from] : least(), there ? p.part_ids[from] : (int)no_id);
+        if (i >= p.top || begin == 0) put_candidate(room, i, there ? logits[from] : least(), there ? ids[from] : (int)no_id);
       }
       sort_candidates(room, at);
     }
@@ -124,13 +130,15 @@ struct sample_best {
   fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
     launch_dependents();
     dependency_wait();
+    if ((int)at.group >= p.batch.header->outputs) return;
     sum(p, room, at);
     choose(p, room, at);
-    if ((int)at.index < p.top) p.best_logits[at.index] = room.logits[at.index], p.best_ids[at.index] = room.ids[at.index] == no_id ? -1 : room.ids[at.index];
-    if (p.turn && at.index == 0) {
-      p.turn->position += p.turn->count;
-      p.turn->count = 1;
-      *(DEVICE i32*)(p.turn + 1) = room.ids[0];
+    i64 to = (i64)at.group * p.top + (int)at.index;
+    if ((int)at.index < p.top) {
+      p.best_logits[to] = room.logits[at.index];
+      p.best_ids[to] = room.ids[at.index] == no_id ? -1 : room.ids[at.index];
     }
+    DEVICE BatchLine& row = lines_of(p.batch)[lines_of(p.batch)[at.group].output_row];
+    if (at.index == 0 && row.alone) row.position += 1, row.token = room.ids[0];
   }
 };

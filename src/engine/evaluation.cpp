@@ -7,12 +7,13 @@
 #include <cmath>
 #include <vector>
 
-#include "plan/plan.h"
 #include "engine/softmax.h"
 #include "ingot/ingot.h"
 
 namespace ingot {
 namespace {
+
+constexpr size_t slice_tokens = 32;  // whose logits are there at once
 
 /// Mean of numbers, and how sure it is.
 struct Mean {
@@ -106,7 +107,7 @@ class Pair {
   Pair(const Model& model, const Model* base) : vocab_(model.info().vocab), session_(model) {
     if (!base) return;
     base_.emplace(*base);
-    base_logits_.resize(plan::max_head_batch * vocab_);
+    base_logits_.resize(slice_tokens * vocab_);
   }
 
   /// Adds the scores of one window. `progress`: called with 0…1.
@@ -114,8 +115,8 @@ class Pair {
     const size_t half = tokens.size() / 2, last = tokens.size() - 1;  // nothing follows the last token
     start(session_, tokens.first(half));
     if (base_) start(*base_, tokens.first(half));
-    for (size_t at = half; at < last; at += plan::max_head_batch) {
-      auto slice = tokens.subspan(at, std::min<size_t>(plan::max_head_batch, last - at));
+    for (size_t at = half; at < last; at += slice_tokens) {
+      auto slice = tokens.subspan(at, std::min(slice_tokens, last - at));
       if (base_) base_->append_all_logits(slice, [&](size_t i, std::span<const float> logits) { std::ranges::copy(logits, base_logits(i).begin()); });
       session_.append_all_logits(slice, [&](size_t i, std::span<const float> logits) {
         int32_t next = tokens[at + i + 1];
@@ -136,7 +137,7 @@ class Pair {
   size_t vocab_;
   Session session_;
   std::optional<Session> base_;
-  std::vector<float> base_logits_;  // (max_head_batch, vocab)
+  std::vector<float> base_logits_;  // (slice_tokens, vocab)
 };
 
 }  // namespace

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <type_traits>
+#include <variant>
 
 namespace ingot::engine {
 namespace {
@@ -47,53 +49,81 @@ void add_file(Hash& hash, const container::Gguf& file) {
   }
 }
 
-// Every field of a plan and its parts stands in one of these lists, or this does not compile: none can be forgotten.
+// What follows is written so that nothing can be forgotten: the bindings name every field of a part of the plan, and ops list
+// theirs themselves (describe), or it does not compile. Left out are names that are only shown, what says how much there is
+// room for (Limits), and where weights lie in memory, which the file's tensors say better.
 
-void add_rope(Hash& hash, const plan::Rope& rope) {
-  const auto& [pairing, dims, frequencies, magnitude] = rope;
-  hash.add(pairing);
-  hash.add(dims);
-  hash.add(frequencies);
-  hash.add(magnitude);
-}
+class PlanHash {
+ public:
+  explicit PlanHash(Hash& hash) : hash_(hash) {}
 
-void add_segment(Hash& hash, const plan::Segment& segment) {
-  const auto& [matrix, bias, to] = segment;
-  const auto& [name, format, rows, cols, data, scale] = matrix;  // but for the scale, the file's tensor has it
-  static_cast<void>(name), static_cast<void>(format), static_cast<void>(rows), static_cast<void>(cols), static_cast<void>(data);
-  hash.add(to);
-  hash.add(bias);
-  hash.add(scale);
-}
+  void add(const plan::Plan& plan) {
+    const auto& [architecture, values, weights, vectors, ropes, states, steps, logits, limits] = plan;
+    static_cast<void>(limits);
+    field(std::string_view(architecture));
+    field(values), field(weights), field(vectors), field(ropes), field(states), field(steps), field(logits);
+  }
 
-void add_step(Hash& hash, const plan::Step& step) {
-  const auto& [kind, layer, from, norm, segments, rope, q_norm, k_norm, window] = step;
-  hash.add(kind);
-  hash.add(from);
-  for (int n : {layer, rope, window}) hash.add(n);
-  for (const plan::Vector* v : {&norm, &q_norm, &k_norm}) hash.add(*v);
-  for (const plan::Segment& s : segments) add_segment(hash, s);
-}
+ private:
+  template <class T>
+  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  void field(T number) { hash_.add(number); }
+  void field(std::string_view text) { hash_.add(text); }
+  template <class T> void field(plan::Id<T> id) { hash_.add(id.index); }
+  template <class T> void field(const std::vector<T>& list) {
+    hash_.add(list.size());
+    for (const T& item : list) field(item);
+  }
+  template <class T> void field(const std::optional<T>& part) {
+    hash_.add(part.has_value());
+    if (part) field(*part);
+  }
+  void field(const plan::Value& value) {
+    const auto& [name, cols, rows] = value;
+    static_cast<void>(name);
+    field(cols), field(rows);
+  }
+  void field(const plan::Weight& weight) {
+    const auto& [name, format, rows, cols, data, scale] = weight;
+    static_cast<void>(data);
+    field(std::string_view(name)), field(std::string_view(format->name)), field(rows), field(cols), field(scale);
+  }
+  void field(const plan::Vector& vector) {
+    const auto& [name, numbers] = vector;
+    static_cast<void>(name);
+    field(numbers);
+  }
+  void field(const plan::Rope& rope) {
+    const auto& [pairing, dims, frequencies, magnitude] = rope;
+    field(pairing), field(dims), field(frequencies), field(magnitude);
+  }
+  void field(const plan::State& state) {
+    const auto& [name, heads] = state;
+    static_cast<void>(name);
+    field(heads);
+  }
+  void field(const plan::Step& step) {
+    const auto& [layer, name, op] = step;
+    static_cast<void>(name);
+    field(layer);
+    std::visit([this](const auto& o) { field(std::string_view(o.kind)), field(o); }, op);
+  }
+  // Ops and their parts.
+  template <class T>
+  requires requires(const T& part) { plan::describe(part, [](const char*, const auto&) {}); }
+  void field(const T& part) {
+    plan::describe(part, [this](const char*, const auto& f) { field(f); });
+  }
 
-void add_plan(Hash& hash, const plan::Plan& plan) {
-  const auto& [architecture, layers, hidden, heads, kv_heads, head_size, ffn, vocab, context, kv_format, max_batch, norm_epsilon,
-               attention_scale, embedding_scale, activation, ropes, steps] = plan;
-  static_cast<void>(context), static_cast<void>(max_batch);  // how many positions there is room for changes none of them
-  static_cast<void>(kv_format);                              // how they are kept, the cache's layout says
-  hash.add(std::string_view(architecture));
-  for (int n : {layers, hidden, heads, kv_heads, head_size, ffn, vocab}) hash.add(n);
-  for (float x : {norm_epsilon, attention_scale, embedding_scale}) hash.add(x);
-  hash.add(activation);
-  for (const plan::Rope& rope : ropes) add_rope(hash, rope);
-  for (const plan::Step& step : steps) add_step(hash, step);
-}
+  Hash& hash_;
+};
 
 }  // namespace
 
 uint64_t fingerprint(const container::Gguf& file, const plan::Plan& plan) {
   Hash hash;
   add_file(hash, file);
-  add_plan(hash, plan);
+  PlanHash(hash).add(plan);
   return hash.result();
 }
 

@@ -2,8 +2,8 @@
 #pragma once
 #include <cstdint>
 
-#include "plan/plan.h"
 #include "container/gguf.h"
+#include "plan/plan.h"
 
 namespace ingot::engine {
 

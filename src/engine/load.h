@@ -2,15 +2,17 @@
 #pragma once
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "base/printable.h"
-#include "plan/backend.h"
 #include "container/gguf.h"
 #include "container/names.h"
+#include "engine/memory.h"
 #include "foundry/blueprint.h"
 #include "grammar/vocabulary_trie.h"
 #include "ingot/ingot.h"
+#include "plan/backend.h"
 #include "text/tokenizer.h"
 
 namespace ingot {
@@ -36,6 +38,7 @@ struct Model::State {
   std::shared_ptr<const Tokenizer::State> tokenizer_state;
   Tokenizer tokenizer{nullptr};
   std::unique_ptr<plan::Program> program;  // after `file`, which it reads
+  std::optional<engine::Memory> memory;    // of the program
   /// As engine::fingerprint says; found out once.
   uint64_t fingerprint() const;
 
@@ -46,6 +49,8 @@ struct Model::State {
 
 namespace engine {
 
+/// What Model::load loads.
+std::shared_ptr<Model::State> load(const std::string& path, const LoadOptions& options);
 /// Geometry of a tensor type as the registry of formats has it.
 std::optional<container::Geometry> geometry_of(uint32_t type);
 /// The chat template of `file`: tokenizer.chat_template, and tokenizer.chat_template.tool_use for conversations with tools where there is

@@ -1,27 +1,35 @@
 // The door's Sampler: the chain of samplers, told what it needs to know of a model's tokens.
+#include "engine/chooser.h"
 #include "engine/load.h"
-#include "sampling/chain.h"
 
 namespace ingot {
 
+namespace engine {
+
+std::unique_ptr<sampling::Chain> make_chain(const Tokenizer& tokenizer, int vocab, const SamplingOptions& options) {
+  return std::make_unique<sampling::Chain>(
+      sampling::Tokens{vocab,
+                       [=](int32_t id) { return id < tokenizer.vocab() ? tokenizer.piece(id, true) : std::string(); },
+                       [=](int32_t id) { return id < tokenizer.vocab() && tokenizer.is_end(id); }},
+      options);
+}
+
+}  // namespace engine
+
 struct Sampler::State {
-  State(const Tokenizer& tokenizer, int vocab, const SamplingOptions& options)
-      : chain({vocab, [=](int32_t id) { return id < tokenizer.vocab() ? tokenizer.piece(id, true) : std::string(); },
-               [=](int32_t id) { return id < tokenizer.vocab() && tokenizer.is_end(id); }},
-              options) {}
-  sampling::Chain chain;
+  std::unique_ptr<sampling::Chain> chain;
 };
 
 Sampler::Sampler(const Model& model, const SamplingOptions& options)
-    : state_(std::make_unique<State>(model.tokenizer(), model.info().vocab, options)) {}
+    : state_(std::make_unique<State>(State{engine::make_chain(model.tokenizer(), model.info().vocab, options)})) {}
 Sampler::~Sampler() = default;
 Sampler::Sampler(Sampler&&) noexcept = default;
 Sampler& Sampler::operator=(Sampler&&) noexcept = default;
 
-int32_t Sampler::choose(const Session& session, std::span<const uint64_t> allowed) {
-  return state_->chain.choose(session.logits(), session.tokens(), allowed);
+int32_t Sampler::choose(std::span<const int32_t> tokens, std::span<const float> logits, std::span<const uint64_t> allowed) {
+  return state_->chain->choose(logits, tokens, allowed);
 }
 
-bool Sampler::takes_the_best() const { return state_->chain.takes_the_best(); }
+bool Sampler::takes_the_best() const { return state_->chain->takes_the_best(); }
 
 }  // namespace ingot

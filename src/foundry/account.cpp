@@ -1,5 +1,6 @@
-// What of a file nothing has read: metadata keys under the architecture's prefix, and tensors. Each is listed as harmless, in the spec
-// or for every architecture, or the file is refused: what is passed over in silence would give wrong answers in silence.
+// What of a file nothing has read: metadata keys under the architecture's prefix, and tensors. Each is listed as
+// harmless, in the spec or for every architecture, or the file is refused: what is passed over in silence would give
+// wrong answers in silence.
 #include <fmt/core.h>
 
 #include "foundry/resolve.h"
@@ -30,24 +31,18 @@ const Harmless::Key* find_key(const Numbers& numbers, const Names& names, std::s
   return found;
 }
 
-bool is_parameter(const Spec& spec, std::string_view name) {
-  for (const RopeSpec* rope : {&spec.rope, spec.local_rope ? &*spec.local_rope : nullptr})
-    if (rope && rope->scaling && rope->scaling->kind_key == name) return true;
-  for (const auto& [ignored, p] : spec.parameters)
-    for (const std::string& key : p.keys)
-      if (key == name) return true;
-  return false;
-}
-
 constexpr uint64_t max_shown = 8, max_compared = 65'536;  // elements of an array
 
 std::string value_text(const container::Value& value) {
   std::string text;
   for (const container::Scalar& scalar : container::Gguf::elements(value, max_shown)) {
     if (!text.empty()) text += ", ";
-    if (auto* word = std::get_if<std::string_view>(&scalar)) text += quoted(*word);
-    else if (auto* flag = std::get_if<bool>(&scalar)) text += *flag ? "true" : "false";
-    else text += number_text(*number_of(scalar));
+    if (auto* word = std::get_if<std::string_view>(&scalar))
+      text += in_quotes(*word);
+    else if (auto* flag = std::get_if<bool>(&scalar))
+      text += *flag ? "true" : "false";
+    else
+      text += number_text(*number_of(scalar));
   }
   return value.count > max_shown ? fmt::format("{}, … ({} values)", text, value.count) : text;
 }
@@ -69,20 +64,23 @@ void account_for_keys(Numbers& numbers, const Names& names) {
   for (const auto& [full_name, value] : numbers.file().metadata()) {
     if (!full_name.starts_with(prefix)) continue;
     const std::string_view name = full_name.substr(prefix.size());
-    if (is_parameter(numbers.spec(), name)) continue;
+    if (numbers.spec().keys.contains(std::string(name))) continue;
     const Harmless::Key* key = find_key(numbers, names, name);
     if (!key)
-      throw Error("foundry", fmt::format("the key {} is not understood", quoted(full_name)), value_text(value),
+      throw Error("foundry", fmt::format("the key {} is not understood", in_quotes(full_name)), value_text(value),
                   "keys of " + numbers.spec().source, "leaving it out might give answers that are not the model's");
     if (key->values.empty()) continue;
     std::vector<double> neutral;
     std::string expected = "none";
     for (const Expression& e : key->values) {
+      // A list that holds for every architecture may speak of a size that this one does not have.
+      if (!e.name.empty() && !numbers.spec().parameters.contains(e.name)) continue;
       neutral.push_back(numbers.value(e));
       expected += " or " + number_text(neutral.back());
     }
     if (!is_neutral(value, neutral))
-      throw Error("foundry", std::string(full_name), value_text(value), expected, "models of this kind are not supported");
+      throw Error("foundry", std::string(full_name), value_text(value), expected,
+                  "models of this kind are not supported");
   }
 }
 
@@ -95,7 +93,7 @@ void account_for_tensors(Numbers& numbers, const Names& names, const std::set<st
   };
   for (const container::Tensor& tensor : numbers.file().tensors())
     if (!used.contains(tensor.name) && !harmless(tensor.name))
-      throw Error("foundry", fmt::format("tensor {} is not understood", quoted(tensor.name)), "",
+      throw Error("foundry", fmt::format("tensor {} is not understood", in_quotes(tensor.name)), "",
                   fmt::format("tensors of {} with {} layers", numbers.spec().source, numbers.value({0, "layers", ""})),
                   "leaving it out might give answers that are not the model's");
 }

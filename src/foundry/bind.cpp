@@ -1,4 +1,5 @@
-// Tensors: from the names of a container to matrices and vectors whose shapes fit the numbers. What no role asks for is account.cpp's.
+// Tensors: from the names of a container to matrices and vectors whose shapes fit the numbers. What no role asks for is
+// account.cpp's.
 #include <cmath>
 
 #include "foundry/resolve.h"
@@ -24,6 +25,18 @@ bool flat_from(const std::vector<uint64_t>& shape, size_t first) {
 
 }  // namespace
 
+Extent operator*(const Extent& a, const Extent& b) {
+  Extent product{a.size * b.size, a.from};
+  product.from.insert(product.from.end(), b.from.begin(), b.from.end());
+  return product;
+}
+
+Extent operator+(const Extent& a, const Extent& b) {
+  Extent sum{a.size + b.size, a.from};
+  sum.from.insert(sum.from.end(), b.from.begin(), b.from.end());
+  return sum;
+}
+
 const container::Tensor& Binder::take(const std::string& name) {
   used_.insert(name);
   if (const container::Tensor* tensor = file_.find_tensor(name)) return *tensor;
@@ -33,15 +46,19 @@ const container::Tensor& Binder::take(const std::string& name) {
 
 const quant::Format& Binder::format(const container::Tensor& tensor) const {
   if (const quant::Format* f = quant::find_format(names_.format_space, tensor.type)) return *f;
-  throw Error("foundry", tensor.name + " has tensor type " + std::to_string(tensor.type), "", "a format that this build knows",
-              "see `ingot formats`");
+  throw Error("foundry", tensor.name + " has tensor type " + std::to_string(tensor.type), "",
+              "a format that this build knows", "see `ingot formats`");
 }
 
 std::string Binder::advice(const std::vector<const Extent*>& wrong) const {
-  std::string s;
+  std::string text;
+  std::set<std::string> named;
   for (const Extent* extent : wrong)
-    for (const std::string& parameter : extent->from) s += (s.empty() ? "check " : ", ") + numbers_.key_of(parameter);
-  return s;
+    for (const Expression& e : extent->from)
+      for (const std::string& parameter : {e.name, e.divisor})
+        if (!parameter.empty() && named.insert(parameter).second)
+          text += (text.empty() ? "check " : ", ") + numbers_.key_of(parameter);
+  return text;
 }
 
 Matrix Binder::matrix(const std::string& role, int layer, const Extent& rows, const Extent& cols) {
@@ -62,29 +79,45 @@ Matrix Binder::matrix(const std::string& role, int layer, const Extent& rows, co
     throw Error("foundry", tensor.name + " has " + std::to_string(cols.size) + " columns", "",
                 "a multiple of " + std::to_string(f.block) + ", the block of " + f.name);
 
-  Matrix m;
-  m.name = tensor.name;
-  m.format = &f;
-  m.rows = static_cast<int64_t>(shape[1]);
-  m.cols = cols.size;
-  m.data = tensor.data;
+  plan::Weight weight;
+  weight.name = tensor.name;
+  weight.format = &f;
+  weight.rows = static_cast<int64_t>(shape[1]);
+  weight.cols = cols.size;
+  weight.data = tensor.data;
   std::string stem = tensor.name.substr(0, tensor.name.size() - names_.weight_ending.size());
   if (const container::Tensor* scale =
           tensor.name.ends_with(names_.weight_ending) ? file_.find_tensor(stem + names_.scale_ending) : nullptr) {
     if (!f.has_tensor_scale)
-      throw Error("foundry", scale->name + " is there", "", std::string("none, as ") + f.name + " has no scale of the whole tensor");
+      throw Error("foundry", scale->name + " is there", "",
+                  std::string("none, as ") + f.name + " has no scale of the whole tensor");
     if (scale->elements != 1) throw Error("foundry", scale->name + " is " + shape_text(scale->shape), "", "1");
     used_.insert(scale->name);
-    m.scale = decode(*scale)[0];
+    weight.scale = decode(*scale)[0];
   }
-  return m;
+  return {.tensor = weight, .first_row = 0, .rows = weight.rows};
+}
+
+std::vector<Matrix> Binder::stacked(const std::string& role, int layer, const std::vector<Extent>& rows,
+                                    const Extent& cols) {
+  Extent all;
+  for (const Extent& part : rows) all = all + part;
+  const Matrix tensor = matrix(role, layer, all, cols);
+  std::vector<Matrix> parts;
+  int64_t first_row = 0;
+  for (const Extent& part : rows) {
+    parts.push_back({.tensor = tensor.tensor, .first_row = first_row, .rows = part.size});
+    first_row += part.size;
+  }
+  return parts;
 }
 
 Vector Binder::vector(const std::string& role, int layer, const Extent& size, Presence presence) {
   if (presence == Presence::none || (presence == Presence::if_present && !has(role, layer))) return {};
   const container::Tensor& tensor = take(names_.tensor(role, layer));
   if (tensor.shape[0] != static_cast<uint64_t>(size.size) || !flat_from(tensor.shape, 1))
-    throw Error("foundry", tensor.name + " is " + shape_text(tensor.shape), "", std::to_string(size.size), advice({&size}));
+    throw Error("foundry", tensor.name + " is " + shape_text(tensor.shape), "", std::to_string(size.size),
+                advice({&size}));
   return decode(tensor);
 }
 
@@ -94,47 +127,9 @@ Vector Binder::decode(const container::Tensor& tensor) const {
   f.decode(tensor.data, v.data(), static_cast<int64_t>(v.size()));
   for (size_t i = 0; i < v.size(); i++)
     if (!std::isfinite(v[i]))
-      throw Error("foundry", tensor.name + " element " + std::to_string(i), number_text(v[i]), "a finite number", "the file is damaged");
+      throw Error("foundry", tensor.name + " element " + std::to_string(i), number_text(v[i]), "a finite number",
+                  "the file is damaged");
   return v;
-}
-
-void bind(Blueprint& b, const Numbers& numbers, Binder& binder) {
-  const Spec& spec = numbers.spec();
-  const Binder::Extent hidden{b.hidden, {"hidden"}}, head{b.head_size, {"head_size"}}, ffn{b.ffn, {"ffn"}}, any{0, {}};
-  const Binder::Extent q_rows{int64_t{b.heads} * b.head_size, {"heads", "head_size"}},
-      kv_rows{int64_t{b.kv_heads} * b.head_size, {"kv_heads", "head_size"}};
-  auto present = [](bool is) { return is ? Presence::required : Presence::none; };
-
-  b.embedding = binder.matrix("embedding", -1, any, hidden);
-  b.vocab = static_cast<int>(b.embedding.rows);
-  if (const container::Value* tokens = numbers.file().find(binder.names().tokens_key); tokens && tokens->count != static_cast<uint64_t>(b.vocab))
-    throw Error("foundry", b.embedding.name + " has " + std::to_string(b.vocab) + " rows", "",
-                std::to_string(tokens->count) + ", one a token", "check " + binder.names().tokens_key);
-
-  for (int l = 0; l < b.layers; l++) {
-    Layer& layer = b.layer[l];
-    layer.attention_norm = binder.vector("attention_norm", l, hidden, Presence::required);
-    layer.q = binder.matrix("q", l, q_rows, hidden);
-    layer.k = binder.matrix("k", l, kv_rows, hidden);
-    layer.v = binder.matrix("v", l, kv_rows, hidden);
-    layer.q_bias = binder.vector("q_bias", l, q_rows, spec.attention_bias);
-    layer.k_bias = binder.vector("k_bias", l, kv_rows, spec.attention_bias);
-    layer.v_bias = binder.vector("v_bias", l, kv_rows, spec.attention_bias);
-    layer.q_norm = binder.vector("q_norm", l, head, present(spec.qk_norm));
-    layer.k_norm = binder.vector("k_norm", l, head, present(spec.qk_norm));
-    layer.output = binder.matrix("output", l, hidden, q_rows);
-    layer.attention_post_norm = binder.vector("attention_post_norm", l, hidden, present(spec.attention_post_norm));
-    layer.mlp_norm = binder.vector("mlp_norm", l, hidden, Presence::required);
-    layer.gate = binder.matrix("gate", l, ffn, hidden);
-    layer.up = binder.matrix("up", l, ffn, hidden);
-    layer.down = binder.matrix("down", l, hidden, ffn);
-    layer.mlp_post_norm = binder.vector("mlp_post_norm", l, hidden, present(spec.mlp_post_norm));
-  }
-
-  b.head_norm = binder.vector("head_norm", -1, hidden, Presence::required);
-  bool own_head = spec.head == Presence::required || (spec.head == Presence::if_present && binder.has("head", -1));
-  const Binder::Extent vocab{b.vocab, {}};
-  b.head = own_head ? binder.matrix("head", -1, vocab, hidden) : b.embedding;
 }
 
 }  // namespace ingot::foundry

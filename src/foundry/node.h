@@ -1,5 +1,5 @@
-// A value in the JSON of a spec and the way to it: reads fields by type, refuses what is not expected and words the error with
-// file and field. Internal to spec.cpp.
+// A value in the JSON of a spec and the way to it: reads fields by type, refuses what is not expected, words the error
+// with file and field, and notes which parameters are referred to. Internal to the files that read specs.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -26,10 +26,16 @@ inline std::string listed(const std::vector<std::string>& words) {
   return s;
 }
 
-/// Refers to the JSON, which must outlive it.
+/// A parameter that a spec refers to, and where.
+struct Use {
+  std::string path, parameter;
+};
+
+/// Refers to the JSON and to `uses`, which must outlive it.
 class Node {
  public:
-  Node(const json& value, std::string path, std::string source) : value_(value), path_(std::move(path)), source_(std::move(source)) {}
+  Node(const json& value, std::string path, std::string source, std::vector<Use>& uses)
+      : value_(value), path_(std::move(path)), source_(std::move(source)), uses_(uses) {}
 
   [[noreturn]] void refuse(const std::string& expected) const {
     std::string got = value_.dump(-1, ' ', true);  // ASCII: may be cut anywhere
@@ -48,7 +54,7 @@ class Node {
     object();
     auto at = value_.find(name);
     if (at == value_.end()) return std::nullopt;
-    return Node(*at, under(name), source_);
+    return Node(*at, under(name), source_, uses_);
   }
   Node at(const std::string& name) const {
     if (auto node = find(name)) return *node;
@@ -57,11 +63,15 @@ class Node {
   std::vector<std::pair<std::string, Node>> items() const {
     object();
     std::vector<std::pair<std::string, Node>> all;
-    for (const auto& [name, value] : value_.items()) all.emplace_back(name, Node(value, under(name), source_));
+    for (const auto& [name, value] : value_.items()) all.emplace_back(name, Node(value, under(name), source_, uses_));
     return all;
   }
 
+  /// The same place with another value.
+  Node with(const json& value) const { return Node(value, path_, source_, uses_); }
+
   bool is_flag() const { return value_.is_boolean(); }
+  bool is_text() const { return value_.is_string(); }
   bool is_object() const { return value_.is_object(); }
   /// The text *, which stands for anything.
   bool is_any() const { return value_ == "*"; }
@@ -82,14 +92,14 @@ class Node {
     if (value_.is_string()) return {text()};
     if (!value_.is_array() || value_.empty()) refuse("a string or a list of strings");
     std::vector<std::string> all;
-    for (const json& one : value_) all.push_back(Node(one, path_, source_).text());
+    for (const json& one : value_) all.push_back(Node(one, path_, source_, uses_).text());
     return all;
   }
   /// The entries of a list; of anything else, itself.
   std::vector<Node> list() const {
     if (!value_.is_array()) return {*this};
     std::vector<Node> all;
-    for (const json& one : value_) all.emplace_back(one, path_, source_);
+    for (const json& one : value_) all.emplace_back(one, path_, source_, uses_);
     return all;
   }
   template <class T> T choice(std::initializer_list<std::pair<const char*, T>> choices) const {
@@ -113,6 +123,19 @@ class Node {
     if (slash != std::string::npos) e.divisor = parameter(words.substr(slash + 1));
     return e;
   }
+  /// One parameter and its value, {"layers": 62}; the field `beside` is for others to read.
+  Condition condition(const std::string& beside = "") const {
+    const std::string expected = beside.empty() ? "one parameter and a number" : "one parameter and \"" + beside + "\"";
+    Condition c;
+    for (const auto& [name, value] : items()) {
+      if (name == beside) continue;
+      if (!c.parameter.empty()) refuse(expected);
+      c = {name, value.number()};
+    }
+    if (c.parameter.empty()) refuse(expected);
+    uses_.push_back({path_, c.parameter});
+    return c;
+  }
 
  private:
   void object() const {
@@ -122,12 +145,18 @@ class Node {
   std::string parameter(const std::string& padded) const {
     size_t from = padded.find_first_not_of(' '), to = padded.find_last_not_of(' ');
     std::string name = from == std::string::npos ? "" : padded.substr(from, to - from + 1);
-    if (name.empty() || name.find_first_of(" /") != std::string::npos) refuse("a number, a parameter or \"parameter / parameter\"");
+    if (name.empty() || name.find_first_of(" /") != std::string::npos)
+      refuse("a number, a parameter or \"parameter / parameter\"");
+    uses_.push_back({path_, name});
     return name;
   }
 
   const json& value_;
   std::string path_, source_;
+  std::vector<Use>& uses_;
 };
+
+/// Reads the fields `blocks` and `layers` of a whole spec (block_spec.cpp).
+void read_blocks(const Node& spec, Spec& into);
 
 }  // namespace ingot::foundry

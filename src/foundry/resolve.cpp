@@ -1,197 +1,179 @@
-// Numbers: the file's metadata against the spec's parameters, checked before anything is computed from them; then the
-// blueprint as a whole.
-#include <cmath>
+// The blueprint: what a spec says of blocks and layers, with the numbers and tensors of a file. One function per kind
+// of block.
+#include "foundry/resolve.h"
 
 #include <fmt/core.h>
 
-#include "foundry/resolve.h"
+#include <cmath>
+
 #include "ingot/error.h"
 
 namespace ingot::foundry {
 namespace {
 
 // Bounds that keep every product of two numbers of a model far inside 64 bits. Real models stay well below.
-constexpr int64_t max_layers = 1024, max_hidden = 1 << 20, max_ffn = 1 << 24, max_heads = 1 << 16, max_head_size = 1024;
+constexpr int64_t max_hidden = 1 << 20, max_ffn = 1 << 24, max_heads = 1 << 16, max_head_size = 1024;
 
-}  // namespace
+Presence present(bool is) { return is ? Presence::required : Presence::none; }
 
-std::string number_text(double x) { return fmt::format("{:g}", x); }
+class Resolver {
+ public:
+  Resolver(Numbers& numbers, const Names& names) : numbers_(numbers), spec_(numbers.spec()), binder_(numbers, names) {}
 
-std::optional<double> number_of(const container::Scalar& scalar) {
-  return std::visit([](auto x) -> std::optional<double> {
-    if constexpr (std::is_same_v<decltype(x), std::string_view>) return std::nullopt;
-    else return static_cast<double>(x);
-  }, scalar);
-}
-
-std::string quoted(std::string_view text) {
-  std::string s = "\"";
-  for (char c : text.substr(0, 64)) s += c >= ' ' && c <= '~' ? c : '?';
-  return s + (text.size() > 64 ? "…\"" : "\"");
-}
-
-std::string Numbers::stated(const std::string& parameter) const {
-  for (const std::string& key : spec_.parameters.at(parameter).keys)
-    if (file_.find(prefixed(key))) return prefixed(key);
-  return "";
-}
-
-std::string Numbers::key_of(const std::string& parameter) const {
-  if (std::string key = stated(parameter); !key.empty()) return key;
-  const Parameter& p = spec_.parameters.at(parameter);
-  return p.keys.empty() ? parameter : prefixed(p.keys[0]);
-}
-
-Numbers::Value Numbers::metadata(const std::string& key, const std::string& name) {
-  using container::Type;
-  const container::Value& value = *file_.find(key);
-  bool whole = value.element != Type::f32 && value.element != Type::f64;
-  if (value.type != Type::array) return {file_.number_at(key), whole, key};
-  // One number a layer: taken when all are the same, as they are in most files that spell them out.
-  if (name == "layers" || value.count != static_cast<uint64_t>(integer("layers", 1, max_layers)))
-    throw Error("foundry", key + " is a list of " + std::to_string(value.count) + " values", "",
-                name == "layers" ? "one number" : "one number, or one for each layer");
-  std::vector<double> each;
-  for (const container::Scalar& scalar : container::Gguf::elements(value)) {
-    std::optional<double> one = number_of(scalar);
-    if (!one || std::holds_alternative<bool>(scalar))
-      throw Error("foundry", key + " is a list of " + container::type_name(value.element), "", "one number, or one for each layer");
-    each.push_back(*one);
-    if (!(*one == each[0]))
-      throw Error("foundry", key + " differs from layer to layer", number_text(each[0]) + " and " + number_text(*one),
-                  "the same number for every layer", "models whose layers differ in this are not supported");
+  Blueprint run() {
+    b_.architecture = spec_.name;
+    const int layers = numbers_.layers();
+    b_.context = narrow<int>(numbers_.integer("context", 1, INT32_MAX));
+    hidden_ = size({0, "hidden", ""}, max_hidden);
+    b_.hidden = narrow<int>(hidden_.size);
+    b_.norm_epsilon = static_cast<float>(numbers_.real(spec_.epsilon, 1e-20, 0.1));
+    embedding();
+    const std::vector<std::string> mixers = blocks_of(spec_.mixer_rules, layers);
+    const std::vector<std::string> feed_forwards = blocks_of(spec_.feed_forward_rules, layers);
+    for (int l = 0; l < layers; l++)
+      b_.layers.push_back(layer(l, spec_.mixers.at(mixers[l]), spec_.feed_forwards.at(feed_forwards[l])));
+    head();
+    account_for_tensors(numbers_, binder_.names(), binder_.used());
+    return std::move(b_);
   }
-  return {each[0], whole, key};
-}
 
-std::optional<std::vector<bool>> Numbers::flags(const Expression& e, int64_t layers) const {
-  std::string key = e.name.empty() || !e.divisor.empty() ? "" : stated(e.name);
-  if (key.empty()) return std::nullopt;
-  const container::Value& value = *file_.find(key);
-  if (value.type != container::Type::array || value.count != static_cast<uint64_t>(layers)) return std::nullopt;
-  std::vector<bool> flags;
-  for (const container::Scalar& scalar : container::Gguf::elements(value)) {  // as booleans, or as integers 0 and 1
-    std::optional<double> one = number_of(scalar);
-    if (!one || (*one != 0 && *one != 1)) return std::nullopt;
-    flags.push_back(*one == 1);
+ private:
+  void embedding() {
+    b_.embedding = binder_.matrix("embedding", -1, {}, hidden_);
+    b_.vocab = narrow<int>(b_.embedding.rows);
+    if (spec_.scale_embedding) b_.embedding_scale = std::sqrt(static_cast<float>(b_.hidden));
+    const std::string& key = binder_.names().tokens_key;
+    const container::Value* tokens = numbers_.file().find(key);
+    if (tokens && tokens->count != static_cast<uint64_t>(b_.vocab))
+      throw Error("foundry", fmt::format("{} has {} rows", b_.embedding.tensor.name, b_.vocab), "",
+                  fmt::format("{}, one per token", tokens->count), "check " + key);
   }
-  return flags;
-}
 
-const Numbers::Value& Numbers::parameter(const std::string& name) {
-  auto known = values_.find(name);
-  if (known != values_.end()) return known->second;
-  const Parameter& p = spec_.parameters.at(name);
-  if (std::string key = stated(name); !key.empty()) return values_[name] = metadata(key, name);
-  const Expression* rule = p.fallback ? &*p.fallback : nullptr;
-  if (!p.when.empty() && parameter(p.when).value == p.is) rule = &p.then;
-  if (!rule)
-    throw Error("foundry", "metadata key " + prefixed(p.keys[0]) + " is missing", "", "the model's " + name,
-                "the file is incomplete or of another architecture");
-  Value value = evaluate(*rule);
-  value.origin = name + " (" + (rule->name.empty() ? rule->text() : rule->divisor.empty() ? value.origin : rule->text()) + ")";
-  return values_[name] = value;
-}
+  void head() {
+    b_.head_norm = binder_.vector("head_norm", -1, hidden_, Presence::required);
+    const bool own =
+        spec_.head == Presence::required || (spec_.head == Presence::if_present && binder_.has("head", -1));
+    b_.head = own ? binder_.matrix("head", -1, {b_.vocab, {}}, hidden_) : b_.embedding;
+  }
 
-Numbers::Value Numbers::evaluate(const Expression& e) {
-  if (e.name.empty()) return {e.constant, e.constant == std::floor(e.constant), "the spec's number"};
-  const Value top = parameter(e.name);
-  if (e.divisor.empty()) return top;
-  const Value under = parameter(e.divisor);
-  if (!(under.value > 0)) throw Error("foundry", under.origin, number_text(under.value), "more than 0");
-  if (!top.whole || !under.whole || std::fmod(top.value, under.value) != 0)
-    throw Error("foundry", top.origin, number_text(top.value), fmt::format("a multiple of {} ({:g})", under.origin, under.value));
-  return {top.value / under.value, true, e.text()};
-}
+  /// The block of each layer.
+  std::vector<std::string> blocks_of(const std::vector<LayerRule>& rules, int layers) {
+    std::vector<std::string> blocks(static_cast<size_t>(layers));
+    for (const LayerRule& rule : rules) {
+      const std::vector<bool> taken = numbers_.layers_of(rule);
+      for (size_t l = 0; l < blocks.size(); l++)
+        if (taken[l] && blocks[l].empty()) blocks[l] = rule.block;
+    }
+    return blocks;
+  }
 
-int64_t Numbers::integer(const Expression& e, int64_t low, int64_t high) {
-  const Value v = evaluate(e);
-  if (!v.whole)
-    throw Error("foundry", v.origin, number_text(v.value) + ", not an integer", fmt::format("a whole number, {} to {}", low, high));
-  if (v.value < static_cast<double>(low) || v.value > static_cast<double>(high))
-    throw Error("foundry", v.origin, fmt::format("{:.0f}", v.value), fmt::format("{} to {}", low, high),
-                "the file is damaged or no model of this kind");
-  return static_cast<int64_t>(v.value);
-}
+  Layer layer(int l, const MixerSpec& mixer, const FeedForwardSpec& feed_forward) {
+    Layer layer;
+    layer.mixer_norm = binder_.vector("mixer_norm", l, hidden_, Presence::required);
+    layer.mixer = std::visit([&](const auto& kind) -> Mixer { return block(kind, l); }, mixer.kind);
+    layer.mixer_post_norm = binder_.vector("mixer_post_norm", l, hidden_, present(mixer.post_norm));
+    layer.feed_forward_norm = binder_.vector("feed_forward_norm", l, hidden_, Presence::required);
+    layer.feed_forward = std::visit([&](const auto& kind) -> FeedForward { return block(kind, l); }, feed_forward.kind);
+    layer.feed_forward_post_norm =
+        binder_.vector("feed_forward_post_norm", l, hidden_, present(feed_forward.post_norm));
+    return layer;
+  }
 
-double Numbers::real(const Expression& e, double low, double high) {
-  const Value v = evaluate(e);
-  if (v.value >= low && v.value <= high) return v.value;
-  throw Error("foundry", v.origin, number_text(v.value), fmt::format("{:g} to {:g}", low, high), "the file is damaged or no model of this kind");
-}
+  Attention block(const AttentionSpec& spec, int l) {
+    const Extent heads = size(spec.heads, max_heads), kv_heads = size(spec.kv_heads, max_heads);
+    if (heads.size % kv_heads.size != 0)
+      throw Error("foundry", numbers_.name_of(spec.heads), std::to_string(heads.size),
+                  fmt::format("a multiple of {} ({})", numbers_.name_of(spec.kv_heads), kv_heads.size));
+    const Extent key = size(spec.key_size, max_head_size), value = size(spec.value_size, max_head_size);
+    if (key.size % 2 != 0)
+      throw Error("foundry", numbers_.name_of(spec.key_size), std::to_string(key.size), "an even number");
+    if (value.size != key.size)
+      throw Error("foundry", numbers_.name_of(spec.value_size), std::to_string(value.size),
+                  fmt::format("{}, the size of a key", key.size),
+                  "heads whose keys and values differ in size are not supported");
 
-namespace {
+    Attention a;
+    a.heads = {.heads = narrow<int>(heads.size),
+               .kv_heads = narrow<int>(kv_heads.size),
+               .key_size = narrow<int>(key.size),
+               .value_size = narrow<int>(value.size)};
+    a.scale = 1 / std::sqrt(static_cast<float>(numbers_.integer(spec.query_pre_attn_scalar, 1, max_hidden)));
+    a.window = narrow<int>(numbers_.integer(spec.window, 0, INT32_MAX));
+    if (spec.rope) a.rope = rope(*spec.rope, a.heads.key_size);
 
-/// The model's sizes, in an order that checks each divisor before it divides.
-void read_sizes(Blueprint& b, Numbers& numbers) {
-  auto read = [&](const char* parameter, int64_t high) { return static_cast<int>(numbers.integer(parameter, 1, high)); };
-  b.layers = read("layers", max_layers);
-  b.context = read("context", INT32_MAX);
-  b.hidden = read("hidden", max_hidden);
-  b.ffn = read("ffn", max_ffn);
-  b.heads = read("heads", max_heads);
-  b.kv_heads = read("kv_heads", max_heads);
-  if (b.heads % b.kv_heads != 0)
-    throw Error("foundry", numbers.key_of("heads"), std::to_string(b.heads),
-                fmt::format("a multiple of {} ({})", numbers.key_of("kv_heads"), b.kv_heads));
-  b.head_size = read("head_size", max_head_size);
-  if (b.head_size % 2 != 0) throw Error("foundry", numbers.key_of("head_size"), std::to_string(b.head_size), "an even number");
-  if (read("value_size", max_head_size) != b.head_size)
-    throw Error("foundry", numbers.key_of("value_size"), std::to_string(read("value_size", max_head_size)),
-                std::to_string(b.head_size) + ", the size of a key", "heads whose keys and values differ in size are not supported");
-}
+    const Extent q_rows = heads * key, k_rows = kv_heads * key, v_rows = kv_heads * value;
+    if (spec.fused_qkv) {
+      const std::vector<Matrix> qkv = binder_.stacked("qkv", l, {q_rows, k_rows, v_rows}, hidden_);
+      a.q = qkv[0], a.k = qkv[1], a.v = qkv[2];
+    } else {
+      a.q = binder_.matrix("q", l, q_rows, hidden_);
+      a.k = binder_.matrix("k", l, k_rows, hidden_);
+      a.v = binder_.matrix("v", l, v_rows, hidden_);
+    }
+    a.q_bias = binder_.vector("q_bias", l, q_rows, spec.qkv_bias);
+    a.k_bias = binder_.vector("k_bias", l, k_rows, spec.qkv_bias);
+    a.v_bias = binder_.vector("v_bias", l, v_rows, spec.qkv_bias);
+    a.q_norm = binder_.vector("q_norm", l, key, present(spec.qk_norm));
+    a.k_norm = binder_.vector("k_norm", l, key, present(spec.qk_norm));
+    a.output = binder_.matrix("output", l, hidden_, heads * value);
+    return a;
+  }
 
-int rope_dims(const RopeSpec& rope, Numbers& numbers, int head_size) {
-  int dims = static_cast<int>(numbers.integer(rope.dims, 2, max_head_size));
-  if (dims % 2 == 0 && dims <= head_size) return dims;
-  std::string what = rope.dims.name.empty() ? "rope dims" : numbers.key_of(rope.dims.name);
-  throw Error("foundry", what, std::to_string(dims), fmt::format("an even number, at most the head size {}", head_size));
-}
+  GatedMlp block(const GatedMlpSpec& spec, int l) {
+    const Extent ffn = size(spec.ffn, max_ffn);
+    GatedMlp m;
+    m.activation = spec.activation;
+    if (spec.fused_gate_up) {
+      const std::vector<Matrix> gate_up = binder_.stacked("gate_up", l, {ffn, ffn}, hidden_);
+      m.gate = gate_up[0], m.up = gate_up[1];
+    } else {
+      m.gate = binder_.matrix("gate", l, ffn, hidden_);
+      m.up = binder_.matrix("up", l, ffn, hidden_);
+    }
+    m.down = binder_.matrix("down", l, hidden_, ffn);
+    return m;
+  }
 
-void add_rope(Blueprint& b, const RopeSpec& rope, Numbers& numbers, Binder& binder) {
-  int dims = rope_dims(rope, numbers, b.head_size);
-  Vector factors = binder.vector(
-      "rope_factors", -1, {dims / 2, rope.dims.name.empty() ? std::vector<std::string>{} : std::vector{rope.dims.name}}, rope.factors);
-  for (float f : factors)
-    if (!(f > 0)) throw Error("foundry", binder.names().tensor("rope_factors", -1), number_text(f), "numbers above 0: they divide frequencies");
-  b.ropes.push_back(make_rope(rope, numbers, dims, factors));
-}
+  Rope rope(const RopeSpec& spec, int head_size) {
+    const int dims = narrow<int>(numbers_.integer(spec.dims, 2, max_head_size));
+    if (dims % 2 != 0 || dims > head_size)
+      throw Error("foundry", numbers_.name_of(spec.dims), std::to_string(dims),
+                  fmt::format("an even number, at most the head size {}", head_size));
+    const Vector factors = binder_.vector("rope_factors", -1, {dims / 2, {spec.dims}}, spec.factors);
+    for (float f : factors)
+      if (!(f > 0))
+        throw Error("foundry", binder_.names().tensor("rope_factors", -1), number_text(f),
+                    "numbers above 0: they divide frequencies");
+    return make_rope(spec, numbers_, dims, factors);
+  }
 
-/// Which layers see a window only, where there is one.
-std::vector<bool> local_layers(const Expression& global_every, Numbers& numbers, int layers) {
-  if (auto flags = numbers.flags(global_every, layers)) return *flags;
-  int every = static_cast<int>(numbers.integer(global_every, 0, INT32_MAX));
-  std::vector<bool> local;
-  for (int l = 1; l <= layers; l++) local.push_back(every == 0 || l % every != 0);
-  return local;
-}
+  Extent size(const Expression& e, int64_t max) { return {numbers_.integer(e, 1, max), {e}}; }
+
+  Numbers& numbers_;
+  const Spec& spec_;
+  Binder binder_;
+  Blueprint b_;
+  Extent hidden_;
+};
 
 }  // namespace
 
 Blueprint resolve(const container::Gguf& file, const Spec& spec, const Names& names) {
   Numbers numbers(file, spec);
   account_for_keys(numbers, names);
-  Blueprint b;
-  b.architecture = spec.name;
-  read_sizes(b, numbers);
-  b.norm_epsilon = static_cast<float>(numbers.real(spec.epsilon, 1e-20, 0.1));
-  b.attention_scale = 1 / std::sqrt(static_cast<float>(numbers.integer(spec.query_size, 1, max_hidden)));
-  b.activation = spec.activation;
-  if (spec.scale_embedding) b.embedding_scale = std::sqrt(static_cast<float>(b.hidden));
+  return Resolver(numbers, names).run();
+}
 
-  int window = static_cast<int>(numbers.integer(spec.window, 0, INT32_MAX));
-  std::vector<bool> local = local_layers(spec.global_every, numbers, b.layers);
-  Binder binder(numbers, names);
-  add_rope(b, spec.rope, numbers, binder);
-  if (window > 0 && spec.local_rope) add_rope(b, *spec.local_rope, numbers, binder);
-  b.layer.resize(static_cast<size_t>(b.layers));
-  for (size_t l = 0; l < b.layer.size(); l++) {
-    b.layer[l].window = local[l] ? window : 0;
-    b.layer[l].rope = local[l] && window > 0 && spec.local_rope ? 1 : 0;
+Sizes sizes_of(const Blueprint& blueprint) {
+  Sizes sizes;
+  for (const Layer& layer : blueprint.layers) {
+    const auto* attention = std::get_if<Attention>(&layer.mixer);
+    const auto* mlp = std::get_if<GatedMlp>(&layer.feed_forward);
+    if (attention && !sizes.heads)
+      sizes = {attention->heads.heads, attention->heads.kv_heads, attention->heads.key_size, sizes.ffn};
+    if (mlp && !sizes.ffn) sizes.ffn = mlp->gate.rows;
   }
-  bind(b, numbers, binder);
-  account_for_tensors(numbers, names, binder.used());
-  return b;
+  return sizes;
 }
 
 Blueprint resolve(const container::Gguf& file) {
@@ -202,7 +184,8 @@ Blueprint resolve(const container::Gguf& file) {
     if (architecture == one) return resolve(file, read_spec(one, spec_texts()), names);
     known += (known.empty() ? "" : ", ") + one;
   }
-  throw Error("foundry", names.architecture_key, quoted(architecture), "one of " + known, "an architecture is one file in architectures/");
+  throw Error("foundry", names.architecture_key, in_quotes(architecture), "one of " + known,
+              "an architecture is one file in architectures/");
 }
 
 std::vector<std::string> architectures() {

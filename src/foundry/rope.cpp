@@ -1,5 +1,5 @@
-// Frequencies of rotary positions (Su et al. 2021) and what stretches them: linear scaling (Chen et al. 2023), a factor for
-// each pair, YaRN (Peng et al. 2023). All three depend on the pair alone, so they are folded into a table once.
+// Frequencies of rotary positions (Su et al. 2021) and what stretches them: linear scaling (Chen et al. 2023), a factor
+// for each pair, YaRN (Peng et al. 2023). All three depend on the pair alone, so they are folded into a table once.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -23,7 +23,8 @@ double pair_of(double rotations, double context, int dims, double base) {
 struct Scaling {
   std::string kind = "none";
   double factor = 1, magnitude = 1;
-  double extrapolation = 0, low = 0, high = 0;  ///< yarn: how much pairs below `low` keep their frequency; 0 from `high` on
+  double extrapolation = 0;   ///< yarn: how much pairs below `low` keep their frequency; those from `high` on keep none
+  double low = 0, high = 0;
 };
 
 Scaling read_scaling(const ScalingSpec& spec, Numbers& numbers, int dims, double base) {
@@ -32,10 +33,12 @@ Scaling read_scaling(const ScalingSpec& spec, Numbers& numbers, int dims, double
   auto stated = numbers.file().find_string(key);
   s.kind = stated ? std::string(*stated) : spec.default_kind;
   if (s.kind != "none" && s.kind != "linear" && s.kind != "yarn")
-    throw Error("foundry", key, quoted(s.kind), "none, linear or yarn", "this way of stretching rope is not known here");
+    throw Error("foundry", key, in_quotes(s.kind), "none, linear or yarn",
+                "this way of stretching rope is not known here");
   s.magnitude = numbers.real(spec.magnitude, min_magnitude, max_magnitude);
   if (s.kind == "none") return s;
-  if (numbers.value(spec.factor) != 0) s.factor = numbers.real(spec.factor, min_factor, max_factor);  // files write 0 for "not stated"
+  // Files write 0 for "not stated".
+  if (numbers.value(spec.factor) != 0) s.factor = numbers.real(spec.factor, min_factor, max_factor);
   if (s.kind == "linear") return s;
 
   s.extrapolation = numbers.real(spec.extrapolation, -1, 1);
@@ -66,13 +69,14 @@ Rope make_rope(const RopeSpec& spec, Numbers& numbers, int dims, const Vector& f
     double kept = std::pow(base, -2.0 * i / dims);
     if (!factors.empty()) kept /= factors[i];
     double stretched = kept / s.factor;
-    // The ramp falls from 1 (fast pairs keep their frequency) to 0 (slow ones are stretched). The denominator's floor is for
-    // low = high, where the ramp is a step.
+    // The ramp falls from 1 (fast pairs keep their frequency) to 0 (slow ones are stretched). The denominator's floor
+    // is for low = high, where the ramp is a step.
     double share = s.extrapolation * (1 - std::clamp((i - s.low) / std::max(0.001, s.high - s.low), 0.0, 1.0));
     rope.frequencies.push_back(stretched * (1 - share) + kept * share);
   }
   for (double f : rope.frequencies)
-    if (!std::isfinite(f)) throw Error("foundry", "rope frequencies of base " + number_text(base), number_text(f), "finite numbers");
+    if (!std::isfinite(f))
+      throw Error("foundry", "rope frequencies of base " + number_text(base), number_text(f), "finite numbers");
   return rope;
 }
 

@@ -1,15 +1,17 @@
 // An architecture as its spec states it, before any file is seen: typed, checked for fields that do not exist and for
-// parameters that are not there. Texts come from architectures/, put into the library by the build. It says what a model is;
-// numbers stay names of parameters until resolve.h reads them from a file.
+// parameters that are not there. Texts come from architectures/, put into the library by the build. It says what a
+// model is; numbers stay names of parameters until resolve.h reads them from a file. docs/architectures.md explains the
+// JSON.
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "plan/plan.h"
+#include "foundry/block_spec.h"
 
 namespace ingot::foundry {
 
@@ -20,37 +22,28 @@ struct SpecText {
 std::span<const SpecText> spec_texts();  ///< architectures/*.json
 std::span<const SpecText> name_texts();  ///< architectures/names/*.json
 
-/// A number as a spec writes it: a constant (10000), a parameter ("heads") or the whole quotient of two ("hidden / heads").
-struct Expression {
-  double constant = 0;
-  std::string name, divisor;  ///< parameters; empty name: the constant; empty divisor: no division
-  std::string text() const;
+/// Holds in a model whose `parameter` is the number `is`.
+struct Condition {
+  std::string parameter;
+  double is = 0;
 };
 
-/// A number of the model. The file's value wins; then `then` when parameter `when` has the value `is`; then `fallback`.
+/// A number of the model. The file's value wins; then `then` where `when` holds; then `fallback`.
 struct Parameter {
-  std::vector<std::string> keys;       ///< metadata keys without the architecture's prefix; the first that the file has counts
+  std::vector<std::string> keys;       ///< metadata keys without the prefix; the first in the file counts
   std::optional<Expression> fallback;  ///< nothing: the file must state it
-  std::string when;                    ///< empty: no such case
-  double is = 0;
+  std::optional<Condition> when;
   Expression then;
 };
 
-/// Whether a model of this architecture has a tensor.
-enum class Presence { none, required, if_present };
-
-/// How rope is stretched beyond the context of training. Which kind it is, the file says.
-struct ScalingSpec {
-  std::string kind_key, default_kind;  ///< "none", "linear" or "yarn"
-  Expression factor, original_context, magnitude;
-  Expression yarn_magnitude;  ///< in place of what yarn makes of the factor; 0: as yarn does
-  Expression extrapolation, beta_fast, beta_slow;
-};
-struct RopeSpec {
-  plan::Pairing pairing = plan::Pairing::neighbours;
-  Expression dims, base;
-  Presence factors = Presence::none;   ///< tensor of dims / 2 numbers that divide the frequencies
-  std::optional<ScalingSpec> scaling;  ///< nothing: never scaled
+/// Layers that have a block. Where `n` is a parameter for which the file lists yes or no per layer, they are those with
+/// yes.
+struct LayerRule {
+  enum class Which { all, first, every, all_but_every, when };
+  std::string block;
+  Which which = Which::all;  ///< every: layers n, 2n, … counted from 1, none where n is 0; all_but_every: the others
+  Expression n;
+  Condition when;
 };
 
 /// What a file may have although nothing reads it, for it changes no answer. A * stands for any text.
@@ -67,28 +60,23 @@ struct Spec {
   std::string name;
   std::string source;  ///< for messages: "architectures/child.json (extends parent)"
   std::map<std::string, Parameter> parameters;
+  std::set<std::string> keys;  ///< every metadata key that something reads, without the architecture's prefix
   Harmless harmless;
   Expression epsilon;
-  bool scale_embedding = false;              ///< looked-up rows are multiplied by sqrt(hidden)
-  Presence attention_bias = Presence::none;  ///< on q, k and v
-  bool qk_norm = false, attention_post_norm = false, mlp_post_norm = false;
-  Expression query_size;               ///< q·k is multiplied by 1 / sqrt(query_size)
-  Expression window;                   ///< of local layers; 0: every layer is global
-  Expression global_every;             ///< with a window: layers n, 2n, … counted from 1 are global; 0: none is. Or for each layer
-                                       ///< whether it is local
-  RopeSpec rope;                       ///< of global layers
-  std::optional<RopeSpec> local_rope;  ///< of layers with a window; nothing: as `rope`
-  plan::Activation activation = plan::Activation::silu;
-  Presence head = Presence::if_present;  ///< absent: tied to the embedding
+  bool scale_embedding = false;  ///< looked-up rows are multiplied by sqrt(hidden)
+  std::map<std::string, MixerSpec> mixers;
+  std::map<std::string, FeedForwardSpec> feed_forwards;
+  std::vector<LayerRule> mixer_rules, feed_forward_rules;  ///< the first that has a layer decides; the last has all
+  Presence head = Presence::if_present;                    ///< absent: tied to the embedding
 };
 
 /// Tensor and metadata names of one container.
 struct Names {
   std::string architecture_key, tokens_key;
-  std::string format_space;                              ///< whose numbers the tensor types are
-  std::string weight_ending, scale_ending;               ///< of names that belong together
-  std::map<std::string, std::string> tensors;            ///< role → name with {layer}
-  Harmless harmless;                                     ///< of every architecture
+  std::string format_space;                    ///< whose numbers the tensor types are
+  std::string weight_ending, scale_ending;     ///< of names that belong together
+  std::map<std::string, std::string> tensors;  ///< role → name with {layer}
+  Harmless harmless;                           ///< of every architecture
   /// Name of the tensor in `role`; `layer` −1: outside the layers.
   std::string tensor(const std::string& role, int layer) const;
 };

@@ -1,5 +1,5 @@
-// What a program answers is finite, or there is an error that names the cause: every backend ends a run with this.
-// Kernels carry NaN and infinities on to the output, so nothing else looks for them.
+// What a model answers is finite, or there is an error that names the cause. Kernels carry NaN and infinities on to the output, and rows of
+// different sequences never meet, so whoever takes logits from a program looks there and nowhere else.
 #pragma once
 #include <span>
 
@@ -7,12 +7,12 @@
 
 namespace ingot::plan {
 
-/// Refuses logits that are not finite, after a run that left `positions` positions in `cache`.
-void check_finite(std::span<const float> logits, const Cache& cache, int positions);
-/// The same where the device has looked at the logits.
-[[noreturn]] void refuse_output(const Cache& cache, int positions);
+/// Refuses logits that are not finite, of a sequence that has `positions` positions in `pages`.
+void check_finite(std::span<const float> logits, const StateStore& states, std::span<const int32_t> pages, int positions);
+/// The same where the device has looked at the logits (Choice).
+[[noreturn]] void refuse_output(const StateStore& states, std::span<const int32_t> pages, int positions);
 
-/// What a layer's keys and values look like in a cache of IEEE halves.
+/// What a layer's keys and values look like in a store of IEEE halves.
 class HalvesSeen {
  public:
   void add(uint16_t bits) {

@@ -1,12 +1,18 @@
 #include "sampling/options.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace ingot::sampling {
 
 void check_options(const SamplingOptions& o, int vocab) {
+  const std::vector<std::string> known = SamplingOptions().samplers;
+  for (const std::string& name : o.samplers)
+    if (std::ranges::find(known, name) == known.end())
+      throw Error("sampling", "unknown sampler", name, fmt::format("one of {}", fmt::join(known, ", ")));
   auto demand = [](bool holds, const char* name, double got, const char* expected) {
     if (!holds) throw Error("sampling", fmt::format("{} is out of range", name), fmt::format("{}", got), expected);
   };

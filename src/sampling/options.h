@@ -4,7 +4,7 @@
 
 namespace ingot::sampling {
 
-/// Errors: an option out of its range. `vocab`: tokens there are.
+/// Errors: an option out of its range, a sampler that is not known. `vocab`: tokens there are.
 void check_options(const SamplingOptions& options, int vocab);
 
 }  // namespace ingot::sampling

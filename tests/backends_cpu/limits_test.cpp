@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "backends/cpu/machine.h"
-#include "backends/cpu/program.h"
+#include "backends/cpu/memory.h"
 #include "ingot/error.h"
 
 namespace ingot::cpu {
@@ -109,27 +109,55 @@ TEST(Threads, NoMoreThanThereIsTimeFor) {
   EXPECT_EQ(within(0, 0), 1);
 }
 
-TEST(Memory, WhatDoesNotFitIsRefusedWithWhatToDo) {
+// 4,096 positions in 64 pages of 800 kB: 51.2 MB for one sequence.
+struct Fit {
   plan::Plan plan;
-  plan.context = 4096, plan.max_batch = 512;
   plan::Choices choices;
-  choices.resident_bytes = 700'000'000, choices.scratch_bytes = 100'000'000, choices.kv_bytes_per_token = 100'000;  // 51 MB for a batch
-  EXPECT_NO_THROW(check_memory(plan, choices, {}));
-  EXPECT_NO_THROW(check_memory(plan, choices, {.free_memory = 852'000'000}));
-  auto said = [&](const Limits& limits) -> std::string {
+  Fit() {
+    plan.limits.context = 4096, plan.limits.max_rows = 512;
+    choices.resident_bytes = 700'000'000, choices.scratch_bytes = 100'000'000, choices.page_bytes = 800'000;
+  }
+  PageRange pages(const Limits& limits) const { return pages_within(plan, choices, limits); }
+  std::string refused(const Limits& limits) const {
     try {
-      check_memory(plan, choices, limits);
+      pages(limits);
     } catch (const Error& e) {
       EXPECT_EQ(e.room(), "memory");
       return e.what();
     }
     return "nothing";
+  }
+};
+
+TEST(Memory, WhatDoesNotFitIsRefusedWithWhatToDo) {
+  Fit fit;
+  auto says = [&](const Limits& limits, const std::string& said) {
+    EXPECT_NE(fit.refused(limits).find(said), std::string::npos) << fit.refused(limits);
   };
-  EXPECT_NE(said({.free_memory = 850'000'000}).find("700 MB of weights + 100 MB of scratch + 51 MB of keys and values = 851 MB; expected at most 850 MB, what the machine has free; run it from the file (--no-repack)"), std::string::npos)
-      << said({.free_memory = 850'000'000});
-  EXPECT_NE(said({.free_memory = 850'000'000, .group_memory = 80'000'000}).find("80 MB, what the control group leaves"), std::string::npos);
-  choices.resident_bytes = 0;
-  EXPECT_EQ(said({.free_memory = 1}).find("--no-repack"), std::string::npos);
+  EXPECT_NO_THROW(fit.pages({.free_memory = 852'000'000}));
+  says({.free_memory = 850'000'000},
+       "700 MB of weights + 100 MB of scratch + 51 MB of keys and values = 851 MB; expected at most 850 MB, what the machine has free; "
+       "run it from the file (--no-repack)");
+  says({.free_memory = 850'000'000, .group_memory = 80'000'000}, "80 MB, what the control group leaves");
+  fit.plan.limits.state_bytes = 200'000'000;
+  says({.free_memory = 900'000'000}, "200 MB of keys and values = 1000 MB");
+  fit.plan.limits.state_bytes = 51'000'000;
+  says({.free_memory = 900'000'000}, "one sequence do not fit into the memory that is given to them; got 51 MB; expected at least 51 MB, for 4096");
+  fit.plan.limits.state_bytes = 0, fit.choices.resident_bytes = 0;
+  EXPECT_EQ(fit.refused({.free_memory = 1}).find("--no-repack"), std::string::npos);
+}
+
+TEST(Memory, PagesTakeWhatIsLeftButTheHeadroom) {
+  Fit fit;
+  EXPECT_EQ(fit.pages({.free_memory = 852'000'000}).min, 64);
+  EXPECT_EQ(fit.pages({.free_memory = 852'000'000}).max, 64) << "one sequence, at the cost of the headroom";
+  EXPECT_EQ(fit.pages({.free_memory = 1'856'000'000}).max, 1000) << "256 MB are left";
+  EXPECT_EQ(fit.pages({.free_memory = 8'000'000'000}).max, 7750) << "an eighth is left";
+  fit.plan.limits.state_bytes = 80'000'000;
+  EXPECT_EQ(fit.pages({.free_memory = 8'000'000'000}).max, 100);
+  EXPECT_EQ(fit.pages({}).max, 100);
+  fit.plan.limits.state_bytes = 0, fit.choices.page_bytes = 0;
+  EXPECT_EQ(fit.pages({}).max, 64) << "a plan without states";
 }
 
 }  // namespace

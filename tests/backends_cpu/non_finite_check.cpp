@@ -14,6 +14,7 @@
 #include "backends_cpu/planted.h"
 #include "engine/backends.h"
 #include "ingot/error.h"
+#include "plan/finite.h"
 
 namespace ingot {
 namespace {
@@ -29,10 +30,9 @@ std::vector<int32_t> tokens(int n) {
 }
 
 // What a program answers along one way: "" after the error that is demanded.
-template <class Way> std::string answer(plan::Program& program, Way way) {
-  auto cache = program.make_cache();
+template <class Way> std::string answer(Way way) {
   try {
-    std::vector<float> logits = way(*cache);
+    std::vector<float> logits = way();
     return std::ranges::all_of(logits, [](float x) { return std::isfinite(x); })
                ? "an ordinary answer"
                : "logits that are not finite, without an error";
@@ -48,50 +48,56 @@ struct Effort {
 // Tokens 0 and vocab − 1, whose embeddings are planted in, are the first and the one before the last.
 struct Ways {
   plan::Program& program;
-  std::vector<int32_t> prompt, few = tokens(3);
+  std::vector<int32_t> prompt, few = tokens(3), pages = tests::pages_from(0, 2);
   Ways(plan::Program& p, const Effort& effort) : program(p), prompt(tokens(effort.prompt)) {
     for (std::vector<int32_t>* ids : {&prompt, &few}) ids->front() = 0, *(ids->end() - 2) = PlannedModel::vocab - 1;
   }
 
-  std::vector<float> at_once(plan::Cache& cache) const {
-    std::vector<float> logits(PlannedModel::vocab);
-    program.run(cache, prompt, 0, logits, {});
+  // Logits after the last `outputs` of the tokens, which engines check as here.
+  std::vector<float> run(std::span<const int32_t> ids, int position, int outputs) const {
+    std::vector<float> logits(static_cast<size_t>(outputs) * PlannedModel::vocab);
+    const plan::Sequence sequence = one(ids, position, outputs);
+    program.run({.tokens = ids, .sequences = {&sequence, 1}}, logits, {});
+    plan::check_finite(logits, program.states(), pages, position + sequence.count);
     return logits;
   }
-  std::vector<float> all_logits(plan::Cache& cache) const {
-    std::vector<float> logits(few.size() * PlannedModel::vocab);
-    program.run(cache, few, 0, logits, {});
+  plan::Sequence one(std::span<const int32_t> ids, int position, int outputs) const {
+    return {.pages = pages, .position = position, .count = static_cast<int>(ids.size()), .outputs = outputs};
+  }
+  std::vector<float> at_once() const { return run(prompt, 0, 1); }
+  std::vector<float> all_logits() const { return run(few, 0, static_cast<int>(few.size())); }
+  std::vector<float> one_by_one() const {
+    std::vector<float> logits;
+    for (size_t i = 0; i < few.size(); i++) logits = run(std::span(few).subspan(i, 1), static_cast<int>(i), 1);
     return logits;
   }
-  std::vector<float> one_by_one(plan::Cache& cache) const {
-    std::vector<float> logits(PlannedModel::vocab);
-    for (size_t i = 0; i < few.size(); i++)
-      program.run(cache, std::span(few).subspan(i, 1), static_cast<int>(i), logits, {});
-    return logits;
-  }
-  std::vector<float> one_after_a_prompt(plan::Cache& cache) const {
-    std::vector<float> logits(PlannedModel::vocab);
+  std::vector<float> one_after_a_prompt() const {
     const int last = static_cast<int>(prompt.size()) - 1;
-    program.run(cache, std::span(prompt).first(last), 0, {}, {});
-    program.run(cache, std::span(prompt).last(1), last, logits, {});
-    return logits;
+    run(std::span(prompt).first(last), 0, 0);
+    return run(std::span(prompt).last(1), last, 1);
   }
-  std::vector<float> chosen_by_the_device(plan::Cache& cache) const {
-    std::optional<int32_t> best;
-    for (size_t i = 0; i < few.size(); i++) best = program.best(cache, few[i], static_cast<int>(i));
-    if (!best) throw Error("test", "not finite: the device chooses nothing");
+  std::vector<float> chosen_by_the_device() const {
+    for (size_t i = 0; i < few.size(); i++) {
+      plan::Choice choice;
+      const int position = static_cast<int>(i);
+      const std::span<const int32_t> id = std::span(few).subspan(i, 1);
+      const plan::Sequence sequence = one(id, position, 1);
+      if (!program.choose({.tokens = id, .sequences = {&sequence, 1}}, {&choice, 1}))
+        throw Error("test", "not finite: the device chooses nothing");
+      if (choice.id < 0) plan::refuse_output(program.states(), pages, position + 1);
+    }
     return {0};
   }
 };
 
 template <class Use> void each_way(plan::Program& program, const Effort& effort, Use use) {
   Ways ways(program, effort);
-  use("a prompt at once", [&](plan::Cache& c) { return ways.at_once(c); });
-  use("token by token", [&](plan::Cache& c) { return ways.one_by_one(c); });
-  use("chosen by the device", [&](plan::Cache& c) { return ways.chosen_by_the_device(c); });
+  use("a prompt at once", [&] { return ways.at_once(); });
+  use("token by token", [&] { return ways.one_by_one(); });
+  use("chosen by the device", [&] { return ways.chosen_by_the_device(); });
   if (!effort.every_way) return;
-  use("all logits", [&](plan::Cache& c) { return ways.all_logits(c); });
-  use("a token after a prompt", [&](plan::Cache& c) { return ways.one_after_a_prompt(c); });
+  use("all logits", [&] { return ways.all_logits(); });
+  use("a token after a prompt", [&] { return ways.one_after_a_prompt(); });
 }
 
 void fault(const std::string& text) {
@@ -102,17 +108,17 @@ void fault(const std::string& text) {
 
 void check(const plan::Backend& device, PlannedModel& model, const plan::Options& options, const Effort& effort,
            const std::string& name) {
-  std::unique_ptr<plan::Program> sound = device.cast(model.plan, options);
+  std::unique_ptr<plan::Program> sound = device.compile(model.plan, options);
   each_way(*sound, effort, [&](const char* way, auto run) {
-    if (std::string got = answer(*sound, run);
+    if (std::string got = answer(run);
         got != "an ordinary answer" && std::string(way) != "chosen by the device")
       fault(fmt::format("{}, nothing planted, {}: {}", name, way, got));
   });
   model.each_plant([&](const std::string& what) {
-    std::unique_ptr<plan::Program> program = device.cast(model.plan, options);
+    std::unique_ptr<plan::Program> program = device.compile(model.plan, options);
     each_way(*program, effort, [&](const char* way, auto run) {
       planted++;
-      if (std::string got = answer(*program, run); !got.empty())
+      if (std::string got = answer(run); !got.empty())
         fault(fmt::format("{}, {}, {}: {}", name, what, way, got));
     });
   });
@@ -124,23 +130,26 @@ void check_overflow(const plan::Backend& device, bool other_formats) {
   PlannedModel model(tests::planned_shapes[0], *quant::find_format("f32"));
   constexpr float large = 2e5f;
   plan::Plan plan = model.plan;
-  auto logits_of = [&](const quant::Format* kv) {
-    plan.kv_format = kv;
-    std::unique_ptr<plan::Program> program = device.cast(plan, {.threads = 1});
-    auto cache = program->make_cache();
-    return Ways(*program, {}).at_once(*cache);
+  auto logits_of = [&](const quant::Format* kept) {
+    plan.limits.state_format = kept;
+    std::unique_ptr<plan::Program> program = device.compile(plan, {.threads = 1});
+    return Ways(*program, {}).at_once();
   };
   const quant::Format* codes = quant::find_format("q8_0");
   std::vector<float> expected = other_formats ? logits_of(codes) : std::vector<float>();
-  for (plan::Buffer of : {plan::Buffer::key, plan::Buffer::value}) {
+  for (plan::Id<plan::Value> of : {model.key, model.value_}) {
     plan = model.plan;
-    for (plan::Step& step : plan.steps)
-      for (plan::Segment& s : step.segments) {
-        if (s.to == of) s.matrix.scale *= large;
-        if (of == plan::Buffer::value && step.from == plan::Buffer::attended) s.matrix.scale /= large;
+    auto scale = [&](const plan::Slice& slice) -> float& { return plan.weights[slice.weight.index].scale; };
+    for (plan::Step& step : plan.steps) {
+      if (auto* attend = std::get_if<plan::Attend>(&step.op); attend && of == model.key) attend->scale /= large;
+      auto* linear = std::get_if<plan::Linear>(&step.op);
+      if (!linear) continue;
+      for (const plan::Output& output : linear->outputs) {
+        if (output.to == of) scale(output.weight) *= large;
+        if (of == model.value_ && linear->from == model.attended) scale(output.weight) /= large;
       }
-    if (of == plan::Buffer::key) plan.attention_scale /= large;
-    std::string what = of == plan::Buffer::key ? "large keys" : "large values";
+    }
+    std::string what = of == model.key ? "large keys" : "large values";
     try {
       logits_of(nullptr);
       fault(what + ": an ordinary answer");

@@ -1,22 +1,19 @@
-// Small plans that own their weights, in the shapes of the known architectures and any format, and every number in
-// them: a test puts something into one of them that is not finite, and asks for the error.
+// Small plans in the shapes of the known architectures and any format, and every number in them: a test puts something into one of
+// them that is not finite, and asks for the error.
 #pragma once
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <deque>
 #include <functional>
 #include <limits>
-#include <map>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "backends_cpu/plan_builder.h"
 #include "plan/plan.h"
-#include "kernels/random_blocks.h"
 
 namespace ingot::tests {
 
@@ -30,83 +27,80 @@ struct PlannedShape {
 constexpr PlannedShape planned_shapes[] = {
     {"llama", 1, false, false, false}, {"qwen2", 1, true, false, true}, {"gemma3", 2, false, true, true}};
 
-class PlannedModel {
+class PlannedModel : public PlanBuilder {
  public:
   static constexpr int hidden = 256, heads = 4, kv_heads = 1, head_size = 64, ffn = 256, vocab = 64, context = 96,
-                       max_batch = 48;
-  plan::Plan plan;
+                       max_rows = 48;
 
-  PlannedModel(const PlannedShape& shape, const quant::Format& format) : format_(&format) {
-    using plan::Buffer;
-    using plan::StepKind;
-    plan.layers = shape.layers, plan.hidden = hidden, plan.heads = heads, plan.kv_heads = kv_heads,
-    plan.head_size = head_size, plan.ffn = ffn, plan.vocab = vocab;
-    plan.context = context, plan.max_batch = max_batch, plan.norm_epsilon = 1e-5f, plan.attention_scale = 0.125f,
-    plan.embedding_scale = 1.5f;
-    plan.activation = shape.post_norms ? plan::Activation::gelu_tanh : plan::Activation::silu;
-    plan::Rope rope{shape.post_norms ? plan::Pairing::halves : plan::Pairing::neighbours, head_size, {}, 1.0f};
-    for (int i = 0; i < head_size / 2; i++) rope.frequencies.push_back(std::pow(10000.0, -2.0 * i / head_size));
-    plan.ropes.push_back(rope);
-    auto segment = [&](const std::string& name, int rows, int cols, Buffer to, bool bias) {
-      return plan::Segment{matrix(name, rows, cols), bias ? vector(rows, 0) : plan::Vector(), to};
-    };
-    auto add = [&](StepKind kind, int layer, Buffer from, bool norm,
-                   std::vector<plan::Segment> segments) -> plan::Step& {
-      plan::Step step;
-      step.kind = kind, step.layer = layer, step.from = from, step.segments = std::move(segments);
-      if (norm) step.norm = vector(hidden, 1);
-      plan.steps.push_back(std::move(step));
-      return plan.steps.back();
-    };
-    auto add_output = [&](int layer, Buffer from, int cols) {
-      std::vector<plan::Segment> out = {
-          segment("output", hidden, cols, shape.post_norms ? Buffer::block : Buffer::residual, shape.biases)};
-      add(shape.post_norms ? StepKind::project : StepKind::project_add, layer, from, false, std::move(out));
-      if (shape.post_norms) add(StepKind::norm_add, layer, Buffer::block, true, {});
-    };
+  PlannedModel(const PlannedShape& shape, const quant::Format& format) : format_(&format), shape_(shape) {
     constexpr int q = heads * head_size, kv = kv_heads * head_size;
-    add(StepKind::embed, -1, Buffer::residual, false, {segment("embedding", vocab, hidden, Buffer::residual, false)});
+    plan.limits = {.context = context, .max_rows = max_rows, .max_outputs = 8, .state_format = nullptr, .state_bytes = 64 << 20};
+    residual_ = value("residual", hidden);
+    if (shape.post_norms) block_ = value("block", hidden);
+    query = value("query", q), key = value("key", kv), value_ = value("value", kv);
+    attended = value("attended", q);
+    const plan::Id<plan::Value> gated = value("ffn", ffn);
+    plan.logits = value("logits", vocab, plan::Value::Rows::outputs);
+    const plan::Id<plan::Rope> turn =
+        rope(shape.post_norms ? plan::Rope::Pairing::halves : plan::Rope::Pairing::neighbours, head_size);
+    const plan::Slice table = matrix("embedding", vocab, hidden);
+    step(-1, "embed", plan::Embed{.table = table, .scale = 1.5f, .to = residual_});
     for (int i = 0; i < shape.layers; i++) {
-      add(StepKind::qkv, i, Buffer::residual, true,
-          {segment("query", q, hidden, Buffer::query, shape.biases),
-           segment("key", kv, hidden, Buffer::key, shape.biases),
-           segment("value", kv, hidden, Buffer::value, shape.biases)});
-      plan::Step& turned = add(StepKind::rope_store, i, Buffer::query, false, {});
-      if (shape.post_norms) turned.q_norm = vector(head_size, 1), turned.k_norm = vector(head_size, 1);
-      add(StepKind::attend, i, Buffer::query, false, {}).window = shape.post_norms && i == 0 ? 5 : 0;
-      add_output(i, Buffer::attended, q);
-      add(StepKind::gate_up, i, Buffer::residual, true,
-          {segment("gate", ffn, hidden, Buffer::ffn, shape.biases),
-           segment("up", ffn, hidden, Buffer::ffn, shape.biases)});
-      add_output(i, Buffer::ffn, ffn);
+      const plan::Id<plan::State> kept =
+          state({.heads = heads, .kv_heads = kv_heads, .key_size = head_size, .value_size = head_size});
+      step(i, "qkv",
+           plan::Linear{.from = residual_,
+                        .norm = norm(hidden),
+                        .outputs = {output("query", q, hidden, query), output("key", kv, hidden, key),
+                                    output("value", kv, hidden, value_)}});
+      plan::RopeStore turned{.query = query, .key = key, .value = value_, .rope = turn, .query_norm = {}, .key_norm = {}, .state = kept};
+      if (shape.post_norms) turned.query_norm = norm(head_size), turned.key_norm = norm(head_size);
+      step(i, "rope_store", turned);
+      const int window = shape.post_norms && i == 0 ? 5 : 0;
+      step(i, "attend", plan::Attend{.query = query, .state = kept, .window = window, .scale = 0.125f, .to = attended});
+      add_to_residual(i, "output", attended, q);
+      step(i, "gate_up",
+           plan::GatedLinear{.from = residual_,
+                             .norm = norm(hidden),
+                             .gate = matrix("gate", ffn, hidden),
+                             .up = matrix("up", ffn, hidden),
+                             .activation = shape.post_norms ? plan::Activation::gelu_tanh : plan::Activation::silu,
+                             .to = gated});
+      add_to_residual(i, "down", gated, ffn);
     }
-    std::vector<plan::Segment> head = {segment("head", vocab, hidden, Buffer::logits, shape.biases)};
-    if (shape.tied) head.front().matrix = plan.steps.front().segments.front().matrix;
-    add(StepKind::head, -1, Buffer::residual, true, std::move(head));
+    plan::Output head = output("head", vocab, hidden, plan.logits, !shape.tied);
+    if (shape.tied) head.weight = table;
+    step(-1, "lm_head", plan::Linear{.from = residual_, .norm = norm(hidden), .outputs = {head}});
   }
+
+  /// Of all layers.
+  plan::Id<plan::Value> query, key, value_, attended;
 
   /// Calls `each(what)` with every number of the plan and of its weights, one after another, set to NaN and to each
   /// of the infinities: of a vector the first or the last number, of a matrix those of the first or the last block.
   /// Embeddings are those of tokens 0 and vocab − 1.
   void each_plant(const std::function<void(const std::string& what)>& each) {
-    plant_scalar("norm_epsilon", plan.norm_epsilon, each);
-    plant_scalar("attention_scale", plan.attention_scale, each);
-    plant_scalar("embedding_scale", plan.embedding_scale, each);
     for (plan::Rope& rope : plan.ropes) {
       plant_scalar("the rope's magnitude", rope.magnitude, each);
       plant_scalar("a frequency", rope.frequencies.back(), each);
     }
     for (plan::Step& step : plan.steps) {
-      std::string in = fmt::format("layer {}, {}", step.layer, plan::step_kind_name(step.kind));
-      plant_vector(in + ", norm", step.norm, each);
-      plant_vector(in + ", query norm", step.q_norm, each);
-      plant_vector(in + ", key norm", step.k_norm, each);
-      for (plan::Segment& s : step.segments) {
-        plant_vector(in + ", bias of " + s.matrix.name, s.bias, each);
-        plant_scalar(in + ", scale of " + s.matrix.name, s.matrix.scale, each);
-        if (step.kind != plan::StepKind::head || s.matrix.data != plan.steps.front().segments.front().matrix.data)
-          plant_matrix(in, s.matrix, each);
+      const std::string in = fmt::format("layer {}, {}", step.layer, step.name);
+      if (auto* embed = std::get_if<plan::Embed>(&step.op)) plant_scalar(in + ", scale", embed->scale, each);
+      if (auto* attend = std::get_if<plan::Attend>(&step.op)) plant_scalar(in + ", scale", attend->scale, each);
+      if (auto* added = std::get_if<plan::NormAdd>(&step.op)) plant_scalar(in + ", epsilon", added->norm.epsilon, each);
+      if (auto* linear = std::get_if<plan::Linear>(&step.op); linear && linear->norm)
+        plant_scalar(in + ", epsilon", linear->norm->epsilon, each);
+      if (auto* gated = std::get_if<plan::GatedLinear>(&step.op)) plant_scalar(in + ", epsilon", gated->norm->epsilon, each);
+      if (auto* turned = std::get_if<plan::RopeStore>(&step.op); turned && turned->query_norm) {
+        plant_scalar(in + ", query epsilon", turned->query_norm->epsilon, each);
+        plant_scalar(in + ", key epsilon", turned->key_norm->epsilon, each);
       }
+    }
+    for (size_t i = 0; i < plan.vectors.size(); i++) plant_vector(fmt::format("vector {}", i), plan.vectors[i].numbers, each);
+    for (size_t i = 0; i < plan.weights.size(); i++) {
+      plant_scalar("scale of " + plan.weights[i].name, plan.weights[i].scale, each);
+      plant_matrix(plan.weights[i].name, bytes[i], each);
     }
   }
 
@@ -114,24 +108,19 @@ class PlannedModel {
   static constexpr double values[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
                                       -std::numeric_limits<double>::infinity()};
 
-  plan::Vector vector(int n, float mean) {
-    std::normal_distribution<float> d(mean, 0.1f);
-    plan::Vector v(n);
-    for (float& x : v) x = d(random_);
-    return v;
+  plan::Slice matrix(const std::string& name, int rows, int cols) {
+    const plan::Slice slice = weight(format_->name, rows, cols);
+    plan.weights.back().name = name;
+    return slice;
   }
-  // Random blocks, scaled on the whole so that outputs stay near 1.
-  plan::Matrix matrix(const std::string& name, int rows, int cols) {
-    std::vector<uint8_t>& bytes = bytes_.emplace_back(random_rows(*format_, rows, cols, random_()));
-    const std::byte* data = reinterpret_cast<const std::byte*>(bytes.data());
-    std::vector<float> row(cols);
-    double squares = 0;
-    for (int r = 0; r < rows; r++) {
-      format_->decode(data + r * format_->row_bytes(cols), row.data(), cols);
-      for (float w : row) squares += double(w) * w;
-    }
-    owned_[data] = &bytes;
-    return {name, format_, rows, cols, data, static_cast<float>(1 / std::sqrt(squares / rows))};
+  plan::Output output(const std::string& name, int rows, int cols, plan::Id<plan::Value> to, bool own = true) {
+    return {.weight = own ? matrix(name, rows, cols) : plan::Slice(), .bias = shape_.biases ? vector(rows, 0) : plan::Id<plan::Vector>(), .to = to};
+  }
+  void add_to_residual(int layer, const char* name, plan::Id<plan::Value> from, int cols) {
+    plan::Output out = output(name, hidden, cols, shape_.post_norms ? block_ : residual_);
+    out.add = !shape_.post_norms;
+    step(layer, name, plan::Linear{.from = from, .norm = std::nullopt, .outputs = {out}});
+    if (shape_.post_norms) step(layer, "post-norm", plan::NormAdd{.from = block_, .norm = norm(hidden), .to = residual_});
   }
 
   template <class Number> static void plant_scalar(const std::string& what, Number& number,
@@ -143,9 +132,8 @@ class PlannedModel {
     }
     number = before;
   }
-  static void plant_vector(const std::string& what, plan::Vector& v,
+  static void plant_vector(const std::string& what, std::vector<float>& v,
                            const std::function<void(const std::string&)>& each) {
-    if (v.empty()) return;
     bool last = false;
     for (double value : values) {
       float& number = last ? v.back() : v.front();
@@ -180,26 +168,22 @@ class PlannedModel {
     }
     return found;
   }
-  void plant_matrix(const std::string& in, const plan::Matrix& m,
-                    const std::function<void(const std::string&)>& each) {
-    std::vector<uint8_t>& bytes = *owned_.at(m.data);
+  void plant_matrix(const std::string& name, std::vector<uint8_t>& all, const std::function<void(const std::string&)>& each) {
     const ptrdiff_t block = format_->block_bytes;
     bool last = false;
-    for (const Field& field : fields(bytes.data())) {
-      auto begin = last ? bytes.end() - block : bytes.begin();
+    for (const Field& field : fields(all.data())) {
+      auto begin = last ? all.end() - block : all.begin();
       const std::vector<uint8_t> before(begin, begin + block);
       std::ranges::copy(field.bits, begin + field.at);
-      each(fmt::format("{}, {} block of {}, bytes {:02x} at {}", in, last ? "last" : "first", m.name,
-                       fmt::join(field.bits, " "), field.at));
+      each(fmt::format("{} block of {}, bytes {:02x} at {}", last ? "last" : "first", name, fmt::join(field.bits, " "), field.at));
       std::ranges::copy(before, begin);
       last = !last;
     }
   }
 
   const quant::Format* format_;
-  std::mt19937 random_{7};
-  std::deque<std::vector<uint8_t>> bytes_;
-  std::map<const std::byte*, std::vector<uint8_t>*> owned_;
+  PlannedShape shape_;
+  plan::Id<plan::Value> residual_, block_;
 };
 
 }  // namespace ingot::tests

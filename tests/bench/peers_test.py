@@ -122,6 +122,19 @@ class Engines(unittest.TestCase):
         self.assertEqual(asked["ingot"][-2:], ["--isa", "avx2"])
         self.assertEqual(asked["llama.cpp"], found["llama.cpp"])  # peers are built for it
 
+    def test_many_streams(self):
+        peers = {"llama.cpp": {"bench": "/b/llama-bench", "programs": ["llama-bench", "llama-batched-bench"]}, "other": {"bench": "/b/x"}}
+        found = run.stream_engines("ingot", peers, {"streams": "1,16", "prompt": 64, "decode": 32})
+        self.assertEqual(list(found), ["ingot", "llama.cpp"])
+        self.assertIn("--streams 1,16 -p 64 -n 32", " ".join(found["ingot"]))
+        self.assertIn("-c 1536 ", " ".join(found["llama.cpp"]))
+        line = {"pp": 64, "tg": 32, "pl": 16, "speed_pp": 900.5, "speed_tg": 80.25}
+        code = f"print('loading'); print({json.dumps(line)!r})"
+        theirs = run.measure([sys.executable, "-c", code, "--output-format", "jsonl"])
+        self.assertEqual({test: speed for test, (speed, _) in theirs.items()}, {"pp64x16": 900.5, "tg32x16": 80.25})
+        titles = report.kinds([row("m", "pp64x16", [5], [2]), row("m", "tg32x16", [5], [2])])
+        self.assertEqual(list(titles), ["Many prompts at once, 1 thread", "Many answers at once, 1 thread"])
+
     def test_measures_the_processor(self):
         devices = [{"name": "cuda", "description": "a GPU", "isas": []}, {"name": "cpu", "description": "a processor", "isas": ["avx2"]}]
         with tempfile.TemporaryDirectory() as folder:

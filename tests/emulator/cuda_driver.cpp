@@ -155,6 +155,12 @@ int cuMemcpyDtoHAsync_v2(void* to, uint64_t from, size_t bytes, void* on) {
   return success;
 }
 
+int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void* on) {
+  if (on != &stream_token || !inside(to, bytes) || !inside(from, bytes)) return invalid_value;
+  stream.push_back([=] { std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes); });
+  return success;
+}
+
 int cuStreamCreate(void** created, unsigned) { return *created = &stream_token, success; }
 int cuStreamDestroy_v2(void*) { return finish(), success; }
 int cuStreamSynchronize(void* on) { return on == &stream_token ? finish() : invalid_value; }

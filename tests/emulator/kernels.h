@@ -1,5 +1,6 @@
 // Kernels run one by one on memory of this machine, to be compared with what they should do.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,12 +31,20 @@ class Regions {
     std::copy(from.begin(), from.end(), to);
     return to;
   }
+  /// A table of addresses of other memory of these, which nothing writes; they are moved where that memory is moved.
+  template <class T> T** make_addresses(const std::vector<T*>& from) {
+    T** to = make_settled(from);
+    tables_.push_back(regions_.size() - 1);
+    return to;
+  }
   std::span<const Region> all() const { return regions_; }
+  bool has_addresses(size_t region) const { return std::ranges::find(tables_, region) != tables_.end(); }
 
  private:
   void* add(size_t bytes);
   std::vector<std::shared_ptr<void>> memory_;
   std::vector<Region> regions_;
+  std::vector<size_t> tables_;
 };
 
 /// The entries of one composed text, ready to be run.

@@ -24,16 +24,24 @@ class OnDevice : public Kernels {
     gpu::Launch launch = l;
     launch.kernel = kernels_[std::ranges::find(entries_, entry) - entries_.begin()].get();
     std::vector<std::unique_ptr<gpu::Memory>> there;
-    for (const Region& here : memory.all()) {
-      there.push_back(device_.allocate(here.bytes, "a check"));
-      device_.upload(*there.back(), 0, {static_cast<const std::byte*>(here.at), here.bytes});
+    for (const Region& here : memory.all()) there.push_back(device_.allocate(here.bytes, "a check"));
+    for (size_t i = 0; i < there.size(); i++) {
+      const Region& here = memory.all()[i];
+      std::vector<std::byte> content(static_cast<const std::byte*>(here.at), static_cast<const std::byte*>(here.at) + here.bytes);
+      if (memory.has_addresses(i)) move_all(content, memory, there);
+      device_.upload(*there[i], 0, content);
     }
-    for (size_t word = 0; word + sizeof(uint64_t) <= launch.parameters.size(); word += sizeof(uint64_t)) move(launch.parameters.data() + word, memory, there);
+    move_all(launch.parameters, memory, there);
     device_.run(*device_.record({&launch, 1}));
-    for (size_t i = 0; i < there.size(); i++) device_.download(*there[i], 0, {static_cast<std::byte*>(const_cast<void*>(memory.all()[i].at)), memory.all()[i].bytes});
+    for (size_t i = 0; i < there.size(); i++)
+      if (const Region& here = memory.all()[i]; !memory.has_addresses(i))
+        device_.download(*there[i], 0, {static_cast<std::byte*>(const_cast<void*>(here.at)), here.bytes});
   }
 
  private:
+  static void move_all(std::span<std::byte> words, const Regions& from, std::span<const std::unique_ptr<gpu::Memory>> to) {
+    for (size_t word = 0; word + sizeof(uint64_t) <= words.size(); word += sizeof(uint64_t)) move(words.data() + word, from, to);
+  }
   static void move(std::byte* word, const Regions& from, std::span<const std::unique_ptr<gpu::Memory>> to) {
     uint64_t address;
     std::memcpy(&address, word, sizeof address);

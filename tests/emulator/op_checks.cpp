@@ -1,8 +1,10 @@
-// The kernels that know no format, beside float64: rope and the cache, attention of one token and of many, norms, the choice of a token.
+// The kernels that know no format, beside float64: rope and pages, attention of rows that are alone and of several, norms, gathered rows, the
+// choice of tokens.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "emulator/kernels.h"
 
@@ -25,7 +27,6 @@ std::vector<float> normals(size_t n, std::mt19937& random, float by = 1) {
   for (float& x : all) x = normal(random);
   return all;
 }
-const gpu::Turn* turn_at(int position, int count, Regions& memory) { return reinterpret_cast<const gpu::Turn*>(memory.make_settled(std::vector<i32>{position, count, 0})); }
 float float_of_half(u16 bits) { return gpu::half_to_float(bits); }
 // The nearest one, ties to even: halves of one sign are in the order of their bits.
 u16 half_of(float x) {
@@ -40,8 +41,62 @@ u16 half_of(float x) {
 }
 bool near(double got, double expected, double by) { return std::fabs(got - expected) <= by * (std::fabs(expected) + 1); }
 
-Entry attend_one(const Heads& h) { return {"attend_one", {std::to_string(h.size), std::to_string(gpu::attend_heads_at_once(h.heads / h.kv_heads, h.size))}, {}}; }
+Entry attend_one(const Heads& h, bool alone) {
+  return {"attend_one", {std::to_string(h.size), std::to_string(gpu::attend_heads_at_once(h.heads / h.kv_heads, h.size)), alone ? "1" : "0"}, {}};
+}
 Entry attend_many(const Heads& h) { return {"attend_many", {std::to_string(h.size)}, {}}; }
+
+// Sequences of a batch, and pages of theirs that lie anywhere.
+struct Sequence {
+  int position, count;
+};
+class Batch {
+ public:
+  Batch(std::vector<Sequence> sequences, Regions& memory) : sequences(std::move(sequences)), memory_(memory) {
+    for (const Sequence& s : this->sequences) rows += s.count, stride_ = std::max(stride_, (s.position + s.count + 63) / 64);
+    std::vector<i32> ints(4 + 8 * static_cast<size_t>(rows));
+    gpu::BatchHeader& header = *reinterpret_cast<gpu::BatchHeader*>(ints.data());
+    gpu::BatchLine* lines = reinterpret_cast<gpu::BatchLine*>(ints.data() + 4);
+    header = {.rows = rows, .outputs = 0, .singles = 0, .several = 0};
+    int row = 0, number = 0;
+    for (const Sequence& s : this->sequences) {
+      if (s.count == 1) lines[header.singles++].single_row = row;
+      else lines[header.several].first_row = row, lines[header.several++].row_count = s.count;
+      for (int i = 0; i < s.count; i++, row++)
+        lines[row].position = s.position + i, lines[row].sequence = number, lines[row].alone = s.count == 1;
+      number++;
+    }
+    singles = header.singles;
+    header_ = reinterpret_cast<gpu::BatchHeader*>(memory.make_settled(ints));
+  }
+  /// Memory for keys and values of `h` in every page, at some distance from its beginning. What is not there holds NaNs.
+  void make_pages(const Heads& h) {
+    heads = h, keys_at = 32, values_at = keys_at + int64_t(h.kv_heads) * 64 * h.size;
+    std::vector<u16*> table(sequences.size() * size_t(stride_));
+    for (size_t i = table.size(); i-- > 0;)
+      table[i] = memory_.make(std::vector<u16>(size_t(values_at) + size_t(h.kv_heads) * 64 * h.size, u16{0x7e00}));
+    pages = table;
+    table_ = memory_.make_addresses(table);
+  }
+  gpu::DeviceBatch at() const { return {header_, reinterpret_cast<const gpu::PageLine*>(table_), stride_}; }
+  u16* key(size_t sequence, int head, int position) const { return in_page(keys_at, sequence, head, position); }
+  u16* value(size_t sequence, int head, int position) const { return in_page(values_at, sequence, head, position); }
+
+  std::vector<Sequence> sequences;
+  int rows = 0, singles = 0;
+  Heads heads{};
+  int64_t keys_at = 0, values_at = 0;
+  std::vector<u16*> pages;  // (sequences, stride)
+
+ private:
+  u16* in_page(int64_t at, size_t sequence, int head, int position) const {
+    return pages[sequence * size_t(stride_) + size_t(position / 64)] + at + (int64_t(head) * 64 + position % 64) * heads.size;
+  }
+  Regions& memory_;
+  gpu::BatchHeader* header_ = nullptr;
+  u16** table_ = nullptr;
+  int stride_ = 1;
+};
 
 // Angles of a rope over `dims` elements, and what a head becomes by it, in double.
 struct Angles {
@@ -71,122 +126,220 @@ struct Angles {
   }
 };
 
+// Rows that are alone are left as they are, and those past the last have no line.
 void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Findings& findings) {
   Regions memory;
   std::mt19937 random(3);
-  constexpr int tokens = 3, position = 5, room = 64;
-  int dims = halves ? h.size : h.size / 2;
-  std::vector<float> query = normals(size_t(tokens) * h.heads * h.size, random), key = normals(size_t(tokens) * h.kv_heads * h.size, random), value = normals(key.size(), random),
-                     query_norm = normals(h.size, random), key_norm = normals(h.size, random);
-  Angles angles(dims, halves, room);
-  size_t cached = size_t(h.kv_heads) * room * h.size;
+  constexpr int past = 2;
+  Batch batch({{5, 3}, {9, 1}, {62, 4}}, memory);
+  batch.make_pages(h);
+  int dims = halves ? h.size : h.size / 2, rows = batch.rows + past;
+  std::vector<float> query = normals(size_t(rows) * h.heads * h.size, random), key = normals(size_t(rows) * h.kv_heads * h.size, random);
+  std::vector<float> value = normals(key.size(), random), query_norm = normals(h.size, random), key_norm = normals(h.size, random);
+  Angles angles(dims, halves, 66);
   gpu::RopeLaunch p = {};
-  p.turn = turn_at(position, tokens, memory);
+  p.batch = batch.at();
   p.query = memory.make(query), p.key = memory.make(key), p.value = memory.make(value);
   if (normed) p.query_norm = memory.make(query_norm), p.key_norm = memory.make(key_norm);
-  p.cosines = memory.make(angles.cosines), p.sines = memory.make(angles.sines), p.keys = memory.make<u16>(cached), p.values = memory.make<u16>(cached);
-  p.tokens = tokens, p.heads = h.heads, p.kv_heads = h.kv_heads, p.head_size = h.size, p.dims = dims, p.halves = halves, p.room = room, p.epsilon = 1e-5f;
-  kernels.run({"rope_store", {}, {}}, (tokens * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps, gpu::rope_warps * 32, sizeof(gpu::RopeRoom), p, memory);
+  p.cosines = memory.make(angles.cosines), p.sines = memory.make(angles.sines);
+  p.keys_at = batch.keys_at, p.values_at = batch.values_at;
+  p.heads = h.heads, p.kv_heads = h.kv_heads, p.head_size = h.size, p.dims = dims, p.halves = halves, p.query_epsilon = p.key_epsilon = 1e-5f;
+  kernels.run({"rope_store", {}, {}}, (rows * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps, gpu::rope_warps * 32, sizeof(gpu::RopeRoom), p, memory);
 
-  auto turned = [&](const float* x, const std::vector<float>& norm, int token) { return angles.turned(x, h.size, normed ? &norm : nullptr, position + token); };
-  for (int t = 0; t < tokens; t++) {
-    for (int head = 0; head < h.heads; head++) {
-      size_t at = (size_t(t) * h.heads + head) * h.size;
-      std::vector<double> expected = turned(&query[at], query_norm, t);
-      for (int i = 0; i < h.size; i++) findings.expect(near(p.query[at + i], expected[i], 2e-6), fmt::format("rope_store: query {} for {}", p.query[at + i], expected[i]));
-    }
-    for (int head = 0; head < h.kv_heads; head++) {
-      size_t at = (size_t(t) * h.kv_heads + head) * h.size, to = (size_t(head) * room + position + t) * h.size;
-      std::vector<double> expected = turned(&key[at], key_norm, t);
-      for (int i = 0; i < h.size; i++) {
-        findings.expect(near(float_of_half(p.keys[to + i]), expected[i], 1e-3), fmt::format("rope_store: key {} for {}", float_of_half(p.keys[to + i]), expected[i]));
-        findings.expect(p.values[to + i] == half_of(value[at + i]), "rope_store: a value is not the nearest half");
+  int row = 0;
+  for (size_t s = 0; s < batch.sequences.size(); s++)
+    for (int i = 0; i < batch.sequences[s].count; i++, row++) {
+      int position = batch.sequences[s].position + i;
+      bool alone = batch.sequences[s].count == 1;
+      for (int head = 0; head < h.heads; head++) {
+        size_t at = (size_t(row) * h.heads + head) * h.size;
+        std::vector<double> expected = angles.turned(&query[at], h.size, normed ? &query_norm : nullptr, position);
+        for (int e = 0; e < h.size; e++) {
+          double wanted = alone ? query[at + e] : expected[e];
+          findings.expect(near(p.query[at + e], wanted, alone ? 0 : 2e-6), fmt::format("rope_store: row {}: query {} for {}", row, p.query[at + e], wanted));
+        }
+      }
+      for (int head = 0; head < h.kv_heads; head++) {
+        size_t at = (size_t(row) * h.kv_heads + head) * h.size;
+        const u16 *to_key = batch.key(s, head, position), *to_value = batch.value(s, head, position);
+        std::vector<double> expected = angles.turned(&key[at], h.size, normed ? &key_norm : nullptr, position);
+        for (int e = 0; e < h.size; e++) {
+          if (alone) findings.expect(to_key[e] == 0x7e00 && to_value[e] == 0x7e00, "rope_store: stored a row that is alone");
+          if (alone) continue;
+          findings.expect(near(float_of_half(to_key[e]), expected[e], 1e-3), fmt::format("rope_store: key {} for {}", float_of_half(to_key[e]), expected[e]));
+          findings.expect(to_value[e] == half_of(value[at + e]), "rope_store: a value is not the nearest half");
+        }
       }
     }
-  }
+  for (size_t i = size_t(batch.rows) * h.heads * h.size; i < query.size(); i++) findings.expect(p.query[i] == query[i], "rope_store: wrote past the last row");
 }
 
-// `position`: of the first of `tokens`. `planted`: an element of a key that is not finite; `own`: of the token's own, which attend_one stores. `planted`: not 0: bits that stand in its first key and are not finite.
-void check_attention(Kernels& kernels, const Heads& h, int position, int tokens, int window, Findings& findings, u16 planted = 0, bool own = false) {
-  Regions memory;
-  std::mt19937 random(9);
-  int room = (position + tokens + 63) / 64 * 64, width = h.heads * h.size, group = h.heads / h.kv_heads;
-  constexpr int splits = 5;
-  std::vector<u16> keys(size_t(h.kv_heads) * room * h.size), values(keys.size());
-  for (size_t i = 0; i < keys.size(); i++) {  // what is not there yet holds NaNs
-    bool there = int(i / h.size) % room < position + (tokens > 1 ? tokens : 0);  // attend_one stores its own
-    keys[i] = there ? half_of(normals(1, random)[0]) : 0x7e00, values[i] = there ? half_of(normals(1, random)[0]) : 0x7e00;
+// Something that is not finite: in the key of a sequence's first visible position, or in the one that attend_one stores itself.
+struct Planted {
+  u16 bits = 0;
+  bool own = false;
+};
+
+// Attention over random pages. Rows that are alone go through attend_one with `groups` thread groups (0: the kernel for one row) and
+// attend_merge, `at_once` rows per launch; the others through attend_many.
+class Attention {
+ public:
+  Attention(Kernels& kernels, const Heads& h, std::vector<Sequence> sequences, int window, Findings& findings, Planted planted = {})
+      : kernels_(kernels), h_(h), window_(window), findings_(findings), planted_(planted), batch_(std::move(sequences), memory_) {
+    batch_.make_pages(h);
+    query = by_sequence(width(), 1);
+    for (size_t s = 0; s < batch_.sequences.size(); s++) {
+      const Sequence& q = batch_.sequences[s];
+      bool alone = q.count == 1;
+      std::mt19937 random(static_cast<uint32_t>(90 + s));
+      for (int position = 0; position < q.position + (alone ? 0 : q.count); position++)
+        for (int head = 0; head < h.kv_heads; head++)
+          for (u16* row : {batch_.key(s, head, position), batch_.value(s, head, position)})
+            for (int e = 0; e < h.size; e++) row[e] = half_of(normals(1, random)[0]);
+      if (planted.bits && !planted.own) batch_.key(s, 0, q.position - alone)[3] = planted.bits;
+    }
+    p_.batch = batch_.at(), p_.out = memory_.make<float>(query.size()), p_.keys_at = batch_.keys_at, p_.values_at = batch_.values_at;
+    p_.codes = {memory_.make<gpu::i8>(query.size()), memory_.make<float>(query.size() / 32), memory_.make<i32>(query.size() / 16)};
+    p_.kv_heads = h.kv_heads, p_.heads_per_kv_head = group(), p_.head_size = h.size, p_.window = window, p_.scale = 1 / std::sqrt(float(h.size));
   }
-  if (planted) keys[size_t(position - (tokens == 1)) * h.size + 3] = own ? keys[0] : planted;
-  std::vector<float> query = normals(size_t(tokens) * width, random);
-  gpu::AttendLaunch p = {};
-  p.turn = turn_at(position, tokens, memory);
-  u16 *cached_keys = memory.make(keys), *cached_values = memory.make(values);
-  p.query = memory.make(query), p.keys = cached_keys, p.values = cached_values, p.out = memory.make<float>(query.size());
-  p.codes = {memory.make<gpu::i8>(query.size()), memory.make<float>(query.size() / 32), memory.make<i32>(query.size() / 16)};
-  p.sums = memory.make<float>(size_t(width) * splits), p.most = memory.make<float>(h.heads * splits), p.totals = memory.make<float>(h.heads * splits);
-  p.tokens = tokens, p.kv_heads = h.kv_heads, p.heads_a_kv_head = group, p.head_size = h.size, p.splits = splits, p.room = room, p.window = window, p.scale = 1 / std::sqrt(float(h.size));
-  constexpr uint32_t threads = gpu::attend_warps * 32;
-  std::string name;
-  if (tokens == 1) {
-    int at_once = gpu::attend_heads_at_once(group, h.size), parts = (group + at_once - 1) / at_once;
-    bool normed = position % 2;
-    Angles angles(h.size / 2, position % 2, position + 1);
-    std::vector<float> key = normals(size_t(h.kv_heads) * h.size, random), value = normals(key.size(), random), query_norm = normals(h.size, random), key_norm = normals(h.size, random);
-    if (own) key[3] = float_of_half(planted);
+
+  // Bits of all rows, to be compared.
+  std::vector<float> singles(int groups, int at_once) {
+    constexpr uint32_t threads = gpu::attend_warps * 32;
+    p_.splits = 9, p_.singles = at_once;
+    p_.sums = memory_.make<float>(size_t(at_once) * width() * p_.splits);
+    p_.max = memory_.make<float>(size_t(at_once) * h_.heads * p_.splits), p_.totals = memory_.make<float>(size_t(at_once) * h_.heads * p_.splits);
+    int heads = gpu::attend_heads_at_once(group(), h_.size), parts = (group() + heads - 1) / heads;
+    bool normed = window_ % 2, alone = groups == 0;
+    Angles angles(h_.size / 2, normed, 600);
+    std::vector<float> key = by_sequence(h_.kv_heads * h_.size, 2), value = by_sequence(h_.kv_heads * h_.size, 3);
+    std::mt19937 random(9);
+    std::vector<float> query_norm = normals(h_.size, random), key_norm = normals(h_.size, random);
+    if (planted_.own) key[3] = float_of_half(planted_.bits);
     gpu::RopeLaunch r = {};
-    r.turn = p.turn, r.query = memory.make(query), r.key = memory.make(key), r.value = memory.make(value), r.keys = cached_keys, r.values = cached_values;
-    if (normed) r.query_norm = memory.make(query_norm), r.key_norm = memory.make(key_norm);
-    r.cosines = memory.make(angles.cosines), r.sines = memory.make(angles.sines);
-    r.tokens = 1, r.heads = h.heads, r.kv_heads = h.kv_heads, r.head_size = h.size, r.dims = angles.dims, r.halves = angles.halves, r.room = room, r.epsilon = 1e-5f;
-    p.query = nullptr;
-    kernels.run(attend_one(h), int64_t(h.kv_heads) * parts * splits, threads, sizeof(gpu::AttendOneRoom), gpu::AttendOneLaunch{p, r}, memory);
-    for (int head = 0; head < h.heads; head++) {
-      std::vector<double> q = angles.turned(&query[size_t(head) * h.size], h.size, normed ? &query_norm : nullptr, position);
-      std::copy(q.begin(), q.end(), query.begin() + size_t(head) * h.size);
+    r.batch = p_.batch, r.query = memory_.make(query), r.key = memory_.make(key), r.value = memory_.make(value);
+    if (normed) r.query_norm = memory_.make(query_norm), r.key_norm = memory_.make(key_norm);
+    r.cosines = memory_.make(angles.cosines), r.sines = memory_.make(angles.sines);
+    r.dims = angles.dims, r.halves = angles.halves, r.query_epsilon = r.key_epsilon = 1e-5f;
+    for (p_.first_single = 0; p_.first_single < batch_.singles; p_.first_single += at_once) {
+      int64_t items = int64_t(h_.kv_heads) * parts * p_.splits;
+      kernels_.run(attend_one(h_, alone), alone ? items : groups, threads, sizeof(gpu::AttendOneRoom), gpu::AttendOneLaunch{p_, r}, memory_);
+      kernels_.run({"attend_merge", {}, {}}, (width() + int(threads) - 1) / int(threads) * at_once, threads, sizeof(gpu::AttendMergeRoom), p_, memory_);
     }
-    for (int head = 0; head < h.kv_heads; head++) {
-      std::vector<double> k = angles.turned(&key[size_t(head) * h.size], h.size, normed ? &key_norm : nullptr, position);
-      for (int i = 0; i < h.size; i++) {
-        size_t at = (size_t(head) * room + position) * h.size + i;
-        findings.expect(own || near(float_of_half(cached_keys[at]), k[i], 1e-3), fmt::format("attend_one: key {} for {}", float_of_half(cached_keys[at]), k[i]));
-        findings.expect(cached_values[at] == half_of(value[size_t(head) * h.size + i]), "attend_one: a value is not the nearest half");
-        keys[at] = cached_keys[at], values[at] = cached_values[at];
+    int row = 0;
+    for (size_t s = 0; s < batch_.sequences.size(); row += batch_.sequences[s++].count) {
+      int position = batch_.sequences[s].position;
+      if (batch_.sequences[s].count > 1) continue;
+      for (int head = 0; head < h_.heads; head++) {
+        float* from = &query[(size_t(row) * h_.heads + head) * h_.size];
+        std::vector<double> q = angles.turned(from, h_.size, normed ? &query_norm : nullptr, position);
+        std::copy(q.begin(), q.end(), from);
       }
+      for (int head = 0; head < h_.kv_heads; head++) {
+        size_t at = (size_t(row) * h_.kv_heads + head) * h_.size;
+        std::vector<double> k = angles.turned(&key[at], h_.size, normed ? &key_norm : nullptr, position);
+        for (int i = 0; i < h_.size; i++) {
+          float got = float_of_half(batch_.key(s, head, position)[i]);
+          findings_.expect(planted_.own || near(got, k[i], 1e-3), fmt::format("attend_one: key {} for {}", got, k[i]));
+          findings_.expect(batch_.value(s, head, position)[i] == half_of(value[at + i]), "attend_one: a value is not the nearest half");
+        }
+      }
+      check_rows(s, row, true);
     }
-    kernels.run({"attend_merge", {}, {}}, (width + int(threads) - 1) / int(threads), threads, sizeof(gpu::AttendMergeRoom), p, memory);
-    name = attend_one(h).type();
-  } else {
-    int rows = gpu::attend_rows(h.size);
-    kernels.run(attend_many(h), int64_t(h.kv_heads) * ((tokens * group + rows - 1) / rows), rows * 2, gpu::attend_many_room_bytes(h.size), p, memory);
-    name = attend_many(h).type();
+    return {p_.out, p_.out + query.size()};
   }
-  if (planted) {
-    for (int t = 0; t < tokens; t++)
-      for (int i = 0; i < group * h.size; i++) findings.expect(std::isnan(p.out[size_t(t) * width + i]), fmt::format("{}: a key of {:x} leaves {}", name, planted, p.out[size_t(t) * width + i]));
-    return;
+
+  void several(int spare_groups) {
+    float* rotated = memory_.make(query);
+    p_.query = rotated;
+    int rows = gpu::attend_rows(h_.size), tiles = spare_groups;
+    for (const Sequence& s : batch_.sequences) tiles += s.count > 1 ? (s.count * group() + rows - 1) / rows : 0;
+    kernels_.run(attend_many(h_), int64_t(h_.kv_heads) * tiles, rows * 2, gpu::attend_many_room_bytes(h_.size), p_, memory_);
+    int row = 0;
+    for (size_t s = 0; s < batch_.sequences.size(); row += batch_.sequences[s++].count)
+      if (batch_.sequences[s].count > 1) check_rows(s, row, false);
   }
-  for (int t = 0; t < tokens; t++)
-    for (int head = 0; head < h.heads; head++) {
-      int last = position + t, first = window > 0 && last >= window ? last - window + 1 : 0;
-      const float* q = &query[size_t(t) * width + head * h.size];
-      size_t cache = size_t(head / group) * room * h.size;
-      std::vector<double> weights, out(h.size);
-      double most = -1e300, total = 0;
-      for (int k = first; k <= last; k++) {
-        double s = 0;
-        for (int i = 0; i < h.size; i++) s += double(q[i]) * float_of_half(keys[cache + size_t(k) * h.size + i]);
-        weights.push_back(s * p.scale), most = std::max(most, weights.back());
-      }
-      for (double& w : weights) w = std::exp(w - most), total += w;
-      for (int k = first; k <= last; k++)
-        for (int i = 0; i < h.size; i++) out[i] += weights[k - first] / total * float_of_half(values[cache + size_t(k) * h.size + i]);
-      for (int i = 0; i < h.size; i++) {
-        size_t at = size_t(t) * width + head * h.size + i;
-        findings.expect(near(p.out[at], out[i], 1e-5), fmt::format("{}: position {} window {} token {} head {}: {} for {}", name, position, window, t, head, p.out[at], out[i]));
-        if (tokens == 1) findings.expect(std::fabs(p.codes.codes[at] * double(p.codes.scales[at / 32]) - p.out[at]) <= 0.5001 * p.codes.scales[at / 32], name + ": a code");
-      }
+
+  std::vector<float> query;
+
+ private:
+  int width() const { return h_.heads * h_.size; }
+  int group() const { return h_.heads / h_.kv_heads; }
+  // Numbers of every row that follow from its sequence's place in the batch alone.
+  std::vector<float> by_sequence(int cols, uint32_t what) const {
+    std::vector<float> all;
+    for (size_t s = 0; s < batch_.sequences.size(); s++) {
+      std::mt19937 random(static_cast<uint32_t>(10 * s) + what);
+      std::vector<float> of_sequence = normals(size_t(batch_.sequences[s].count) * cols, random);
+      all.insert(all.end(), of_sequence.begin(), of_sequence.end());
     }
+    return all;
+  }
+
+  // All rows of a sequence, which begin at `row`.
+  void check_rows(size_t s, int row, bool coded) {
+    for (int t = 0; t < batch_.sequences[s].count; t++, row++)
+      for (int head = 0; head < h_.heads; head++) {
+        int last = batch_.sequences[s].position + t, first = window_ > 0 && last >= window_ ? last - window_ + 1 : 0;
+        size_t at = (size_t(row) * h_.heads + head) * h_.size;
+        if (planted_.bits) {
+          if (head < group())
+            for (int i = 0; i < h_.size; i++) findings_.expect(std::isnan(p_.out[at + i]), fmt::format("attention: a key of {:x} leaves {}", planted_.bits, p_.out[at + i]));
+          continue;
+        }
+        std::vector<double> weights, out(h_.size);
+        double most = -1e300, total = 0;
+        for (int k = first; k <= last; k++) {
+          double score = 0;
+          const u16* key = batch_.key(s, head / group(), k);
+          for (int i = 0; i < h_.size; i++) score += double(query[at + i]) * float_of_half(key[i]);
+          weights.push_back(score * p_.scale), most = std::max(most, weights.back());
+        }
+        for (double& w : weights) w = std::exp(w - most), total += w;
+        for (int k = first; k <= last; k++)
+          for (int i = 0; i < h_.size; i++) out[i] += weights[k - first] / total * float_of_half(batch_.value(s, head / group(), k)[i]);
+        for (int i = 0; i < h_.size; i++) {
+          float got = p_.out[at + i];
+          findings_.expect(near(got, out[i], 1e-5), fmt::format("attention: sequence {} position {} window {} head {}: {} for {}", s, last, window_, head, got, out[i]));
+          if (coded) findings_.expect(std::fabs(p_.codes.codes[at + i] * double(p_.codes.scales[(at + i) / 32]) - got) <= 0.5001 * p_.codes.scales[(at + i) / 32], "attend_merge: a code");
+        }
+      }
+  }
+
+  Regions memory_;
+  Kernels& kernels_;
+  Heads h_;
+  int window_;
+  Findings& findings_;
+  Planted planted_;
+  Batch batch_;
+  gpu::AttendLaunch p_ = {};
+};
+
+// A row among others has the bits that it has by itself, whatever groups and launches compute it.
+void check_same_bits(Kernels& kernels, const Heads& h, Findings& findings) {
+  const std::vector<Sequence> several = {{130, 1}, {40, 2}, {0, 1}, {64, 1}};
+  std::vector<float> one = Attention(kernels, h, {{130, 1}}, 0, findings).singles(0, 1);
+  std::vector<float> all = Attention(kernels, h, several, 0, findings).singles(4, 2);
+  std::vector<float> again = Attention(kernels, h, several, 0, findings).singles(7, 3);
+  findings.expect(std::memcmp(all.data(), again.data(), all.size() * 4) == 0, "attend_one: other bits with other groups and launches");
+  findings.expect(std::memcmp(all.data(), one.data(), one.size() * 4) == 0, "attend_one: other bits beside other rows");
+}
+
+void check_gather(Kernels& kernels, int cols, Findings& findings) {
+  Regions memory;
+  std::mt19937 random(5);
+  std::vector<float> from = normals(4 * size_t(cols), random);
+  std::vector<i32> ints(4 + 8 * 4);
+  ints[1] = 2, ints[4 + 4] = 3, ints[12 + 4] = 1;  // outputs; rows of the first two
+  gpu::GatherLaunch p{};
+  p.batch.header = reinterpret_cast<gpu::BatchHeader*>(memory.make_settled(ints));
+  p.from = memory.make(from), p.to = memory.make(std::vector<float>(3 * size_t(cols), 7)), p.cols = cols;
+  kernels.run({"gather_rows", {}, {}}, 3, gpu::gather_threads, sizeof(gpu::GatherRoom), p, memory);
+  for (int i = 0; i < cols; i++) {
+    findings.expect(p.to[i] == from[3 * cols + i] && p.to[cols + i] == from[cols + i], "gather_rows: another row");
+    findings.expect(p.to[2 * cols + i] == 7, "gather_rows: wrote past the last output");
+  }
 }
 
 // `large`: whether squares of the second vector leave the range of floats.
@@ -196,8 +349,8 @@ void check_norm_add(Kernels& kernels, int cols, bool large, Findings& findings) 
   std::vector<float> block = normals(2 * size_t(cols), random);
   if (large) block[cols + 1] = 1e20f;
   std::vector<float> norm = normals(cols, random), residual = normals(block.size(), random);
-  gpu::NormAddLaunch p{memory.make(block), memory.make(norm), memory.make(residual), cols, 1e-6f};
-  kernels.run({"norm_add", {}, {}}, 2, gpu::split_warps * 32, sizeof(gpu::NormRoom), p, memory);
+  gpu::NormAddLaunch p{memory.make_settled(std::vector<i32>{2}), memory.make(block), memory.make(norm), memory.make(residual), cols, 1e-6f};
+  kernels.run({"norm_add", {}, {}}, 3, gpu::split_warps * 32, sizeof(gpu::NormRoom), p, memory);
   for (int t = 0; t < 2; t++) {
     double squares = 0;
     for (int i = 0; i < cols; i++) squares += double(block[t * cols + i]) * block[t * cols + i];
@@ -209,31 +362,46 @@ void check_norm_add(Kernels& kernels, int cols, bool large, Findings& findings) 
   }
 }
 
+// Two outputs of three rows, and space for a third: the first is of a row that is alone, which becomes the row of the chosen token.
 void check_sample(Kernels& kernels, int vocab, int top, Findings& findings) {
   Regions memory;
   std::mt19937 random(6);
-  std::vector<float> logits = normals(vocab, random, 3);
+  constexpr int outputs = 2, space = 3;
+  std::vector<float> logits = normals(size_t(space) * vocab, random, 3);
   for (int i = 0; i + 9 < vocab; i += 9) logits[i] = logits[i / 2];  // some are equal
   int parts = (vocab + gpu::sample_part - 1) / gpu::sample_part;
+  size_t in_parts = size_t(space) * parts;
+  std::vector<i32> ints(4 + 8 * 3);
+  ints[0] = 3, ints[1] = outputs;
+  ints[4 + 4] = 2, ints[12 + 4] = 1;                    // rows of the outputs
+  for (int row : {1, 2}) ints[4 + 8 * row + 1] = 10;    // positions
+  ints[4 + 8 * 2 + 3] = 1;                              // row 2 is alone
   gpu::SampleLaunch p = {};
-  i32* turn = memory.make(std::vector<i32>{10, 3, 1, 2, 3});
-  p.logits = memory.make(logits), p.part_logits = memory.make<float>(size_t(parts) * top), p.part_ids = memory.make<i32>(size_t(parts) * top);
-  p.part_most = memory.make<float>(parts), p.part_total = memory.make<float>(parts), p.best_logits = memory.make<float>(top), p.best_ids = memory.make<i32>(top);
-  p.log_sum = memory.make<float>(1), p.turn = reinterpret_cast<gpu::Turn*>(turn), p.vocab = vocab, p.parts = parts, p.top = top;
-  kernels.run({"sample_parts", {}, {}}, parts, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
-  kernels.run({"sample_best", {}, {}}, 1, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
-  std::vector<int> order(vocab);
-  for (int i = 0; i < vocab; i++) order[i] = i;
-  std::ranges::sort(order, [&](int a, int b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
-  double sum = 0;
-  for (float x : logits) sum += std::exp(double(x) - logits[order[0]]);
-  for (int k = 0; k < top; k++) {
-    int expected = k < vocab ? order[k] : -1;
-    findings.expect(p.best_ids[k] == expected, fmt::format("sample: {} of {}: {} for {}", k, vocab, p.best_ids[k], expected));
-    if (expected >= 0) findings.expect(p.best_logits[k] == logits[expected], "sample: a logit");
+  i32* header = memory.make(ints);
+  p.batch.header = reinterpret_cast<gpu::BatchHeader*>(header);
+  p.logits = memory.make(logits), p.part_logits = memory.make<float>(in_parts * top), p.part_ids = memory.make<i32>(in_parts * top);
+  p.part_most = memory.make<float>(in_parts), p.part_total = memory.make<float>(in_parts);
+  p.best_logits = memory.make<float>(size_t(space) * top), p.best_ids = memory.make<i32>(size_t(space) * top);
+  p.log_sum = memory.make(std::vector<float>(space, 7)), p.vocab = vocab, p.parts = parts, p.top = top;
+  kernels.run({"sample_parts", {}, {}}, space * parts, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
+  kernels.run({"sample_best", {}, {}}, space, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
+  for (int o = 0; o < outputs; o++) {
+    const float* row = &logits[size_t(o) * vocab];
+    std::vector<int> order(vocab);
+    for (int i = 0; i < vocab; i++) order[i] = i;
+    std::ranges::sort(order, [&](int a, int b) { return row[a] != row[b] ? row[a] > row[b] : a < b; });
+    double sum = 0;
+    for (int i = 0; i < vocab; i++) sum += std::exp(double(row[i]) - row[order[0]]);
+    for (int k = 0; k < top; k++) {
+      int expected = k < vocab ? order[k] : -1, got = p.best_ids[o * top + k];
+      findings.expect(got == expected, fmt::format("sample: output {}: {} of {}: {} for {}", o, k, vocab, got, expected));
+      if (expected >= 0) findings.expect(p.best_logits[o * top + k] == row[expected], "sample: a logit");
+    }
+    findings.expect(near(p.log_sum[o], row[order[0]] + std::log(sum), 1e-6), "sample: the logarithm of the sum");
   }
-  findings.expect(near(p.log_sum[0], logits[order[0]] + std::log(sum), 1e-6), "sample: the logarithm of the sum");
-  findings.expect(turn[0] == 13 && turn[1] == 1 && turn[2] == order[0], "sample: the next turn");
+  findings.expect(p.log_sum[outputs] == 7, "sample: wrote past the last output");
+  findings.expect(header[4 + 16] == p.best_ids[0] && header[4 + 16 + 1] == 11, "sample: the next row");
+  findings.expect(header[4 + 8] == 0 && header[4 + 8 + 1] == 10, "sample: a row that is not alone has changed");
 }
 
 // One logit that is not finite, the greatest or not, makes the logarithm of the sum NaN.
@@ -244,6 +412,7 @@ void check_sample_planted(Kernels& kernels, float planted, int at, Findings& fin
   std::vector<float> logits = normals(vocab, random, 3);
   logits[at] = planted;
   gpu::SampleLaunch p = {};
+  p.batch.header = reinterpret_cast<gpu::BatchHeader*>(memory.make(std::vector<i32>{1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0}));
   p.logits = memory.make(logits), p.part_logits = memory.make<float>(parts), p.part_ids = memory.make<i32>(parts);
   p.part_most = memory.make<float>(parts), p.part_total = memory.make<float>(parts), p.best_logits = memory.make<float>(1), p.best_ids = memory.make<i32>(1);
   p.log_sum = memory.make<float>(1), p.vocab = vocab, p.parts = parts, p.top = 1;
@@ -263,8 +432,9 @@ void check_probe(Kernels& kernels, Findings& findings) {
 }  // namespace
 
 std::vector<Entry> op_entries() {
-  std::vector<Entry> all{{"rope_store", {}, {}}, {"attend_merge", {}, {}}, {"norm_add", {}, {}}, {"sample_parts", {}, {}}, {"sample_best", {}, {}}, {"probe_read", {}, {}}};
-  for (const Heads& h : shapes) all.push_back(attend_one(h)), all.push_back(attend_many(h));
+  std::vector<Entry> all;
+  for (const char* name : {"rope_store", "attend_merge", "norm_add", "gather_rows", "sample_parts", "sample_best", "probe_read"}) all.push_back({name, {}, {}});
+  for (const Heads& h : shapes) all.insert(all.end(), {attend_one(h, true), attend_one(h, false), attend_many(h)});
   return all;
 }
 
@@ -272,18 +442,23 @@ void check_ops(Kernels& kernels, Findings& findings) {
   for (const Heads& h : shapes) {
     check_rope(kernels, h, true, h.size == 128, findings);
     check_rope(kernels, h, false, h.size == 64, findings);
-    for (int position : {0, 31, 32, 130, 131}) check_attention(kernels, h, position, 1, 0, findings);
-    for (int window : {1, 70}) check_attention(kernels, h, 200, 1, window, findings);
-    check_attention(kernels, h, 0, 3, 0, findings);
-    check_attention(kernels, h, 61, 35, 0, findings);
-    check_attention(kernels, h, 90, 20, 33, findings);
-    for (u16 planted : {u16(0x7e00), u16(0x7c00), u16(0xfc00)}) {
-      for (int tokens : {1, 20}) check_attention(kernels, h, 90, tokens, 0, findings, planted);
-      check_attention(kernels, h, 90, 1, 0, findings, planted, true);
+    for (int position : {0, 31, 32, 130, 131}) Attention(kernels, h, {{position, 1}}, 0, findings).singles(0, 1);
+    for (int window : {1, 70}) Attention(kernels, h, {{200, 1}}, window, findings).singles(0, 1);
+    Attention(kernels, h, {{0, 1}, {70, 2}, {64, 1}, {130, 1}}, 0, findings).singles(3, 2);
+    Attention(kernels, h, {{130, 1}, {5, 1}}, 33, findings).singles(5, 4);
+    check_same_bits(kernels, h, findings);
+    Attention(kernels, h, {{0, 3}}, 0, findings).several(0);
+    Attention(kernels, h, {{61, 35}, {3, 1}, {0, 2}}, 0, findings).several(2);
+    Attention(kernels, h, {{90, 20}, {31, 3}}, 33, findings).several(1);
+    for (u16 bits : {u16(0x7e00), u16(0x7c00), u16(0xfc00)}) {
+      Attention(kernels, h, {{90, 1}}, 0, findings, {bits}).singles(0, 1);
+      Attention(kernels, h, {{90, 20}}, 0, findings, {bits}).several(0);
+      Attention(kernels, h, {{90, 1}}, 0, findings, {bits, true}).singles(0, 1);
     }
   }
   for (int cols : {32, 576})
     for (bool large : {false, true}) check_norm_add(kernels, cols, large, findings);
+  for (int cols : {32, 577}) check_gather(kernels, cols, findings);
   for (int vocab : {5, 1024, 3000})
     for (int top : {1, 5, 64}) check_sample(kernels, vocab, top, findings);
   for (float planted : {NAN, INFINITY, -INFINITY})

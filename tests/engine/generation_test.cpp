@@ -42,7 +42,7 @@ class Generating : public testing::Test {
 
 GenerateOptions most(int n) {
   GenerateOptions o;
-  o.most_tokens = n;
+  o.max_tokens = n;
   return o;
 }
 
@@ -139,7 +139,7 @@ TEST_F(Generating, AForgottenBeginningLeavesTheLogitsOfTheShortenedText) {
   EXPECT_TRUE(std::equal(prompt_.begin(), prompt_.end(), session.tokens().begin()));
   std::vector<int32_t> held(session.tokens().begin(), session.tokens().end());
   EXPECT_EQ(logits_of(held), std::vector<float>(session.logits().begin(), session.logits().end()));
-  for (int keep : {-1, 95, 1000}) {
+  for (int keep : {-2, 95, 1000}) {
     o.keep = keep;
     EXPECT_THROW(generate(session, sampler, o), Error) << keep;
   }

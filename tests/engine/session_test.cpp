@@ -99,11 +99,11 @@ TEST_F(OnSmallModel, DecodingAllocatesNothing) {
   Session s(model);
   s.append(tokens(8));
   Sampler sampler(model, {});
-  std::vector<int32_t> next = {sampler.choose(s)};
+  std::vector<int32_t> next = {sampler.choose(s.tokens(), s.logits())};
   s.append(next);
   long before = allocations;
   for (int i = 0; i < 100; i++) {
-    next[0] = sampler.choose(s);
+    next[0] = sampler.choose(s.tokens(), s.logits());
     s.append(next);
   }
   EXPECT_EQ(allocations - before, 0);

@@ -19,9 +19,10 @@ struct TinyModel {
   test::GgufBuilder file;
   std::string path = testing::TempDir() + "ingot_tiny_XXXXXX";
 
-  explicit TinyModel(const char* format_name = "q8_0", uint32_t seed = 1) {
-    constexpr uint32_t hidden = 64, ffn = 96, heads = 4, kv_heads = 2, head = 16, layers = 2, vocab = 259;
-    file.kv("general.architecture", "llama").kv("llama.block_count", layers).kv("llama.context_length", 128u);
+  explicit TinyModel(const char* format_name = "q8_0", uint32_t seed = 1, uint32_t context = 128, uint32_t head = 16) {
+    constexpr uint32_t hidden = 64, ffn = 96, heads = 4, kv_heads = 2, layers = 2, vocab = 259;
+    file.kv("general.architecture", "llama").kv("llama.block_count", layers).kv("llama.context_length", context);
+    file.kv("llama.attention.key_length", head).kv("llama.attention.value_length", head);
     file.kv("llama.embedding_length", hidden).kv("llama.feed_forward_length", ffn);
     file.kv("llama.attention.head_count", heads).kv("llama.attention.head_count_kv", kv_heads);
     file.kv("llama.attention.layer_norm_rms_epsilon", 1e-5f).kv("tokenizer.ggml.model", "llama");

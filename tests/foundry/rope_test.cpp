@@ -6,6 +6,7 @@
 namespace ingot {
 namespace {
 
+using tests::rope;
 using tests::SmallModel;
 
 constexpr int pairs = SmallModel::head_size / 2;
@@ -15,7 +16,7 @@ long double plain(long double base, int i, int dims = SmallModel::head_size) { r
 TEST(Rope, PlainFrequencies) {
   SmallModel m("llama");
   m.set("rope.freq_base", 500000.0f);
-  foundry::Rope r = m.resolve().ropes[0];
+  foundry::Rope r = rope(m.resolve());
   ASSERT_EQ(r.frequencies.size(), static_cast<size_t>(pairs));
   for (int i = 0; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], plain(500000, i), 1e-15) << i;
 }
@@ -23,7 +24,7 @@ TEST(Rope, PlainFrequencies) {
 TEST(Rope, PartOfAHead) {
   SmallModel m("llama");
   m.set("rope.dimension_count", 8u);
-  foundry::Rope r = m.resolve().ropes[0];
+  foundry::Rope r = rope(m.resolve());
   EXPECT_EQ(r.dims, 8);
   ASSERT_EQ(r.frequencies.size(), 4u);
   EXPECT_NEAR(r.frequencies[3], plain(10000, 3, 8), 1e-15);
@@ -34,7 +35,7 @@ TEST(Rope, Linear) {
     SmallModel m("llama");
     if (how == 0) m.set("rope.scaling.type", "linear");
     m.set(how == 2 ? "rope.scale_linear" : "rope.scaling.factor", 4.0f);
-    foundry::Rope r = m.resolve().ropes[0];
+    foundry::Rope r = rope(m.resolve());
     for (int i = 0; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], plain(10000, i) / 4, 1e-15) << how << " " << i;
     EXPECT_EQ(r.magnitude, 1);
   }
@@ -44,14 +45,14 @@ TEST(Rope, NewKeyOfTheFactorWinsOverTheOldOne) {
   SmallModel m("llama");
   m.set("rope.scaling.factor", 4.0f);
   m.set("rope.scale_linear", 2.0f);
-  EXPECT_NEAR(m.resolve().ropes[0].frequencies[0], 0.25, 1e-15);
+  EXPECT_NEAR(rope(m.resolve()).frequencies[0], 0.25, 1e-15);
 }
 
 TEST(Rope, KindNoneIgnoresTheFactor) {
   SmallModel m("llama");
   m.set("rope.scaling.type", "none");
   m.set("rope.scaling.factor", 4.0f);
-  foundry::Rope r = m.resolve().ropes[0];
+  foundry::Rope r = rope(m.resolve());
   for (int i = 0; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], plain(10000, i), 1e-15) << i;
   EXPECT_EQ(r.magnitude, 1);
 }
@@ -60,7 +61,7 @@ TEST(Rope, FactorsPerPairDivide) {  // as Llama 3.1 files carry them
   SmallModel m("llama");
   std::vector<float> factors = {1, 1, 1, 1.5f, 2.75f, 8, 8, 8};
   m.add("rope_freqs.weight", {pairs}, factors);
-  foundry::Rope r = m.resolve().ropes[0];
+  foundry::Rope r = rope(m.resolve());
   for (int i = 0; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], plain(10000, i) / factors[i], 1e-15) << i;
   factors[2] = 0;
   m.add("rope_freqs.weight", {pairs}, factors);
@@ -95,7 +96,7 @@ SmallModel yarn_model(float factor, uint32_t original) {
 }
 
 TEST(Rope, Yarn) {
-  foundry::Rope r = yarn_model(4, 512).resolve().ropes[0];
+  foundry::Rope r = rope(yarn_model(4, 512).resolve());
   int ramped = 0;
   for (int i = 0; i < pairs; i++) {
     EXPECT_NEAR(r.frequencies[i], yarn(10000, 512, 4, 32, 1, i), 1e-15) << i;
@@ -107,7 +108,7 @@ TEST(Rope, Yarn) {
 }
 
 TEST(Rope, YarnTakesTheContextWhenTheOriginalOneIsNotStated) {
-  foundry::Rope r = yarn_model(4, 0).resolve().ropes[0];
+  foundry::Rope r = rope(yarn_model(4, 0).resolve());
   for (int i = 0; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], yarn(10000, 2048, 4, 32, 1, i), 1e-15) << i;
 }
 
@@ -116,7 +117,7 @@ TEST(Rope, YarnWithStatedBetasAndMagnitude) {
   m.set("rope.scaling.yarn_beta_fast", 64.0f);
   m.set("rope.scaling.yarn_beta_slow", 2.0f);
   m.set("rope.scaling.attn_factor", 0.5f);
-  foundry::Rope r = m.resolve().ropes[0];
+  foundry::Rope r = rope(m.resolve());
   for (int i = 0; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], yarn(10000, 4096, 16, 64, 2, i), 1e-15) << i;
   EXPECT_FLOAT_EQ(r.magnitude, 0.5 * (1 + 0.1 * std::log(16.0)));
 }
@@ -125,20 +126,20 @@ TEST(Rope, YarnWithStatedBetasAndMagnitude) {
 TEST(Rope, YarnWithItsOwnMagnitude) {
   SmallModel m = yarn_model(16, 4096);
   m.set("rope.scaling.yarn_attn_factor", 0.75f);
-  foundry::Rope r = m.resolve().ropes[0];
+  foundry::Rope r = rope(m.resolve());
   EXPECT_FLOAT_EQ(r.magnitude, 0.75f);
   for (int i = 0; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], yarn(10000, 4096, 16, 32, 1, i), 1e-15) << i;
   m.set("rope.scaling.yarn_attn_factor", 0.0f);  // "not stated"
-  EXPECT_FLOAT_EQ(m.resolve().ropes[0].magnitude, 1 + 0.1 * std::log(16.0));
+  EXPECT_FLOAT_EQ(rope(m.resolve()).magnitude, 1 + 0.1 * std::log(16.0));
   m.set("rope.scaling.type", "linear");  // has none
   m.set("rope.scaling.yarn_attn_factor", 0.75f);
-  EXPECT_EQ(m.resolve().ropes[0].magnitude, 1);
+  EXPECT_EQ(rope(m.resolve()).magnitude, 1);
 }
 
 TEST(Rope, AFactorOfZeroIsNotStated) {
   SmallModel m("llama");
   m.set("rope.scaling.factor", 0.0f);
-  EXPECT_EQ(m.resolve().ropes[0].frequencies[0], 1);
+  EXPECT_EQ(rope(m.resolve()).frequencies[0], 1);
 }
 
 // The words of another converter for the same numbers.
@@ -154,17 +155,17 @@ TEST(Rope, OtherNamesOfKeysOfGemma3) {
   m.set("rope.scaling.beta_fast", 64.0f);
   m.set("rope.scaling.beta_slow", 2.0f);
   foundry::Blueprint other = m.resolve();
-  EXPECT_DOUBLE_EQ(other.ropes[1].frequencies[8], std::pow(2e4, -0.5));
+  EXPECT_DOUBLE_EQ(rope(other, 0).frequencies[8], std::pow(2e4, -0.5));
   for (const char* key : {"rope.global.freq_base", "rope.scaling.extrapolation_factor", "rope.scaling.beta_fast", "rope.scaling.beta_slow"}) m.unset(key);
   m.set("rope.freq_base", 500000.0f);
   m.set("rope.scaling.yarn_ext_factor", 1.0f);
   m.set("rope.scaling.yarn_beta_fast", 64.0f);
   m.set("rope.scaling.yarn_beta_slow", 2.0f);
-  EXPECT_EQ(m.resolve().ropes[0].frequencies, other.ropes[0].frequencies);
+  EXPECT_EQ(rope(m.resolve(), 5).frequencies, rope(other, 5).frequencies);
 }
 
 TEST(Rope, YarnOfASmallContextStretchesEveryPair) {  // low = high = 0: the ramp is a step
-  foundry::Rope r = yarn_model(4, 5).resolve().ropes[0];
+  foundry::Rope r = rope(yarn_model(4, 5).resolve());
   EXPECT_NEAR(r.frequencies[0], 1, 1e-15);
   for (int i = 1; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], plain(10000, i) / 4, 1e-15) << i;
 }
@@ -172,11 +173,11 @@ TEST(Rope, YarnOfASmallContextStretchesEveryPair) {  // low = high = 0: the ramp
 TEST(Rope, YarnWithoutExtrapolationIsLinear) {
   SmallModel m = yarn_model(4, 512);
   m.set("rope.scaling.yarn_ext_factor", 0.0f);
-  foundry::Rope r = m.resolve().ropes[0];
+  foundry::Rope r = rope(m.resolve());
   for (int i = 0; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], plain(10000, i) / 4, 1e-15) << i;
   EXPECT_EQ(r.magnitude, 1);
   m.set("rope.scaling.yarn_ext_factor", -1.0f);  // "not stated"
-  EXPECT_NEAR(m.resolve().ropes[0].frequencies[0], 1, 1e-15);
+  EXPECT_NEAR(rope(m.resolve()).frequencies[0], 1, 1e-15);
 }
 
 TEST(Rope, YarnAndFactorsPerPair) {
@@ -185,7 +186,7 @@ TEST(Rope, YarnAndFactorsPerPair) {
   m.set("rope.scaling.factor", 4.0f);
   m.set("rope.scaling.original_context_length", 512u);
   m.add("rope_freqs.weight", {pairs}, std::vector<float>(pairs, 2.0f));
-  foundry::Rope r = m.resolve().ropes[0];
+  foundry::Rope r = rope(m.resolve());
   for (int i = 0; i < pairs; i++) EXPECT_NEAR(r.frequencies[i], yarn(10000, 512, 4, 32, 1, i) / 2, 1e-15) << i;
 }
 

@@ -81,11 +81,35 @@ struct SmallModel {
     set("attention.key_length", head);
     set("attention.value_length", head);
     set("attention.sliding_window", 512u);
+    add_qk_norms(layers, head);
+    add_post_norms(layers);
+  }
+  /// Norms of queries and keys, per head of `head` elements.
+  void add_qk_norms(uint32_t layers, uint32_t head = head_size) {
     for (uint32_t l = 0; l < layers; l++) {
       add(in(l, "attn_q_norm.weight"), {head});
       add(in(l, "attn_k_norm.weight"), {head});
+    }
+  }
+  /// Norms behind both blocks of a layer.
+  void add_post_norms(uint32_t layers) {
+    for (uint32_t l = 0; l < layers; l++) {
       add(in(l, "post_attention_norm.weight"), {hidden});
       add(in(l, "post_ffw_norm.weight"), {hidden});
+    }
+  }
+  /// Makes q, k and v one tensor.
+  void fuse_qkv(uint32_t layers) {
+    for (uint32_t l = 0; l < layers; l++) {
+      for (const char* name : {"attn_q.weight", "attn_k.weight", "attn_v.weight"}) tensors.erase(in(l, name));
+      add(in(l, "attn_qkv.weight"), {hidden, (heads + 2 * kv_heads) * head_size});
+    }
+  }
+  /// Makes gate and up one tensor, called as up is.
+  void fuse_gate_up(uint32_t layers) {
+    for (uint32_t l = 0; l < layers; l++) {
+      tensors.erase(in(l, "ffn_gate.weight"));
+      add(in(l, "ffn_up.weight"), {hidden, 2 * ffn});
     }
   }
   void add_biases(uint32_t layers) {
@@ -141,6 +165,16 @@ struct SmallModel {
     return container::Geometry{static_cast<uint64_t>(f->block), static_cast<uint64_t>(f->block_bytes), f->name};
   }
 };
+
+/// Parts of a layer of today's kinds, by value: the blueprint may be a temporary.
+inline foundry::Attention attention(const foundry::Blueprint& b, size_t layer) {
+  return std::get<foundry::Attention>(b.layers.at(layer).mixer);
+}
+inline foundry::GatedMlp mlp(const foundry::Blueprint& b, size_t layer) {
+  return std::get<foundry::GatedMlp>(b.layers.at(layer).feed_forward);
+}
+/// The rope of a layer, which it must have.
+inline foundry::Rope rope(const foundry::Blueprint& b, size_t layer = 0) { return attention(b, layer).rope.value(); }
 
 /// `f` throws an Error whose text has each of `parts`.
 template <class F> void expect_refused(F f, const std::vector<std::string>& parts) {

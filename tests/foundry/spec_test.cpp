@@ -45,19 +45,22 @@ void refused_without(const std::string& object, const std::string& field, const 
 TEST(Spec, EveryTextOfTheBuildReads) {
   for (const foundry::SpecText& spec : foundry::spec_texts())
     EXPECT_EQ(foundry::read_spec(spec.name, foundry::spec_texts()).name, spec.name);
-  for (const foundry::SpecText& names : foundry::name_texts()) EXPECT_NO_THROW(foundry::read_names(names.name, foundry::name_texts()));
+  for (const foundry::SpecText& names : foundry::name_texts())
+    EXPECT_NO_THROW(foundry::read_names(names.name, foundry::name_texts()));
 }
 
 TEST(Spec, ExtendsLaysOneOverTheOther) {
-  foundry::Spec spec =
-      read(R"({"about": "mine", "extends": "qwen2", "mlp": {"activation": "gelu_tanh"}, "parameters": {"rope_base": {"default": 7}}})");
+  foundry::Spec spec = read(R"({"about": "mine", "extends": "qwen2", "blocks": {"mlp": {"activation": "gelu_tanh"}},
+                  "parameters": {"rope_base": {"default": 7}}})");
   EXPECT_EQ(spec.source, "architectures/mine.json (extends qwen2, llama)");
-  EXPECT_EQ(spec.attention_bias, foundry::Presence::required);           // qwen2
-  EXPECT_EQ(spec.rope.pairing, plan::Pairing::halves);                // qwen2
-  EXPECT_EQ(spec.activation, plan::Activation::gelu_tanh);            // mine
+  const auto& attention = std::get<foundry::AttentionSpec>(spec.mixers.at("attention").kind);
+  const auto& mlp = std::get<foundry::GatedMlpSpec>(spec.feed_forwards.at("mlp").kind);
+  EXPECT_EQ(attention.qkv_bias, foundry::Presence::required);            // qwen2
+  EXPECT_EQ(attention.rope->pairing, plan::Rope::Pairing::halves);       // qwen2
+  EXPECT_EQ(mlp.activation, plan::Activation::gelu_tanh);                // mine
   EXPECT_EQ(spec.parameters.at("rope_base").fallback->constant, 7);      // mine
   EXPECT_EQ(spec.parameters.at("rope_base").keys[0], "rope.freq_base");  // llama
-  EXPECT_FALSE(spec.qk_norm);
+  EXPECT_FALSE(attention.qk_norm);
 }
 
 TEST(Spec, ExpressionsAreNumbersNamesOrQuotients) {
@@ -66,35 +69,42 @@ TEST(Spec, ExpressionsAreNumbersNamesOrQuotients) {
   foundry::Spec read_spec = read(spec.dump());
   EXPECT_EQ(read_spec.parameters.at("rope_base").fallback->text(), "hidden / heads");
   EXPECT_EQ(read_spec.parameters.at("kv_heads").fallback->text(), "heads");
-  EXPECT_EQ(read_spec.window.text(), "0.0");
+  EXPECT_EQ(std::get<foundry::AttentionSpec>(read_spec.mixers.at("attention").kind).window.text(), "0.0");
 }
 
 TEST(Spec, UnknownFields) {
   refused_with("/kernel", "fast", {"kernel is not a field of a spec", "embedding"});
-  refused_with("/attention/biass", "none", {"attention.biass is not a field", "bias, qk_norm"});
+  refused_with("/blocks/attention/biass", "none", {"blocks.attention.biass is not a field", "qkv_bias, qk_norm"});
   refused_with("/parameters/hidden/keys", "x", {"parameters.hidden.keys is not a field"});
-  refused_with("/rope/scaling/alpha", 1, {"rope.scaling.alpha is not a field"});
-  refused_with("/local_rope", {{"bass", 1}}, {"local_rope.bass is not a field"});
+  refused_with("/blocks/attention/rope/scaling/alpha", 1, {"blocks.attention.rope.scaling.alpha is not a field"});
+  refused_with("/blocks/local", {{"extends", "attention"}, {"rope", {{"bass", 1}}}},
+               {"blocks.local.rope.bass is not a field"});
 }
 
 TEST(Spec, MissingFields) {
-  refused_without("", "attention", "attention is missing");
-  refused_without("/attention", "bias", "attention.bias is missing");
-  refused_without("/rope/scaling", "kind", "rope.scaling.kind is missing");
-  refused_without("/parameters", "heads", "parameters.heads is missing");
+  refused_without("", "blocks", "blocks is missing");
+  refused_without("/blocks/attention", "kind", "blocks.attention.kind is missing");
+  refused_without("/blocks/attention", "qkv_bias", "blocks.attention.qkv_bias is missing");
+  refused_without("/blocks/attention/rope/scaling", "kind", "blocks.attention.rope.scaling.kind is missing");
+  refused_without("/parameters", "layers", "parameters.layers is missing");
 }
 
 TEST(Spec, WrongTypes) {
   refused("[1]", {"architectures/mine.json: the file", "got [1]", "an object"});
-  refused_with("/attention", 3, {"attention;", "got 3", "an object"});
-  refused_with("/attention/qk_norm", "yes", {"attention.qk_norm", "got \"yes\"", "true or false"});
-  refused_with("/attention/bias", true, {"attention.bias", "\"none\", \"required\" or \"if_present\""});
-  refused_with("/attention/window", nullptr, {"attention.window", "got null", "a number, a parameter"});
-  refused_with("/attention/window", "a / b / c", {"attention.window", "a / b / c"});
-  refused_with("/rope/pairing", "thirds", {"rope.pairing", "\"thirds\"", "\"neighbours\" or \"halves\""});
-  refused_with("/rope/scaling", "yarn", {"rope.scaling", "\"none\""});
-  refused_with("/mlp/activation", "relu", {"mlp.activation", "\"silu\" or \"gelu_tanh\""});
-  refused_with("/mlp/gate", false, {"mlp.gate", "gated"});
+  refused_with("/blocks/attention", 3, {"blocks.attention;", "got 3", "an object"});
+  refused_with("/blocks/attention/qk_norm", "yes", {"blocks.attention.qk_norm", "got \"yes\"", "true or false"});
+  refused_with("/blocks/attention/qkv_bias", true,
+               {"blocks.attention.qkv_bias", "\"none\", \"required\" or \"if_present\""});
+  refused_with("/blocks/attention/window", nullptr, {"blocks.attention.window", "got null", "a number, a parameter"});
+  refused_with("/blocks/attention/window", "a / b / c", {"blocks.attention.window", "a / b / c"});
+  refused_with("/blocks/attention/rope/pairing", "thirds",
+               {"blocks.attention.rope.pairing", "\"thirds\"", "\"neighbours\" or \"halves\""});
+  refused_with("/blocks/attention/rope/scaling", "yarn", {"blocks.attention.rope.scaling", "\"none\""});
+  refused_with("/blocks/attention/rope", "neither", {"blocks.attention.rope", "got \"neither\"", "\"none\""});
+  refused_with("/blocks/attention/qkv", "both", {"blocks.attention.qkv", "\"separate\" or \"fused\""});
+  refused_with("/blocks/attention/qkv", "fused", {"blocks.attention.qkv_bias", "\"none\" where qkv is fused"});
+  refused_with("/blocks/mlp/activation", "relu", {"blocks.mlp.activation", "\"silu\" or \"gelu_tanh\""});
+  refused_with("/blocks/mlp/kind", "mlp", {"blocks.mlp.kind", "\"attention\" or \"gated_mlp\""});
   refused_with("/norm/kind", "layer", {"norm.kind", "\"rms\""});
   refused_with("/embedding/scale", 2, {"embedding.scale", "sqrt_hidden"});
   refused_with("/head/tied", "maybe", {"head.tied"});
@@ -109,32 +119,141 @@ TEST(Spec, WrongTypes) {
 TEST(Spec, BrokenJson) { refused("{\"about\": ", {"architectures/mine.json is not JSON", "line 1"}); }
 
 TEST(Spec, UnknownParameter) {
-  refused_with("/attention/window", "windows", {"attention.window speaks of \"windows\"", "a name in parameters"});
-  refused_with("/parameters/head_size/default", "hidden / head", {"parameters.head_size.default speaks of \"head\""});
-  refused_with("/harmless", {{"keys", {{"a", "heeds"}}}}, {"harmless.keys.a speaks of \"heeds\""});
+  refused_with("/blocks/attention/window", "windows",
+               {"blocks.attention.window refers to \"windows\"", "a name in parameters"});
+  refused_with("/parameters/head_size/default", "hidden / head", {"parameters.head_size.default refers to \"head\""});
+  refused_with("/harmless", {{"keys", {{"a", "heeds"}}}}, {"harmless.keys.a refers to \"heeds\""});
+}
+
+// A block may extend another one of the same spec, which a relative may have changed.
+TEST(Spec, BlocksExtendBlocks) {
+  foundry::Spec spec = read(R"({"about": "mine", "extends": "qwen2", "blocks": {
+    "global": {"extends": "local", "window": 0, "rope": "none"}, "local": {"extends": "attention", "window": 64}},
+    "layers": {"mixer": [{"block": "attention", "first": 1}, {"block": "global", "every": 4}, {"block": "local"}]}})");
+  const auto& global = std::get<foundry::AttentionSpec>(spec.mixers.at("global").kind);
+  const auto& local = std::get<foundry::AttentionSpec>(spec.mixers.at("local").kind);
+  EXPECT_EQ(global.qkv_bias, foundry::Presence::required);
+  EXPECT_EQ(global.window.constant, 0);
+  EXPECT_FALSE(global.rope);
+  EXPECT_EQ(local.window.constant, 64);
+  EXPECT_EQ(local.rope->pairing, plan::Rope::Pairing::halves);
+
+  refused_with("/blocks/mlp/extends", "mlp", {"blocks.mlp.extends", "got \"mlp\"", "another block: attention"});
+  refused_with("/blocks/mlp/extends", "mpl", {"blocks.mlp.extends", "got \"mpl\"", "another block: attention"});
+  json circle = llama();
+  circle["blocks"]["attention"]["extends"] = "mlp";
+  circle["blocks"]["mlp"]["extends"] = "attention";
+  refused(circle.dump(), {"extends", "another block"});
+}
+
+TEST(Spec, LayersThatNoRuleOrTwoRulesHave) {
+  auto refused_rules = [](const json& rules, const std::vector<std::string>& parts) {
+    json spec = llama();
+    spec["blocks"]["local"] = {{"extends", "attention"}, {"window", 64}};
+    spec["layers"]["mixer"] = rules;
+    refused(spec.dump(), parts);
+  };
+  const json all = {{"block", "attention"}}, local = {{"block", "local"}, {"every", 2}};
+  refused_rules({local}, {"layers.mixer", "no condition in the last entry"});
+  refused_rules({all, local}, {"layers.mixer", "a condition in every entry but the last"});
+  refused_rules(json::array(), {"layers.mixer", "a block or a list of entries"});
+  refused_rules(all, {"blocks.local", "a block that layers name"});
+  refused_rules({local, {{"block", "mlp"}}}, {"layers.mixer.block", "got \"mlp\"", "attention or local"});
+  refused_rules({{{"block", "local"}, {"every", 2}, {"first", 1}}, all}, {"layers.mixer", "one condition"});
+  refused_rules({{{"block", "local"}, {"evry", 2}}, all}, {"layers.mixer.evry is not a field"});
+  refused_rules({{{"block", "local"}, {"every", "n"}}, all}, {"layers.mixer.every refers to \"n\""});
+  refused_rules({{{"block", "local"}, {"when", {{"n", 1}}}}, all}, {"layers.mixer.when refers to \"n\""});
+  refused_rules({{{"block", "local"}, {"when", {{"heads", 1}, {"hidden", 1}}}}, all},
+                {"layers.mixer.when", "one parameter and a number"});
+  refused_with("/layers/feed_forward", "attention", {"layers.feed_forward", "got \"attention\"", "mlp"});
+}
+
+// Layers of the local block (window 64), for each condition.
+TEST(Spec, RulesOfLayers) {
+  auto locals = [](json rule, std::optional<tests::Metadata> pattern = {}) {
+    json changed = llama();
+    if (rule.dump().find("pattern") != std::string::npos)
+      changed["parameters"]["pattern"] = {{"key", "pattern"}, {"default", 3}};
+    changed["blocks"]["local"] = {{"extends", "attention"}, {"window", 64}};
+    rule["block"] = "local";
+    changed["layers"]["mixer"] = {rule, {{"block", "attention"}}};
+    foundry::Spec spec = read(changed.dump());
+    spec.name = "llama";
+    tests::SmallModel m("llama", 7);
+    if (pattern) m.set("pattern", *pattern);
+    foundry::Blueprint b = foundry::resolve(m.open(), spec, foundry::read_names("gguf", foundry::name_texts()));
+    std::string all;
+    for (size_t l = 0; l < 7; l++) all += tests::attention(b, l).window == 64 ? 'x' : '-';
+    return all;
+  };
+  EXPECT_EQ(locals({{"first", 2}}), "xx-----");
+  EXPECT_EQ(locals({{"first", 0}}), "-------");
+  EXPECT_EQ(locals({{"first", 9}}), "xxxxxxx");
+  EXPECT_EQ(locals({{"every", 3}}), "--x--x-");
+  EXPECT_EQ(locals({{"every", 0}}), "-------");
+  EXPECT_EQ(locals({{"every", 1}}), "xxxxxxx");
+  EXPECT_EQ(locals({{"all_but_every", 3}}), "xx-xx-x");
+  EXPECT_EQ(locals({{"all_but_every", 0}}), "xxxxxxx");
+  EXPECT_EQ(locals({{"all_but_every", "pattern"}}), "xx-xx-x");
+  EXPECT_EQ(locals({{"every", "pattern"}}, 2u), "-x-x-x-");
+  EXPECT_EQ(locals({{"first", "pattern"}}), "xxx----");
+  EXPECT_EQ(locals({{"when", {{"pattern", 3}}}}), "xxxxxxx");
+  EXPECT_EQ(locals({{"when", {{"pattern", 4}}}}), "-------");
+  const std::vector<bool> listed = {true, false, false, true, true, false, true};
+  EXPECT_EQ(locals({{"every", "pattern"}}, listed), "x--xx-x");
+  EXPECT_EQ(locals({{"all_but_every", "pattern"}}, listed), "x--xx-x");
+  EXPECT_EQ(locals({{"first", "pattern"}}, listed), "x--xx-x");
+  expect_refused(
+      [&] {
+        locals({{"every", "pattern"}}, std::vector<uint32_t>{1, 0, 2, 1, 0, 0, 0});
+      },
+      {"differs from layer to layer"});
+  expect_refused([&] { locals({{"every", -1}}); }, {"got -1"});
 }
 
 TEST(Spec, UnusedParameter) {  // what a file's key says would be read and lost
-  refused_with("/parameters/softcap", {{"key", "final_logit_softcapping"}, {"default", 0}}, {"parameters.softcap is not used"});
+  refused_with("/parameters/softcap", {{"key", "final_logit_softcapping"}, {"default", 0}},
+               {"parameters.softcap is not used"});
 }
 
 TEST(Spec, HarmlessKeysOfASpecComeFirst) {
   json spec = llama();
-  spec["harmless"] = {{"keys", {{"expert_count", {0, 1}}, {"mine.*", "*"}, {"mine.other", true}}}, {"tensors", {"mine.*.weight"}}};
+  spec["harmless"] = {{"keys", {{"expert_count", {0, 1}}, {"mine.*", "*"}, {"mine.other", true}}},
+                      {"tensors", {"mine.*.weight"}}};
   foundry::Spec changed = read(spec.dump());
   changed.name = "llama";
-  auto resolved = [&](const tests::SmallModel& m) { return foundry::resolve(m.open(), changed, foundry::read_names("gguf", foundry::name_texts())); };
+  auto resolved = [&](const tests::SmallModel& m) {
+    return foundry::resolve(m.open(), changed, foundry::read_names("gguf", foundry::name_texts()));
+  };
   tests::SmallModel m("llama");
   m.set("expert_count", 1u);
   m.set("mine.one", "any");
   m.set("mine.other", true);
   m.add("mine.blk.0.weight", {5});
-  EXPECT_EQ(resolved(m).layers, 2);
+  EXPECT_EQ(resolved(m).layers.size(), 2u);
   m.set("mine.other", false);
   expect_refused([&] { resolved(m); }, {"llama.mine.other", "got false"});
   m.unset("mine.other");
   m.add("mine.weights", {5});
   expect_refused([&] { resolved(m); }, {"\"mine.weights\" is not understood"});
+}
+
+// The list that holds for every architecture speaks of head_size, which not every one has.
+TEST(Spec, HarmlessValuesMayBeParametersOfOthers) {
+  json spec = llama();
+  spec["parameters"]["size"] = spec["parameters"]["head_size"];
+  spec["parameters"].erase("head_size");
+  std::string text = spec.dump();
+  for (size_t at; (at = text.find("\"head_size\"")) != std::string::npos;) text.replace(at, 11, "\"size\"");
+  foundry::Spec changed = read(text);
+  changed.name = "llama";
+  tests::SmallModel m("llama");
+  auto resolved = [&] {
+    return foundry::resolve(m.open(), changed, foundry::read_names("gguf", foundry::name_texts()));
+  };
+  EXPECT_EQ(resolved().layers.size(), 2u);
+  m.set("attention.key_length_swa", 16u);
+  expect_refused(resolved, {"llama.attention.key_length_swa", "got 16", "expected none"});
 }
 
 TEST(Spec, ParametersInACircle) {
@@ -143,9 +262,12 @@ TEST(Spec, ParametersInACircle) {
 }
 
 TEST(Spec, ExtendsInACircle) {
-  std::vector<foundry::SpecText> texts = {
-      {"a", R"({"extends": "b"})"}, {"b", R"({"extends": "c"})"}, {"c", R"({"extends": "a"})"}, {"self", R"({"extends": "self"})"}};
-  expect_refused([&] { foundry::read_spec("a", texts); }, {"architectures/a.json: extends runs in a circle", "a → b → c → a"});
+  std::vector<foundry::SpecText> texts = {{"a", R"({"extends": "b"})"},
+                                          {"b", R"({"extends": "c"})"},
+                                          {"c", R"({"extends": "a"})"},
+                                          {"self", R"({"extends": "self"})"}};
+  expect_refused([&] { foundry::read_spec("a", texts); },
+                 {"architectures/a.json: extends runs in a circle", "a → b → c → a"});
   expect_refused([&] { foundry::read_spec("self", texts); }, {"self → self"});
 }
 
@@ -179,9 +301,9 @@ TEST(Spec, HeadsThatAreNeverOrAlwaysTied) {
     spec.name = "llama";
     return foundry::resolve(file, spec, foundry::read_names("gguf", foundry::name_texts()));
   };
-  EXPECT_EQ(resolved(one, "always").head.name, "token_embd.weight");
+  EXPECT_EQ(resolved(one, "always").head.tensor.name, "token_embd.weight");
   expect_refused([&] { resolved(both, "always"); }, {"tensor \"output.weight\" is not understood"});
-  EXPECT_EQ(resolved(both, "never").head.name, "output.weight");
+  EXPECT_EQ(resolved(both, "never").head.tensor.name, "output.weight");
   expect_refused([&] { resolved(one, "never"); }, {"tensor output.weight is missing"});
 }
 

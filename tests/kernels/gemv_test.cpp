@@ -52,13 +52,13 @@ Input make_input(const OpKernels& ops, int64_t tokens, int64_t cols, uint32_t se
 }
 
 // Runs rows × tokens through `gemv` in calls of at most 64 rows and 64 tokens.
-std::vector<float> run(void (*gemv)(const GemvParams&), const u8* weights, int64_t rows, int64_t cols, const Input& in, int64_t tokens, Reading reading = readings[0]) {
+std::vector<float> run(void (*gemv)(const GemvParams&), const u8* weights, int64_t rows, int64_t cols, const Input& in, int64_t tokens, Prefetch prefetch = prefetch_policies[0]) {
   std::vector<float> out(tokens * rows);
   for (int64_t row = 0; row < rows; row += gemv_max_rows)
     for (int64_t t = 0; t < tokens; t += gemv_max_tokens) {
       int n = static_cast<int>(std::min<int64_t>(gemv_max_rows, rows - row)), k = static_cast<int>(std::min<int64_t>(gemv_max_tokens, tokens - t));
       static float y[gemv_max_tokens * gemv_max_rows];
-      gemv({weights, cols, row, n, in.view(), t, k, 1.0f, y, reading});
+      gemv({weights, cols, row, n, in.view(), t, k, 1.0f, y, prefetch});
       for (int j = 0; j < k; j++) std::copy_n(y + j * gemv_max_rows, n, out.data() + (t + j) * rows + row);
     }
   return out;
@@ -90,8 +90,8 @@ class Gemv : public testing::TestWithParam<Case> {
     if (kernels->lane_rows) {
       std::vector<u8> tiles = packed(*kernels, *format, file, rows, cols);
       resident = run(kernels->resident, tiles.data(), rows, cols, in, tokens);
-      for (const Reading& r : readings)
-        ASSERT_EQ(run(kernels->resident, tiles.data(), rows, cols, in, tokens, r), resident) << "asked for " << r.ahead << " bytes ahead, row groups at once: " << r.at_once;
+      for (const Prefetch& p : prefetch_policies)
+        ASSERT_EQ(run(kernels->resident, tiles.data(), rows, cols, in, tokens, p), resident) << "asked for " << p.ahead << " bytes ahead, row groups at once: " << p.at_once;
     }
     std::vector<float> weights(cols);
     for (int64_t r = 0; r < rows; r += std::max<int64_t>(1, rows / 67)) {
@@ -133,6 +133,35 @@ TEST_P(Gemv, ManyRows) {
   compare(4097, 288, 33);
 }
 
+// Rows that are the middle of longer ones: first blocks left out, and the next row further on.
+TEST_P(Gemv, RowsInsideLongerOnes) {
+  const auto& [isa, kernels, format] = GetParam();
+  constexpr int64_t rows = 19, tokens = 11;
+  const int64_t cols = 512, all = cols + 3 * format->block, row_bytes = static_cast<int64_t>(format->row_bytes(cols));
+  const int64_t all_bytes = static_cast<int64_t>(format->row_bytes(all));
+  std::vector<u8> file = random_rows(*format, rows, cols, 5), longer = random_rows(*format, rows, all, 6);
+  for (int64_t r = 0; r < rows; r++)
+    std::copy_n(file.data() + r * row_bytes, row_bytes, longer.data() + r * all_bytes + 2 * format->block_bytes);
+  Input in = make_input(*isa->ops, tokens, cols, 3);
+  std::vector<float> y(gemv_max_tokens * gemv_max_rows);
+  for (int64_t n : {tokens, int64_t(1)}) {
+    kernels->from_file({.weights = longer.data() + 2 * format->block_bytes,
+                        .cols = cols,
+                        .row = 0,
+                        .rows = rows,
+                        .x = in.view(),
+                        .token = 0,
+                        .tokens = static_cast<int>(n),
+                        .scale = 1.0f,
+                        .y = y.data(),
+                        .prefetch = prefetch_policies[4],
+                        .row_bytes = all_bytes});
+    const std::vector<float> expected = run(kernels->from_file, file.data(), rows, cols, in, n);
+    for (int64_t t = 0; t < n; t++)
+      for (int64_t r = 0; r < rows; r++) ASSERT_EQ(y[t * gemv_max_rows + r], expected[t * rows + r]) << "row " << r << " token " << t;
+  }
+}
+
 // Blocks alone limit the length of a row. A token's bits are the same alone and beside others.
 class GemvOfNumbers : public Gemv {};
 TEST_P(GemvOfNumbers, RowsOfAnyLength) {
@@ -143,12 +172,12 @@ TEST_P(GemvOfNumbers, RowsOfAnyLength) {
     std::vector<u8> file = random_rows(*format, rows, cols, 5);
     Input in = make_input(*isa->ops, tokens, cols, 3);
     std::vector<float> together = run(kernels->from_file, file.data(), rows, cols, in, tokens);
-    for (const Reading& reading : readings) ASSERT_EQ(run(kernels->from_file, file.data(), rows, cols, in, tokens, reading), together);
+    for (const Prefetch& prefetch : prefetch_policies) ASSERT_EQ(run(kernels->from_file, file.data(), rows, cols, in, tokens, prefetch), together);
     for (int64_t t = 0; t < tokens; t++) {
       Input one;
       one.values.assign(in.values.begin() + t * cols, in.values.begin() + (t + 1) * cols);
-      for (const Reading& reading : readings)
-        ASSERT_EQ(run(kernels->from_file, file.data(), rows, cols, one, 1, reading), std::vector<float>(together.begin() + t * rows, together.begin() + (t + 1) * rows)) << cols;
+      for (const Prefetch& prefetch : prefetch_policies)
+        ASSERT_EQ(run(kernels->from_file, file.data(), rows, cols, one, 1, prefetch), std::vector<float>(together.begin() + t * rows, together.begin() + (t + 1) * rows)) << cols;
     }
   }
 }

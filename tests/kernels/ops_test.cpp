@@ -2,11 +2,14 @@
 // against each other bit for bit.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "backends/cpu/kernels.h"
+#include "quant/format.h"
 
 namespace ingot::cpu {
 namespace {
@@ -125,76 +128,217 @@ TEST(Rope, NearThePlainTwinInBothPairings) {
     }
 }
 
-// Queries, keys and values of attention, with infinities behind the last position that is seen.
-struct Attention {
-  int tokens, heads, size, position, window;
-  std::vector<float> query;
-  std::vector<u16> keys, values;
+// Memory for any call.
+struct Workspace {
+  std::vector<float> run, merged, values, scales;
+  std::vector<i8> codes;
+  std::vector<i16> sums;
+  Workspace(int queries, int key_size, int value_size) {
+    run.resize(queries * record(value_size)), merged.resize(run.size()), values.resize(attend_tile * value_size);
+    codes.resize(queries * key_size), scales.resize(codes.size() / 32 + 1), sums.resize(codes.size() / 16 + 1);
+  }
+  static int record(int value_size) { return attend_header + (value_size + 15) / 16 * 16; }
+  AttendWorkspace view() { return {run.data(), merged.data(), values.data(), codes.data(), scales.data(), sums.data()}; }
+};
 
-  Attention(int tokens, int heads, int size, int position, int window)
-      : tokens(tokens), heads(heads), size(size), position(position), window(window), query(normal(tokens * heads * size, 1)) {
-    int seen = position + tokens, room = (seen + attend_tile - 1) / attend_tile * attend_tile;
-    auto k = normal(seen * size, 2), v = normal(seen * size, 3);
-    std::vector<u16> rows(seen * size);
-    here().front()->ops->store_halves(k.data(), seen * size, rows.data());
-    keys.assign(room * size, 0x7c00), values.assign(room * size + 16, 0x7c00);
-    for (int j = 0; j < seen; j++)
-      for (int i = 0; i < size; i++) keys[key_at(j, i, size)] = rows[j * size + i];
-    here().front()->ops->store_halves(v.data(), seen * size, values.data());
+// Queries, keys and values of attention in pages in any order, with infinities wherever nothing is seen.
+struct Attention {
+  int tokens, heads, key_size, value_size, position, window;
+  std::vector<float> query;
+  std::vector<i32> pages;
+  std::vector<u16> memory;  // (pages, keys and values)
+  i64 page_halves, values_at;
+
+  Attention(int tokens, int heads, int key_size, int value_size, int position, int window)
+      : tokens(tokens), heads(heads), key_size(key_size), value_size(value_size), position(position), window(window),
+        query(normal(tokens * heads * key_size, 1)) {
+    const int seen = position + tokens, n = (seen + attend_page - 1) / attend_page;
+    page_halves = attend_page * (key_size + value_size) + 16, values_at = 2 * attend_page * key_size;
+    for (int i = 0; i < n; i++) pages.push_back(i);
+    std::shuffle(pages.begin(), pages.end(), std::mt19937(5));
+    memory.assign(n * page_halves, 0x7c00);
+    auto k = halves(normal(seen * key_size, 2)), v = halves(normal(seen * value_size, 3));
+    for (int j = 0; j < seen; j++) {
+      for (int i = 0; i < key_size; i++) *key(j, i) = k[j * key_size + i];
+      std::copy_n(v.begin() + j * value_size, value_size, value(j));
+    }
   }
+  static std::vector<u16> halves(const std::vector<float>& x) {
+    std::vector<u16> h(x.size());
+    here().front()->ops->store_halves(x.data(), static_cast<int>(x.size()), h.data());
+    return h;
+  }
+  u16* page(int j) { return memory.data() + pages[j / attend_page] * page_halves; }
+  u16* key(int j, int i) { return page(j) + key_at(j % attend_page, i, key_size); }
+  u16* value(int j) { return page(j) + attend_page * key_size + j % attend_page * value_size; }
+
   AttendParams params(int token, int n_tokens, int head, int n_heads, float* out) const {
-    int64_t offset = (int64_t(token) * heads + head) * size;
-    return {query.data() + offset, int64_t(heads) * size, n_tokens, n_heads, position + token, window, keys.data(), values.data(), size, 1 / std::sqrt(float(size)), out + offset, nullptr};
+    return {.query = query.data() + (int64_t(token) * heads + head) * key_size,
+            .query_stride = int64_t(heads) * key_size,
+            .tokens = n_tokens,
+            .heads = n_heads,
+            .position = position + token,
+            .window = window,
+            .keys = (const u8*)memory.data(),
+            .values = (const u8*)memory.data() + values_at,
+            .pages = pages.data(),
+            .page_bytes = 2 * page_halves,
+            .key_size = key_size,
+            .value_size = value_size,
+            .scale = 1 / std::sqrt(float(key_size)),
+            .first_run = 0,
+            .end_run = 1 << 20,
+            .parts = nullptr,
+            .out = out + (int64_t(token) * heads + head) * value_size,
+            .out_stride = int64_t(heads) * value_size,
+            .coded = nullptr,
+            .workspace = {}};
   }
-  std::vector<float> run(const Isa& isa, int tokens_at_once, int heads_at_once) const {
-    std::vector<float> out(query.size());
+  template <class Call> std::vector<float> each_call(int tokens_at_once, int heads_at_once, Call call) const {
+    std::vector<float> out(tokens * heads * value_size);
     for (int t = 0; t < tokens; t += tokens_at_once)
-      for (int h = 0; h < heads; h += heads_at_once) isa.ops->attend(params(t, std::min(tokens_at_once, tokens - t), h, std::min(heads_at_once, heads - h), out.data()));
+      for (int h = 0; h < heads; h += heads_at_once)
+        call(params(t, std::min(tokens_at_once, tokens - t), h, std::min(heads_at_once, heads - h), out.data()));
     return out;
+  }
+  std::vector<float> run(const Isa& isa, int tokens_at_once, int heads_at_once, const CodedStates* coded = nullptr) const {
+    Workspace workspace(tokens_at_once * heads_at_once, key_size, value_size);
+    return each_call(tokens_at_once, heads_at_once, [&](AttendParams p) {
+      p.workspace = workspace.view(), p.coded = coded;
+      isa.ops->attend(p);
+    });
+  }
+  // Every run summed by a call of its own, the last one first, and merged after that.
+  std::vector<float> run_in_parts(const Isa& isa, int tokens_at_once, int heads_at_once, const CodedStates* coded = nullptr) const {
+    const int queries = tokens_at_once * heads_at_once, record = Workspace::record(value_size);
+    Workspace workspace(queries, key_size, value_size);
+    return each_call(tokens_at_once, heads_at_once, [&](AttendParams p) {
+      const int n = p.tokens * p.heads, last = p.position + p.tokens - 1;
+      const int first_run = (window > 0 && p.position >= window ? p.position - window + 1 : 0) / attend_run_positions;
+      const int runs = last / attend_run_positions + 1 - first_run;
+      std::vector<float> parts(runs * n * record);
+      p.workspace = workspace.view(), p.coded = coded;
+      float* out = std::exchange(p.out, nullptr);
+      for (int run = runs - 1; run >= 0; run--) {
+        p.parts = parts.data() + run * n * record, p.first_run = first_run + run, p.end_run = first_run + run + 1;
+        isa.ops->attend(p);
+      }
+      isa.ops->attend_merge({.parts = parts.data(), .runs = runs, .tokens = p.tokens, .heads = p.heads, .value_size = value_size,
+                             .merged = workspace.merged.data(), .out = out, .out_stride = p.out_stride});
+    });
   }
 };
 
-TEST(Attend, NearThePlainTwin) {
-  for (int size : {2, 8, 16, 26, 64, 80, 128, 250, 256})
-    for (auto [position, window] : {std::pair{0, 0}, {5, 0}, {31, 0}, {32, 0}, {200, 0}, {100, 84}, {64, 1}, {130, 36}}) {
-      Attention a(1, 1, size, position, window);
+TEST(Attend, NearTheReference) {
+  for (auto [key_size, value_size] : {std::pair{2, 2}, {8, 8}, {16, 16}, {26, 26}, {64, 64}, {80, 80}, {128, 128}, {250, 250}, {256, 256}, {512, 512},
+                                      {1024, 1024}, {96, 64}, {32, 90}, {576, 512}})
+    for (auto [position, window] : {std::pair{0, 0}, {5, 0}, {31, 0}, {32, 0}, {63, 0}, {64, 0}, {200, 0}, {100, 84}, {64, 1}, {130, 36},
+                                    {511, 0}, {512, 0}, {1100, 0}, {1100, 600}, {1025, 2}, {1535, 1024}}) {
+      Attention a(1, 1, key_size, value_size, position, window);
       auto out = same_everywhere([&](const Isa& isa) { return a.run(isa, 1, 1); });
-      std::vector<float> plain(size);
+      std::vector<float> plain(value_size);
       std::vector<double> weights(position + 1);
       attend_plain(a.params(0, 1, 0, 1, plain.data()), weights.data());
-      for (int i = 0; i < size; i++) ASSERT_NEAR(out[i], plain[i], 2e-6) << size << " " << position << " " << window << " at " << i;
+      for (int i = 0; i < value_size; i++)
+        ASSERT_NEAR(out[i], plain[i], 2e-6) << key_size << " " << value_size << " " << position << " " << window << " at " << i;
     }
 }
 
-TEST(Attend, TogetherOrAloneSameBits) {
-  for (int size : {8, 64, 80, 90})
+TEST(Attend, TogetherAloneOrInPartsSameBits) {
+  for (int size : {8, 64, 80, 90, 320})
     for (int heads : {1, 3, 7, 32})
-      for (auto [position, window] : {std::pair{0, 0}, {60, 0}, {60, 17}}) {
-        Attention a(40, heads, size, position, window);
+      for (auto [position, window] : {std::pair{0, 0}, {60, 0}, {60, 17}, {500, 0}, {500, 490}, {1010, 600}}) {
+        const int queries = std::min<int>(attend_max_queries, attend_max_elements / size), at_once = std::min(heads, queries);
+        if (size * heads * (position + 40) > 280'000) continue;  // takes long where each multiply-add is a call
+        Attention a(40, heads, size, size, position, window);
         auto alone = same_everywhere([&](const Isa& isa) { return a.run(isa, 1, 1); });
-        auto together = same_everywhere([&](const Isa& isa) { return a.run(isa, attend_max_queries / heads, heads); });
+        auto together = same_everywhere([&](const Isa& isa) { return a.run(isa, queries / at_once, at_once); });
+        auto in_parts = same_everywhere([&](const Isa& isa) { return a.run_in_parts(isa, queries / at_once, at_once); });
         ASSERT_EQ(together, alone) << size << " " << heads << " " << position << " " << window;
+        ASSERT_EQ(in_parts, alone) << size << " " << heads << " " << position << " " << window;
       }
 }
 
-// A maximum passes over NaN, and −inf is a score like any other to it. Neither may leave an ordinary answer.
+// Keys and values as blocks of a format, against the reference over what the blocks and the queries' codes mean.
+TEST(Attend, OverCodesNearTheReference) {
+  for (const char* name : {"q8_0", "q4_0"})
+    for (int size : {64, 128, 512})
+      for (auto [position, window] : {std::pair{40, 0}, {700, 0}, {1100, 600}}) {
+        const quant::Format& format = *quant::find_format(name);
+        const size_t f = &format - quant::formats().data();
+        constexpr int tokens = 3, heads = 2;
+        const int seen = position + tokens;
+        Attention a(tokens, heads, size, size, position, window);
+        auto keys = normal(seen * size, 2), values = normal(seen * size, 3);
+        const int64_t row_bytes = static_cast<int64_t>(format.row_bytes(size));
+        std::vector<u8> key_rows(seen * row_bytes), value_rows(seen * row_bytes);
+        format.encode(keys.data(), (std::byte*)key_rows.data(), keys.size());
+        format.encode(values.data(), (std::byte*)value_rows.data(), values.size());
+        format.decode((const std::byte*)key_rows.data(), keys.data(), keys.size());
+        format.decode((const std::byte*)value_rows.data(), values.data(), values.size());
+        auto out = same_everywhere([&](const Isa& isa) {
+          const FormatKernels& kernels = *isa.formats[f];
+          const int64_t group_bytes = size / format.block * kernels.tile_bytes, groups = attend_page / kernels.lane_rows;
+          Attention coded = a;
+          coded.page_halves = (groups * group_bytes + attend_page * row_bytes) / 2;
+          coded.memory.assign(coded.pages.size() * coded.page_halves, 0);
+          for (int j = 0; j < seen; j++) {
+            u8* page = (u8*)coded.page(j);
+            const int at = j % attend_page;
+            kernels.pack_one(key_rows.data() + j * row_bytes, size, at % kernels.lane_rows, page + at / kernels.lane_rows * group_bytes);
+            std::copy_n(value_rows.data() + j * row_bytes, row_bytes, page + groups * group_bytes + at * row_bytes);
+          }
+          const CodedStates states{kernels.resident, kernels.decode_row, row_bytes};
+          coded.values_at = groups * group_bytes;
+          const std::vector<float> together = coded.run(isa, tokens, heads, &states);
+          EXPECT_EQ(coded.run_in_parts(isa, tokens, heads, &states), together);
+          EXPECT_EQ(coded.run(isa, 1, 1, &states), together);
+          return together;
+        });
+        std::vector<i8> codes(a.query.size());
+        std::vector<float> scales(codes.size() / 32), plain(out.size());
+        std::vector<i16> sums(codes.size() / 16);
+        here().front()->ops->quantize(a.query.data(), static_cast<int>(codes.size()), codes.data(), scales.data(), sums.data());
+        for (size_t i = 0; i < codes.size(); i++) a.query[i] = float(codes[i]) * scales[i / 32];
+        std::vector<double> weights(seen);
+        attend_plain(
+            a.params(0, tokens, 0, heads, plain.data()), [&](int j, int i) { return double(keys[j * size + i]); },
+            [&](int j, int i) { return double(values[j * size + i]); }, weights.data());
+        for (size_t i = 0; i < out.size(); i++) ASSERT_NEAR(out[i], plain[i], 4e-6) << name << " " << size << " " << position << " at " << i;
+      }
+}
+
+// A maximum passes over NaN, and −inf is a score like any other to it. Neither may leave an ordinary answer, in whichever run it is.
 TEST(Attend, KeysThatAreNotFiniteLeaveNoAnswer) {
   constexpr u16 nan = 0x7e00, infinity = 0x7c00, minus_infinity = 0xfc00;
-  for (u16 bits : {nan, infinity, minus_infinity})
-    for (int window : {0, 20})
-      for (int at : {39, 45, 59}) {
-        Attention sound(2, 3, 64, 58, window), a = sound;
-        a.keys[key_at(at, 5, 64)] = bits;
-        for (const Isa* isa : here()) {
-          std::vector<float> out = a.run(*isa, 2, 3), expected = sound.run(*isa, 2, 3);
-          for (size_t i = 0; i < out.size(); i++) {
-            int last = 58 + static_cast<int>(i) / (3 * 64);
-            bool seen = at <= last && (window == 0 || at > last - window);
-            if (seen) ASSERT_TRUE(std::isnan(out[i])) << isa->name << " " << bits << " " << window << " " << at << ": " << i;
-            else ASSERT_EQ(out[i], expected[i]) << isa->name << " " << bits << " " << window << " " << at << ": " << i;
+  for (auto [position, seen_at] : {std::pair{58, std::vector{39, 45, 59}}, {1030, std::vector{0, 511, 700, 1024, 1031}}})
+    for (u16 bits : {nan, infinity, minus_infinity})
+      for (int window : {0, 20, 520})
+        for (int at : seen_at) {
+          Attention sound(2, 3, 64, 64, position, window), a = sound;
+          *a.key(at, 5) = bits;
+          for (const Isa* isa : here()) {
+            const std::vector<float> expected = sound.run(*isa, 2, 3);
+            for (const std::vector<float>& out : {a.run(*isa, 2, 3), a.run_in_parts(*isa, 2, 3)})
+              for (size_t i = 0; i < out.size(); i++) {
+                int last = position + static_cast<int>(i) / (3 * 64);
+                bool seen = at <= last && (window == 0 || at > last - window);
+                if (seen) ASSERT_TRUE(std::isnan(out[i])) << isa->name << " " << bits << " " << window << " " << at << ": " << i;
+                else ASSERT_EQ(out[i], expected[i]) << isa->name << " " << bits << " " << window << " " << at << ": " << i;
+              }
           }
         }
-      }
+}
+
+// All scores of a run not a number, the first of them or a later one.
+TEST(Attend, ARunWithoutAMaximumLeavesNoAnswer) {
+  for (int from : {0, 512, 1024}) {
+    Attention a(1, 1, 32, 32, 1200, 0);
+    for (int j = from; j < std::min(from + 512, 1201); j++) *a.key(j, 3) = 0x7e00;
+    for (const Isa* isa : here())
+      for (const std::vector<float>& out : {a.run(*isa, 1, 1), a.run_in_parts(*isa, 1, 1)})
+        for (float x : out) ASSERT_TRUE(std::isnan(x)) << isa->name << " " << from;
+  }
 }
 
 TEST(StoreHalves, RoundsAsIeee) {

@@ -3,9 +3,10 @@
 
     python tools/goldens/make_models.py [--out DIR] [--goldens]
 
-They reach what the real models do not: QKV bias, tied and separate heads, rope scaling (linear, llama3, yarn), a sliding window
-that is shorter than the text. DIR: $INGOT_CACHE/models/synthetic or .cache/models/synthetic. The bytes are the same on every
-machine: weights come from integer draws with exact arithmetic, and the sha256 of each file is compared with the golden's.
+They reach what the real models do not: QKV bias, tied and separate heads, rope scaling (linear, llama3, yarn), rope on part of a head
+and layers without it, fused tensors, a sliding window that is shorter than the text. DIR: $INGOT_CACHE/models/synthetic or
+.cache/models/synthetic. The bytes are the same on every machine: weights come from integer draws with exact arithmetic, and the
+sha256 of each file is compared with the golden's.
 Exit code 77: the Python package `gguf` is missing.
 """
 
@@ -39,7 +40,8 @@ MERGES = (
 )
 
 # Sizes are small, but heads, kv_heads, hidden and ffn differ from each other so that no mix-up of two passes unseen.
-# `head` is a head's size, `tied` whether the embedding is the head too. Matrices are `weights` but for those in `formats`, which
+# `head` is a head's size, `tied` whether the embedding is the head too, `fused` which matrices are one tensor, `rope_dims` how much
+# of a head is rotated where that is not all of it. Matrices are `weights` but for those in `formats`, which
 # are of the last layer, the embedding or the head: what these models prove is the architecture, and a quantized matrix adds noise
 # (int8 activations) that every later layer amplifies.
 MODELS = {
@@ -69,7 +71,23 @@ MODELS = {
     ),
     "gemma3-window": dict(
         arch="gemma3", seed=17, layers=7, hidden=256, heads=3, kv_heads=1, head=64, ffn=512, tied=True, window=32, base=1e6,
-        weights="F16", formats=dict(v="Q4_K", k="Q5_0"),
+        qk_norm=True, post_norms=True, weights="F16", formats=dict(v="Q4_K", k="Q5_0"),
+    ),
+    "qwen3-tied": dict(
+        arch="qwen3", seed=18, layers=3, hidden=128, heads=4, kv_heads=2, head=64, ffn=192, tied=True, base=1e6, qk_norm=True,
+        weights="F16", formats=dict(k="Q8_0"),
+    ),
+    "smollm3-plain": dict(
+        arch="smollm3", seed=19, layers=5, hidden=96, heads=6, kv_heads=2, head=16, ffn=160, tied=True, base=5e6,
+        weights="F16", formats=dict(),
+    ),
+    "phi-fused": dict(  # llama.cpp asks models that are called phi3 for tokens of their own
+        arch="phi3", seed=24, layers=3, hidden=128, heads=4, kv_heads=2, head=32, ffn=192, tied=False, fused=("qkv", "gate_up"), rope_dims=24,
+        weights="F16", formats=dict(qkv="Q8_0", gate_up="Q8_0"),
+    ),
+    "glm4-fused": dict(
+        arch="glm4", seed=47, layers=3, hidden=160, heads=5, kv_heads=1, head=32, ffn=224, tied=False, fused=("gate_up",), bias=True,
+        rope_dims=16, post_norms=True, weights="F16", formats=dict(),
     ),
 }
 
@@ -161,7 +179,7 @@ def write_model(path, name, m, add_matrix=add_matrix):
     """One model of MODELS as GGUF. Standard deviations are chosen so that attention is selective, every part has its say in the
     residual stream and logits spread over several nats."""
     draws = Draws(m["seed"])
-    gemma, hidden, ffn, head = m["arch"] == "gemma3", m["hidden"], m["ffn"], m["head"]
+    hidden, ffn, head = m["hidden"], m["ffn"], m["head"]
     q_rows, kv_rows = m["heads"] * head, m["kv_heads"] * head
     w = gguf.GGUFWriter(path, m["arch"])
     w.add_name(f"synthetic {name}")
@@ -173,12 +191,13 @@ def write_model(path, name, m, add_matrix=add_matrix):
     w.add_head_count_kv(m["kv_heads"])
     w.add_layer_norm_rms_eps(1e-6)
     w.add_rope_freq_base(m.get("base", 10000.0))
-    if gemma:
+    if head * m["heads"] != hidden:
         w.add_key_length(head)
         w.add_value_length(head)
+    if "window" in m:
         w.add_sliding_window(m["window"])
     else:
-        w.add_rope_dimension_count(head)
+        w.add_rope_dimension_count(m.get("rope_dims", head))
     if scaling := m.get("scaling"):
         w.add_rope_scaling_type(gguf.RopeScalingType(scaling[0]))
         w.add_rope_scaling_factor(scaling[1])
@@ -203,20 +222,27 @@ def write_model(path, name, m, add_matrix=add_matrix):
     for layer in range(m["layers"]):
         at = f"blk.{layer}."
         add_vector(w, at + "attn_norm.weight", gains(hidden))
-        matrix(at + "attn_q.weight", "q", q_rows, hidden, 1.2)
-        matrix(at + "attn_k.weight", "k", kv_rows, hidden, 1.2)
-        matrix(at + "attn_v.weight", "v", kv_rows, hidden, 1.0)
+        if "qkv" in m.get("fused", ()):
+            matrix(at + "attn_qkv.weight", "qkv", q_rows + 2 * kv_rows, hidden, 1.2)
+        else:
+            matrix(at + "attn_q.weight", "q", q_rows, hidden, 1.2)
+            matrix(at + "attn_k.weight", "k", kv_rows, hidden, 1.2)
+            matrix(at + "attn_v.weight", "v", kv_rows, hidden, 1.0)
         matrix(at + "attn_output.weight", "o", hidden, q_rows, 2.0)
         if m.get("bias"):
             for part, rows in (("q", q_rows), ("k", kv_rows), ("v", kv_rows)):
                 add_vector(w, at + f"attn_{part}.bias", draws.normal(rows) * 0.3)
         add_vector(w, at + "ffn_norm.weight", gains(hidden))
-        matrix(at + "ffn_gate.weight", "gate", ffn, hidden, 1.2)
-        matrix(at + "ffn_up.weight", "up", ffn, hidden, 1.2)
+        if "gate_up" in m.get("fused", ()):
+            matrix(at + "ffn_up.weight", "gate_up", 2 * ffn, hidden, 1.2)
+        else:
+            matrix(at + "ffn_gate.weight", "gate", ffn, hidden, 1.2)
+            matrix(at + "ffn_up.weight", "up", ffn, hidden, 1.2)
         matrix(at + "ffn_down.weight", "down", hidden, ffn, 1.5)
-        if gemma:
+        if m.get("qk_norm"):
             add_vector(w, at + "attn_q_norm.weight", gains(head, 1.2))
             add_vector(w, at + "attn_k_norm.weight", gains(head, 1.2))
+        if m.get("post_norms"):
             add_vector(w, at + "post_attention_norm.weight", gains(hidden, 1.2))
             add_vector(w, at + "post_ffw_norm.weight", gains(hidden, 1.2))
     w.write_header_to_file()

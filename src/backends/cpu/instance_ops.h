@@ -25,6 +25,7 @@ static constexpr OpKernels op_table = {
     .quantize = quantize_activations,
     .rotate = rotate,
     .attend = attend_streaming,
+    .attend_merge = attend_merge,
     .store_halves = store_all_halves,
     .gate_silu = gate_silu,
     .gate_gelu_tanh = gate_gelu_tanh,

@@ -13,8 +13,8 @@ namespace ingot::cpu {
 #include "rope/params.h"
 #include "attend/params.h"
 
-/// Ways of reading that a machine may be fast with, tried where speed counts.
-constexpr Reading readings[] = {{0, false}, {2048, false}, {4096, false}, {8192, false}, {0, true}, {2048, true}};
+/// Policies that a machine may be fast with, tried where speed counts.
+constexpr Prefetch prefetch_policies[] = {{0, false}, {2048, false}, {4096, false}, {8192, false}, {0, true}, {2048, true}};
 
 /// Kernels of one format on one instruction set.
 struct FormatKernels {
@@ -47,6 +47,7 @@ struct OpKernels {
   void (*quantize)(const float* x, int n, i8* codes, float* scales, i16* sums);
   void (*rotate)(const RopeParams&);
   void (*attend)(const AttendParams&);
+  void (*attend_merge)(const AttendMergeParams&);
   /// f32 (n) to f16 (n).
   void (*store_halves)(const float* x, int n, u16* to);
   void (*gate_silu)(const GateParams&);

@@ -23,9 +23,25 @@ const Isa& find_isa(const std::string& name) {
   throw Error("cpu", "this build has no kernels that this machine runs", known, "", "build with INGOT_ISAS=all, or on this machine with INGOT_ISAS=native");
 }
 
-Placement place(const plan::Matrix& matrix, const Isa& isa, bool repack) {
-  const FormatKernels* kernels = isa.formats[matrix.format - quant::formats().data()];
-  return {kernels, repack && kernels->lane_rows > 0};
+MatrixView view_of(const plan::Plan& plan, const plan::Slice& slice) {
+  const plan::Weight& w = plan[slice];
+  const uint64_t row_bytes = w.row_bytes();
+  const uint64_t at = capped_sum(capped_product(slice.first_row, row_bytes),
+                                 w.format->row_bytes(narrow<uint64_t>(slice.first_col)));
+  return {.format = w.format,
+          .data = reinterpret_cast<const u8*>(w.data) + at,
+          .rows = slice.rows,
+          .cols = slice.cols,
+          .row_bytes = row_bytes};
+}
+
+const FormatKernels& kernels_of(const quant::Format& format, const Isa& isa) {
+  return *isa.formats[&format - quant::formats().data()];
+}
+
+Placement place(const quant::Format& format, const Isa& isa, bool repack) {
+  const FormatKernels& kernels = kernels_of(format, isa);
+  return {&kernels, repack && kernels.lane_rows > 0};
 }
 
 std::string class_name(const FormatKernels& k) {
@@ -35,22 +51,23 @@ std::string class_name(const FormatKernels& k) {
   return fmt::format("u{} {}", k.class_bits, kind);
 }
 
-uint64_t Placement::call_bytes(const plan::Matrix& m) const {
+uint64_t Placement::call_bytes(const MatrixView& m) const {
   return capped_product(gemv_max_rows / kernels->lane_rows, m.cols / m.format->block, kernels->tile_bytes);
 }
 
-uint64_t Placement::resident_bytes(const plan::Matrix& m) const {
+uint64_t Placement::resident_bytes(const MatrixView& m) const {
   if (!resident) return 0;
   return capped_product((m.rows + gemv_max_rows - 1) / gemv_max_rows, call_bytes(m));
 }
 
-void pack(const plan::Matrix& m, const FormatKernels& kernels, u8* to, uint64_t stride, Worker& worker) {
-  int64_t rows = kernels.lane_rows, groups = (m.rows + rows - 1) / rows, groups_a_call = gemv_max_rows / rows;
-  int64_t row_bytes = static_cast<int64_t>(m.format->row_bytes(m.cols));
-  uint64_t group_bytes = capped_product(m.cols / m.format->block, kernels.tile_bytes);
+void pack(const MatrixView& m, const FormatKernels& kernels, u8* to, uint64_t stride, Worker& worker) {
+  const int64_t rows = kernels.lane_rows, groups = (m.rows + rows - 1) / rows, groups_per_call = gemv_max_rows / rows;
+  const int64_t row_bytes = narrow<int64_t>(m.row_bytes);
+  const uint64_t group_bytes = capped_product(m.cols / m.format->block, kernels.tile_bytes);
   for (int64_t g = worker.begin(groups); g < worker.end(groups); g++) {
-    int present = static_cast<int>(std::min(rows, m.rows - g * rows));
-    kernels.pack(reinterpret_cast<const u8*>(m.data) + g * rows * row_bytes, row_bytes, present, m.cols, to + g / groups_a_call * stride + g % groups_a_call * group_bytes);
+    const int present = static_cast<int>(std::min(rows, m.rows - g * rows));
+    u8* group = to + g / groups_per_call * stride + g % groups_per_call * group_bytes;
+    kernels.pack(m.data + g * rows * row_bytes, row_bytes, present, m.cols, group);
   }
 }
 

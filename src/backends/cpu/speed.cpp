@@ -34,10 +34,10 @@ struct Matrix {
 };
 
 // Weights times tokens a second, best of several measurements.
-double rate(const Matrix& m, const Input& in, int tokens, Reading reading) {
+double rate(const Matrix& m, const Input& in, int tokens, Prefetch prefetch) {
   alignas(64) static thread_local float y[gemv_max_tokens * gemv_max_rows];
   auto pass = [&] {
-    for (int64_t row = 0; row < m.rows; row += gemv_max_rows) m.gemv({m.weights, cols, row, gemv_max_rows, in.view(), 0, tokens, 1, y, reading});
+    for (int64_t row = 0; row < m.rows; row += gemv_max_rows) m.gemv({m.weights, cols, row, gemv_max_rows, in.view(), 0, tokens, 1, y, prefetch});
   };
   double best = 0;
   for (int r = 0; r < repetitions; r++) {
@@ -73,19 +73,28 @@ std::vector<plan::FormatSpeed> format_speeds(const plan::Options& options) {
   Input in;
   std::vector<plan::FormatSpeed> speeds;
   for (const quant::Format& format : quant::formats()) {
-    plan::Matrix described{"", &format, gemv_max_rows, cols, nullptr, 1};
-    Placement p = place(described, isa, options.repack);
-    double rows_bytes = p.resident ? double(p.resident_bytes(described)) : double(described.bytes());  // of gemv_max_rows rows
+    const uint64_t row_bytes = format.row_bytes(cols);
+    const MatrixView described{.format = &format, .data = nullptr, .rows = gemv_max_rows, .cols = cols, .row_bytes = row_bytes};
+    const Placement p = place(format, isa, options.repack);
+    const uint64_t file_bytes = capped_product(int(gemv_max_rows), row_bytes);
+    const double rows_bytes = double(p.resident ? p.resident_bytes(described) : file_bytes);  // of gemv_max_rows rows
     auto matrix = [&](int64_t bytes) { return Matrix{p.run(), region.data(), std::max<int64_t>(1, int64_t(double(bytes) / rows_bytes)) * gemv_max_rows}; };
-    plan::FormatSpeed speed{&format, class_name(*p.kernels), p.slow(), rows_bytes / double(gemv_max_rows * cols), 0, 0, 0, 0};
+    plan::FormatSpeed speed{.format = &format,
+                            .resident_class = class_name(*p.kernels),
+                            .slow = p.slow(),
+                            .bytes_per_weight = rows_bytes / double(gemv_max_rows * cols),
+                            .cached = 0,
+                            .streamed = 0,
+                            .batched = 0,
+                            .share_of_peak = 0};
     auto one_token = [&](const Matrix& m) {
       double best = 0;
-      for (const Reading& reading : readings) best = std::max(best, rate(m, in, 1, reading));
+      for (const Prefetch& policy : prefetch_policies) best = std::max(best, rate(m, in, 1, policy));
       return best;
     };
     speed.cached = one_token(matrix(cached_bytes));
     speed.streamed = one_token(matrix(memory_bytes()));
-    speed.batched = rate(matrix(cached_bytes), in, gemv_max_tokens, readings[0]);
+    speed.batched = rate(matrix(cached_bytes), in, gemv_max_tokens, prefetch_policies[0]);
     if (p.kernels->reads_codes) speed.share_of_peak = speed.batched / multiply_peak(isa);
     speeds.push_back(speed);
     if (options.progress) options.progress(double(speeds.size()) / double(quant::formats().size()));

@@ -158,6 +158,13 @@ class CudaDevice : public gpu::Device {
     }
   }
 
+  void copy(gpu::Memory& to, uint64_t to_at, const gpu::Memory& from, uint64_t from_at, uint64_t bytes) override {
+    inside(to, to_at, bytes), inside(from, from_at, bytes);
+    gpu_->use();
+    if (bytes > 0)
+      gpu_->check(d_.copy(to.address() + to_at, from.address() + from_at, bytes, gpu_->stream()), "copying within the GPU failed");
+  }
+
   std::vector<std::unique_ptr<gpu::Kernel>> compile(const gpu::Source& source) override {
     gpu_->use();
     std::string made_from = fmt::format("{}\n{}", fmt::join(compile_options(facts_.architecture), " "), source.text), compiler = "the one that filled the cache";

@@ -33,6 +33,7 @@ std::string bind_all(const Library& library, Driver& d) {
   bind("cuMemFreeHost", d.release_host);
   bind("cuMemcpyHtoDAsync_v2", d.upload);
   bind("cuMemcpyDtoHAsync_v2", d.download);
+  bind("cuMemcpyDtoDAsync_v2", d.copy);
   bind("cuStreamCreate", d.stream_create);
   bind("cuStreamDestroy_v2", d.stream_destroy);
   bind("cuStreamSynchronize", d.stream_wait);

@@ -83,6 +83,7 @@ struct Driver {
   Status (*release_host)(void* memory);
   Status (*upload)(Pointer to, const void* from, size_t bytes, Stream stream);
   Status (*download)(void* to, Pointer from, size_t bytes, Stream stream);
+  Status (*copy)(Pointer to, Pointer from, size_t bytes, Stream stream);
   Status (*stream_create)(Stream* stream, unsigned flags);
   Status (*stream_destroy)(Stream stream);
   Status (*stream_wait)(Stream stream);

@@ -1,76 +1,118 @@
 #include "backends/gpu/calls.h"
 
 #include <algorithm>
+#include <bit>
+#include <set>
 
-#include "base/checked.h"
-#include "backends/gpu/cache.h"
+#include "backends/gpu/pages.h"
 #include "backends/gpu/parameters.h"
+#include "base/checked.h"
 
 namespace ingot::gpu {
 
-using plan::Buffer;
-using plan::Step;
-using plan::StepKind;
+using plan::Id;
+using plan::Plan;
+using plan::Slice;
+using plan::Value;
+using plan::Vector;
 
 namespace {
 
 constexpr uint32_t gemv_threads = split_warps * 32, one_token_threads = one_token_warps * 32, gemm_threads = gemm_warps * 32;
-constexpr int64_t enough_groups = 256;       // thread groups that give every core of a large device something to do
+constexpr uint32_t attend_threads = attend_warps * 32;
 constexpr int64_t cores_when_not_known = 128;
-constexpr int64_t most_room_bytes = 32768;   // of a thread group without rings, as every device has them
+constexpr int64_t attend_groups_per_core = 6;  // more than run at once, so that long runs and short ones even out
+constexpr int64_t max_room_bytes = 32768;      // of a thread group without rings, as every device has them
 
-/// Makes the calls of one run, step by step.
+int64_t rounded_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
+
+/// Matrices times one input, in one launch.
+struct Projection {
+  Id<Value> from, to;  // to: of the first matrix
+  std::optional<plan::Norm> norm;
+  struct Matrix {
+    Slice slice;
+    Id<Vector> bias;
+    Id<Value> to;
+  };
+  std::vector<Matrix> matrices;
+  bool pair = false;  // gate and up: the same rows of both are computed together
+  std::string out;    // stage
+};
+
+/// Makes the calls of one recording, step by step.
 class Caller {
  public:
-  Caller(const plan::Plan& plan, const Places& places, int tokens, int logits) : plan_(plan), places_(places), tokens_(tokens), logits_(logits) {}
-  std::vector<Call> all();
+  Caller(const Plan& plan, const Places& places, const BodyShape& body, const HeadShape& head)
+      : plan_(plan), places_(places), body_(body), head_(head) {}
+  std::vector<Call> steps(size_t begin, size_t end);
+  void choose();
+  std::vector<Call> take() { return std::move(calls_); }
+
+  void operator()(const plan::Embed& op);
+  void operator()(const plan::Linear& op);
+  void operator()(const plan::GatedLinear& op);
+  void operator()(const plan::RopeStore& op);
+  void operator()(const plan::Attend& op);
+  void operator()(const plan::NormAdd& op);
 
  private:
-  void project(const Step& step);
-  bool project_one(const Step& step, GemvLaunch p, std::vector<const quant::Format*> formats, const std::string& out);
-  void prepare(const GemvLaunch& p);
-  void embed(const Step& step);
-  void rope_store(const Step& step);
-  void attend(const Step& step);
-  void norm_add(const Step& step);
+  void project(const Projection& what);
+  bool project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats, bool reads_codes);
+  void prepare(int rows, PrepareLaunch p) {
+    call({"prepare", {}, {}}, rows, gemv_threads, sizeof(NormRoom), p);
+  }
 
   template <class Params> void call(Entry entry, int64_t groups, uint32_t threads, size_t room_bytes, const Params& params) {
-    calls_.push_back({step_, std::move(entry), narrow<uint32_t>(groups, "gpu", "the number of thread groups"), threads, static_cast<uint32_t>(room_bytes), by_value(params)});
+    calls_.push_back({.step = step_,
+                      .entry = std::move(entry),
+                      .groups = narrow<uint32_t>(groups, "gpu", "the number of thread groups"),
+                      .threads = threads,
+                      .room_bytes = static_cast<uint32_t>(room_bytes),
+                      .parameters = by_value(params)});
   }
-  template <class T> T* buffer(Buffer b, int64_t token = 0) const {
-    return places_.scratch ? at_device<T>(places_.scratch->at(b)) + token * int64_t(width(plan_, b)) : nullptr;
+  template <class T> T* floats(Id<Value> id) const { return places_.scratch ? at_device<T>(places_.scratch->at(id)) : nullptr; }
+  const float* vector(Id<Vector> id) const { return places_.weights ? at_device<const float>(places_.weights->vector(id)) : nullptr; }
+  const float* weight_of(const std::optional<plan::Norm>& norm) const { return norm ? vector(norm->weight) : nullptr; }
+  const u8* matrix(const Slice& slice, bool tiles) const {
+    return places_.weights ? at_device<const u8>(places_.weights->matrix(slice, tiles)) : nullptr;
   }
-  const float* vector(const plan::Vector& v) const { return places_.weights ? at_device<const float>(places_.weights->vector(v)) : nullptr; }
-  const u8* matrix(const plan::Matrix& m, bool tiles) const { return places_.weights ? at_device<const u8>(places_.weights->matrix(m, tiles)) : nullptr; }
-  DeviceActivations codes(Buffer b) const {
+  DeviceActivations codes(Id<Value> id) const {
     if (!places_.scratch) return {};
-    CodesAt at = places_.scratch->codes(b);
+    const CodesAt at = places_.scratch->codes(id);
     return {at_device<i8>(at.codes), at_device<float>(at.scales), at_device<i32>(at.sums)};
   }
+  DeviceBatch batch() const {
+    if (!places_.inputs) return {};
+    return {at_device<BatchHeader>(places_.inputs->header()), at_device<const PageLine>(places_.inputs->page_table()),
+            places_.inputs->page_stride()};
+  }
+  bool is_output(Id<Value> id) const { return plan_[id].rows == Value::Rows::outputs; }
+  // Rows of a value, at most, and where it says how many there are.
+  int rows_of(Id<Value> id) const { return is_output(id) ? head_.outputs : body_.rows; }
+  const i32* count_of(Id<Value> id) const {
+    if (!places_.inputs) return nullptr;
+    const BatchHeader* header = at_device<BatchHeader>(places_.inputs->header());
+    return is_output(id) ? &header->outputs : &header->rows;
+  }
+  bool has_codes(Id<Value> id) const { return coded_.contains(id.index); }
 
-  const Turn* turn() const { return places_.scratch ? at_device<const Turn>(places_.scratch->turn()) : nullptr; }
-  u16* keys(const Step& step) const { return at_device<u16>(places_.keys_and_values + capped_product(step.layer, cache_layer_bytes(plan_))); }
-  u16* values(const Step& step) const { return at_device<u16>(places_.keys_and_values + capped_product(plan_.layers + step.layer, cache_layer_bytes(plan_))); }
-
-  const plan::Plan& plan_;
+  const Plan& plan_;
   const Places& places_;
-  int tokens_, logits_, step_ = 0;
-  RopeLaunch rope_ = {};  // of the layer at hand
+  const BodyShape body_;
+  const HeadShape head_;
+  int step_ = 0;
+  RopeLaunch rope_ = {};     // of the state at hand
+  std::set<int32_t> coded_;  // values whose codes are those of their floats
   std::vector<Call> calls_;
 };
 
-int64_t rows_of(const Step& step) {
-  int64_t rows = 0;
-  for (const plan::Segment& s : step.segments) rows += s.matrix.rows;
-  return rows;
-}
-
 // Rows of a row group for one token: the most with which no core has more rows than it must.
-int rows_for(const Step& step, int64_t cores) {
+int rows_for(const Projection& what, int64_t cores) {
   auto rows_of_core = [&](int64_t rows) {
     int64_t groups = 0;
-    for (const plan::Segment& s : step.segments) groups += (s.matrix.rows + rows - 1) / rows;
-    return (groups + cores - 1) / cores * rows;
+    for (const Projection::Matrix& m : what.matrices) groups += rounded_up(m.slice.rows, rows);
+    return rounded_up(groups, cores) * rows;
   };
   return rows_of_core(group_rows / 2) < rows_of_core(group_rows) ? group_rows / 2 : group_rows;
 }
@@ -80,180 +122,302 @@ struct Pass {
   bool gemm;
   int tokens, rows;  // of a thread group
 };
-Pass pass_for(const Step& step, int tokens, bool copies_overlap) {
-  bool pair = step.kind == StepKind::gate_up, tiles = true;
-  for (const plan::Segment& s : step.segments) tiles = tiles && has_tiles(s.matrix);
-  if (tokens <= most_tokens_a_pass || !tiles) return {false, tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : int(most_tokens_a_pass), group_rows};
-  int64_t row_groups = rows_of(step) / gemm_rows;
-  auto enough = [&](int pass) { return row_groups * ((tokens + pass - 1) / pass) >= enough_groups; };
-  return {true, copies_overlap && enough(128) ? 128 : enough(64) ? 64 : 16, pair ? gemm_rows / 2 : int(gemm_rows)};
+
+// How long the busiest core takes for `tokens` in passes of some: each group takes a part of the core's time, and a round of groups side by
+// side no less than one group alone. Both grow with the tokens of a pass and have a part that does not; the two parts fit the times of 4-bit
+// weights on an H200 (docs/decisions/0019-prompts-on-tensor-cores.md), as the unit is, a chunk's time of 1/480 µs.
+int64_t time_of(int pass, int64_t row_groups, int64_t tokens, const Places& places) {
+  constexpr int64_t part = 48, alone = 120;
+  const int64_t cores = places.cores > 0 ? places.cores : cores_when_not_known;
+  const int64_t groups = rounded_up(row_groups * rounded_up(tokens, pass), cores);
+  const int64_t rounds = rounded_up(groups, gemm_group(pass, places.copies_overlap).at_once);
+  return std::max(groups * (pass + part), rounds * (pass + alone));
 }
 
-// One token, whose input every group keeps: a group a core, its row groups in batches as large as its memory lets them be.
-// False: the input is too long for that.
-bool Caller::project_one(const Step& step, GemvLaunch p, std::vector<const quant::Format*> formats, const std::string& out) {
-  bool pair = step.kind == StepKind::gate_up, coded = false;
-  for (const plan::Segment& s : step.segments) coded = coded || has_tiles(s.matrix);
-  int64_t cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
-  int rows = pair ? int(group_rows) : rows_for(step, cores), cols = coded ? p.cols : 0, sums = rows * one_token_warps * (pair ? 2 : 1);
-  int64_t row_groups = 0, batch = (most_room_bytes - one_token_room_bytes(cols, 0)) / (int64_t(sums) * 4);
-  if (batch < 1) return false;
-  for (size_t i = 0; i < step.segments.size(); i++) {
-    p.segment[i].groups = static_cast<i32>((p.segment[i].rows + rows - 1) / rows);
-    if (!pair || i == 0) row_groups += p.segment[i].groups;
+Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Places& places) {
+  bool tiles = true, halves = false;
+  int64_t row_groups = 0;
+  const int rows = what.pair ? gemm_rows / 2 : gemm_rows;
+  for (const Projection::Matrix& m : what.matrices) {
+    const quant::Format& format = *plan[m.slice].format;
+    tiles = tiles && has_tiles(format), halves = halves || format.group < 32;
+    if (!what.pair || row_groups == 0) row_groups += rounded_up(m.slice.rows, rows);
   }
-  int64_t groups = std::min(cores, row_groups);
-  p.batch = static_cast<i32>(std::min(batch, (row_groups + groups - 1) / groups));
-  const char* input = step.from == Buffer::residual ? "normed" : "copied";
-  call({"gemv_one", {std::to_string(rows), input, out}, formats}, groups, one_token_threads, one_token_room_bytes(cols, p.batch * sums) + (places_.copies_overlap ? ring_bytes() : 0), p);
+  if (tokens <= most_tokens_a_pass || !tiles) {
+    const int pass = tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : static_cast<int>(most_tokens_a_pass);
+    return {.gemm = false, .tokens = pass, .rows = group_rows};
+  }
+  int best = gemm_passes[0];
+  for (int pass : gemm_passes) {
+    if (pass > places.max_gemm_tokens || pass >= 2 * tokens) break;
+    if (halves && pass > 128) break;  // two sums per chunk: more than the registers hold
+    if (time_of(pass, row_groups, tokens, places) < time_of(best, row_groups, tokens, places)) best = pass;
+  }
+  return {.gemm = true, .tokens = best, .rows = rows};
+}
+
+// One token, whose input every group keeps: a group per core, its row groups in batches as large as its memory lets them be.
+// False: the input is too long for that.
+bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats, bool reads_codes) {
+  const int64_t cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
+  const int rows = what.pair ? static_cast<int>(group_rows) : rows_for(what, cores), cols = reads_codes ? p.cols : 0;
+  const int sums = rows * one_token_warps * (what.pair ? 2 : 1);
+  const int64_t batch = (max_room_bytes - one_token_room_bytes(cols, 0)) / (int64_t{sums} * 4);
+  if (batch < 1) return false;
+  int64_t row_groups = 0;
+  for (size_t i = 0; i < what.matrices.size(); i++) {
+    p.segment[i].groups = static_cast<i32>(rounded_up(p.segment[i].rows, rows));
+    if (!what.pair || i == 0) row_groups += p.segment[i].groups;
+  }
+  const int64_t groups = std::min(cores, row_groups);
+  p.batch = static_cast<i32>(std::min(batch, rounded_up(row_groups, groups)));
+  const bool made_here = what.norm || (reads_codes && !has_codes(what.from));
+  const size_t room = one_token_room_bytes(cols, p.batch * sums) + (places_.copies_overlap ? ring_bytes() : 0);
+  call({"gemv_one", {std::to_string(rows), made_here ? "normed" : "copied", what.out}, std::move(formats)}, groups, one_token_threads, room, p);
   return true;
 }
 
 // Several tokens' inputs are prepared once, before.
-void Caller::project(const Step& step) {
-  bool head = step.kind == StepKind::head, gate = step.kind == StepKind::gate_up;
-  int64_t first = head ? tokens_ - logits_ : 0;
-  int tokens = head ? logits_ : tokens_;
-  if (tokens == 0) return;
+void Caller::project(const Projection& what) {
+  const int tokens = rows_of(what.to);
   GemvLaunch p = {};
-  p.x = buffer<const float>(step.from, first);
-  p.norm = vector(step.norm);
-  p.cols = static_cast<i32>(step.segments.front().matrix.cols);
+  p.rows = count_of(what.to);
+  p.x = floats<const float>(what.from);
+  p.norm = weight_of(what.norm);
+  p.cols = narrow<i32>(what.matrices.front().slice.cols);
   p.tokens = tokens;
-  p.epsilon = plan_.norm_epsilon;
-  p.segments = static_cast<i32>(step.segments.size());
+  p.epsilon = what.norm ? what.norm->epsilon : 0;
+  p.segments = static_cast<i32>(what.matrices.size());
   std::vector<const quant::Format*> formats;
-  Pass pass = pass_for(step, tokens, places_.copies_overlap);
+  const Pass pass = pass_for(plan_, what, tokens, places_);
   size_t gemm_room = 0;
   int64_t groups = 0;
   bool reads_codes = false;
-  for (size_t i = 0; i < step.segments.size(); i++) {
-    const plan::Segment& s = step.segments[i];
-    bool tiles = has_tiles(s.matrix);
+  for (size_t i = 0; i < what.matrices.size(); i++) {
+    const Projection::Matrix& m = what.matrices[i];
+    const plan::Weight& w = plan_[m.slice];
+    const bool tiles = has_tiles(*w.format);
     reads_codes = reads_codes || tiles;
-    int64_t row_groups = (s.matrix.rows + pass.rows - 1) / pass.rows;
-    p.segment[i] = {matrix(s.matrix, tiles), vector(s.bias), buffer<float>(s.to), static_cast<i32>(s.matrix.rows), static_cast<i32>(row_groups), s.matrix.scale};
-    formats.push_back(s.matrix.format);
-    if (pass.gemm) gemm_room = std::max(gemm_room, gemm_room_bytes(pass.tokens, s.matrix.format->block / 32, tile_bytes(s.matrix), places_.copies_overlap));
-    if (!gate || i == 0) groups += row_groups;
-  }
-  p.codes = codes(step.from);
-  if (gate && plan_.ffn % 32 == 0) p.out = codes(Buffer::ffn);  // of other widths nobody reads codes: no block divides them
-  std::string out = gate                                                                          ? plan_.activation == plan::Activation::silu ? "gate_out<silu_of>" : "gate_out<gelu_tanh_of>"
-                    : step.kind == StepKind::project_add ? "add_out"
-                                                         : "store_out";
-  if (tokens == 1 && project_one(step, p, formats, out)) return;
-  if (step.from == Buffer::residual && reads_codes) prepare(p);
-  groups *= (tokens + pass.tokens - 1) / pass.tokens;
-  std::string n = std::to_string(pass.tokens);
-  if (pass.gemm) call({"gemm", {n, out}, formats}, groups, gemm_threads, gemm_room, p);
-  else call({"gemv", {n, std::to_string(pass.rows), out}, formats}, groups, gemv_threads, sizeof(GemvRoom), p);
-}
-
-// Codes of several tokens' vectors, normed: read by every thread group of the projection behind.
-void Caller::prepare(const GemvLaunch& p) {
-  call({"prepare", {}, {}}, p.tokens, gemv_threads, sizeof(NormRoom), PrepareLaunch{p.x, p.norm, p.codes, nullptr, p.cols, p.epsilon});
-}
-
-void Caller::embed(const Step& step) {
-  const plan::Matrix& table = step.segments.front().matrix;
-  int64_t runs = (table.cols + embed_cols - 1) / embed_cols;
-  call({"embed", {}, {table.format}}, tokens_ * runs, embed_cols, sizeof(EmbedRoom),
-       EmbedLaunch{turn(), matrix(table, false), buffer<float>(Buffer::residual), static_cast<i32>(table.cols), plan_.embedding_scale * table.scale});
-}
-
-void Caller::rope_store(const Step& step) {
-  const plan::Rope& rope = plan_.ropes[step.rope];
-  RopeLaunch p = {};
-  p.turn = turn();
-  p.query = buffer<float>(Buffer::query), p.key = buffer<const float>(Buffer::key), p.value = buffer<const float>(Buffer::value);
-  p.query_norm = vector(step.q_norm), p.key_norm = vector(step.k_norm);
-  if (places_.scratch) p.cosines = at_device<const float>(places_.scratch->cosines(step.rope)), p.sines = at_device<const float>(places_.scratch->sines(step.rope));
-  p.keys = keys(step), p.values = values(step);
-  p.tokens = tokens_, p.heads = plan_.heads, p.kv_heads = plan_.kv_heads, p.head_size = plan_.head_size;
-  p.dims = rope.dims, p.halves = rope.pairing == plan::Pairing::halves;
-  p.room = static_cast<i32>(cache_room(plan_)), p.epsilon = plan_.norm_epsilon;
-  rope_ = p;
-  if (tokens_ == 1) return;  // part of attend_one
-  int64_t items = int64_t(tokens_) * (plan_.heads + plan_.kv_heads);
-  call({"rope_store", {}, {}}, (items + rope_warps - 1) / rope_warps, rope_warps * 32, sizeof(RopeRoom), p);
-}
-
-void Caller::attend(const Step& step) {
-  AttendLaunch p = {};
-  p.turn = turn();
-  p.query = buffer<const float>(Buffer::query);
-  p.keys = keys(step), p.values = values(step);
-  p.out = buffer<float>(Buffer::attended), p.codes = codes(Buffer::attended);
-  p.tokens = tokens_, p.kv_heads = plan_.kv_heads, p.heads_a_kv_head = plan_.heads / plan_.kv_heads, p.head_size = plan_.head_size;
-  p.splits = attend_splits(plan_);
-  if (places_.scratch) {
-    p.sums = at_device<float>(places_.scratch->partial());
-    p.most = p.sums + int64_t(plan_.heads) * p.splits * plan_.head_size, p.totals = p.most + int64_t(plan_.heads) * p.splits;
-  }
-  p.room = static_cast<i32>(cache_room(plan_)), p.window = step.window, p.scale = plan_.attention_scale;
-  constexpr uint32_t threads = attend_warps * 32;
-  std::string size = std::to_string(plan_.head_size);
-  int64_t width = int64_t(plan_.heads) * plan_.head_size;
-  if (tokens_ == 1) {
-    int heads = attend_heads_at_once(p.heads_a_kv_head, p.head_size), parts = (p.heads_a_kv_head + heads - 1) / heads;
-    call({"attend_one", {size, std::to_string(heads)}, {}}, int64_t(plan_.kv_heads) * parts * p.splits, threads, sizeof(AttendOneRoom), AttendOneLaunch{p, rope_});
-    call({"attend_merge", {}, {}}, (width + threads - 1) / threads, threads, sizeof(AttendMergeRoom), p);
-  } else {
-    int rows = attend_rows(p.head_size);
-    call({"attend_many", {size}, {}}, int64_t(plan_.kv_heads) * ((tokens_ * p.heads_a_kv_head + rows - 1) / rows), rows * 2, attend_many_room_bytes(p.head_size), p);
-    PrepareLaunch codes = {p.out, nullptr, p.codes, nullptr, static_cast<i32>(width), plan_.norm_epsilon};
-    call({"prepare", {}, {}}, tokens_, gemv_threads, sizeof(NormRoom), codes);
-  }
-}
-
-void Caller::norm_add(const Step& step) {
-  call({"norm_add", {}, {}}, tokens_, gemv_threads, sizeof(NormRoom), NormAddLaunch{buffer<const float>(Buffer::block), vector(step.norm), buffer<float>(Buffer::residual), plan_.hidden, plan_.norm_epsilon});
-}
-
-std::vector<Call> Caller::all() {
-  for (const Step& step : plan_.steps) {
-    switch (step.kind) {
-      case StepKind::embed: embed(step); break;
-      case StepKind::rope_store: rope_store(step); break;
-      case StepKind::attend: attend(step); break;
-      case StepKind::norm_add: norm_add(step); break;
-      case StepKind::qkv:
-      case StepKind::project_add:
-      case StepKind::gate_up:
-      case StepKind::project:
-      case StepKind::head: project(step); break;
+    const i32 row_groups = narrow<i32>(rounded_up(m.slice.rows, pass.rows));
+    p.segment[i] = {.weights = matrix(m.slice, tiles),
+                    .bias = vector(m.bias),
+                    .y = floats<float>(m.to),
+                    .rows = narrow<i32>(m.slice.rows),
+                    .groups = row_groups,
+                    .scale = w.scale};
+    formats.push_back(w.format);
+    if (pass.gemm) {
+      const size_t room = gemm_group(pass.tokens, places_.copies_overlap).room_with(w.format->block / 32, tile_bytes(*w.format), places_.copies_overlap);
+      gemm_room = std::max(gemm_room, room);
     }
-    step_++;
+    if (!what.pair || i == 0) groups += row_groups;
+  }
+  if (is_output(what.to) && !is_output(what.from)) {
+    coded_.erase(what.from.index);  // they are of all rows
+    if (head_.listed) {
+      float* gathered = places_.scratch ? at_device<float>(places_.scratch->gathered()) : nullptr;
+      call({"gather_rows", {}, {}}, tokens, gather_threads, sizeof(GatherRoom),
+           GatherLaunch{.batch = batch(), .from = p.x, .to = gathered, .cols = p.cols});
+      p.x = gathered;
+    }
+  }
+  p.codes = codes(what.from);
+  if (what.pair && plan_[what.to].cols % 32 == 0) p.out = codes(what.to), coded_.insert(what.to.index);
+  if (tokens == 1 && project_one(what, p, formats, reads_codes)) return;
+  if (reads_codes && (what.norm || !has_codes(what.from)))
+    prepare(tokens, {.rows = p.rows, .x = p.x, .norm = p.norm, .codes = p.codes, .values = nullptr, .cols = p.cols, .epsilon = p.epsilon});
+  groups *= rounded_up(tokens, pass.tokens);
+  const std::string n = std::to_string(pass.tokens);
+  if (pass.gemm) call({"gemm", {n, what.out}, formats}, groups, gemm_threads, gemm_room, p);
+  else call({"gemv", {n, std::to_string(pass.rows), what.out}, formats}, groups, gemv_threads, sizeof(GemvRoom), p);
+}
+
+void Caller::operator()(const plan::Embed& op) {
+  const plan::Weight& table = plan_[op.table];
+  const int64_t runs = rounded_up(op.table.cols, embed_cols);
+  call({"embed", {}, {table.format}}, rows_of(op.to) * runs, embed_cols, sizeof(EmbedRoom),
+       EmbedLaunch{.batch = batch(),
+                   .table = matrix(op.table, false),
+                   .out = floats<float>(op.to),
+                   .cols = narrow<i32>(op.table.cols),
+                   .scale = op.scale * table.scale});
+  coded_.erase(op.to.index);
+}
+
+void Caller::operator()(const plan::Linear& op) {
+  for (size_t begin = 0, end; begin < op.outputs.size(); begin = end) {
+    Projection what{.from = op.from, .to = op.outputs[begin].to, .norm = op.norm, .matrices = {}, .out = op.outputs[begin].add ? "add_out" : "store_out"};
+    for (end = begin; end < op.outputs.size() && end - begin < most_segments && op.outputs[end].add == op.outputs[begin].add; end++)
+      what.matrices.push_back({op.outputs[end].weight, op.outputs[end].bias, op.outputs[end].to});
+    project(what);
+  }
+  for (const plan::Output& output : op.outputs) coded_.erase(output.to.index);
+}
+
+void Caller::operator()(const plan::GatedLinear& op) {
+  coded_.erase(op.to.index);
+  project({.from = op.from,
+           .to = op.to,
+           .norm = op.norm,
+           .matrices = {{op.gate, {}, op.to}, {op.up, {}, op.to}},
+           .pair = true,
+           .out = op.activation == plan::Activation::silu ? "gate_out<silu_of>" : "gate_out<gelu_tanh_of>"});
+}
+
+void Caller::operator()(const plan::RopeStore& op) {
+  const plan::Rope& rope = plan_[op.rope];
+  const plan::HeadShape& heads = plan_[op.state].heads;
+  const PlaceInPage in_page = place_in_page(plan_, op.state);
+  RopeLaunch p = {};
+  p.batch = batch();
+  p.query = floats<float>(op.query), p.key = floats<const float>(op.key), p.value = floats<const float>(op.value);
+  p.query_norm = weight_of(op.query_norm), p.key_norm = weight_of(op.key_norm);
+  if (places_.scratch) {
+    p.cosines = at_device<const float>(places_.scratch->cosines(op.rope));
+    p.sines = at_device<const float>(places_.scratch->sines(op.rope));
+  }
+  p.keys_at = in_page.keys, p.values_at = in_page.values;
+  p.heads = heads.heads, p.kv_heads = heads.kv_heads, p.head_size = heads.key_size;
+  p.dims = rope.dims, p.halves = rope.pairing == plan::Rope::Pairing::halves;
+  p.query_epsilon = op.query_norm ? op.query_norm->epsilon : 0, p.key_epsilon = op.key_norm ? op.key_norm->epsilon : 0;
+  rope_ = p;
+  if (!body_.several) return;  // part of attend_one
+  const int64_t items = int64_t{body_.rows} * (heads.heads + heads.kv_heads);
+  call({"rope_store", {}, {}}, rounded_up(items, rope_warps), rope_warps * 32, sizeof(RopeRoom), p);
+}
+
+void Caller::operator()(const plan::Attend& op) {
+  const plan::HeadShape& heads = plan_[op.state].heads;
+  const PlaceInPage in_page = place_in_page(plan_, op.state);
+  const int64_t width = plan_[op.to].cols;
+  AttendLaunch p = {};
+  p.batch = batch();
+  p.query = floats<const float>(op.query);
+  p.out = floats<float>(op.to), p.codes = codes(op.to);
+  p.keys_at = in_page.keys, p.values_at = in_page.values;
+  p.kv_heads = heads.kv_heads, p.heads_per_kv_head = heads.heads / heads.kv_heads, p.head_size = heads.key_size;
+  p.rows = body_.rows, p.splits = attend_splits(plan_), p.singles = attend_singles(plan_);
+  if (places_.scratch) {
+    const int64_t runs = capped_product(p.singles, heads.heads, p.splits);
+    p.sums = at_device<float>(places_.scratch->partial());
+    p.max = p.sums + runs * p.head_size, p.totals = p.max + runs;
+  }
+  p.window = op.window, p.scale = op.scale;
+  const std::string size = std::to_string(p.head_size);
+  const int at_once = attend_heads_at_once(p.heads_per_kv_head, p.head_size);
+  const int64_t items = rounded_up(p.heads_per_kv_head, at_once) * p.kv_heads * p.splits;  // of a row
+  for (int first = 0; body_.singles && first < body_.rows; first += p.singles) {
+    const bool alone = body_.rows == 1;
+    const int64_t rows = std::min(p.singles, body_.rows - first), cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
+    p.first_single = first;
+    call({"attend_one", {size, std::to_string(at_once), alone ? "1" : "0"}, {}}, alone ? items : std::min(items * rows, cores * attend_groups_per_core),
+         attend_threads, sizeof(AttendOneRoom), AttendOneLaunch{p, rope_});
+    call({"attend_merge", {}, {}}, rounded_up(width, attend_threads) * rows, attend_threads, sizeof(AttendMergeRoom), p);
+  }
+  if (body_.several) {
+    // Sequences begin a tile of rows each, and have two rows or more.
+    const int rows = attend_rows(p.head_size);
+    const int64_t tiles = int64_t{body_.rows} * p.heads_per_kv_head / rows + std::max(1, body_.rows / 2);
+    call({"attend_many", {size}, {}}, p.kv_heads * tiles, static_cast<uint32_t>(rows * 2), attend_many_room_bytes(p.head_size), p);
+    prepare(body_.rows, {.rows = count_of(op.to), .x = p.out, .norm = nullptr, .codes = p.codes, .values = nullptr, .cols = narrow<i32>(width), .epsilon = 0});
+  }
+  coded_.insert(op.to.index);
+}
+
+void Caller::operator()(const plan::NormAdd& op) {
+  call({"norm_add", {}, {}}, rows_of(op.to), gemv_threads, sizeof(NormRoom),
+       NormAddLaunch{.rows = count_of(op.to),
+                     .block = floats<const float>(op.from),
+                     .norm = vector(op.norm.weight),
+                     .residual = floats<float>(op.to),
+                     .cols = narrow<i32>(plan_[op.to].cols),
+                     .epsilon = op.norm.epsilon});
+  coded_.erase(op.to.index);
+}
+
+void Caller::choose() {
+  SampleLaunch p = {};
+  p.batch = batch();
+  p.vocab = plan_.vocab(), p.parts = (p.vocab + sample_part - 1) / sample_part, p.top = 1;
+  const uint64_t outputs = static_cast<uint64_t>(head_.outputs), parts = outputs * static_cast<uint64_t>(p.parts);
+  if (places_.scratch) {
+    const ChoicesAt at = places_.scratch->choices();
+    p.logits = floats<const float>(plan_.logits);
+    p.part_logits = at_device<float>(at.parts), p.part_ids = at_device<i32>(at.parts + parts * 4);
+    p.part_most = at_device<float>(at.parts + parts * 8), p.part_total = at_device<float>(at.parts + parts * 12);
+    p.best_ids = at_device<i32>(at.choices), p.log_sum = at_device<float>(at.choices + outputs * 4);
+    p.best_logits = at_device<float>(at.choices + outputs * 8);
+  }
+  step_ = static_cast<int>(plan_.steps.size()) - 1;
+  call({"sample_parts", {}, {}}, narrow<int64_t>(parts), sample_warps * 32, sizeof(SampleRoom), p);
+  call({"sample_best", {}, {}}, head_.outputs, sample_warps * 32, sizeof(SampleRoom), p);
+}
+
+std::vector<Call> Caller::steps(size_t begin, size_t end) {
+  for (size_t i = begin; i < end; i++) {
+    step_ = static_cast<int>(i);
+    std::visit(*this, plan_.steps[i].op);
   }
   return std::move(calls_);
 }
 
-}  // namespace
-
-std::vector<Call> calls(const plan::Plan& plan, const Places& places, int tokens, int logits) { return Caller(plan, places, tokens, logits).all(); }
-
-std::vector<Call> best_calls(const plan::Plan& plan, const Places& places) {
-  SampleLaunch p = {};
-  p.vocab = plan.vocab, p.parts = (plan.vocab + sample_part - 1) / sample_part, p.top = 1;
-  if (places.scratch) {
-    p.logits = at_device<const float>(places.scratch->at(Buffer::logits));
-    ChoiceAt at = places.scratch->choice();
-    p.part_logits = at_device<float>(at.parts), p.part_ids = at_device<i32>(at.parts + p.parts * 4), p.part_most = at_device<float>(at.parts + p.parts * 8), p.part_total = at_device<float>(at.parts + p.parts * 12);
-    p.turn = at_device<Turn>(places.scratch->turn());
-    p.best_ids = at_device<i32>(at.choice), p.log_sum = at_device<float>(at.choice + 4), p.best_logits = at_device<float>(at.choice + 8);
-  }
-  int step = static_cast<int>(plan.steps.size()) - 1;
-  auto call = [&](const char* kernel, int groups) { return Call{step, {kernel, {}, {}}, static_cast<uint32_t>(groups), sample_warps * 32, sizeof(SampleRoom), by_value(p)}; };
-  return {call("sample_parts", p.parts), call("sample_best", 1)};
+Id<Value> written_by(const plan::Op& op) {
+  struct Written {
+    Id<Value> operator()(const plan::Embed& o) const { return o.to; }
+    Id<Value> operator()(const plan::Linear& o) const { return o.outputs.front().to; }
+    Id<Value> operator()(const plan::GatedLinear& o) const { return o.to; }
+    Id<Value> operator()(const plan::RopeStore& o) const { return o.query; }
+    Id<Value> operator()(const plan::Attend& o) const { return o.to; }
+    Id<Value> operator()(const plan::NormAdd& o) const { return o.to; }
+  };
+  return std::visit(Written(), op);
 }
 
-std::vector<Entry> entries(const plan::Plan& plan) {
+}  // namespace
+
+size_t first_head_step(const Plan& plan) {
+  auto is_head = [&](const plan::Step& step) { return plan[written_by(step.op)].rows == Value::Rows::outputs; };
+  return static_cast<size_t>(std::ranges::find_if(plan.steps, is_head) - plan.steps.begin());
+}
+
+int bucket_of(int rows, int max_rows) {
+  return static_cast<int>(std::min<uint32_t>(std::bit_ceil(static_cast<uint32_t>(rows)), static_cast<uint32_t>(max_rows)));
+}
+
+std::vector<Call> body_calls(const Plan& plan, const Places& places, const BodyShape& shape) {
+  return Caller(plan, places, shape, {}).steps(0, first_head_step(plan));
+}
+
+std::vector<Call> head_calls(const Plan& plan, const Places& places, const HeadShape& shape) {
+  Caller caller(plan, places, {}, shape);
+  std::vector<Call> calls = caller.steps(first_head_step(plan), plan.steps.size());
+  if (!shape.choose) return calls;
+  caller.choose();
+  std::ranges::move(caller.take(), std::back_inserter(calls));
+  return calls;
+}
+
+std::vector<Call> one_token_calls(const Plan& plan, const Places& places, bool choose) {
+  std::vector<Call> calls = body_calls(plan, places, {});
+  std::ranges::move(head_calls(plan, places, {.choose = choose}), std::back_inserter(calls));
+  return calls;
+}
+
+std::vector<Entry> entries(const Plan& plan, const Places& places) {
   std::vector<Entry> all;
-  for (const Call& call : best_calls(plan, {})) all.push_back(call.entry);
-  for (int tokens : {1, 2, 3, 5, most_tokens_a_pass + 1, plan.max_batch})  // every size of a pass
-    for (const Call& call : calls(plan, {}, tokens, tokens))
+  auto add = [&](const std::vector<Call>& calls) {
+    for (const Call& call : calls)
       if (std::ranges::find(all, call.entry) == all.end()) all.push_back(call.entry);
+  };
+  for (int rows = 1;; rows = bucket_of(rows + 1, plan.limits.max_rows)) {
+    for (const BodyShape& shape : {BodyShape{rows, true, false}, BodyShape{rows, false, true}})
+      if (rows > 1 || shape.singles) add(body_calls(plan, places, shape));
+    if (rows == plan.limits.max_rows) break;
+  }
+  for (int outputs = 1;; outputs = bucket_of(outputs + 1, plan.limits.max_outputs)) {
+    add(head_calls(plan, places, {.outputs = outputs, .listed = true, .choose = true}));
+    if (outputs == plan.limits.max_outputs) break;
+  }
   return all;
 }
 

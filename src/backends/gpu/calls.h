@@ -1,34 +1,55 @@
 // From a plan's steps to kernel calls: which kernel, how many groups, which parameters. Pure: with no addresses it says what would be
 // compiled and run, on a machine without the device.
 #pragma once
-#include "plan/backend.h"
 #include "backends/gpu/compose.h"
+#include "backends/gpu/inputs.h"
 #include "backends/gpu/scratch.h"
 #include "backends/gpu/weights.h"
+#include "plan/backend.h"
 
 namespace ingot::gpu {
 
 struct Call {
-  int step = 0;                       ///< of the plan
+  int step = 0;  ///< of the plan
   Entry entry;
   uint32_t groups = 1, threads = 32, room_bytes = 0;
   std::vector<std::byte> parameters;
 };
 
-/// Where everything lies; all zero to learn about kernels only.
+/// Where everything lies; all null to learn about kernels only.
 struct Places {
   const Weights* weights = nullptr;
   const Scratch* scratch = nullptr;
-  Address keys_and_values = 0;        ///< of the session's cache (cache.h)
-  int cores = 0;                      ///< of the device; 0: not known
-  bool copies_overlap = false;        ///< on the device
+  const Inputs* inputs = nullptr;
+  int cores = 0;                ///< of the device; 0: not known
+  bool copies_overlap = false;  ///< on the device
+  int max_gemm_tokens = 64;     ///< Facts::max_gemm_tokens
 };
 
-/// The calls for `tokens` tokens of which the last `logits` are wanted, in order.
-std::vector<Call> calls(const plan::Plan& plan, const Places& places, int tokens, int logits);
-/// The calls that choose the token with the greatest of one token's logits: behind those of one token.
-std::vector<Call> best_calls(const plan::Plan& plan, const Places& places);
-/// Every entry that any number of tokens needs, each once.
-std::vector<Entry> entries(const plan::Plan& plan);
+/// What the steps with a row per token are recorded for: rows at most, and which sequences there may be (kernels/batch/header.h).
+struct BodyShape {
+  int rows = 1;
+  bool singles = true, several = false;
+  auto operator<=>(const BodyShape&) const = default;
+};
+/// What the steps with a row per output are recorded for.
+struct HeadShape {
+  int outputs = 1;
+  bool listed = false;  ///< output i is of any row, not of row i
+  bool choose = false;  ///< the next tokens are chosen
+  auto operator<=>(const HeadShape&) const = default;
+};
+
+std::vector<Call> body_calls(const plan::Plan& plan, const Places& places, const BodyShape& shape);
+std::vector<Call> head_calls(const plan::Plan& plan, const Places& places, const HeadShape& shape);
+/// Of a run of one token whose logits are wanted, or whose next one is chosen.
+std::vector<Call> one_token_calls(const plan::Plan& plan, const Places& places, bool choose);
+/// Every entry that any batch needs, each once, on a device of which `places` says what it is.
+std::vector<Entry> entries(const plan::Plan& plan, const Places& places = {});
+
+/// Rows that launches for `rows` of them are recorded for: a power of two, or the most there are.
+int bucket_of(int rows, int max_rows);
+/// Index of the first step with a row per output; all behind it are such.
+size_t first_head_step(const plan::Plan& plan);
 
 }  // namespace ingot::gpu

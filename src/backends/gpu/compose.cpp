@@ -16,7 +16,8 @@ namespace {
 // What every source begins with, behind its dialect, and the kernels, each behind what it uses.
 constexpr const char* foundations[] = {"kernels/dialect/contract.h", "kernels/dialect/lane.h", "kernels/dialect/quantized.h", "kernels/quant/facts.h",
                                        "kernels/quant/decode.h",     "kernels/quant/as_table.h", "kernels/quant/resident.h"};
-constexpr const char* kernels[] = {"kernels/gemv/launch.h", "kernels/gemv/chunk.h", "kernels/gemv/rows_split.h",      "kernels/gemv/rows_of_blocks.h",
+constexpr const char* kernels[] = {"kernels/batch/header.h", "kernels/batch/pages.h", "kernels/batch/gather_launch.h", "kernels/batch/gather_rows.h",
+                                   "kernels/gemv/launch.h", "kernels/gemv/chunk.h", "kernels/gemv/rows_split.h",      "kernels/gemv/rows_of_blocks.h",
                                    "kernels/gemv/stages.h", "kernels/gemv/driver.h", "kernels/gemv/keep_input.h", "kernels/gemv/rows_past_input.h", "kernels/gemv/rows_of_numbers.h", "kernels/gemv/one_token.h",
                                    "kernels/gemm/launch.h", "kernels/gemm/steps.h", "kernels/gemm/driver.h",
                                    "kernels/embed/launch.h", "kernels/embed/rows_by_token.h",  "kernels/norm/launch.h",               "kernels/norm/token_a_group.h",

@@ -14,7 +14,7 @@ namespace ingot::gpu {
 /// Where something lies in device memory, as kernels see it.
 using Address = uint64_t;
 
-/// A run of device memory, given back when it goes.
+/// A device allocation, freed on destruction.
 class Memory {
  public:
   virtual ~Memory() = default;
@@ -55,6 +55,7 @@ struct Facts {
   uint64_t memory_bytes = 0, free_bytes = 0;
   int cores = 0;                ///< multiprocessors; 0: the device does not say
   bool copies_overlap = false;  ///< the dialect's constant: kernels keep rings of what they have asked for
+  int max_gemm_tokens = 64;     ///< that a thread group of the matrix kernel keeps sums of, without leaving registers
   bool emulated = false;        ///< a test double: its figures mean nothing
 };
 
@@ -74,6 +75,8 @@ class Device {
   /// Copies wait for everything that was run before them, and are done when the call returns.
   virtual void upload(Memory& to, uint64_t at, std::span<const std::byte> from) = 0;
   virtual void download(const Memory& from, uint64_t at, std::span<std::byte> to) = 0;
+  /// Within the device: after everything that was run before, before everything that is run later.
+  virtual void copy(Memory& to, uint64_t to_at, const Memory& from, uint64_t from_at, uint64_t bytes) = 0;
   /// One kernel an entry, in order. Errors: the compiler's log.
   virtual std::vector<std::unique_ptr<Kernel>> compile(const Source& source) = 0;
   virtual std::unique_ptr<Sequence> record(std::span<const Launch> launches) = 0;

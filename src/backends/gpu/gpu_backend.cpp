@@ -26,21 +26,38 @@ std::string class_name(const FormatTiles& t) {
 // Numbers as they are, read weight by weight without loss of pace; anything else without tiles is decoded slowly.
 bool slow(const quant::Format& format) { return !tiles_of(format).tile_bytes && format.kind != quant::ValueKind::floating; }
 
+bool is_embed(const plan::Step& step) { return std::holds_alternative<plan::Embed>(step.op); }
+
 std::string joined(const std::set<std::string>& set) { return fmt::format("{}", fmt::join(set, " + ")); }
 
 }  // namespace
 
 void check(const plan::Plan& plan, const plan::Options& options, const char* room) {
-  if (plan.head_size % 32 || plan.head_size > attend_most_head)
-    throw Error(room, "attention cannot run this head size", std::to_string(plan.head_size), fmt::format("a multiple of 32, at most {}", int(attend_most_head)), "the processor runs it: --device cpu");
-  if (plan.kv_format && (plan.kv_format->kind != quant::ValueKind::floating || plan.kv_format->block_bytes != 2 || std::string(plan.kv_format->name) != "f16"))
-    throw Error(room, "keys and values cannot be kept in this format", plan.kv_format->name, "16-bit floats", "leave out --kv");
+  for (const plan::State& state : plan.states) {
+    const plan::HeadShape& h = state.heads;
+    if (h.key_size % 32 || h.key_size > attend_most_head || h.value_size != h.key_size)
+      throw Error(room, "attention cannot run this head size",
+                  h.value_size == h.key_size ? std::to_string(h.key_size) : fmt::format("keys of {}, values of {}", h.key_size, h.value_size),
+                  fmt::format("a multiple of 32, at most {}", int(attend_most_head)), "the processor runs it: --device cpu");
+  }
+  const quant::Format* format = plan.limits.state_format;
+  if (format && (format->kind != quant::ValueKind::floating || format->block_bytes != 2 || std::string(format->name) != "f16"))
+    throw Error(room, "keys and values cannot be kept in this format", format->name, "16-bit floats", "leave out --kv");
   if (!options.isa.empty()) throw Error(room, "this device has no instruction sets to choose from", options.isa, "", "leave out --isa");
-  if (options.strict_kernels)
-    for (const plan::Step& step : plan.steps)
-      for (const plan::Segment& s : step.segments)
-        if (step.kind != plan::StepKind::embed && slow(*s.matrix.format))
-          throw Error(room, s.matrix.name + " would run without a fast kernel", s.matrix.format->name, "a format with a resident layout", "leave out strict kernels or requantize the tensor");
+  for (size_t i = first_head_step(plan); i < plan.steps.size(); i++) {
+    const auto* linear = std::get_if<plan::Linear>(&plan.steps[i].op);
+    const auto* gated = std::get_if<plan::GatedLinear>(&plan.steps[i].op);
+    const auto* norm = std::get_if<plan::NormAdd>(&plan.steps[i].op);
+    const plan::Id<plan::Value> to = linear ? linear->outputs.front().to : gated ? gated->to : norm ? norm->to : plan::Id<plan::Value>();
+    if (!to || plan[to].rows != plan::Value::Rows::outputs)
+      throw Error(room, "a step with a row per token follows one with a row per output", plan.steps[i].name);
+  }
+  if (!options.strict_kernels) return;
+  for (const plan::Step& step : plan.steps)
+    for (const plan::Slice& slice : plan::slices_of(step.op))
+      if (const plan::Weight& w = plan[slice]; !is_embed(step) && slow(*w.format))
+        throw Error(room, w.name + " would run without a fast kernel", w.format->name, "a format with a resident layout",
+                    "leave out strict kernels or requantize the tensor");
 }
 
 plan::FormatChoice GpuBackend::choose(const quant::Format& format) const {
@@ -50,32 +67,36 @@ plan::FormatChoice GpuBackend::choose(const quant::Format& format) const {
 
 plan::Choices GpuBackend::choose(const plan::Plan& plan, const plan::Options& options) const {
   check(plan, options, name());
-  MemoryPlan memory = plan_memory(plan);
-  uint64_t in_file = interface_.shares_memory ? weight_bytes(plan).blocks : 0;
-  plan::Choices choices{interface_.dialect, 0, memory.weights - in_file, memory.scratch, cache_bytes(plan) / cache_room(plan), {}};
-  std::vector<Call> one = calls(plan, {}, 1, 1);
+  const MemoryPlan memory = plan_memory(plan);
+  const uint64_t in_file = interface_.shares_memory ? weight_bytes(plan).blocks : 0;
+  plan::Choices choices{.isa = interface_.dialect,
+                        .threads = 0,
+                        .resident_bytes = memory.weights - in_file,
+                        .scratch_bytes = memory.scratch,
+                        .page_bytes = memory.page,
+                        .steps = {}};
+  const std::vector<Call> one = one_token_calls(plan, {}, false);
   for (size_t i = 0; i < plan.steps.size(); i++) {
     const plan::Step& step = plan.steps[i];
-    plan::StepChoice choice{{}, "", "none", 0, false};
-    std::string strategy;
+    plan::StepChoice choice{.classes = {}, .strategy = "", .layout = "none", .weight_bytes = 0, .slow = false};
     for (const Call& call : one)
-      if (call.step == static_cast<int>(i)) strategy += (strategy.empty() ? "" : " + ") + std::string(call.entry.kernel);
+      if (call.step == static_cast<int>(i)) choice.strategy += (choice.strategy.empty() ? "" : " + ") + std::string(call.entry.kernel);
     std::set<std::string> layouts;
-    for (const plan::Segment& s : step.segments) {
-      bool embed = step.kind == plan::StepKind::embed, tiles = !embed && has_tiles(s.matrix);
-      choice.classes.push_back(class_name(tiles_of(*s.matrix.format)));
-      choice.weight_bytes += embed ? s.matrix.format->row_bytes(s.matrix.cols) : device_bytes(s.matrix, tiles);
-      choice.slow |= !embed && slow(*s.matrix.format);
+    for (const plan::Slice& slice : plan::slices_of(step.op)) {
+      const quant::Format& format = *plan[slice].format;
+      const bool embed = is_embed(step), tiles = !embed && has_tiles(format);
+      choice.classes.push_back(class_name(tiles_of(format)));
+      choice.weight_bytes += embed ? format.row_bytes(narrow<uint64_t>(slice.cols)) : device_bytes(plan, slice, tiles);
+      choice.slow |= !embed && slow(format);
       layouts.insert(tiles ? "resident" : "file");
     }
-    choice.strategy = strategy;
     if (!layouts.empty()) choice.layout = joined(layouts);
     choices.steps.push_back(std::move(choice));
   }
   return choices;
 }
 
-std::unique_ptr<plan::Program> GpuBackend::cast(plan::Plan plan, const plan::Options& options) const {
+std::unique_ptr<plan::Program> GpuBackend::compile(plan::Plan plan, const plan::Options& options) const {
   check(plan, options, name());
   return std::make_unique<GpuProgram>(interface_.open(options), std::move(plan), options);
 }

@@ -24,7 +24,7 @@ class GpuBackend : public plan::Backend {
   plan::Device device() const override { return interface_.device(); }
   plan::FormatChoice choose(const quant::Format& format) const override;
   plan::Choices choose(const plan::Plan& plan, const plan::Options& options) const override;
-  std::unique_ptr<plan::Program> cast(plan::Plan plan, const plan::Options& options) const override;
+  std::unique_ptr<plan::Program> compile(plan::Plan plan, const plan::Options& options) const override;
   plan::KernelSource source(const plan::Plan& plan) const override;
   std::vector<plan::FormatSpeed> format_speeds(const plan::Options& options) const override;
   double read_bandwidth(int threads) const override;

@@ -5,31 +5,62 @@
 #include <algorithm>
 #include <chrono>
 
-#include "plan/finite.h"
 #include "ingot/error.h"
 
 namespace ingot::gpu {
 
-MemoryPlan plan_memory(const plan::Plan& plan) { return {weight_bytes(plan).all, cache_bytes(plan), Scratch::bytes(plan)}; }
+namespace {
 
-GpuProgram::GpuProgram(std::unique_ptr<Device> device, plan::Plan plan, const plan::Options& options) : device_(std::make_shared<SharedDevice>(std::move(device))), plan_(std::move(plan)) {
-  SharedDevice::Use use = device_->use();
-  MemoryPlan memory = plan_memory(plan_);
-  if (uint64_t there = use->facts().free_bytes; memory.total() > there) {
-    auto mb = [](uint64_t bytes) { return fmt::format("{:.0f} MB", double(bytes) / 1e6); };
-    throw Error("gpu", "the model does not fit", fmt::format("{} of weights + {} of keys and values + {} of scratch = {}", mb(memory.weights), mb(memory.cache), mb(memory.scratch), mb(memory.total())),
-                fmt::format("at most {} free on {}", mb(there), use->facts().name), "ask for a shorter context (-c), or use a smaller model");
-  }
-  Places nowhere;
-  nowhere.cores = use->facts().cores, nowhere.copies_overlap = use->facts().copies_overlap;
-  std::vector<Call> one = calls(plan_, nowhere, 1, 1);
-  std::ranges::move(best_calls(plan_, {}), std::back_inserter(one));
+// Left to the driver, to code and recordings, and to others who use the device.
+uint64_t reserve_of(const Facts& facts) {
+  constexpr uint64_t max_reserve = uint64_t{512} << 20, share = 16;
+  return std::min(max_reserve, facts.free_bytes / share);
+}
+
+std::string megabytes(uint64_t bytes) { return fmt::format("{:.0f} MB", double(bytes) / 1e6); }
+
+}  // namespace
+
+MemoryPlan plan_memory(const plan::Plan& plan) {
+  MemoryPlan memory{.weights = weight_bytes(plan).all, .scratch = capped_sum(Scratch::bytes(plan), Inputs::bytes(plan)), .page = page_bytes(plan)};
+  memory.sequence = capped_product(plan::pages_for(plan.limits.context), memory.page);
+  return memory;
+}
+
+int plan_pages(const plan::Plan& plan, const Facts& facts) {
+  const MemoryPlan memory = plan_memory(plan);
+  const uint64_t given = plan.limits.state_bytes, states = std::max(given, memory.sequence);
+  if (capped_sum(memory.weights, memory.scratch, states) > facts.free_bytes)
+    throw Error("gpu", "the model does not fit",
+                fmt::format("{} of weights + {} of keys and values + {} of scratch = {}", megabytes(memory.weights), megabytes(states),
+                            megabytes(memory.scratch), megabytes(capped_sum(memory.weights, memory.scratch, states))),
+                fmt::format("at most {} free on {}", megabytes(facts.free_bytes), facts.name), "ask for a shorter context (-c), or use a smaller model");
+  if (given > 0 && given < memory.sequence)
+    throw Error("gpu", "there is too little memory for keys and values", megabytes(given),
+                fmt::format("{} for {} positions", megabytes(memory.sequence), plan.limits.context), "ask for a shorter context (-c)");
+  const uint64_t left = facts.free_bytes - memory.weights - memory.scratch, reserve = reserve_of(facts);
+  const uint64_t bytes = given > 0 ? given : std::max(memory.sequence, left - std::min(left, reserve));
+  return static_cast<int>(std::min<uint64_t>(bytes / std::max<uint64_t>(1, memory.page), INT32_MAX));
+}
+
+GpuProgram::GpuProgram(std::unique_ptr<Device> device, plan::Plan plan, const plan::Options& options)
+    : device_(std::move(device)), plan_(std::move(plan)), store_(device_, plan_, plan_pages(plan_, device_.use()->facts())) {
+  SharedDevice::Use use = device_.use();
+  std::vector<Call> one = one_token_calls(plan_, places(*use), true);
   prepare(*use, one);
   weights_ = std::make_unique<Weights>(*use, plan_, options);
   scratch_ = std::make_unique<Scratch>(*use, plan_);
+  inputs_ = std::make_unique<Inputs>(*use, plan_);
 }
 
-std::unique_ptr<plan::Cache> GpuProgram::make_cache() { return std::make_unique<GpuCache>(device_, plan_); }
+Places GpuProgram::places(const Device& device) const {
+  return {.weights = weights_.get(),
+          .scratch = scratch_.get(),
+          .inputs = inputs_.get(),
+          .cores = device.facts().cores,
+          .copies_overlap = device.facts().copies_overlap,
+          .max_gemm_tokens = device.facts().max_gemm_tokens};
+}
 
 void GpuProgram::prepare(Device& device, std::span<const Call> calls) {
   std::vector<Entry> missing;
@@ -45,62 +76,76 @@ std::vector<Launch> GpuProgram::launches(Device& device, std::span<const Call> c
   std::vector<Launch> launches;
   for (const Call& call : calls) {
     auto entry = std::ranges::find(entries_, call.entry);
-    launches.push_back({kernels_[entry - entries_.begin()].get(), call.groups, call.threads, call.room_bytes, call.parameters});
+    launches.push_back({kernels_[static_cast<size_t>(entry - entries_.begin())].get(), call.groups, call.threads, call.room_bytes, call.parameters});
   }
   return launches;
 }
 
-bool GpuProgram::run(plan::Cache& cache, std::span<const int32_t> tokens, int position, std::span<float> logits, const plan::Watch& watch) {
-  GpuCache& here = static_cast<GpuCache&>(cache);
-  int n = static_cast<int>(tokens.size()), wanted = static_cast<int>(logits.size() / plan_.vocab);
-  {
-    SharedDevice::Use use = device_->use();
-    Places places{weights_.get(), scratch_.get(), here.address(), use->facts().cores, use->facts().copies_overlap};
-    scratch_->set_turn(*use, tokens, position);
-    if (!watch.step_seconds.empty()) {
-      run_by_step(*use, calls(plan_, places, n, wanted), watch.step_seconds);
-    } else if (n == 1 && wanted == 1) {
-      if (!here.one_token) here.one_token.take(use, use->record(launches(*use, calls(plan_, places, 1, 1))));
-      use->run(*here.one_token);
-    } else {
-      std::unique_ptr<Sequence> sequence = use->record(launches(*use, calls(plan_, places, n, wanted)));
-      use->run(*sequence);
-      use->wait();
-    }
-    if (wanted > 0) scratch_->logits(*use, logits);
+std::vector<Call> GpuProgram::calls(const Which& which, const Places& places) const {
+  switch (which.part) {
+    case Which::body: return body_calls(plan_, places, which.rows);
+    case Which::head: return head_calls(plan_, places, which.outputs);
+    case Which::one_token: break;
   }
-  plan::check_finite(logits, cache, position + n);
+  return one_token_calls(plan_, places, which.outputs.choose);
+}
+
+GpuProgram::Parts GpuProgram::parts_of(const BatchShape& shape, bool choose) const {
+  if (shape.rows == 1 && shape.outputs == 1) return {{{Which::one_token, {}, {.choose = choose}}}, 1, 1};
+  const int rows = bucket_of(shape.rows, plan_.limits.max_rows);
+  Parts parts{{{Which::body, {rows, shape.singles > 0, shape.several > 0}, {}}}, 1, 0};
+  if (shape.outputs == 0) return parts;
+  parts.outputs = bucket_of(shape.outputs, plan_.limits.max_outputs);
+  parts.which[parts.count++] = {Which::head, {}, {parts.outputs, !shape.in_order, choose}};
+  return parts;
+}
+
+const Sequence& GpuProgram::recorded(Device& device, const Which& which) {
+  auto found = recorded_.find(which);
+  if (found == recorded_.end()) found = recorded_.emplace(which, device.record(launches(device, calls(which, places(device))))).first;
+  return *found->second;
+}
+
+bool GpuProgram::run(const plan::Batch& batch, std::span<float> logits, const plan::Watch& watch) {
+  plan::check(plan_, batch, store_.pages());
+  if (!std::cmp_equal(logits.size(), capped_product(batch.outputs(), plan_.vocab())))
+    throw Error("gpu", "logits do not fit the batch", fmt::format("{} numbers", logits.size()), fmt::format("{} rows of {}", batch.outputs(), plan_.vocab()));
+  if (watch.stop && watch.stop()) return false;
+  SharedDevice::Use use = device_.use();
+  const Parts parts = parts_of(inputs_->set(*use, batch, store_), false);
+  if (!watch.step_seconds.empty()) run_by_step(*use, parts, watch.step_seconds);
+  else
+    for (int i = 0; i < parts.count; i++) use->run(recorded(*use, parts.which[i]));
+  if (logits.empty()) use->wait();
+  else scratch_->logits(*use, logits);
   return true;
 }
 
-std::optional<int32_t> GpuProgram::best(plan::Cache& cache, int32_t token, int position) {
-  GpuCache& here = static_cast<GpuCache&>(cache);
-  std::optional<int32_t> chosen;
-  {
-    SharedDevice::Use use = device_->use();
-    scratch_->set_turn(*use, std::span(&token, 1), position);
-    if (!here.best_of_one) {
-      Places places{weights_.get(), scratch_.get(), here.address(), use->facts().cores, use->facts().copies_overlap};
-      std::vector<Call> all = calls(plan_, places, 1, 1);
-      std::ranges::move(best_calls(plan_, places), std::back_inserter(all));
-      here.best_of_one.take(use, use->record(launches(*use, all)));
-    }
-    use->run(*here.best_of_one);
-    chosen = scratch_->chosen(*use);
-  }
-  if (!chosen) plan::refuse_output(cache, position + 1);
-  return chosen;
+bool GpuProgram::choose(const plan::Batch& batch, std::span<plan::Choice> choices) {
+  plan::check(plan_, batch, store_.pages());
+  if (!std::cmp_equal(choices.size(), batch.outputs()))
+    throw Error("gpu", "choices do not fit the batch", std::to_string(choices.size()), std::to_string(batch.outputs()));
+  SharedDevice::Use use = device_.use();
+  const Parts parts = parts_of(inputs_->set(*use, batch, store_), true);
+  for (int i = 0; i < parts.count; i++) use->run(recorded(*use, parts.which[i]));
+  if (choices.empty()) return use->wait(), true;
+  scratch_->chosen(*use, parts.outputs, choices);
+  inputs_->chosen(choices);
+  return true;
 }
 
 // Step after step, each waited for.
-void GpuProgram::run_by_step(Device& device, std::span<const Call> calls, std::span<double> step_seconds) {
+void GpuProgram::run_by_step(Device& device, const Parts& parts, std::span<double> step_seconds) {
+  std::vector<Call> all;
+  for (int i = 0; i < parts.count; i++) std::ranges::move(calls(parts.which[i], places(device)), std::back_inserter(all));
+  const std::span<const Call> calls = all;
   for (size_t begin = 0, end; begin < calls.size(); begin = end) {
     for (end = begin; end < calls.size() && calls[end].step == calls[begin].step;) end++;
     std::unique_ptr<Sequence> sequence = device.record(launches(device, calls.subspan(begin, end - begin)));
     auto start = std::chrono::steady_clock::now();
     device.run(*sequence);
     device.wait();
-    step_seconds[calls[begin].step] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    step_seconds[static_cast<size_t>(calls[begin].step)] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 }
 

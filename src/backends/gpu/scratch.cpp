@@ -1,14 +1,16 @@
 #include "backends/gpu/scratch.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <utility>
 
 #include "backends/gpu/parameters.h"
+#include "backends/gpu/weights.h"
 
 namespace ingot::gpu {
 
-using plan::Buffer;
+using plan::Id;
+using plan::Value;
 
 namespace {
 
@@ -28,38 +30,70 @@ class Places {
   uint64_t used_ = 0;
 };
 
-// Whose vectors are read as codes: inputs of projections.
-bool has_codes(Buffer b) { return b == Buffer::residual || b == Buffer::attended || b == Buffer::ffn; }
+int capacity(const plan::Plan& plan, const Value& value) {
+  return value.rows == Value::Rows::tokens ? plan.limits.max_rows : plan.limits.max_outputs;
+}
+
+// The input of a projection, and what its matrices are.
+struct Input {
+  Id<Value> from;
+  bool coded = false, gathered = false;
+};
+std::optional<Input> input_of(const plan::Plan& plan, const plan::Op& op) {
+  Input input;
+  Id<Value> to;
+  if (const auto* linear = std::get_if<plan::Linear>(&op)) input.from = linear->from, to = linear->outputs.front().to;
+  else if (const auto* gated = std::get_if<plan::GatedLinear>(&op)) input.from = gated->from, to = gated->to;
+  else return std::nullopt;
+  for (const plan::Slice& slice : plan::slices_of(op)) input.coded = input.coded || has_tiles(*plan[slice].format);
+  input.gathered = plan[input.from].rows != plan[to].rows;
+  return input;
+}
+
+// Bytes of the sums of one row's runs.
+uint64_t partial_bytes(const plan::Plan& plan) {
+  uint64_t bytes = 0;
+  for (const plan::State& state : plan.states)
+    bytes = std::max(bytes, capped_product(attend_splits(plan), state.heads.heads, capped_sum(state.heads.value_size, 2), sizeof(float)));
+  return bytes;
+}
 
 }  // namespace
 
 int attend_splits(const plan::Plan& plan) {
-  constexpr int positions_a_split = 64, most_splits = 64;
-  return std::clamp(plan.context / positions_a_split, 1, most_splits);
+  return static_cast<int>(std::clamp<int64_t>((int64_t{plan.limits.context} + attend_run - 1) / attend_run, 1, attend_max_runs));
+}
+
+int attend_singles(const plan::Plan& plan) {
+  constexpr uint64_t max_bytes = uint64_t{64} << 20, max_singles = 128;
+  const uint64_t fit = std::clamp<uint64_t>(max_bytes / std::max<uint64_t>(1, partial_bytes(plan)), 1, max_singles);
+  return static_cast<int>(std::min<uint64_t>(fit, static_cast<uint64_t>(plan.limits.max_rows)));
 }
 
 // Places of everything, in the order of the class. `to` is filled where it is given.
 uint64_t Scratch::place(const plan::Plan& plan, Address base, Scratch* to) {
   Places places(base);
-  for (size_t i = 0; i < plan::n_buffers; i++) {
-    Buffer b = static_cast<Buffer>(i);
-    uint64_t values = capped_product(b == Buffer::logits ? plan::max_head_batch : plan.max_batch, width(plan, b));
-    Address floats = places.take(capped_product(values, 4));
-    CodesAt codes;
-    if (has_codes(b)) {
-      codes.codes = places.take(values);
-      codes.scales = places.take(values / 32 * 4);
-      codes.sums = places.take(values / 16 * 4);
+  std::vector<bool> coded(plan.values.size());
+  uint64_t gathered = 0;
+  for (const plan::Step& step : plan.steps)
+    if (const std::optional<Input> input = input_of(plan, step.op)) {
+      if (input->coded) coded[static_cast<size_t>(input->from.index)] = true;
+      if (input->gathered) gathered = std::max(gathered, capped_product(plan.limits.max_outputs, plan[input->from].cols, sizeof(float)));
     }
-    if (to) to->floats_[i] = floats, to->codes_[i] = codes;
+  for (size_t i = 0; i < plan.values.size(); i++) {
+    const uint64_t numbers = capped_product(capacity(plan, plan.values[i]), plan.values[i].cols);
+    const Address floats = places.take(capped_product(numbers, sizeof(float)));
+    CodesAt codes;
+    if (coded[i]) codes = {places.take(numbers), places.take(numbers / 32 * 4), places.take(numbers / 16 * 4)};
+    if (to) to->floats_.push_back(floats), to->codes_.push_back(codes);
   }
-  Address partial = places.take(capped_product(attend_splits(plan), plan.heads, capped_sum(plan.head_size, 2), 4));
-  Address turn = places.take(capped_sum(sizeof(Turn), capped_product(plan.max_batch, 4)));
-  ChoiceAt choice{places.take(capped_product(plan.vocab / sample_part + 1, 16)), places.take(12)};
-  if (to) to->partial_ = partial, to->turn_ = turn, to->choice_ = choice;
+  const Address partial = places.take(capped_product(attend_singles(plan), partial_bytes(plan))), gathered_at = places.take(gathered);
+  const uint64_t parts = static_cast<uint64_t>(plan.vocab()) / sample_part + 1;
+  const ChoicesAt choices{places.take(capped_product(plan.limits.max_outputs, parts, 16)), places.take(capped_product(plan.limits.max_outputs, 12))};
+  if (to) to->partial_ = partial, to->gathered_ = gathered_at, to->choices_ = choices;
   for (const plan::Rope& rope : plan.ropes) {
-    uint64_t angles = capped_product(plan.context, rope.dims / 2, sizeof(float));
-    Address cosines = places.take(angles), sines = places.take(angles);
+    const uint64_t angles = capped_product(plan.limits.context, rope.dims / 2, sizeof(float));
+    const Address cosines = places.take(angles), sines = places.take(angles);
     if (to) to->cosines_.push_back(cosines), to->sines_.push_back(sines);
   }
   return places.used();
@@ -69,11 +103,13 @@ uint64_t Scratch::bytes(const plan::Plan& plan) { return place(plan, 0, nullptr)
 
 Scratch::Scratch(Device& device, const plan::Plan& plan) : memory_(device.allocate(bytes(plan), "scratch")) {
   place(plan, memory_->address(), this);
+  logits_ = at(plan.logits);
+  words_.resize(capped_product(plan.limits.max_outputs, 3));
   for (size_t r = 0; r < plan.ropes.size(); r++) {
     const plan::Rope& rope = plan.ropes[r];
     int half = rope.dims / 2;
-    std::vector<float> cosines(capped_product(plan.context, half)), sines(cosines.size());
-    for (int64_t position = 0; position < plan.context; position++)
+    std::vector<float> cosines(capped_product(plan.limits.context, half)), sines(cosines.size());
+    for (int64_t position = 0; position < plan.limits.context; position++)
       for (int i = 0; i < half; i++) {
         double angle = double(position) * rope.frequencies[i];
         cosines[position * half + i] = static_cast<float>(std::cos(angle) * rope.magnitude);
@@ -84,27 +120,19 @@ Scratch::Scratch(Device& device, const plan::Plan& plan) : memory_(device.alloca
   }
 }
 
-void Scratch::set_turn(Device& device, std::span<const int32_t> tokens, int position) {
-  std::vector<int32_t> words = {position, static_cast<int32_t>(tokens.size())};
-  words.insert(words.end(), tokens.begin(), tokens.end());
-  if (words == turn_words_) return;
-  turn_words_.clear();
-  device.upload(*memory_, turn_ - memory_->address(), std::as_bytes(std::span(words)));
-  turn_words_ = std::move(words);
+void Scratch::logits(Device& device, std::span<float> to) const {
+  device.download(*memory_, logits_ - memory_->address(), std::as_writable_bytes(to));
 }
 
-void Scratch::logits(Device& device, std::span<float> to) const { device.download(*memory_, at(Buffer::logits) - memory_->address(), std::as_writable_bytes(to)); }
-
-std::optional<int32_t> Scratch::chosen(Device& device) {
-  std::vector<int32_t> ran = std::exchange(turn_words_, {});
-  struct {
-    int32_t id;
-    float log_sum;
-  } got;
-  device.download(*memory_, choice_.choice - memory_->address(), std::as_writable_bytes(std::span(&got, 1)));
-  if (!std::isfinite(got.log_sum)) return std::nullopt;
-  turn_words_ = {ran.at(0) + ran.at(1), 1, got.id};
-  return got.id;
+// Ids of all outputs, then the logarithms of the sums, then the logits.
+void Scratch::chosen(Device& device, int capacity, std::span<plan::Choice> to) {
+  const std::span<int32_t> words = std::span(words_).first(capped_product(capacity, 3));
+  device.download(*memory_, choices_.choices - memory_->address(), std::as_writable_bytes(words));
+  for (size_t i = 0; i < to.size(); i++) {
+    const size_t n = static_cast<size_t>(capacity);
+    const float log_sum = std::bit_cast<float>(words[n + i]), logit = std::bit_cast<float>(words[2 * n + i]);
+    to[i] = std::isfinite(log_sum) ? plan::Choice{words[i], logit - log_sum} : plan::Choice{};
+  }
 }
 
 }  // namespace ingot::gpu

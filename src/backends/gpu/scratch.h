@@ -1,10 +1,10 @@
-// Buffers between the steps of a plan, in device memory: activations as floats and as codes, tables of angles, the turn.
+// Device memory between the steps of a plan: values as floats and as codes, tables of angles, attention's partial sums, choices.
 #pragma once
 #include <memory>
 #include <optional>
 
-#include "plan/backend.h"
 #include "backends/gpu/device.h"
+#include "plan/backend.h"
 
 namespace ingot::gpu {
 
@@ -13,10 +13,10 @@ struct CodesAt {
   Address codes = 0, scales = 0, sums = 0;
 };
 
-/// Where the next token is chosen.
-struct ChoiceAt {
-  Address parts = 0;   ///< four words a part of the logits
-  Address choice = 0;  ///< id of the token, log Σ exp(logit), its logit
+/// Where the next tokens are chosen.
+struct ChoicesAt {
+  Address parts = 0;    ///< four words per output and part of its logits
+  Address choices = 0;  ///< three words per output
 };
 
 class Scratch {
@@ -25,34 +25,35 @@ class Scratch {
   static uint64_t bytes(const plan::Plan& plan);
   Scratch(Device& device, const plan::Plan& plan);
 
-  Address at(plan::Buffer buffer) const { return floats_[static_cast<size_t>(buffer)]; }
-  /// The codes of a buffer's vectors: as their producer leaves them, or of the residual as the step in hand prepares them.
-  CodesAt codes(plan::Buffer buffer) const { return codes_[static_cast<size_t>(buffer)]; }
-  Address cosines(int rope) const { return cosines_[rope]; }  ///< (context, dims / 2)
-  Address sines(int rope) const { return sines_[rope]; }
-  Address partial() const { return partial_; }                ///< attention's sums before they are merged
-  Address turn() const { return turn_; }
-  ChoiceAt choice() const { return choice_; }
-  /// Position and tokens of the next run. Nothing is copied where the device has them already.
-  void set_turn(Device& device, std::span<const int32_t> tokens, int position);
-  /// Logits of the last run's wanted tokens.
+  Address at(plan::Id<plan::Value> id) const { return floats_[static_cast<size_t>(id.index)]; }
+  /// The codes of a value's vectors: as their producer leaves them, or as the step that reads them prepares them. None where no matrix
+  /// reads codes.
+  CodesAt codes(plan::Id<plan::Value> id) const { return codes_[static_cast<size_t>(id.index)]; }
+  Address cosines(plan::Id<plan::Rope> id) const { return cosines_[static_cast<size_t>(id.index)]; }  ///< (context, dims / 2)
+  Address sines(plan::Id<plan::Rope> id) const { return sines_[static_cast<size_t>(id.index)]; }
+  Address partial() const { return partial_; }    ///< attention's sums before they are merged
+  Address gathered() const { return gathered_; }  ///< rows whose logits are wanted
+  ChoicesAt choices() const { return choices_; }
+  /// Logits of the last run's outputs.
   void logits(Device& device, std::span<float> to) const;
-  /// The token that was chosen, whose turn the device has made the next one; nullopt: the logits are not finite.
-  std::optional<int32_t> chosen(Device& device);
+  /// What was chosen, by launches for `capacity` outputs.
+  void chosen(Device& device, int capacity, std::span<plan::Choice> to);
 
  private:
   static uint64_t place(const plan::Plan& plan, Address base, Scratch* to);
 
   std::unique_ptr<Memory> memory_;
-  std::vector<int32_t> turn_words_;  // what the device has; empty: not known
-  Address floats_[plan::n_buffers] = {};
-  CodesAt codes_[plan::n_buffers] = {};
+  std::vector<Address> floats_;
+  std::vector<CodesAt> codes_;
   std::vector<Address> cosines_, sines_;
-  Address partial_ = 0, turn_ = 0;
-  ChoiceAt choice_;
+  Address partial_ = 0, gathered_ = 0, logits_ = 0;
+  ChoicesAt choices_;
+  std::vector<int32_t> words_;
 };
 
-/// Runs into which the positions that one token sees are split.
+/// Runs into which the positions that a row sees are split, at most.
 int attend_splits(const plan::Plan& plan);
+/// Rows whose runs there is space for at once.
+int attend_singles(const plan::Plan& plan);
 
 }  // namespace ingot::gpu

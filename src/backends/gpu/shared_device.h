@@ -1,5 +1,5 @@
-// A device that sessions in several threads share. There is no way to it but through its lock, and what lives on it
-// for a session (memory, recorded launches) goes under the same lock.
+// A device that several threads share: those that run a program, and those that read and write its pages. There is no way to it but
+// through its lock.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -29,28 +29,6 @@ class SharedDevice {
  private:
   std::mutex mutex_;
   std::unique_ptr<Device> device_;
-};
-
-/// Owns something that lives on a shared device, and lets go of it under the device's lock.
-template <class T> class OnDevice {
- public:
-  explicit OnDevice(std::shared_ptr<SharedDevice> device) : device_(std::move(device)) {}
-  ~OnDevice() {
-    if (!what_) return;
-    SharedDevice::Use use = device_->use();
-    what_.reset();
-  }
-  OnDevice(const OnDevice&) = delete;
-  OnDevice& operator=(const OnDevice&) = delete;
-  /// Takes what was made by the holder of `use`, in place of nothing.
-  void take(const SharedDevice::Use&, std::unique_ptr<T> what) { what_ = std::move(what); }
-  explicit operator bool() const { return what_ != nullptr; }
-  T& operator*() const { return *what_; }
-  T* operator->() const { return what_.get(); }
-
- private:
-  std::shared_ptr<SharedDevice> device_;
-  std::unique_ptr<T> what_;
 };
 
 }  // namespace ingot::gpu

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
+#include <set>
 #include <thread>
 
 #include "backends/gpu/tiles.h"
 
 namespace ingot::gpu {
+
+using plan::Id;
+using plan::Plan;
+using plan::Slice;
 
 namespace {
 
@@ -18,29 +22,70 @@ uint64_t aligned(uint64_t bytes) { return capped_sum(bytes, alignment - 1) / ali
 
 const FormatTiles& tiles_of(const quant::Format& format) { return *format_tiles()[&format - quant::formats().data()]; }
 
-// Calls `each(matrix, tiles)` and `each(vector)` for everything that the steps read, once.
-template <class OfMatrix, class OfVector> void for_each_once(const plan::Plan& plan, OfMatrix of_matrix, OfVector of_vector) {
-  std::map<std::pair<const std::byte*, bool>, bool> seen;
-  for (const plan::Step& step : plan.steps) {
-    for (const plan::Segment& s : step.segments) {
-      bool tiles = step.kind != plan::StepKind::embed && has_tiles(s.matrix);
-      if (seen.emplace(std::pair(s.matrix.data, tiles), true).second) of_matrix(s.matrix, tiles);
-      if (!s.bias.empty()) of_vector(s.bias);
-    }
-    for (const plan::Vector* v : {&step.norm, &step.q_norm, &step.k_norm})
-      if (!v->empty()) of_vector(*v);
+// What the steps read, each once, in the order in which it is first read.
+struct Read {
+  std::vector<Placed> slices;
+  std::vector<Id<plan::Vector>> vectors;
+};
+class Reader {
+ public:
+  explicit Reader(const Plan& plan) : plan_(plan) {
+    for (const plan::Step& step : plan.steps) std::visit(*this, step.op);
   }
+  Read read;
+
+  void operator()(const plan::Embed& op) { add({op.table, false}); }
+  void operator()(const plan::Linear& op) {
+    add(op.norm);
+    for (const plan::Output& output : op.outputs) multiplied(output.weight), add(output.bias);
+  }
+  void operator()(const plan::GatedLinear& op) { add(op.norm), multiplied(op.gate), multiplied(op.up); }
+  void operator()(const plan::RopeStore& op) { add(op.query_norm), add(op.key_norm); }
+  void operator()(const plan::Attend&) {}
+  void operator()(const plan::NormAdd& op) { add(op.norm.weight); }
+
+ private:
+  void multiplied(const Slice& slice) { add({slice, has_tiles(*plan_[slice].format)}); }
+  void add(const Placed& placed) {
+    if (seen_.insert(placed).second) read.slices.push_back(placed);
+  }
+  void add(const std::optional<plan::Norm>& norm) {
+    if (norm) add(norm->weight);
+  }
+  void add(Id<plan::Vector> id) {
+    if (id && seen_vectors_.insert(id.index).second) read.vectors.push_back(id);
+  }
+  const Plan& plan_;
+  std::set<Placed> seen_;
+  std::set<int32_t> seen_vectors_;
+};
+
+// First block of a slice's row, and blocks of the slice from there on.
+struct FileRows {
+  const std::byte* at;
+  uint64_t stride, bytes;  // from a row to the next; of the slice in each
+  bool whole() const { return stride == bytes; }
+};
+FileRows rows_in_file(const Plan& plan, const Slice& slice) {
+  const plan::Weight& w = plan[slice];
+  const uint64_t stride = w.row_bytes();
+  return {.at = w.data + capped_sum(capped_product(slice.first_row, stride), w.format->row_bytes(narrow<uint64_t>(slice.first_col))),
+          .stride = stride,
+          .bytes = w.format->row_bytes(narrow<uint64_t>(slice.cols))};
 }
 
 // Groups begin … end−1 of 32 rows into `to`, by all cores.
-void pack_groups(const plan::Matrix& m, int64_t begin, int64_t end, std::byte* to) {
-  const FormatTiles& tiles = tiles_of(*m.format);
-  int64_t row_bytes = static_cast<int64_t>(m.format->row_bytes(m.cols)), group_bytes = m.cols / m.format->block * tiles.tile_bytes;
+void pack_groups(const Plan& plan, const Slice& slice, int64_t begin, int64_t end, std::byte* to) {
+  const quant::Format& format = *plan[slice].format;
+  const FormatTiles& tiles = tiles_of(format);
+  const FileRows file = rows_in_file(plan, slice);
+  const int64_t stride = narrow<int64_t>(file.stride), group_bytes = slice.cols / format.block * tiles.tile_bytes;
   std::atomic<int64_t> next = begin;
   auto work = [&] {
     for (int64_t g = next++; g < end; g = next++) {
-      int rows = static_cast<int>(std::min(tile_rows, m.rows - g * tile_rows));
-      tiles.pack(reinterpret_cast<const unsigned char*>(m.data) + g * tile_rows * row_bytes, row_bytes, rows, m.cols, reinterpret_cast<unsigned char*>(to) + (g - begin) * group_bytes);
+      const int rows = static_cast<int>(std::min(tile_rows, slice.rows - g * tile_rows));
+      tiles.pack(reinterpret_cast<const unsigned char*>(file.at) + g * tile_rows * stride, stride, rows, slice.cols,
+                 reinterpret_cast<unsigned char*>(to) + (g - begin) * group_bytes);
     }
   };
   std::vector<std::thread> others;
@@ -49,71 +94,96 @@ void pack_groups(const plan::Matrix& m, int64_t begin, int64_t end, std::byte* t
   for (std::thread& other : others) other.join();
 }
 
+// Copies pieces of a slice to the device, a bounded part of it at a time.
+class Uploader {
+ public:
+  Uploader(Device& device, const Plan& plan, Memory& to) : device_(device), plan_(plan), to_(to) {}
+
+  void tiles(const Slice& slice, uint64_t at) {
+    const quant::Format& format = *plan_[slice].format;
+    const int64_t groups = (slice.rows + tile_rows - 1) / tile_rows, group_bytes = slice.cols / format.block * tiles_of(format).tile_bytes;
+    const int64_t at_once = std::max<int64_t>(1, static_cast<int64_t>(staging_bytes) / group_bytes);
+    for (int64_t g = 0; g < groups; g += at_once) {
+      const int64_t end = std::min(groups, g + at_once);
+      staging_.resize(static_cast<size_t>((end - g) * group_bytes));
+      pack_groups(plan_, slice, g, end, staging_.data());
+      device_.upload(to_, at + static_cast<uint64_t>(g * group_bytes), staging_);
+    }
+  }
+  void blocks(const Slice& slice, uint64_t at) {
+    const FileRows file = rows_in_file(plan_, slice);
+    if (file.whole()) return device_.upload(to_, at, {file.at, capped_product(slice.rows, file.bytes)});
+    const int64_t at_once = std::max<int64_t>(1, static_cast<int64_t>(staging_bytes / file.bytes));
+    for (int64_t row = 0; row < slice.rows; row += at_once) {
+      const int64_t end = std::min(slice.rows, row + at_once);
+      staging_.clear();
+      for (int64_t r = row; r < end; r++) {
+        const std::byte* from = file.at + static_cast<uint64_t>(r) * file.stride;
+        staging_.insert(staging_.end(), from, from + file.bytes);
+      }
+      device_.upload(to_, at + static_cast<uint64_t>(row) * file.bytes, staging_);
+    }
+  }
+
+ private:
+  Device& device_;
+  const Plan& plan_;
+  Memory& to_;
+  std::vector<std::byte> staging_;
+};
+
 }  // namespace
 
-int tile_bytes(const plan::Matrix& matrix) { return tiles_of(*matrix.format).tile_bytes; }
-bool has_tiles(const plan::Matrix& matrix) { return tile_bytes(matrix) > 0; }
+int tile_bytes(const quant::Format& format) { return tiles_of(format).tile_bytes; }
+bool has_tiles(const quant::Format& format) { return tile_bytes(format) > 0; }
 
-uint64_t device_bytes(const plan::Matrix& m, bool tiles) {
-  if (!tiles) return aligned(m.bytes());
-  return aligned(capped_product((m.rows + tile_rows - 1) / tile_rows, m.cols / m.format->block, tiles_of(*m.format).tile_bytes));
+uint64_t device_bytes(const Plan& plan, const Slice& slice, bool tiles) {
+  if (!tiles) return aligned(file_bytes(plan, slice));
+  const quant::Format& format = *plan[slice].format;
+  return aligned(capped_product((slice.rows + tile_rows - 1) / tile_rows, slice.cols / format.block, tiles_of(format).tile_bytes));
 }
 
-WeightBytes weight_bytes(const plan::Plan& plan) {
+WeightBytes weight_bytes(const Plan& plan) {
   WeightBytes bytes;
-  for_each_once(
-      plan,
-      [&](const plan::Matrix& m, bool tiles) {
-        bytes.all = capped_sum(bytes.all, device_bytes(m, tiles));
-        if (!tiles) bytes.blocks = capped_sum(bytes.blocks, device_bytes(m, false));
-      },
-      [&](const plan::Vector& v) { bytes.all = capped_sum(bytes.all, aligned(v.size() * sizeof(float))); });
+  const Read read = Reader(plan).read;
+  for (const Placed& placed : read.slices) {
+    const uint64_t here = device_bytes(plan, placed.slice, placed.tiles);
+    bytes.all = capped_sum(bytes.all, here);
+    if (!placed.tiles && placed.slice.cols == plan[placed.slice].cols) bytes.blocks = capped_sum(bytes.blocks, here);
+  }
+  for (Id<plan::Vector> id : read.vectors) bytes.all = capped_sum(bytes.all, aligned(capped_product(plan[id].numbers.size(), sizeof(float))));
   return bytes;
 }
 
-Weights::Weights(Device& device, const plan::Plan& plan, const plan::Options& options) {
+Weights::Weights(Device& device, const Plan& plan, const plan::Options& options) : vectors_(plan.vectors.size()) {
+  const Read read = Reader(plan).read;
   uint64_t total = weight_bytes(plan).all, at = 0;
-  for_each_once(
-      plan,
-      [&](const plan::Matrix& m, bool tiles) {
-        std::unique_ptr<Memory> shared = tiles ? nullptr : device.share({m.data, m.bytes()});
-        if (!shared) return;
-        matrices_[{m.data, false}] = shared->address();
-        shared_.emplace(m.data, std::move(shared));
-        total -= device_bytes(m, false);
-      },
-      [](const plan::Vector&) {});
+  for (const Placed& placed : read.slices) {
+    const FileRows file = rows_in_file(plan, placed.slice);
+    if (placed.tiles || !file.whole()) continue;
+    std::unique_ptr<Memory> shared = device.share({file.at, capped_product(placed.slice.rows, file.bytes)});
+    if (!shared) continue;
+    slices_[placed] = shared->address();
+    shared_.emplace(placed, std::move(shared));
+    total -= device_bytes(plan, placed.slice, false);
+  }
   memory_ = device.allocate(std::max(total, alignment), "the weights");
-  auto progress = [&] {
+  Uploader uploader(device, plan, *memory_);
+  for (const Placed& placed : read.slices) {
+    if (shared_.contains(placed)) continue;
+    slices_[placed] = memory_->address() + at;
+    placed.tiles ? uploader.tiles(placed.slice, at) : uploader.blocks(placed.slice, at);
+    const bool stays = std::ranges::any_of(shared_, [&](const auto& s) { return s.first.slice.weight == placed.slice.weight; });
+    if (options.release && !stays) options.release(plan[placed.slice]);
+    at += device_bytes(plan, placed.slice, placed.tiles);
     if (options.progress) options.progress(double(at) / double(total));
-  };
-  std::vector<std::byte> staging;
-  for_each_once(
-      plan,
-      [&](const plan::Matrix& m, bool tiles) {
-        if (!tiles && shared_.contains(m.data)) return;
-        matrices_[{m.data, tiles}] = memory_->address() + at;
-        if (!tiles) {
-          device.upload(*memory_, at, {m.data, m.bytes()});
-        } else {
-          int64_t groups = (m.rows + tile_rows - 1) / tile_rows, group_bytes = m.cols / m.format->block * tiles_of(*m.format).tile_bytes;
-          int64_t at_once = std::max<int64_t>(1, staging_bytes / group_bytes);
-          for (int64_t g = 0; g < groups; g += at_once) {
-            int64_t end = std::min(groups, g + at_once);
-            staging.resize((end - g) * group_bytes);
-            pack_groups(m, g, end, staging.data());
-            device.upload(*memory_, at + g * group_bytes, staging);
-          }
-        }
-        if (options.release && !shared_.contains(m.data)) options.release(m);
-        at += device_bytes(m, tiles);
-        progress();
-      },
-      [&](const plan::Vector& v) {
-        vectors_[v.data()] = memory_->address() + at;
-        device.upload(*memory_, at, std::as_bytes(std::span(v)));
-        at += aligned(v.size() * sizeof(float));
-      });
+  }
+  for (Id<plan::Vector> id : read.vectors) {
+    const std::vector<float>& numbers = plan[id].numbers;
+    vectors_[static_cast<size_t>(id.index)] = memory_->address() + at;
+    device.upload(*memory_, at, std::as_bytes(std::span(numbers)));
+    at += aligned(capped_product(numbers.size(), sizeof(float)));
+  }
 }
 
 }  // namespace ingot::gpu

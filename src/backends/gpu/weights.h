@@ -3,38 +3,50 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <tuple>
 
-#include "plan/backend.h"
 #include "backends/gpu/device.h"
+#include "plan/backend.h"
 
 namespace ingot::gpu {
 
-/// Whether `matrix` is packed into tiles of 32 rows; otherwise its file blocks are copied as they are.
-bool has_tiles(const plan::Matrix& matrix);
+/// Whether matrices of a format are packed into tiles of 32 rows; otherwise their file blocks are copied as they are. Tables whose rows are
+/// read by token are always file blocks.
+bool has_tiles(const quant::Format& format);
 /// Of 32 rows and one block; 0: none.
-int tile_bytes(const plan::Matrix& matrix);
-/// Bytes that it takes on the device. `tiles`: packed.
-uint64_t device_bytes(const plan::Matrix& matrix, bool tiles);
-/// Bytes of all matrices and vectors of a plan, each counted once.
+int tile_bytes(const quant::Format& format);
+/// Bytes that a slice takes on the device. `tiles`: packed.
+uint64_t device_bytes(const plan::Plan& plan, const plan::Slice& slice, bool tiles);
+/// Bytes of all slices and vectors of a plan, each counted once.
 struct WeightBytes {
   uint64_t all = 0;
-  uint64_t blocks = 0;  ///< of these, matrices in file blocks: a device that shares memory reads them in the file
+  uint64_t blocks = 0;  ///< of these, slices in file blocks that a device which shares memory reads in the file
 };
 WeightBytes weight_bytes(const plan::Plan& plan);
+
+/// A slice in one of its layouts.
+struct Placed {
+  plan::Slice slice;
+  bool tiles = false;
+  auto key() const {
+    return std::tuple(slice.weight.index, slice.first_row, slice.rows, slice.first_col, slice.cols, tiles);
+  }
+  bool operator<(const Placed& other) const { return key() < other.key(); }
+};
 
 class Weights {
  public:
   /// Packs and uploads what the plan's steps read, but for what the device shares. Errors: no memory.
   Weights(Device& device, const plan::Plan& plan, const plan::Options& options);
-  Address matrix(const plan::Matrix& matrix, bool tiles) const { return matrices_.at({matrix.data, tiles}); }
-  /// 0 for an empty vector.
-  Address vector(const plan::Vector& vector) const { return vector.empty() ? 0 : vectors_.at(vector.data()); }
+  Address matrix(const plan::Slice& slice, bool tiles) const { return slices_.at({slice, tiles}); }
+  /// 0 for an absent vector.
+  Address vector(plan::Id<plan::Vector> id) const { return id ? vectors_.at(static_cast<size_t>(id.index)) : 0; }
 
  private:
   std::unique_ptr<Memory> memory_;
-  std::map<const std::byte*, std::unique_ptr<Memory>> shared_;  // of matrices in the mapped file
-  std::map<std::pair<const std::byte*, bool>, Address> matrices_;
-  std::map<const float*, Address> vectors_;
+  std::map<Placed, std::unique_ptr<Memory>> shared_;  // slices in the mapped file
+  std::map<Placed, Address> slices_;
+  std::vector<Address> vectors_;
 };
 
 }  // namespace ingot::gpu

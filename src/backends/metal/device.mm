@@ -116,6 +116,11 @@ class MetalDevice : public gpu::Device {
     if (!to.empty()) std::memcpy(to.data(), static_cast<const MetalMemory&>(from).contents() + at, to.size());
   }
 
+  void copy(gpu::Memory& to, uint64_t to_at, const gpu::Memory& from, uint64_t from_at, uint64_t bytes) override {
+    inside(from, from_at, bytes);
+    upload(to, to_at, {static_cast<const MetalMemory&>(from).contents() + from_at, bytes});
+  }
+
   std::vector<std::unique_ptr<gpu::Kernel>> compile(const gpu::Source& source) override;
   std::unique_ptr<gpu::Sequence> record(std::span<const gpu::Launch> launches) override;
   void run(const gpu::Sequence& sequence) override;

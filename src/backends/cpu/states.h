@@ -1,0 +1,90 @@
+// Keys and values of all sequences: how they are laid out in a page, and where the pages are.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "backends/cpu/kernels.h"
+#include "backends/cpu/region.h"
+#include "plan/backend.h"
+
+namespace ingot::cpu {
+
+/// How keys and values of a plan are kept: f16, or blocks of the plan's format. A page has, for each state, the keys of
+/// its kv_heads and then their values, each as AttendParams and CodedStates say.
+class StatesLayout {
+ public:
+  /// One state's part of a page.
+  struct Part {
+    int layer;
+    int kv_heads, key_size, value_size;
+    uint64_t keys_at, values_at;              ///< bytes from the page's beginning
+    uint64_t key_head_bytes, value_head_bytes;  ///< of one kv_head
+    CodedStates coded;
+  };
+  /// Errors: a format that cannot hold keys and values.
+  StatesLayout(const plan::Plan& plan, const Isa& isa);
+  const std::vector<Part>& parts() const { return parts_; }
+  const Part& operator[](plan::Id<plan::State> id) const { return parts_[static_cast<size_t>(id.index)]; }
+  uint64_t content_bytes() const { return content_bytes_; }  ///< of a page
+  /// From one page to the next: an odd multiple of 4 KiB, so that the same head's keys in different pages do not compete
+  /// for the same sets of a cache.
+  uint64_t page_bytes() const { return page_bytes_; }
+  bool coded() const { return format_ != nullptr; }
+  /// Writes key and value of one position of a page. `keys`, `values`: of the kv_head in that page; `scratch`: store_bytes.
+  void store(const OpKernels& ops, const Part& part, const float* key, const float* value, int position, u8* keys,
+             u8* values, u8* scratch) const;
+  uint64_t store_bytes() const { return store_bytes_; }
+  /// Makes zeros of all positions from `positions` on. `from_keys`: of the part's first kv_head in a page.
+  void clear_from(const Part& part, int positions, u8* from_keys) const;
+  /// The format besides f16 that keeps the largest keys and values of this plan; null: there is none.
+  const quant::Format* widest() const { return widest_; }
+  /// What is kept how, and for formats the instruction set: rows of a resident layout differ between those.
+  const std::string& name() const { return name_; }
+
+ private:
+  const quant::Format* format_ = nullptr;  // null: f16
+  const FormatKernels* kernels_ = nullptr;
+  const quant::Format* widest_ = nullptr;
+  std::vector<Part> parts_;
+  uint64_t content_bytes_ = 0, page_bytes_ = 0, store_bytes_ = 0;
+  std::string name_;
+};
+
+/// How many pages a store is to have.
+struct PageRange {
+  int min = 0, max = 0;
+};
+
+/// Pages in memory that is granted when a page is first written. The layout must outlive them.
+class CpuStates : public plan::StateStore {
+ public:
+  /// Reserves address space for as many pages of `range` as the system grants. Errors: not even range.min.
+  CpuStates(const StatesLayout& layout, PageRange range);
+  std::string layout() const override { return layout_.name(); }
+  int pages() const override { return pages_; }
+  uint64_t page_bytes() const override { return layout_.page_bytes(); }
+  uint64_t used_bytes() const override;
+  void copy(int32_t from, int32_t to) override;
+  uint64_t saved_bytes(int positions) const override;
+  void save(std::span<const int32_t> pages, int positions,
+            const std::function<void(std::span<const std::byte>)>& to) const override;
+  void restore(std::span<const int32_t> pages, int positions, std::span<const std::byte> from) override;
+  std::optional<plan::Overflow> overflow(std::span<const int32_t> pages, int positions) const override;
+
+  u8* page(int32_t page) const { return region_->data() + static_cast<uint32_t>(page) * layout_.page_bytes(); }
+  /// Counts a page that is going to be written.
+  void touch(int32_t page);
+
+ private:
+  /// Refuses pages that are not there, or fewer than `positions` need.
+  void check(std::span<const int32_t> pages, int positions) const;
+
+  const StatesLayout& layout_;
+  std::unique_ptr<Region> region_;
+  int pages_;
+  std::unique_ptr<std::atomic<bool>[]> touched_;  // by page
+  std::atomic<int64_t> used_{0};                  // pages
+};
+
+}  // namespace ingot::cpu

@@ -1,0 +1,160 @@
+#include "backends/gpu/pages.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "ingot/error.h"
+#include "plan/finite.h"
+
+namespace ingot::gpu {
+
+namespace {
+
+constexpr uint64_t half_bytes = sizeof(uint16_t), max_slab_bytes = uint64_t{64} << 20;
+
+uint64_t key_bytes(const plan::HeadShape& h) { return capped_product(h.kv_heads, plan::page_positions, h.key_size, half_bytes); }
+uint64_t value_bytes(const plan::HeadShape& h) { return capped_product(h.kv_heads, plan::page_positions, h.value_size, half_bytes); }
+
+}  // namespace
+
+uint64_t page_bytes(const plan::Plan& plan) {
+  uint64_t bytes = 0;
+  for (const plan::State& state : plan.states) bytes = capped_sum(bytes, key_bytes(state.heads), value_bytes(state.heads));
+  return bytes;
+}
+
+PlaceInPage place_in_page(const plan::Plan& plan, plan::Id<plan::State> id) {
+  uint64_t at = 0;
+  for (int32_t s = 0; s < id.index; s++) {
+    const plan::HeadShape& h = plan.states[static_cast<size_t>(s)].heads;
+    at = capped_sum(at, key_bytes(h), value_bytes(h));
+  }
+  return {narrow<int64_t>(at / half_bytes), narrow<int64_t>(capped_sum(at, key_bytes(plan[id].heads)) / half_bytes)};
+}
+
+PageStore::PageStore(SharedDevice& device, const plan::Plan& plan, int pages)
+    : device_(device), pages_(pages), page_bytes_(gpu::page_bytes(plan)) {
+  // No slab is larger than a sequence of full length needs.
+  const uint64_t fit = std::max<uint64_t>(1, max_slab_bytes / std::max<uint64_t>(1, page_bytes_));
+  slab_pages_ = static_cast<int>(std::min<uint64_t>(fit, static_cast<uint64_t>(plan::pages_for(plan.limits.context))));
+  slabs_.resize(static_cast<size_t>((pages_ + slab_pages_ - 1) / slab_pages_));
+  std::vector<int> layers(plan.states.size(), 0);
+  for (const plan::Step& step : plan.steps)
+    if (const auto* op = std::get_if<plan::RopeStore>(&step.op)) layers[static_cast<size_t>(op->state.index)] = step.layer;
+  uint64_t at = 0;
+  for (size_t s = 0; s < plan.states.size(); s++) {
+    const plan::HeadShape& h = plan.states[s].heads;
+    for (int size : {h.key_size, h.value_size})
+      for (int head = 0; head < h.kv_heads; head++) {
+        runs_.push_back({.at = at, .position_bytes = capped_product(size, half_bytes), .layer = layers[s]});
+        at += capped_product(plan::page_positions, size, half_bytes);
+      }
+  }
+}
+
+PageStore::Place PageStore::place(Device& device, int32_t page) {
+  if (page < 0 || page >= pages_)
+    throw Error("gpu", "there is no such page of keys and values", std::to_string(page), fmt::format("0 to {}", pages_ - 1));
+  std::unique_ptr<Memory>& slab = slabs_[static_cast<size_t>(page / slab_pages_)];
+  if (!slab) {
+    const int first = page / slab_pages_ * slab_pages_;
+    const uint64_t bytes = capped_product(std::min(slab_pages_, pages_ - first), page_bytes_);
+    slab = device.allocate(bytes, "keys and values");
+    used_bytes_ += bytes;
+  }
+  return {*slab, capped_product(page % slab_pages_, page_bytes_)};
+}
+
+Address PageStore::address(Device& device, int32_t page) {
+  const Place found = place(device, page);
+  return found.memory.address() + found.at;
+}
+
+void PageStore::copy(int32_t from, int32_t to) {
+  SharedDevice::Use use = device_.use();
+  const Place source = place(*use, from), target = place(*use, to);
+  use->copy(target.memory, target.at, source.memory, source.at, page_bytes_);
+}
+
+void PageStore::check(std::span<const int32_t> pages, int positions) const {
+  if (positions < 0 || std::cmp_less(pages.size(), plan::pages_for(positions)))
+    throw Error("gpu", "there are too few pages", fmt::format("{} pages", pages.size()), fmt::format("enough for {} positions", positions));
+}
+
+// A page that was never written has no memory, and nothing in it to be read.
+std::vector<std::byte> PageStore::read(int32_t page) const {
+  std::vector<std::byte> bytes(page_bytes_);
+  SharedDevice::Use use = device_.use();
+  if (page < 0 || page >= pages_ || !slabs_[static_cast<size_t>(page / slab_pages_)])
+    throw Error("gpu", "a page of keys and values was never written", std::to_string(page));
+  use->download(*slabs_[static_cast<size_t>(page / slab_pages_)], capped_product(page % slab_pages_, page_bytes_), bytes);
+  return bytes;
+}
+
+uint64_t PageStore::saved_bytes(int positions) const {
+  uint64_t position_bytes = 0;
+  for (const Run& run : runs_) position_bytes = capped_sum(position_bytes, run.position_bytes);
+  return capped_product(positions, position_bytes);
+}
+
+// Page after page, of each its runs: a page that is not full leaves without its rest.
+void PageStore::save(std::span<const int32_t> pages, int positions, const std::function<void(std::span<const std::byte>)>& to) const {
+  check(pages, positions);
+  std::vector<std::byte> piece;
+  for (int first = 0; first < positions; first += plan::page_positions) {
+    const uint64_t count = static_cast<uint64_t>(std::min(positions - first, plan::page_positions));
+    const std::vector<std::byte> page = read(pages[static_cast<size_t>(first / plan::page_positions)]);
+    piece.clear();
+    for (const Run& run : runs_) {
+      const auto begin = page.begin() + static_cast<ptrdiff_t>(run.at);
+      piece.insert(piece.end(), begin, begin + static_cast<ptrdiff_t>(count * run.position_bytes));
+    }
+    to(piece);
+  }
+}
+
+void PageStore::restore(std::span<const int32_t> pages, int positions, std::span<const std::byte> from) {
+  check(pages, positions);
+  if (from.size() != saved_bytes(positions))
+    throw Error("gpu", "keys and values do not fit", fmt::format("{} bytes", from.size()),
+                fmt::format("{} bytes for {} positions", saved_bytes(positions), positions));
+  std::vector<std::byte> page(page_bytes_);
+  for (int first = 0; first < positions; first += plan::page_positions) {
+    const uint64_t count = static_cast<uint64_t>(std::min(positions - first, plan::page_positions));
+    for (const Run& run : runs_) {
+      std::memcpy(page.data() + run.at, from.data(), count * run.position_bytes);
+      from = from.subspan(count * run.position_bytes);
+    }
+    SharedDevice::Use use = device_.use();
+    const Place target = place(*use, pages[static_cast<size_t>(first / plan::page_positions)]);
+    use->upload(target.memory, target.at, page);
+  }
+}
+
+std::optional<plan::Overflow> PageStore::overflow(std::span<const int32_t> pages, int positions) const {
+  check(pages, positions);
+  int layers = 0;
+  for (const Run& run : runs_) layers = std::max(layers, run.layer + 1);
+  std::vector<plan::HalvesSeen> seen(static_cast<size_t>(layers));
+  for (int first = 0; first < positions; first += plan::page_positions) {
+    const uint64_t count = static_cast<uint64_t>(std::min(positions - first, plan::page_positions));
+    const std::vector<std::byte> page = read(pages[static_cast<size_t>(first / plan::page_positions)]);
+    for (const Run& run : runs_)
+      for (uint64_t at = 0; at < count * run.position_bytes; at += half_bytes) {
+        uint16_t bits;
+        std::memcpy(&bits, page.data() + run.at + at, sizeof bits);
+        seen[static_cast<size_t>(run.layer)].add(bits);
+      }
+  }
+  for (int layer = 0; layer < layers; layer++) {
+    const plan::HalvesSeen& here = seen[static_cast<size_t>(layer)];
+    if (here.finite()) continue;
+    if (!here.overflow()) return std::nullopt;
+    return plan::Overflow{layer, here.range, "this device keeps them in no other way: choose one that takes another --kv"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace ingot::gpu

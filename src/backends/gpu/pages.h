@@ -1,0 +1,59 @@
+// Keys and values on a GPU: f16, in pages of 64 positions that lie in slabs, which are allocated as their pages are first used. A page has
+// for every state the keys (kv_heads, 64, key_size), then the values (kv_heads, 64, value_size).
+#pragma once
+#include <atomic>
+#include <memory>
+
+#include "backends/gpu/shared_device.h"
+#include "plan/backend.h"
+
+namespace ingot::gpu {
+
+/// Bytes of a page.
+uint64_t page_bytes(const plan::Plan& plan);
+/// Where the keys and the values of a state begin in a page, in halves.
+struct PlaceInPage {
+  int64_t keys = 0, values = 0;
+};
+PlaceInPage place_in_page(const plan::Plan& plan, plan::Id<plan::State> state);
+
+class PageStore : public plan::StateStore {
+ public:
+  /// Pages 0 … pages − 1. No memory is taken yet.
+  PageStore(SharedDevice& device, const plan::Plan& plan, int pages);
+  /// Where a page lies, by the holder of the device; takes memory where there is none yet. Errors: no such page, no memory.
+  Address address(Device& device, int32_t page);
+
+  std::string layout() const override { return "f16 pages of 64"; }
+  int pages() const override { return pages_; }
+  uint64_t page_bytes() const override { return page_bytes_; }
+  uint64_t used_bytes() const override { return used_bytes_; }
+  void copy(int32_t from, int32_t to) override;
+  uint64_t saved_bytes(int positions) const override;
+  void save(std::span<const int32_t> pages, int positions, const std::function<void(std::span<const std::byte>)>& to) const override;
+  void restore(std::span<const int32_t> pages, int positions, std::span<const std::byte> from) override;
+  std::optional<plan::Overflow> overflow(std::span<const int32_t> pages, int positions) const override;
+
+ private:
+  // Keys or values of one kv_head: positions one after another.
+  struct Run {
+    uint64_t at, position_bytes;
+    int layer;
+  };
+  struct Place {
+    Memory& memory;
+    uint64_t at;
+  };
+  Place place(Device& device, int32_t page);
+  std::vector<std::byte> read(int32_t page) const;
+  void check(std::span<const int32_t> pages, int positions) const;
+
+  SharedDevice& device_;
+  int pages_, slab_pages_;
+  uint64_t page_bytes_;
+  std::vector<Run> runs_;                       // of a page, in its order
+  std::vector<std::unique_ptr<Memory>> slabs_;  // used by the device's holder only
+  std::atomic<uint64_t> used_bytes_ = 0;
+};
+
+}  // namespace ingot::gpu

@@ -1,0 +1,100 @@
+// Many requests on one program, a step at a time: who runs, with how many tokens, and who waits. It has no thread (Engine has one),
+// reads no clock but the one it is given, and its results depend on neither.
+//
+//   submitted -> queued -> running -> ended
+//                  ^---------'  preempted: its pages went to a request that is before it
+//
+// A step has a row for each running answer, then rows of prompts, as many as RowBudget allows. What comes first: a higher priority,
+// then whoever began earlier.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "engine/job.h"
+#include "engine/load.h"
+#include "engine/memory.h"
+#include "engine/row_budget.h"
+#include "ingot/engine.h"
+#include "plan/backend.h"
+
+namespace ingot::engine {
+
+struct SchedulerOptions {
+  EngineOptions engine;
+  std::function<double()> now = {};  ///< seconds since whenever; empty: a steady clock
+  std::function<bool()> stop = {};   ///< asked during runs: true leaves one unfinished, and `step` does nothing
+};
+
+/// Callbacks of requests must not call it. Not safe to share between threads, but where it says so.
+class Scheduler {
+ public:
+  /// `memory`: of the model's program. Both must outlive it. Errors: an option out of its range.
+  Scheduler(const Model::State& model, Memory& memory, SchedulerOptions options);
+  /// The request as `submit` takes it; from any thread. Errors: a request that cannot be run, whatever else runs.
+  std::unique_ptr<Job> prepare(uint64_t id, Request request) const;
+  /// Errors: where `waiting` requests are more than may wait.
+  void check_queue(int waiting) const;
+  /// Queues it. No callback is called.
+  void submit(std::unique_ptr<Job> job);
+  /// Ends a request and frees its memory. Ids that are not there do nothing.
+  void cancel(uint64_t id);
+  void cancel_all();
+  /// Ends all with that error.
+  void fail_all(const Error& error);
+  bool has_work() const { return !queue_.empty() || !running_.empty(); }
+  /// Begins what can begin, and runs the program once where there is something to run. Errors are those of requests, whose they
+  /// become.
+  void step();
+  /// From any thread.
+  EngineStatistics statistics() const;
+
+ private:
+  using Order = std::pair<int64_t, uint64_t>;  // lower is first: −priority, and when it came or began
+  /// What a job runs of a step.
+  struct Part {
+    Job* job;
+    int count;
+    bool output;  // a token is to be chosen
+  };
+  using Jobs = std::map<Order, std::unique_ptr<Job>>;
+
+  void begin_queued();
+  void collect_parts();
+  void add_answers();
+  void add_prompts();
+  void add_part(Job& job, int count);
+  bool reserve(Job& job, int count);
+  void preempt(Jobs::iterator victim);
+  bool run_parts();
+  bool run_batch(const plan::Batch& batch);
+  void hand_out();
+  void end(Jobs& jobs, Jobs::iterator job, const std::optional<Error>& error);
+  void end(Job& job, const std::optional<Error>& error);
+  template <class Change> void count(Change change);
+
+  plan::Program& program_;
+  plan::Limits limits_;
+  Memory& memory_;
+  ModelFacts facts_;
+  SchedulerOptions options_;
+  plan::Watch watch_;
+  RowBudget budget_;
+  Jobs queue_, running_;
+  uint64_t arrivals_ = 0, beginnings_ = 0;
+  // of the step
+  std::vector<Part> parts_;
+  std::vector<int32_t> tokens_;
+  std::vector<plan::Sequence> sequences_;
+  std::vector<float> logits_;          // (outputs, vocab)
+  std::vector<plan::Choice> choices_;  // (outputs); empty: there are logits
+  mutable std::mutex counts_mutex_;
+  EngineStatistics counts_;
+};
+
+}  // namespace ingot::engine
