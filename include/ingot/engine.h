@@ -1,5 +1,5 @@
-// Many requests at once on one model: an Engine shares every run of the plan between them. For one conversation at a time
-// a Session (ingot.h) is enough.
+// Many requests at once on one model: an Engine shares every run of the plan between them. For one conversation at a
+// time a Session (ingot.h) is enough.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -22,7 +22,7 @@ struct ChosenToken {
 
 /// What became of a request. `seconds` are those from its first token to its end, with what ran beside it.
 struct Completion : Generation {
-  std::optional<Error> error;   ///< why it failed; tokens and text are those before
+  std::optional<Error> error;  ///< why it failed; tokens and text are those before
   int prompt_tokens = 0;
   int cached_tokens = 0;        ///< of the prompt, whose keys and values were there already
   int preemptions = 0;          ///< how often its memory went to others and it was continued later, to the same effect
@@ -30,10 +30,10 @@ struct Completion : Generation {
 };
 
 /// A prompt to be answered. Callbacks that are not set are left out. All are called on the engine's thread, one after
-/// another, and hold up every answer while they run. They may use the engine, but not destroy it. What on_token or on_text
-/// throws ends that request alone, with the error in its Completion; what on_end throws is dropped.
+/// another, and hold up every answer while they run. They may use the engine, but not destroy it. What on_token or
+/// on_text throws ends that request alone, with the error in its Completion; what on_end throws is dropped.
 struct Request : AnswerLimits {
-  std::vector<int32_t> prompt;     ///< at least one token, at most as many as the context holds
+  std::vector<int32_t> prompt;  ///< at least one token, at most as many as the context holds
   SamplingOptions sampling;
   std::optional<Grammar> grammar;  ///< what the answer may look like
   int logprobs = -1;  ///< most probable tokens that come with each token; 0: its own logprob alone; −1: not even that
@@ -44,19 +44,21 @@ struct Request : AnswerLimits {
 };
 
 struct EngineOptions {
-  int max_running = 0;       ///< requests that run at once; 0: as many as the model's max_outputs, which is also the most
-  int max_queue = 1024;      ///< requests that wait beside them
-  int max_prompt = 0;        ///< tokens of a prompt; 0: as many as the context holds
-  bool prefix_cache = true;  ///< keys and values stay, while there is memory, for prompts that begin with the same tokens
-  double max_slowdown = 2;   ///< a step that reads prompts beside running answers takes about so many times as long as one without
-                             ///< prompts, at least 1; 0: as long as the rows of max_batch take, for the most tokens per second
+  int max_running = 0;   ///< requests that run at once; 0: as many as the model's max_outputs, which is also the most
+  int max_queue = 1024;  ///< requests that wait beside them
+  int max_prompt = 0;    ///< tokens of a prompt; 0: as many as the context holds
+  bool prefix_cache =
+      true;  ///< keys and values stay, while there is memory, for prompts that begin with the same tokens
+  double max_slowdown =
+      2;  ///< a step that reads prompts beside running answers takes about so many times as long as one without
+          ///< prompts, at least 1; 0: as long as the rows of max_batch take, for the most tokens per second
 };
 
 /// Counts since the engine was made, where they are not those of now. Pages are those of the model: sessions and other
 /// engines use them too.
 struct EngineStatistics {
-  int queued = 0, running = 0;                  ///< requests, now
-  uint64_t submitted = 0, finished = 0;         ///< requests; finished for whatever reason
+  int queued = 0, running = 0;           ///< requests, now
+  uint64_t submitted = 0, finished = 0;  ///< requests; finished for whatever reason
   uint64_t preemptions = 0;
   int pages = 0, free_pages = 0;                ///< now; pages are of 64 positions (PlanInfo::page_bytes)
   int cached_pages = 0;                         ///< now, in the prefix cache, whether or not a request uses them too
@@ -76,8 +78,8 @@ class Engine {
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
-  /// From any thread; callbacks may come before it returns. Errors: a prompt that is empty, too long, or has tokens out of
-  /// the vocabulary; an option out of its range; an empty stop string; the queue is full.
+  /// From any thread; callbacks may come before it returns. Errors: a prompt that is empty, too long, or has tokens out
+  /// of the vocabulary; an option out of its range; an empty stop string; the queue is full.
   Id submit(Request request);
   /// From any thread: ends a request within one step, with StopReason::interrupted. Does nothing where it has ended.
   void cancel(Id id);

@@ -1,5 +1,6 @@
 // The public door: load a model file, run a session on it, look at files, plans and formats. engine.h, which runs many
-// requests at once, belongs to it. Nothing else of ingot is public. The library never prints, aborts or exits; failures are `ingot::Error`.
+// requests at once, belongs to it. Nothing else of ingot is public. The library never prints, aborts or exits; failures
+// are `ingot::Error`.
 #pragma once
 #include <cstdint>
 #include <ctime>
@@ -356,8 +357,8 @@ class Sampler {
   Sampler(Sampler&&) noexcept;
   Sampler& operator=(Sampler&&) noexcept;
   /// The token after `tokens`, by its scores `logits`. `allowed`: bit i % 64 of word i / 64 says whether token i may be
-  /// chosen (there are vocab / 64 words, rounded up); empty: every token may. Errors: logits that are not finite, logits or a mask
-  /// that do not fit the vocabulary, nothing left to choose from.
+  /// chosen (there are vocab / 64 words, rounded up); empty: every token may. Errors: logits that are not finite, logits
+  /// or a mask that do not fit the vocabulary, nothing left to choose from.
   int32_t choose(std::span<const int32_t> tokens, std::span<const float> logits,
                  std::span<const uint64_t> allowed = {});
   /// Whether `choose` gives the most probable token, the lowest id of equal ones, whatever the text is (where all are allowed).
@@ -382,8 +383,8 @@ enum class StopReason {
 struct AnswerLimits {
   int max_tokens = -1;            ///< −1: no limit
   std::vector<std::string> stop;  ///< text that ends the answer and is not part of it, wherever its tokens' borders lie
-  /// When the context is full: forget the older half of what follows the first `keep` tokens, run the rest again, and go
-  /// on. A beginning-of-text token is always kept. The logits are those of the shortened text.
+  /// When the context is full: forget the older half of what follows the first `keep` tokens, run the rest again, and
+  /// go on. A beginning-of-text token is always kept. The logits are those of the shortened text.
   bool context_shift = false;
   int keep = 0;                   ///< −1: all that stands before the answer
 };

@@ -15,7 +15,8 @@ Answer::Answer(const Tokenizer& tokenizer, const AnswerLimits& limits, int conte
     if (stop.empty()) throw Error("engine", "a stop string is empty", "", "some text");
   if (text.empty()) throw Error("engine", "there is no text to continue", "", "at least one token");
   if (limits.keep < -1)
-    throw Error("engine", "cannot keep that many tokens", std::to_string(limits.keep), "0 or more, or -1 for the whole text");
+    throw Error("engine", "cannot keep that many tokens", std::to_string(limits.keep),
+                "0 or more, or -1 for the whole text");
   keep_ = limits.keep == -1 ? narrow<int>(text.size(), "engine", "the number of tokens") : limits.keep;
   if (text.front() == tokenizer.bos()) keep_ = std::max(keep_, 1);
   if (limits.context_shift && keep_ > context - 2)
@@ -34,7 +35,8 @@ void Answer::take(int32_t id, std::span<const float> logits, int held) {
     return end(StopReason::stop);
   }
   // Nobody asks what follows the last token.
-  if (limits_.max_tokens >= 0 && std::cmp_greater_equal(made_.tokens.size(), limits_.max_tokens)) return end(StopReason::length);
+  if (limits_.max_tokens >= 0 && std::cmp_greater_equal(made_.tokens.size(), limits_.max_tokens))
+    return end(StopReason::length);
   if (fills_context(held) && !limits_.context_shift) end(StopReason::context);
 }
 

@@ -1,5 +1,5 @@
-// One answer on its way: what becomes of a token that was chosen, what is to be run next, and when it ends. It runs nothing and knows
-// neither sessions nor batches: `generate` and the scheduler drive it.
+// One answer on its way: what becomes of a token that was chosen, what is to be run next, and when it ends. It runs
+// nothing and knows neither sessions nor batches: `generate` and the scheduler drive it.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -19,15 +19,18 @@ class Answer {
   using OnToken = std::function<void(int32_t id, std::span<const float> logits)>;
   using OnText = std::function<void(std::string_view)>;
 
-  /// Continues `text` in a context of `context` tokens. Errors: an empty stop string, no text, a `keep` that leaves no room.
+  /// Continues `text` in a context of `context` tokens. Errors: an empty stop string, no text, a `keep` that leaves no
+  /// room.
   Answer(const Tokenizer& tokenizer, const AnswerLimits& limits, int context, std::span<const int32_t> text);
-  void set_callbacks(OnToken on_token, OnText on_text) { on_token_ = std::move(on_token), on_text_ = std::move(on_text); }
+  void set_callbacks(OnToken on_token, OnText on_text) {
+    on_token_ = std::move(on_token), on_text_ = std::move(on_text);
+  }
 
   /// Whether nothing is to be chosen or run any more.
   bool ended() const { return ended_; }
-  /// Hands out `id`, chosen from `logits` (none where the device chose it) after the `held` tokens that were run. It may end the
-  /// answer; otherwise it is to be run: after them, or where they fill the context as the last one of `shortened`. Errors: what
-  /// callbacks throw.
+  /// Hands out `id`, chosen from `logits` (none where the device chose it) after the `held` tokens that were run. It
+  /// may end the answer; otherwise it is to be run: after them, or where they fill the context as the last one of
+  /// `shortened`. Errors: what callbacks throw.
   void take(int32_t id, std::span<const float> logits, int held);
   bool fills_context(int held) const { return held >= context_; }
   /// What is to be held instead of `held`: its beginning, half of the rest, and the last token.

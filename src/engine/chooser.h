@@ -7,8 +7,8 @@
 
 namespace ingot::engine {
 
-/// For a model with `vocab` logits, of which `tokenizer` may know fewer tokens. Errors: an option out of its range, a sampler that is
-/// not known.
+/// For a model with `vocab` logits, of which `tokenizer` may know fewer tokens. Errors: an option out of its range, a
+/// sampler that is not known.
 std::unique_ptr<sampling::Chain> make_chain(const Tokenizer& tokenizer, int vocab, const SamplingOptions& options);
 
 }  // namespace ingot::engine

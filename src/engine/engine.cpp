@@ -1,5 +1,5 @@
-// The door's Engine: a scheduler and the thread that steps it. Other threads leave what they want in a list; the scheduler is touched
-// by its thread alone.
+// The door's Engine: a scheduler and the thread that steps it. Other threads leave what they want in a list; the
+// scheduler is touched by its thread alone.
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -59,9 +59,7 @@ struct Engine::State {
     while (receive()) {
       try {
         scheduler.step();
-      } catch (...) {
-        scheduler.fail_all(engine::current_error());
-      }
+      } catch (...) { scheduler.fail_all(engine::current_error()); }
     }
     scheduler.cancel_all();
   }
@@ -93,7 +91,8 @@ struct Engine::State {
   std::thread thread;  // last: it uses all of it
 };
 
-Engine::Engine(const Model& model, const EngineOptions& options) : state_(std::make_unique<State>(model.state_, options)) {}
+Engine::Engine(const Model& model, const EngineOptions& options)
+    : state_(std::make_unique<State>(model.state_, options)) {}
 Engine::~Engine() = default;
 Engine::Id Engine::submit(Request request) { return state_->submit(std::move(request)); }
 void Engine::cancel(Id id) { state_->cancel(id); }

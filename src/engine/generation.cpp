@@ -28,9 +28,14 @@ std::optional<int32_t> run_last_token(Session& session, engine::Answer& answer, 
 
 Generation generate(Session& session, Sampler& sampler, const GenerateOptions& options) {
   engine::Answer answer(session.model().tokenizer(), options, session.context(), session.tokens());
-  answer.set_callbacks([&](int32_t id, std::span<const float>) { if (options.on_token) options.on_token(id); }, options.on_text);
+  answer.set_callbacks(
+      [&](int32_t id, std::span<const float>) {
+        if (options.on_token) options.on_token(id);
+      },
+      options.on_text);
   const auto is_interrupted = [&] { return options.interrupted && options.interrupted(); };
-  const bool wants_only_the_best = sampler.takes_the_best() && !options.allowed && !options.on_token;  // nobody asks for logits
+  // Nobody asks for logits.
+  const bool wants_only_the_best = sampler.takes_the_best() && !options.allowed && !options.on_token;
   std::optional<int32_t> best;  // chosen when the last token was run
   while (!answer.ended()) {
     if (is_interrupted()) {
@@ -40,7 +45,8 @@ Generation generate(Session& session, Sampler& sampler, const GenerateOptions& o
     int32_t id = -1;
     double seconds = seconds_of([&] {
       id = best ? *best
-                : sampler.choose(session.tokens(), session.logits(), options.allowed ? options.allowed() : std::span<const uint64_t>());
+                : sampler.choose(session.tokens(), session.logits(),
+                                 options.allowed ? options.allowed() : std::span<const uint64_t>());
     });
     answer.take(id, {}, session.size());
     if (answer.ended()) break;

@@ -18,7 +18,8 @@ namespace {
 Request checked(Request request, const ModelFacts& model) {
   for (int32_t id : request.prompt)
     if (id < 0 || id >= model.vocab)
-      throw Error("engine", "token is not in the vocabulary", std::to_string(id), fmt::format("0 … {}", model.vocab - 1));
+      throw Error("engine", "token is not in the vocabulary", std::to_string(id),
+                  fmt::format("0 … {}", model.vocab - 1));
   if (request.logprobs < -1 || request.logprobs > model.vocab)
     throw Error("engine", "cannot tell that many log-probabilities", std::to_string(request.logprobs),
                 fmt::format("-1 … {}", model.vocab));
@@ -51,7 +52,8 @@ Job::Job(uint64_t id, Request request, const ModelFacts& model, Memory& memory, 
       pending_(request_.prompt),
       submitted_(now) {
   if (request_.grammar) constraint_.emplace(*request_.grammar, model.tokenizer);
-  answer_.set_callbacks([this](int32_t token, std::span<const float> logits) { hand_out(token, logits); }, request_.on_text);
+  answer_.set_callbacks([this](int32_t token, std::span<const float> logits) { hand_out(token, logits); },
+                        request_.on_text);
 }
 
 bool Job::begin(bool from_prefix, int spare) {
@@ -118,9 +120,7 @@ void Job::finish(std::optional<Error> error, double now) {
   if (!error) {
     try {
       static_cast<Generation&>(result) = answer_.finish();
-    } catch (...) {
-      error = current_error();
-    }
+    } catch (...) { error = current_error(); }
   }
   if (error) {
     answer_.end(StopReason::failed);

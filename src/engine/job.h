@@ -1,4 +1,5 @@
-// One request of a scheduler: what it asked for, what of its text was run and what is still to be run, and what it made so far.
+// One request of a scheduler: what it asked for, what of its text was run and what is still to be run, and what it made
+// so far.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -24,7 +25,8 @@ Error current_error();
 
 class Job {
  public:
-  /// Errors: a prompt that is empty or has tokens out of the vocabulary, options out of their range, an empty stop string.
+  /// Errors: a prompt that is empty or has tokens out of the vocabulary, options out of their range, an empty stop
+  /// string.
   Job(uint64_t id, Request request, const ModelFacts& model, Memory& memory, double now);
 
   uint64_t id() const { return id_; }
@@ -32,8 +34,8 @@ class Job {
   PagedSequence& sequence() { return sequence_; }
   /// The next tokens to run. When all of them were, the next one is chosen.
   std::span<const int32_t> pending() const { return std::span(pending_).subspan(done_); }
-  /// Takes what the prefix cache has, where `from_prefix`, and all pages that `pending` needs, where others can have `spare` more.
-  /// False: they are not there, and nothing changed.
+  /// Takes what the prefix cache has, where `from_prefix`, and all pages that `pending` needs, where others can have
+  /// `spare` more. False: they are not there, and nothing changed.
   bool begin(bool from_prefix, int spare);
   /// Gives its pages back; what was run becomes pending again.
   void yield();
@@ -63,7 +65,7 @@ class Job {
   std::optional<Constraint> constraint_;
   std::unique_ptr<sampling::Chain> chain_;  // from when it begins: it has memory for the whole vocabulary
   std::vector<int32_t> pending_;
-  size_t done_ = 0;                         // of pending_
+  size_t done_ = 0;  // of pending_
   int cached_tokens_ = -1, preemptions_ = 0;
   double submitted_ = 0;
   std::optional<double> first_token_;

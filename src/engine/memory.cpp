@@ -45,7 +45,8 @@ void Memory::keep_prefix(std::span<const int32_t> tokens, std::span<const int32_
 }
 
 Error Memory::no_pages(int n) const {
-  return Error("memory", fmt::format("no memory is left for keys and values of {} more positions", n * plan::page_positions),
+  return Error("memory",
+               fmt::format("no memory is left for keys and values of {} more positions", n * plan::page_positions),
                fmt::format("{} of {} pages of {} positions in use by {} sequences (sessions and requests)",
                            pool_.pages() - pool_.free_pages(), pool_.pages(), plan::page_positions, holders_.load()),
                fmt::format("{} free", n),
@@ -59,7 +60,8 @@ int PagedSequence::common(std::span<const int32_t> tokens) const {
 /// `n` pages more at the end.
 bool PagedSequence::take(int n) {
   if (n == 0) return true;
-  tokens_.reserve(static_cast<size_t>(context_)), pages_.reserve(static_cast<size_t>(plan::pages_for(context_)) + 1);  // once
+  tokens_.reserve(static_cast<size_t>(context_));  // once, so that decoding allocates nothing
+  pages_.reserve(static_cast<size_t>(plan::pages_for(context_)) + 1);
   const bool held_none = pages_.empty();
   if (!memory_.take(n, pages_)) return false;
   if (held_none && !pages_.empty()) memory_.add_holder(1);
@@ -75,7 +77,8 @@ void PagedSequence::make_own(int page, bool with_contents) {
 }
 
 bool PagedSequence::reserve(int n, int spare) {
-  // Only the page that the next position lies in can have others that use it: those after it are reserved, and ours alone.
+  // Only the page that the next position lies in can have others that use it: those after it are reserved, and ours
+  // alone.
   const int first = size() / plan::page_positions, needed = plan::pages_for(int64_t{size()} + n);
   for (;;) {
     const bool shared = size() % plan::page_positions != 0 && memory_.pool().users(pages_[first]) > 1;
@@ -97,7 +100,9 @@ plan::Sequence PagedSequence::next(int count, int outputs) const {
   return {.pages = pages_, .position = size(), .count = count, .outputs = outputs};
 }
 
-void PagedSequence::push(std::span<const int32_t> tokens) { tokens_.insert(tokens_.end(), tokens.begin(), tokens.end()); }
+void PagedSequence::push(std::span<const int32_t> tokens) {
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+}
 
 void PagedSequence::truncate(int n) {
   tokens_.resize(static_cast<size_t>(n));
@@ -117,7 +122,8 @@ int PagedSequence::share_prefix(std::span<const int32_t> tokens) {
 }
 
 void PagedSequence::restore(std::span<const int32_t> tokens, std::span<const std::byte> states) {
-  const int positions = narrow<int>(tokens.size(), "memory", "the number of tokens"), needed = plan::pages_for(positions);
+  const int positions = narrow<int>(tokens.size(), "memory", "the number of tokens"),
+            needed = plan::pages_for(positions);
   if (const uint64_t expected = memory_.states().saved_bytes(positions); states.size() != expected)
     throw Error("memory", "saved keys and values have another size", fmt::format("{} bytes", states.size()),
                 fmt::format("{} for {} tokens", expected, positions));

@@ -1,4 +1,5 @@
-// The memory of one model's sequences: which pages of its state store are whose, and what stays in them for prompts to come.
+// The memory of one model's sequences: which pages of its state store are whose, and what stays in them for prompts to
+// come.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -44,8 +45,9 @@ class Memory {
   std::atomic<int> holders_ = 0;
 };
 
-/// The tokens of one sequence, and the pages that keep what the model computed of them. A page may be shared with other sequences that
-/// begin with the same tokens, or with the prefix cache: what is written is this sequence's own. Not safe to share between threads.
+/// The tokens of one sequence, and the pages that keep what the model computed of them. A page may be shared with other
+/// sequences that begin with the same tokens, or with the prefix cache: what is written is this sequence's own. Not
+/// safe to share between threads.
 class PagedSequence {
  public:
   PagedSequence(Memory& memory, int context) : memory_(memory), context_(context) {}
@@ -58,8 +60,8 @@ class PagedSequence {
   std::span<const int32_t> pages() const { return pages_; }
   /// How many tokens it has of the beginning of `tokens`.
   int common(std::span<const int32_t> tokens) const;
-  /// Sees to it that the next `n` positions can be written. False: there are no pages for them, or not `spare` more for others,
-  /// and nothing changed.
+  /// Sees to it that the next `n` positions can be written. False: there are no pages for them, or not `spare` more for
+  /// others, and nothing changed.
   bool reserve(int n, int spare = 0);
   /// The same. Errors: room "memory": there are no pages for them.
   void demand(int n);
@@ -73,7 +75,8 @@ class PagedSequence {
   int share_prefix(std::span<const int32_t> tokens);
   /// Leaves its full pages to the prefix cache as well.
   void keep_prefix() const { memory_.keep_prefix(tokens_, pages_); }
-  /// Holds `tokens`, of which `states` is what StateStore::save wrote. Errors: as `demand`, another size; then nothing changed.
+  /// Holds `tokens`, of which `states` is what StateStore::save wrote. Errors: as `demand`, another size; then nothing
+  /// changed.
   void restore(std::span<const int32_t> tokens, std::span<const std::byte> states);
   /// Errors: logits that are not finite, after `next` tokens more than it holds.
   void check_finite(std::span<const float> logits, int next) const;

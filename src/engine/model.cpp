@@ -57,7 +57,8 @@ plan::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& opt
   if (plan::bound_of_bytes(plan) == max_size)
     throw Error("engine", "the model needs more memory than can be counted",
                 fmt::format("{} layers with {} heads of keys of {}, {} positions, {} rows", blueprint.layers.size(),
-                            foundry::sizes_of(blueprint).kv_heads, foundry::sizes_of(blueprint).head_size, context, options.max_batch),
+                            foundry::sizes_of(blueprint).kv_heads, foundry::sizes_of(blueprint).head_size, context,
+                            options.max_batch),
                 fmt::format("fewer than {} bytes of keys, values and scratch", max_size),
                 "ask for a shorter context (-c)");
   return plan;
@@ -116,7 +117,8 @@ ModelInfo model_info(const container::Gguf& file, const foundry::Blueprint& b) {
   info.name = information(file, "general.name");
   info.chat_template = information(file, "tokenizer.chat_template");
   const foundry::Sizes sizes = foundry::sizes_of(b);
-  info.layers = narrow<int>(b.layers.size()), info.hidden = b.hidden, info.heads = sizes.heads, info.kv_heads = sizes.kv_heads;
+  info.layers = narrow<int>(b.layers.size()), info.hidden = b.hidden, info.heads = sizes.heads;
+  info.kv_heads = sizes.kv_heads;
   info.head_size = sizes.head_size, info.ffn = narrow<int>(sizes.ffn), info.vocab = b.vocab, info.context = b.context;
   for (const container::Tensor& t : file.tensors()) info.parameters += t.elements;
   info.file_bytes = file.bytes();
@@ -129,7 +131,8 @@ std::shared_ptr<Model::State> load(const std::string& path, const LoadOptions& o
   auto start = std::chrono::steady_clock::now();
   auto state = std::make_shared<Model::State>(container::Gguf::open(path, geometry_of));
   foundry::Blueprint blueprint = naming(path, [&] { return foundry::resolve(state->file); });
-  state->tokenizer_state = naming(path, [&] { return std::make_shared<const Tokenizer::State>(state->file, options.pre); });
+  state->tokenizer_state =
+      naming(path, [&] { return std::make_shared<const Tokenizer::State>(state->file, options.pre); });
   state->tokenizer = Tokenizer(state->tokenizer_state);
   const plan::Backend& backend = find_backend(options.device);
   plan::Options backend_options = engine::backend_options(options);

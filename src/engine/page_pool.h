@@ -14,7 +14,8 @@ class PagePool {
   explicit PagePool(int pages);
   int pages() const { return static_cast<int>(users_.size()); }
   int free_pages() const;
-  /// Appends `n` free pages to `to`, the lowest first; each then has one user. False: fewer are free, and nothing changed.
+  /// Appends `n` free pages to `to`, the lowest first; each then has one user. False: fewer are free, and nothing
+  /// changed.
   bool take(int n, std::vector<int32_t>& to);
   /// One more user of each page, which has at least one.
   void share(std::span<const int32_t> pages);

@@ -80,7 +80,8 @@ bool PrefixCache::clear() {
 }
 
 bool PrefixCache::drop_one() {
-  const auto leaf = std::ranges::find_if(leaves_, [&](const auto& l) { return pool_.users(nodes_[l.second].page) == 1; });
+  const auto leaf =
+      std::ranges::find_if(leaves_, [&](const auto& l) { return pool_.users(nodes_[l.second].page) == 1; });
   if (leaf == leaves_.end()) return false;
   const int32_t node = leaf->second;
   Node& n = nodes_[node];

@@ -1,5 +1,5 @@
-// Pages that stay when their sequences are gone, for texts that begin with the same tokens. A tree: the children of a page are the
-// pages that followed it, each found by the page before it and its own tokens, which are compared exactly.
+// Pages that stay when their sequences are gone, for texts that begin with the same tokens. A tree: the children of a
+// page are the pages that followed it, each found by the page before it and its own tokens, which are compared exactly.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -18,13 +18,14 @@ namespace ingot::engine {
 class PrefixCache {
  public:
   explicit PrefixCache(PagePool& pool) : pool_(pool) {}
-  /// The longest run of full pages with which `tokens` begins, at least one token left out: something has to be run to know
-  /// what follows. Each page gets one more user, the caller.
+  /// The longest run of full pages with which `tokens` begins, at least one token left out: something has to be run to
+  /// know what follows. Each page gets one more user, the caller.
   std::vector<int32_t> find(std::span<const int32_t> tokens);
-  /// Keeps the pages that `tokens` fill; `pages` are those in which their keys and values lie. What is there already stays.
+  /// Keeps the pages that `tokens` fill; `pages` are those in which their keys and values lie. What is there already
+  /// stays.
   void add(std::span<const int32_t> tokens, std::span<const int32_t> pages);
-  /// Gives up the page that was not asked for the longest, of those that nothing follows and nobody else uses. False: there is
-  /// none.
+  /// Gives up the page that was not asked for the longest, of those that nothing follows and nobody else uses. False:
+  /// there is none.
   bool drop_one();
   /// Gives up all pages, whoever else uses them. False: there was none.
   bool clear();

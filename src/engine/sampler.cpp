@@ -26,7 +26,8 @@ Sampler::~Sampler() = default;
 Sampler::Sampler(Sampler&&) noexcept = default;
 Sampler& Sampler::operator=(Sampler&&) noexcept = default;
 
-int32_t Sampler::choose(std::span<const int32_t> tokens, std::span<const float> logits, std::span<const uint64_t> allowed) {
+int32_t Sampler::choose(std::span<const int32_t> tokens, std::span<const float> logits,
+                        std::span<const uint64_t> allowed) {
   return state_->chain->choose(logits, tokens, allowed);
 }
 

@@ -20,7 +20,8 @@ SchedulerOptions checked(SchedulerOptions options, const plan::Limits& limits) {
   EngineOptions& o = options.engine;
   const auto demand = [](int value, const char* what, int low, int high, const char* advice) {
     if (value < low || value > high)
-      throw Error("engine", fmt::format("{} is out of range", what), std::to_string(value), fmt::format("{} … {}", low, high), advice);
+      throw Error("engine", fmt::format("{} is out of range", what), std::to_string(value),
+                  fmt::format("{} … {}", low, high), advice);
   };
   demand(o.max_running, "max_running", 0, limits.max_outputs, "load the model with more outputs (max_outputs)");
   demand(o.max_queue, "max_queue", 0, INT32_MAX, "");
@@ -46,8 +47,8 @@ Scheduler::Scheduler(const Model::State& model, Memory& memory, SchedulerOptions
 
 std::unique_ptr<Job> Scheduler::prepare(uint64_t id, Request request) const {
   if (const int most = options_.engine.max_prompt; std::cmp_greater(request.prompt.size(), most))
-    throw Error("engine", "the prompt is too long", fmt::format("{} tokens", request.prompt.size()), fmt::format("at most {}", most),
-                "shorten it, or load the model with a longer context");
+    throw Error("engine", "the prompt is too long", fmt::format("{} tokens", request.prompt.size()),
+                fmt::format("at most {}", most), "shorten it, or load the model with a longer context");
   return std::make_unique<Job>(id, std::move(request), facts_, memory_, options_.now());
 }
 
@@ -186,7 +187,9 @@ void Scheduler::collect_parts() {
       at = running_.upper_bound(order);
     }
   };
-  each([&](Job& job) { if (job.pending().size() == 1) add_part(job, 1); });
+  each([&](Job& job) {
+    if (job.pending().size() == 1) add_part(job, 1);
+  });
   const int answers = static_cast<int>(parts_.size());
   int rows = budget_.prompt_rows(answers);
   each([&](Job& job) {
@@ -229,14 +232,14 @@ void Scheduler::hand_out() {
     std::optional<Error> error;
     try {
       std::span<const float> logits;
-      if (p.output && choices_.empty()) job.sequence().check_finite(logits = std::span(logits_).subspan(output * vocab, vocab), p.count);
+      if (p.output && choices_.empty())
+        job.sequence().check_finite(logits = std::span(logits_).subspan(output * vocab, vocab), p.count);
       if (p.output && !choices_.empty()) job.sequence().check_chosen(choices_[output], p.count);
       job.push(p.count);
-      if (p.output && p.count > 1 && options_.engine.prefix_cache) job.sequence().keep_prefix();  // others may begin alike
+      if (p.output && p.count > 1 && options_.engine.prefix_cache)
+        job.sequence().keep_prefix();  // others may begin alike
       if (p.output) job.take(choices_.empty() ? job.choose(logits) : choices_[output].id, logits, options_.now());
-    } catch (...) {
-      error = current_error();
-    }
+    } catch (...) { error = current_error(); }
     output += p.output;
     if (error || job.ended()) end(job, error);
   }

@@ -1,11 +1,11 @@
-// Many requests on one program, a step at a time: who runs, with how many tokens, and who waits. It has no thread (Engine has one),
-// reads no clock but the one it is given, and its results depend on neither.
+// Many requests on one program, a step at a time: who runs, with how many tokens, and who waits. It has no thread
+// (Engine has one), reads no clock but the one it is given, and its results depend on neither.
 //
 //   submitted -> queued -> running -> ended
 //                  ^---------'  preempted: its pages went to a request that is before it
 //
-// A step has a row for each running answer, then rows of prompts, as many as RowBudget allows. What comes first: a higher priority,
-// then whoever began earlier.
+// A step has a row for each running answer, then rows of prompts, as many as RowBudget allows. What comes first: a
+// higher priority, then whoever began earlier.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -48,8 +48,8 @@ class Scheduler {
   /// Ends all with that error.
   void fail_all(const Error& error);
   bool has_work() const { return !queue_.empty() || !running_.empty(); }
-  /// Begins what can begin, and runs the program once where there is something to run. Errors are those of requests, whose they
-  /// become.
+  /// Begins what can begin, and runs the program once where there is something to run. Errors are those of requests,
+  /// whose they become.
   void step();
   /// From any thread.
   EngineStatistics statistics() const;
@@ -66,8 +66,6 @@ class Scheduler {
 
   void begin_queued();
   void collect_parts();
-  void add_answers();
-  void add_prompts();
   void add_part(Job& job, int count);
   bool reserve(Job& job, int count);
   void preempt(Jobs::iterator victim);

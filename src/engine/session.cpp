@@ -67,7 +67,9 @@ struct Session::State {
     return best.id;
   }
   /// Tokens of a chunk, where the plan takes at most `limit`.
-  static size_t chunk_tokens(int chunk, int limit) { return static_cast<size_t>(chunk > 0 ? std::min(chunk, limit) : limit); }
+  static size_t chunk_tokens(int chunk, int limit) {
+    return static_cast<size_t>(chunk > 0 ? std::min(chunk, limit) : limit);
+  }
 };
 
 Session::Session(const Model& model) : state_(std::make_unique<State>(model, model.state_)) {}
@@ -97,7 +99,8 @@ std::optional<int32_t> Session::append_for_best(int32_t token) {
   return best;
 }
 
-void Session::append_all_logits(std::span<const int32_t> tokens, const std::function<void(size_t, std::span<const float>)>& each, int chunk) {
+void Session::append_all_logits(std::span<const int32_t> tokens,
+                                const std::function<void(size_t, std::span<const float>)>& each, int chunk) {
   State& s = *state_;
   s.check(tokens, s.size(), chunk);
   const size_t vocab = s.logits.size(), step = State::chunk_tokens(chunk, s.model->plan.limits.max_outputs);
@@ -148,7 +151,8 @@ const Model& Session::model() const { return state_->door; }
 
 void Session::truncate(int n) {
   State& s = *state_;
-  if (n < 0 || n > s.size()) throw Error("engine", "cannot keep that many tokens", std::to_string(n), fmt::format("0 … {}", s.size()));
+  if (n < 0 || n > s.size())
+    throw Error("engine", "cannot keep that many tokens", std::to_string(n), fmt::format("0 … {}", s.size()));
   if (n < s.size()) s.has_logits = false;
   s.sequence.truncate(n);
 }
@@ -156,8 +160,8 @@ void Session::truncate(int n) {
 void Session::save(const std::string& path, std::string_view note) const {
   const State& s = *state_;
   const std::span<const int32_t> tokens = s.sequence.tokens();
-  const container::SavedSession saved{
-      s.model->fingerprint(), s.states().layout(), std::string(note), std::vector(tokens.begin(), tokens.end())};
+  const container::SavedSession saved{s.model->fingerprint(), s.states().layout(), std::string(note),
+                                      std::vector(tokens.begin(), tokens.end())};
   const int positions = std::max(s.size() - 1, 0);
   const auto pages = s.sequence.pages().first(static_cast<size_t>(plan::pages_for(positions)));
   container::write_session(path, saved, s.states().saved_bytes(positions),
@@ -172,9 +176,11 @@ std::string Session::load(const std::string& path) {
     container::Bytes states;
     container::SavedSession saved = container::parse_session(file, states);
     if (saved.model != s.model->fingerprint())
-      throw Error("engine", "the session belongs to another model", fmt::format("{:016x}", saved.model), fmt::format("{:016x}", s.model->fingerprint()));
+      throw Error("engine", "the session belongs to another model", fmt::format("{:016x}", saved.model),
+                  fmt::format("{:016x}", s.model->fingerprint()));
     if (saved.layout != s.states().layout())
-      throw Error("engine", "the session's keys and values are kept differently", saved.layout, s.states().layout(), "choose --kv and --isa as when it was saved");
+      throw Error("engine", "the session's keys and values are kept differently", saved.layout, s.states().layout(),
+                  "choose --kv and --isa as when it was saved");
     s.check(saved.tokens, 0, 0);
     const std::span<const int32_t> all(saved.tokens);
     s.sequence.restore(all.first(all.empty() ? 0 : all.size() - 1), states);
@@ -187,7 +193,9 @@ std::string Session::load(const std::string& path) {
 
 void Session::time_steps(std::span<double> seconds) {
   size_t steps = state_->model->plan.steps.size();
-  if (!seconds.empty() && seconds.size() != steps) throw Error("engine", "times do not fit the plan", std::to_string(seconds.size()), fmt::format("{}, one for each step, or none", steps));
+  if (!seconds.empty() && seconds.size() != steps)
+    throw Error("engine", "times do not fit the plan", std::to_string(seconds.size()),
+                fmt::format("{}, one for each step, or none", steps));
   state_->watch.step_seconds = seconds;
 }
 

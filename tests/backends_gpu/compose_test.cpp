@@ -7,6 +7,7 @@
 
 #include "backends/gpu/calls.h"
 #include "ingot/error.h"
+#include "plans.h"
 
 namespace ingot::gpu {
 namespace {
@@ -53,22 +54,13 @@ TEST(Compose, RefusesAnUnknownDialect) {
 // The canary: strings that a model file brings, in every place where a plan can hold one.
 TEST(Compose, NoStringOfAModelReachesASource) {
   const char* canary = "canary); __attribute__((evil))";
-  plan::Plan plan;
+  plan::Plan plan = plan_of(*format("q8_0"), {.max_rows = 16, .max_outputs = 4});
   plan.architecture = canary;
-  plan.layers = 1, plan.hidden = 64, plan.heads = 2, plan.kv_heads = 1, plan.head_size = 32, plan.ffn = 64, plan.vocab = 32, plan.context = 32, plan.max_batch = 8;
-  plan.ropes.push_back({plan::Pairing::halves, 32, std::vector<double>(16), 1});
-  std::vector<std::byte> bytes(64 * 64 * 4);
-  plan::Matrix matrix{canary, format("q8_0"), 32, 64, bytes.data(), 1};
-  auto add = [&](plan::StepKind kind, plan::Buffer from, std::vector<plan::Segment> segments) {
-    plan::Step step;
-    step.kind = kind, step.layer = 0, step.from = from, step.segments = std::move(segments), step.norm = plan::Vector(64, 1.0f);
-    plan.steps.push_back(std::move(step));
-  };
-  add(plan::StepKind::embed, plan::Buffer::residual, {{matrix, {}, plan::Buffer::residual}});
-  add(plan::StepKind::qkv, plan::Buffer::residual, {{matrix, {}, plan::Buffer::query}});
-  add(plan::StepKind::rope_store, plan::Buffer::residual, {});
-  add(plan::StepKind::attend, plan::Buffer::residual, {});
-  add(plan::StepKind::head, plan::Buffer::residual, {{matrix, {}, plan::Buffer::logits}});
+  for (plan::Value& value : plan.values) value.name = canary;
+  for (plan::Weight& weight : plan.weights) weight.name = canary;
+  for (plan::Vector& vector : plan.vectors) vector.name = canary;
+  for (plan::State& state : plan.states) state.name = canary;
+  for (plan::Step& step : plan.steps) step.name = canary;
   for (const char* dialect : {"cuda", "metal"}) {
     Source source = compose(dialect, entries(plan));
     EXPECT_EQ(source.text.find("canary"), std::string::npos);

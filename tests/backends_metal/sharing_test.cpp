@@ -125,18 +125,15 @@ TEST_F(MetalSharing, WhatCannotBeSharedIsSaid) {
 // A plan of one format whose matrices lie one behind the other at `data`.
 plan::Plan plan_over(const quant::Format& format, const std::byte* data) {
   plan::Plan plan = gpu::plan_of(format, {});
-  int number = 0;
-  for (plan::Step& step : plan.steps)
-    for (plan::Segment& s : step.segments) {
-      s.matrix.data = data, s.matrix.name = std::to_string(number++);
-      data += s.matrix.bytes() + 32;
-    }
+  for (plan::Weight& w : plan.weights) {
+    w.data = data;
+    data += w.bytes() + 32;
+  }
   return plan;
 }
 size_t bytes_of(const plan::Plan& plan) {
   size_t bytes = 0;
-  for (const plan::Step& step : plan.steps)
-    for (const plan::Segment& s : step.segments) bytes += s.matrix.bytes() + 32;
+  for (const plan::Weight& w : plan.weights) bytes += w.bytes() + 32;
   return bytes;
 }
 
@@ -154,19 +151,19 @@ TEST_F(MetalSharing, MatricesInFileBlocksStayInTheFile) {
     plan::Plan in_file = plan_over(format, file.bytes().data() + offset), in_memory = plan_over(format, copy.data());
     std::set<std::string> copied;
     plan::Options options;
-    options.release = [&](const plan::Matrix& m) { copied.insert(m.name); };
+    options.release = [&](const plan::Weight& w) { copied.insert(w.name); };
     gpu::Weights shared(*device, in_file, options), other(*device, in_memory, {});
     uint64_t in_blocks = 0;
-    for (size_t i = 0; i < in_file.steps.size(); i++)
-      for (size_t s = 0; s < in_file.steps[i].segments.size(); s++) {
-        const plan::Matrix &here = in_file.steps[i].segments[s].matrix, &there = in_memory.steps[i].segments[s].matrix;
-        bool tiles = in_file.steps[i].kind != plan::StepKind::embed && gpu::has_tiles(here);
+    for (const plan::Step& step : in_file.steps)
+      for (const plan::Slice& slice : plan::slices_of(step.op)) {
+        const plan::Weight& here = in_file[slice];
+        const bool tiles = !std::holds_alternative<plan::Embed>(step.op) && gpu::has_tiles(format);
         EXPECT_EQ(copied.contains(here.name), tiles) << name << " " << here.name;
-        size_t words = (tiles ? gpu::device_bytes(here, true) : here.bytes()) / 4;
-        EXPECT_EQ(words_at(shared.matrix(here, tiles), words), words_at(other.matrix(there, tiles), words)) << name << " " << here.name;
+        const size_t words = (tiles ? gpu::device_bytes(in_file, slice, true) : here.bytes()) / 4;
+        EXPECT_EQ(words_at(shared.matrix(slice, tiles), words), words_at(other.matrix(slice, tiles), words)) << name << " " << here.name;
         if (tiles) continue;
-        in_blocks += gpu::device_bytes(here, false);
-        EXPECT_EQ(words_at(shared.matrix(here, false), words), words_of({here.data, here.bytes()}));
+        in_blocks += gpu::device_bytes(in_file, slice, false);
+        EXPECT_EQ(words_at(shared.matrix(slice, false), words), words_of({here.data, here.bytes()}));
       }
     EXPECT_EQ(gpu::weight_bytes(in_file).blocks, in_blocks);
     EXPECT_EQ(plan::metal_backend().choose(in_file, {}).resident_bytes, gpu::plan_memory(in_file).weights - in_blocks);

@@ -70,7 +70,9 @@ TEST_P(Yardstick, GivesTheComposedKernelsBits) {
     for (int i = 0; i < cols; i++) codes[i] = static_cast<gpu::i8>(int(random() % 255) - 127), sums[i / 16] += codes[i];
     for (float& s : scales) s = 0.001f * float(1 + random() % 50);
 
+    const gpu::i32 tokens = 1;
     gpu::GemvLaunch p = {};
+    p.rows = &tokens;
     p.codes = {codes, scales.data(), sums};
     p.segment[0] = {weights.data(), nullptr, expected.data(), rows, groups, 1.0f}, p.segments = 1;
     p.cols = cols, p.tokens = 1;

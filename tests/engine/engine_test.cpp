@@ -1,4 +1,5 @@
-// The engine's thread: requests from several threads at once, from callbacks, cancelled at any time, and an end amidst all of it.
+// The engine's thread: requests from several threads at once, from callbacks, cancelled at any time, and an end amidst
+// all of it.
 #include "ingot/engine.h"
 
 #include <gtest/gtest.h>
@@ -133,9 +134,7 @@ TEST(Engine, ItsEndCancelsWhatRuns) {
         interrupted += made.reason == StopReason::interrupted;
         try {
           engine.submit(request(0));
-        } catch (const Error&) {
-          refused++;
-        }
+        } catch (const Error&) { refused++; }
       };
       engine.submit(std::move(r));
     }

@@ -1,5 +1,6 @@
-// A model without weights: what follows a text is a hash of all its tokens, kept position by position in pages as keys and values are. So
-// a wrong page table, a page that two sequences write, a prefix of another text or a position left out all give other logits.
+// A model without weights: what follows a text is a hash of all its tokens, kept position by position in pages as keys
+// and values are. So a wrong page table, a page that two sequences write, a prefix of another text or a position left
+// out all give other logits.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -46,7 +47,8 @@ class FakeStates : public plan::StateStore {
   }
   void restore(std::span<const int32_t> pages, int positions, std::span<const std::byte> from) override {
     std::lock_guard lock(mutex);
-    for (int p = 0; p < positions; p++) std::memcpy(&cell(pages, p), from.data() + p * sizeof(uint64_t), sizeof(uint64_t));
+    for (int p = 0; p < positions; p++)
+      std::memcpy(&cell(pages, p), from.data() + p * sizeof(uint64_t), sizeof(uint64_t));
   }
   std::optional<plan::Overflow> overflow(std::span<const int32_t>, int) const override { return std::nullopt; }
 
@@ -106,14 +108,14 @@ class FakeProgram : public plan::Program {
     return true;
   }
 
-  bool chooses = false;         ///< whether it does what `choose` asks for
-  int32_t poison = -1;          ///< a token after which no logit is finite
-  bool breaks = false;          ///< the next runs throw
-  double seconds = 0;           ///< a clock that runs by the rows that were run
+  bool chooses = false;  ///< whether it does what `choose` asks for
+  int32_t poison = -1;   ///< a token after which no logit is finite
+  bool breaks = false;   ///< the next runs throw
+  double seconds = 0;    ///< a clock that runs by the rows that were run
   double base_seconds = 0.01, row_seconds = 0.001;
   int chosen = 0;
-  std::vector<std::vector<RanPart>> steps;       ///< all that were run
-  const engine::Memory* memory = nullptr;        ///< where set, pages that are written must have one user
+  std::vector<std::vector<RanPart>> steps;  ///< all that were run
+  const engine::Memory* memory = nullptr;   ///< where set, pages that are written must have one user
 
  private:
   static void demand(bool holds) {
@@ -151,7 +153,8 @@ class FakeProgram : public plan::Program {
         const uint64_t before = p ? states_.cell(s.pages, p - 1) : 0;
         // The lowest bit: whether the poison was among the tokens.
         const uint64_t poisoned = (token == poison) | (before & 1);
-        states_.cell(s.pages, p) = (mixed(before + mixed(static_cast<uint64_t>(token) * 2 + 1)) & ~uint64_t{1}) | poisoned;
+        states_.cell(s.pages, p) =
+            (mixed(before + mixed(static_cast<uint64_t>(token) * 2 + 1)) & ~uint64_t{1}) | poisoned;
       }
     }
     seconds += base_seconds + row_seconds * static_cast<double>(batch.tokens.size());
@@ -175,7 +178,8 @@ class FakeProgram : public plan::Program {
   FakeStates states_;
 };
 
-/// A model that runs on a FakeProgram, with the vocabulary of TinyModel: bytes, "<s>" = 1, and "</s>" = 2, which ends a text.
+/// A model that runs on a FakeProgram, with the vocabulary of TinyModel: bytes, "<s>" = 1, and "</s>" = 2, which ends a
+/// text.
 struct FakeModel {
   explicit FakeModel(const plan::Limits& limits, int pages) {
     TinyModel file;

@@ -55,7 +55,10 @@ TEST_F(PagedSequenceTest, TakesPagesAsPositionsAreUsed) {
 }
 
 TEST_F(PagedSequenceTest, GivesItsPagesBackAtItsEnd) {
-  { PagedSequence s(memory, 384); run(s, text(100)); }
+  {
+    PagedSequence s(memory, 384);
+    run(s, text(100));
+  }
   EXPECT_EQ(memory.pool().free_pages(), 6);
 }
 

@@ -138,7 +138,9 @@ TEST_F(PrefixCacheTest, IsAsAMapOfPrefixes) {
     Tokens tokens;
     for (int i = static_cast<int>(random() % 5); i >= 0; i--)
       tokens.insert(tokens.end(), i ? page : random() % page, static_cast<int32_t>(random() % 2));
-    const auto beginning = [&](size_t pages) { return Tokens(tokens.begin(), tokens.begin() + static_cast<int64_t>(pages * page)); };
+    const auto beginning = [&](size_t pages) {
+      return Tokens(tokens.begin(), tokens.begin() + static_cast<int64_t>(pages * page));
+    };
     const Pages found = cache.find(tokens);
     Pages expected;
     while ((expected.size() + 1) * page < tokens.size() && plain.contains(beginning(expected.size() + 1)))

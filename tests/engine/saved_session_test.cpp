@@ -103,7 +103,7 @@ TEST_F(SavedOnSmallModel, OtherPlacesAreRefused) {
   session.append(tokens(5));
   expect_refused(session, "context is full");
   Session coded(load(256, "q8_0"));
-  expect_refused(coded, "kept differently; got f16; expected q8_0");
+  expect_refused(coded, "kept differently; got f16, pages of 64 positions; expected q8_0");
   coded.append(tokens(10));
   coded.save(path_);
   expect_refused(session, "kept differently; got q8_0");

@@ -22,8 +22,9 @@ class SchedulerTest : public testing::Test {
                               .state_format = nullptr,
                               .state_bytes = 0},
                  pages);
-    scheduler.emplace(*fake->state, *fake->state->memory,
-                      engine::SchedulerOptions{.engine = options, .now = [this] { return fake->program->seconds; }, .stop = {}});
+    scheduler.emplace(
+        *fake->state, *fake->state->memory,
+        engine::SchedulerOptions{.engine = options, .now = [this] { return fake->program->seconds; }, .stop = {}});
   }
   /// A request that never ends by itself.
   static Request endless(std::vector<int32_t> prompt, int priority = 0) {
@@ -133,9 +134,7 @@ TEST_F(SchedulerTest, LimitsAreToldWhenARequestComes) {
     try {
       scheduler->prepare(1, std::move(request));
       ADD_FAILURE() << why;
-    } catch (const Error& e) {
-      EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what();
-    }
+    } catch (const Error& e) { EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what(); }
   };
   refused(endless(text(101, 9)), "the prompt is too long; got 101 tokens; expected at most 100");
   refused(endless({}), "there is no text to continue");
@@ -161,6 +160,7 @@ TEST_F(SchedulerTest, LimitsAreToldWhenARequestComes) {
   EXPECT_THROW(start(256, 64, 4, 16, {.max_running = 5}), Error);
   EXPECT_THROW(start(256, 64, 4, 16, {.max_prompt = 257}), Error);
   EXPECT_THROW(start(256, 64, 4, 16, {.max_queue = -1}), Error);
+  EXPECT_THROW(start(256, 64, 4, 16, {.max_slowdown = 0.5}), Error);
 }
 
 TEST_F(SchedulerTest, AFailureEndsOneRequestAlone) {
@@ -193,7 +193,8 @@ TEST_F(SchedulerTest, AFailureEndsOneRequestAlone) {
   EXPECT_FALSE(scheduler->has_work());
   EXPECT_EQ(good.outcome, expected);
   EXPECT_EQ(poisoned.end.reason, StopReason::failed);
-  EXPECT_NE(poisoned.outcome.error.find("the model's output is not finite"), std::string::npos) << poisoned.outcome.error;
+  EXPECT_NE(poisoned.outcome.error.find("the model's output is not finite"), std::string::npos)
+      << poisoned.outcome.error;
   EXPECT_TRUE(fake->state->memory->find_prefix(bad).empty()) << "what failed is kept for others";
   EXPECT_EQ(handed_out, 3);
   EXPECT_EQ(throwing.outcome.tokens.size(), 3u);
@@ -283,8 +284,8 @@ TEST_F(SchedulerTest, WhoBeganLastGivesWay) {
   EXPECT_EQ(b.outcome, expected_b);
 }
 
-// A full context frees its pages and asks for them again when its text is read again: by then another answer has one of them, and a
-// row in the step.
+// A full context frees its pages and asks for them again when its text is read again: by then another answer has one of
+// them, and a row in the step.
 TEST_F(SchedulerTest, AnAnswerThatHasARowGivesWay) {
   uint64_t preemptions = 0;
   for (int length = 1; length < 64; length += 3) {
@@ -374,7 +375,7 @@ TEST_F(SchedulerTest, NoTokenAskedForNoneRun) {
 
 TEST(RowBudget, TakesAboutTwiceTheTimeOfAStepWithoutPrompts) {
   for (const auto& [base, slope] : {std::pair{10e-3, 0.1e-3}, {2e-3, 0.3e-3}, {50e-3, 0.01e-3}}) {
-    engine::RowBudget budget(512);
+    engine::RowBudget budget(512, 2);
     EXPECT_EQ(budget.prompt_rows(0), 512);
     budget.measured(0, 512, base + 512 * slope);
     double slowest = 0;
@@ -392,8 +393,17 @@ TEST(RowBudget, TakesAboutTwiceTheTimeOfAStepWithoutPrompts) {
   }
 }
 
+TEST(RowBudget, AsLongAsItTakesWhereThatIsAllowed) {
+  engine::RowBudget budget(512, 0);
+  EXPECT_EQ(budget.prompt_rows(0), 512);
+  EXPECT_EQ(budget.prompt_rows(12), 500);
+  budget.measured(12, 0, 1);
+  budget.measured(12, 500, 100);
+  EXPECT_EQ(budget.prompt_rows(12), 500);
+}
+
 TEST(RowBudget, ClocksThatDoNotMoveStopNothing) {
-  engine::RowBudget budget(64);
+  engine::RowBudget budget(64, 2);
   int prompt_rows = 0;
   for (int step = 0; step < 100; step++) {
     const int rows = budget.prompt_rows(4);

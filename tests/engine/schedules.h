@@ -1,11 +1,16 @@
-// Random schedules of requests on one model: whatever runs beside a request, however its prompt is cut, wherever its pages lie, and
-// however often it is preempted, it gets the tokens, log-probabilities and text that it gets alone. Takes any program.
+// Random schedules of requests on one model: whatever runs beside a request, however its prompt is cut, wherever its
+// pages lie, and however often it is preempted, it gets the tokens, log-probabilities and text that it gets alone.
+// Takes any program.
 #pragma once
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,14 +51,13 @@ inline Outcome alone(const Model& model, const Request& request) {
     if (constraint) constraint->accept(id);
     if (request.logprobs < 0) return;
     outcome.logprobs.push_back(session.logprob(id));
-    for (const TokenLogprob& t : session.top(request.logprobs)) outcome.logprobs.push_back(t.logprob), outcome.probable.push_back(t.id);
+    for (const TokenLogprob& t : session.top(request.logprobs))
+      outcome.logprobs.push_back(t.logprob), outcome.probable.push_back(t.id);
   };
   try {
     session.append(request.prompt);
     take(outcome, generate(session, sampler, options));
-  } catch (const Error& e) {
-    outcome.error = e.what();
-  }
+  } catch (const Error& e) { outcome.error = e.what(); }
   return outcome;
 }
 
@@ -100,6 +104,7 @@ class Schedules {
     engine::SchedulerOptions options;
     options.engine.max_running = below(3) ? 0 : 1 + below(state_->plan.limits.max_outputs);
     options.engine.prefix_cache = below(5) > 0;
+    options.engine.max_slowdown = below(4);
     options.now = [&] { return clock += below(1000) * 1e-5; };
     engine::Scheduler scheduler(*state_, memory, options);
     if (watch) watch(&memory);
@@ -177,14 +182,22 @@ class Schedules {
     return r;
   }
 
+  static void expect_same(std::span<const float> got, std::span<const float> expected) {
+    const auto [a, b] = std::ranges::mismatch(got, expected);
+    EXPECT_TRUE(a == got.end() && b == expected.end())
+        << "number " << a - got.begin() << " of " << got.size() << " log-probabilities: "
+        << (a != got.end() && b != expected.end() ? *a - *b : NAN) << " more than the same alone";
+  }
+
   static void compare(const Planned& p) {
     EXPECT_TRUE(p.ended) << "on_end did not come";
     if (!p.is_cancelled) {
       EXPECT_EQ(p.got.error, p.alone.error);
       EXPECT_EQ(p.got.tokens, p.alone.tokens);
-      EXPECT_TRUE(p.got == p.alone) << "prompt of " << p.request.prompt.size() << ", reasons " << int(p.got.reason) << " and "
-                                    << int(p.alone.reason) << ", steps " << p.got.steps << " and " << p.alone.steps << ", '"
-                                    << p.got.text << "' and '" << p.alone.text << "'";
+      expect_same(p.got.logprobs, p.alone.logprobs);
+      EXPECT_TRUE(p.got == p.alone) << "prompt of " << p.request.prompt.size() << ", reasons " << int(p.got.reason)
+                                    << " and " << int(p.alone.reason) << ", steps " << p.got.steps << " and "
+                                    << p.alone.steps << ", '" << p.got.text << "' and '" << p.alone.text << "'";
       return;
     }
     EXPECT_EQ(p.got.reason, StopReason::interrupted);
@@ -195,7 +208,8 @@ class Schedules {
 
   static void count(Seen& seen, const std::vector<Planned>& planned, const EngineStatistics& s) {
     for (const Planned& p : planned) seen.requests++, seen.cancelled += p.is_cancelled, seen.shifts += p.got.shifts;
-    seen.preemptions += s.preemptions, seen.prefix_tokens += s.prefix_tokens, seen.steps += s.steps, seen.rows += s.rows;
+    seen.preemptions += s.preemptions, seen.prefix_tokens += s.prefix_tokens, seen.steps += s.steps,
+        seen.rows += s.rows;
     EXPECT_EQ(s.finished, planned.size());
     EXPECT_EQ(s.queued + s.running, 0);
   }
