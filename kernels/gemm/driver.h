@@ -31,8 +31,8 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
 
   fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
     int passes = (p.tokens + Shape::tokens - 1) / Shape::tokens, first_token = (int)at.group % passes * Shape::tokens;
-    int there = *p.rows;  // no kernel writes it
-    if (first_token >= there) return;
+    int there = *p.rows;  // which no kernel writes
+    if (first_token >= there) return dependency_wait();
     group_share share = {0, (int)at.group / passes, first_token};
     while (!pairs && share.row_group >= p.segment[share.segment].groups) share.row_group -= p.segment[share.segment++].groups;
     int s = share.segment, group = share.row_group * (pairs ? 1 : 2);

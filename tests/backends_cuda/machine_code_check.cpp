@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "backends/cuda/compiler.h"
+#include "backends/cuda/gpu.h"
 #include "backends_cuda/cubin.h"
 #include "backends/gpu/compose.h"
 #include "backends_gpu/plans.h"
@@ -17,7 +18,7 @@ namespace {
 
 // Kernels that keep something in local memory, or whose machine code is missing.
 int faults_of(const Compiler& compiler, const quant::Format& format, const std::string& architecture) {
-  std::vector<gpu::Entry> entries = gpu::entries_of(format);
+  std::vector<gpu::Entry> entries = gpu::entries_of(format, {.copies_overlap = true, .max_gemm_tokens = max_gemm_tokens_of(architecture)});
   gpu::Source source = gpu::compose("cuda", entries);
   auto start = std::chrono::steady_clock::now();
   std::vector<std::byte> code = compiler.compile(source.text, architecture);

@@ -189,7 +189,7 @@ class Memory {
 
 // Codes as kernels read them: along K first (gemv/launch.h).
 struct Codes {
-  Memory codes, scales, sums;
+  Memory codes, scales, sums, rows;
   Codes(const reference::Input& x, int tokens) {
     std::vector<int8_t> c(size_t(tokens) * x.cols);
     std::vector<float> s(c.size() / 32);
@@ -201,7 +201,7 @@ struct Codes {
         n[at] = x.sums[(t * x.cols + k) / 16];
         if (k % 32 == 0) s[size_t(k / 32) * tokens + t] = x.scales[(t * x.cols + k) / 32];
       }
-    codes = Memory(c), scales = Memory(s), sums = Memory(n);
+    codes = Memory(c), scales = Memory(s), sums = Memory(n), rows = Memory(std::vector<gpu::i32>{tokens});
   }
   gpu::DeviceActivations view() const { return {codes.as<gpu::i8>(), scales.as<float>(), sums.as<gpu::i32>()}; }
 };
@@ -298,7 +298,7 @@ void check_odd(const Modules& modules, const char* name, int64_t rows, int64_t c
     auto wrong = [&](const char* what, size_t at, double got, double wanted) { fail(fmt::format("{} {} {}: {}x{}, {} tokens: value {} is {}, expected {}", v->name, name, what, rows, cols, tokens, at, got, wanted)); };
     y.poison(), z.poison();
     GemvLaunch p = {};
-    p.codes = codes.view(), p.segments = 2, p.cols = int(cols), p.tokens = tokens;
+    p.rows = codes.rows.as<gpu::i32>(), p.codes = codes.view(), p.segments = 2, p.cols = int(cols), p.tokens = tokens;
     p.segment[0] = {weights.as<gpu::u8>(), nullptr, y.as<float>(), int(rows), 0, 1.0f}, p.segment[1] = {more.as<gpu::u8>(), nullptr, z.as<float>(), 33, 0, 2.0f};
     Kernel(*v, module, name, false).launch(p);
     d().check(d().synchronize(), fmt::format("{} {}", v->name, name));
@@ -406,7 +406,7 @@ void measure(const Modules& modules, const char* format, const Case& c, std::str
       Kernel kernel(*v, module, format, c.pair);
       auto launch_of = [&](int which) {
         GemvLaunch p = {};
-        p.codes = codes.view(), p.cols = int(c.cols), p.tokens = tokens, p.segments = int(c.rows.size());
+        p.rows = codes.rows.as<gpu::i32>(), p.codes = codes.view(), p.cols = int(c.cols), p.tokens = tokens, p.segments = int(c.rows.size());
         size_t at = 0;
         for (size_t s = 0; s < c.rows.size(); s++) {
           p.segment[s] = {weights[2 * which + (s > 0 && c.pair)].as<gpu::u8>(), nullptr, y.as<float>(at), int(c.rows[s]), 0, c.pair && s == 0 ? 0.01f : 1.0f};

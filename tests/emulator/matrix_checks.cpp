@@ -27,6 +27,9 @@ Entry gemv_one(const quant::Format& f, int rows, const char* input, const char* 
 Entry gemm(const quant::Format& f, int tokens, const char* out, int matrices = 1) { return {"gemm", {std::to_string(tokens), out}, std::vector<const quant::Format*>(matrices, &f)}; }
 const Entry prepare_entry{"prepare", {}, {}};
 
+// Of gemm: those that devices of the dialect use.
+std::span<const int> passes(bool copies_overlap) { return std::span(gpu::gemm_passes).first(copies_overlap ? 5 : 3); }
+
 // Random weights as file rows; random bytes that stand for numbers of some sense where the format has no encoder.
 std::vector<std::byte> random_rows(const quant::Format& f, int rows, int cols, std::mt19937& random) {
   std::vector<std::byte> file(f.row_bytes(cols) * rows);
@@ -249,8 +252,10 @@ class Checker {
     }
     if (tokens <= int(gpu::most_tokens_a_pass)) return {{Way::few, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, "", 0, 0, &f_}};
     if (!coded_) return {{Way::few, 8, 32, "", 0, 0, &f_}};
-    if (tokens <= 32) return {{Way::many, 16, gpu::gemm_rows, "", 0, 0, &f_}};
-    return {{Way::many, 64, gpu::gemm_rows, "", 0, 0, &f_}, {Way::many, 128, gpu::gemm_rows, "", 0, 0, &f_}};
+    std::vector<Way> all;
+    for (int pass : passes(kernels_.copies_overlap()))
+      if (tokens <= 32 ? pass <= 32 : pass > 32) all.push_back({Way::many, pass, gpu::gemm_rows, "", 0, 0, &f_});
+    return all;
   }
   GemvLaunch launch(const Input& x) const {
     GemvLaunch p = {};
@@ -270,7 +275,10 @@ class Checker {
       kernels_.run(entry, std::min(groups, way.cores), gpu::one_token_warps * 32, gpu::one_token_room_bytes(coded_ ? p.cols : 0, sums) + gpu::ring_bytes(), p, memory);
       return;
     }
-    kernels_.run(entry, groups * ((p.tokens + way.pass - 1) / way.pass), many ? gpu::gemm_warps * 32 : gpu::split_warps * 32, many ? gpu::gemm_room_bytes(way.pass, f_.block / 32, tiles_of(f_).tile_bytes, true) : sizeof(gpu::GemvRoom), p, memory);
+    groups *= (p.tokens + way.pass - 1) / way.pass;
+    if (!many) return kernels_.run(entry, groups, gpu::split_warps * 32, sizeof(gpu::GemvRoom), p, memory);
+    const bool overlap = kernels_.copies_overlap();
+    kernels_.run(entry, groups, gpu::gemm_warps * 32, gpu::gemm_group(way.pass, overlap).room_with(f_.block / 32, tiles_of(f_).tile_bytes, overlap), p, memory);
   }
 
   Kernels& kernels_;
@@ -282,7 +290,7 @@ class Checker {
 
 }  // namespace
 
-std::vector<Entry> matrix_entries(const quant::Format& f) {
+std::vector<Entry> matrix_entries(const quant::Format& f, bool copies_overlap) {
   bool coded = tiles_of(f).tile_bytes > 0;
   std::vector<Entry> all{prepare_entry, {"embed", {}, {&f}}};
   auto add = [&](int rows, auto entry) {
@@ -293,7 +301,7 @@ std::vector<Entry> matrix_entries(const quant::Format& f) {
   for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "normed", out, 2); });
   if (coded) {
     for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "copied", out, 2); });
-    for (int pass : {16, 64, 128})
+    for (int pass : passes(copies_overlap))
       for (const char* out : {"store_out", "add_out", "gate_out<silu_of>"}) all.push_back(gemm(f, pass, out, 2));
   }
   return all;

@@ -123,15 +123,15 @@ struct Pass {
   int tokens, rows;  // of a thread group
 };
 
-// How long the busiest core takes for `tokens` in passes of some: each group takes a part of the core's time, and a round of groups side by
-// side no less than one group alone. Both grow with the tokens of a pass and have a part that does not; the two parts fit the times of 4-bit
-// weights on an H200 (docs/decisions/0019-prompts-on-tensor-cores.md), as the unit is, a chunk's time of 1/480 µs.
+// How long the busiest core takes for `tokens` in passes of some, in rounds of groups that run side by side: each group takes a part of the
+// core's time, and a round no less than one group alone. Both grow with the tokens of a pass and have a part that does not; the parts fit
+// the times of 4-bit weights on an H200 (docs/decisions/0020-prompts-on-tensor-cores.md).
 int64_t time_of(int pass, int64_t row_groups, int64_t tokens, const Places& places) {
   constexpr int64_t part = 48, alone = 120;
   const int64_t cores = places.cores > 0 ? places.cores : cores_when_not_known;
-  const int64_t groups = rounded_up(row_groups * rounded_up(tokens, pass), cores);
-  const int64_t rounds = rounded_up(groups, gemm_group(pass, places.copies_overlap).at_once);
-  return std::max(groups * (pass + part), rounds * (pass + alone));
+  const int64_t groups = rounded_up(row_groups * rounded_up(tokens, pass), cores), at_once = gemm_group(pass, places.copies_overlap).at_once;
+  auto round = [&](int64_t n) { return n > 0 ? std::max(n * (pass + part), pass + alone) : 0; };
+  return groups / at_once * round(at_once) + round(groups % at_once);
 }
 
 Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Places& places) {
@@ -150,7 +150,7 @@ Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Places
   int best = gemm_passes[0];
   for (int pass : gemm_passes) {
     if (pass > places.max_gemm_tokens || pass >= 2 * tokens) break;
-    if (halves && pass > 128) break;  // two sums per chunk: more than the registers hold
+    if (pass > 128 && (halves || tokens < 1024)) break;  // two sums per chunk leave the registers; fewer tokens lose 4 % by it
     if (time_of(pass, row_groups, tokens, places) < time_of(best, row_groups, tokens, places)) best = pass;
   }
   return {.gemm = true, .tokens = best, .rows = rows};
