@@ -324,6 +324,9 @@ void check_same_bits(Kernels& kernels, const Heads& h, Findings& findings) {
   std::vector<float> again = Attention(kernels, h, several, 0, findings).singles(7, 3);
   findings.expect(std::memcmp(all.data(), again.data(), all.size() * 4) == 0, "attend_one: other bits with other groups and launches");
   findings.expect(std::memcmp(all.data(), one.data(), one.size() * 4) == 0, "attend_one: other bits beside other rows");
+  // More groups than there is work for.
+  std::vector<float> spare = Attention(kernels, h, {{130, 1}}, 0, findings).singles(40, 1);
+  findings.expect(std::memcmp(spare.data(), one.data(), one.size() * 4) == 0, "attend_one: other bits in the kernel for several rows");
 }
 
 void check_gather(Kernels& kernels, int cols, Findings& findings) {

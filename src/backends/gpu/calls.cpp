@@ -224,8 +224,11 @@ void Caller::project(const Projection& what) {
   p.codes = codes(what.from);
   if (what.pair && plan_[what.to].cols % 32 == 0) p.out = codes(what.to), coded_.insert(what.to.index);
   if (tokens == 1 && project_one(what, p, formats, reads_codes)) return;
-  if (reads_codes && (what.norm || !has_codes(what.from)))
+  if (reads_codes && (what.norm || !has_codes(what.from))) {
     prepare(tokens, {.rows = p.rows, .x = p.x, .norm = p.norm, .codes = p.codes, .values = nullptr, .cols = p.cols, .epsilon = p.epsilon});
+    if (!what.norm && is_output(what.to) == is_output(what.from)) coded_.insert(what.from.index);
+    else coded_.erase(what.from.index);
+  }
   groups *= rounded_up(tokens, pass.tokens);
   const std::string n = std::to_string(pass.tokens);
   if (pass.gemm) call({"gemm", {n, what.out}, formats}, groups, gemm_threads, gemm_room, p);
@@ -339,7 +342,7 @@ void Caller::choose() {
   SampleLaunch p = {};
   p.batch = batch();
   p.vocab = plan_.vocab(), p.parts = (p.vocab + sample_part - 1) / sample_part, p.top = 1;
-  const uint64_t outputs = static_cast<uint64_t>(head_.outputs), parts = outputs * static_cast<uint64_t>(p.parts);
+  const uint64_t outputs = static_cast<uint64_t>(head_.outputs), parts = capped_product(outputs, p.parts);
   if (places_.scratch) {
     const ChoicesAt at = places_.scratch->choices();
     p.logits = floats<const float>(plan_.logits);

@@ -118,10 +118,10 @@ class Uploader {
       const int64_t end = std::min(slice.rows, row + at_once);
       staging_.clear();
       for (int64_t r = row; r < end; r++) {
-        const std::byte* from = file.at + static_cast<uint64_t>(r) * file.stride;
+        const std::byte* from = file.at + capped_product(r, file.stride);
         staging_.insert(staging_.end(), from, from + file.bytes);
       }
-      device_.upload(to_, at + static_cast<uint64_t>(row) * file.bytes, staging_);
+      device_.upload(to_, at + capped_product(row, file.bytes), staging_);
     }
   }
 

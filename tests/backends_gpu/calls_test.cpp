@@ -1,0 +1,71 @@
+// Which launches a batch takes.
+#include "backends/gpu/calls.h"
+
+#include <gtest/gtest.h>
+
+#include "plans.h"
+
+namespace ingot::gpu {
+namespace {
+
+std::vector<std::string> kernels_of(const std::vector<Call>& calls) {
+  std::vector<std::string> names;
+  for (const Call& call : calls) names.emplace_back(call.entry.kernel);
+  return names;
+}
+using Names = std::vector<std::string>;
+
+TEST(Calls, OneTokenTakesSixLaunchesPerLayer) {
+  const plan::Plan plan = plan_of(*quant::find_format("q4_0"), {.layers = 1});
+  EXPECT_EQ(kernels_of(one_token_calls(plan, {}, true)), (Names{"embed", "gemv_one", "attend_one", "attend_merge", "gemv_one", "gemv_one", "gemv_one", "gemv_one", "sample_parts", "sample_best"}));
+}
+
+TEST(Calls, RowsThatAreAloneAndOthersTakeTheirOwnAttention) {
+  const plan::Plan plan = plan_of(*quant::find_format("q4_0"), {.layers = 1});
+  EXPECT_EQ(kernels_of(body_calls(plan, {}, {.rows = 4, .singles = true, .several = false})),
+            (Names{"embed", "prepare", "gemv", "attend_one", "attend_merge", "gemv", "prepare", "gemv", "gemv"}));
+  EXPECT_EQ(kernels_of(body_calls(plan, {}, {.rows = 16, .singles = false, .several = true})),
+            (Names{"embed", "prepare", "gemm", "rope_store", "attend_many", "prepare", "gemm", "prepare", "gemm", "gemm"}));
+  EXPECT_EQ(kernels_of(body_calls(plan, {}, {.rows = 16, .singles = true, .several = true})),
+            (Names{"embed", "prepare", "gemm", "rope_store", "attend_one", "attend_merge", "attend_many", "prepare", "gemm", "prepare", "gemm", "gemm"}));
+}
+
+// Sums of 128 rows are as many as there is space for.
+TEST(Calls, ManyRowsThatAreAloneTakeSeveralLaunches) {
+  const plan::Plan plan = plan_of(*quant::find_format("q4_0"), {.layers = 1});
+  const Names names = kernels_of(body_calls(plan, {}, {.rows = 512, .singles = true, .several = false}));
+  EXPECT_EQ(std::ranges::count(names, "attend_one"), 4);
+  EXPECT_EQ(std::ranges::count(names, "attend_merge"), 4);
+}
+
+TEST(Calls, RowsAreGatheredOnlyWhereTheyAreListed) {
+  const plan::Plan plan = plan_of(*quant::find_format("q4_0"), {.layers = 1});
+  EXPECT_EQ(kernels_of(head_calls(plan, {}, {.outputs = 1, .listed = true})), (Names{"gather_rows", "gemv_one"}));
+  EXPECT_EQ(kernels_of(head_calls(plan, {}, {.outputs = 16})), (Names{"prepare", "gemm"}));
+}
+
+// A Linear of more matrices than a launch takes, some of which are added to what is there; inputs without a norm and without codes.
+TEST(Calls, ALinearIsCutIntoLaunches) {
+  const quant::Format& format = *quant::find_format("q8_0");
+  plan::Plan plan;
+  plan.values = {{"in", 64}, {"a", 32}, {"b", 32}, {"logits", 32, plan::Value::Rows::outputs}};
+  plan.logits = {3};
+  plan.limits = {.context = 64, .max_rows = 8, .max_outputs = 8, .state_format = nullptr, .state_bytes = 0};
+  plan.weights = {{.name = "w", .format = &format, .rows = 160, .cols = 64}};
+  auto slice = [](int64_t part) { return plan::Slice{{0}, 32 * part, 32, 0, 64}; };
+  plan.steps.push_back({0, "many", plan::Linear{.from = {0}, .norm = std::nullopt, .outputs = {{slice(0), {}, {1}}, {slice(1), {}, {2}}, {slice(2), {}, {1}, true}, {slice(3), {}, {2}, true}}}});
+  plan.steps.push_back({-1, "head", plan::Linear{.from = {0}, .norm = std::nullopt, .outputs = {{slice(4), {}, {3}}}}});
+  const std::vector<Call> one = one_token_calls(plan, {}, false);
+  ASSERT_EQ(one.size(), 3u);
+  EXPECT_EQ(one[0].entry.arguments, (Names{"16", "normed", "store_out"}));  // codes are made where they are read
+  EXPECT_EQ(one[1].entry.arguments, (Names{"16", "normed", "add_out"}));
+  EXPECT_EQ(one[0].entry.formats.size(), 2u);
+  EXPECT_EQ(kernels_of(body_calls(plan, {}, {.rows = 8})), (Names{"prepare", "gemv", "gemv"}));
+}
+
+TEST(Calls, BucketsArePowersOfTwoUpToTheMost) {
+  for (auto [rows, bucket] : {std::pair{1, 1}, {2, 2}, {3, 4}, {5, 8}, {64, 64}, {65, 100}, {100, 100}}) EXPECT_EQ(bucket_of(rows, 100), bucket) << rows;
+}
+
+}  // namespace
+}  // namespace ingot::gpu
