@@ -39,8 +39,8 @@ const char* reason_name(StopReason reason) {
 std::string reason_text(const Generation& made) {
   switch (made.reason) {
     case StopReason::end: return "the text is complete";
-    case StopReason::stop: return fmt::format("it came to '{}'", made.stop_string);
-    case StopReason::length: return "as many as asked for (-n)";
+    case StopReason::stop: return fmt::format("stopped at '{}'", made.stop_string);
+    case StopReason::length: return "token limit reached (-n)";
     case StopReason::context: return "the context is full (-c)";
     case StopReason::interrupted: return "interrupted";
     case StopReason::failed: return "failed";

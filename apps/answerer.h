@@ -1,4 +1,4 @@
-// A model that answers conversations. Between answers it keeps what the model has read, so that only what is new is read again.
+// A model that answers conversations. Between answers it keeps the KV cache, so that only new text is evaluated.
 #pragma once
 #include <functional>
 
@@ -9,7 +9,7 @@
 
 namespace ingot::apps {
 
-/// How one answer came about.
+/// Statistics of one answer.
 struct Answered {
   Generation made;
   int prompt_tokens = 0;

@@ -278,35 +278,37 @@ void add_bench(CommandLine& line, Action& chosen) {
     if (!model->is_given() && !bench->formats) throw UsageError("a model (MODEL or -m FILE) or --formats is required");
   });
   command->add_flag("--formats", bench->formats, "Measure the kernels of every format, on one core and without a model");
-  command->add_option("-p,--n-prompt", &bench->prompt_sizes, "Prompt sizes in tokens; 0: leave prompts out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->show_default();
-  command->add_option("-n,--n-gen", &bench->answer_sizes, "Answer sizes in tokens; 0: leave answers out")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->show_default();
-  command->add_option("-t,--threads", &bench->threads, "Thread counts; 0 is one for each core")->check(whole_numbers(0, max_threads))->type_name("N,N")->show_default();
-  command->add_option("-r,--repetitions", &bench->repetitions, "Measurements of each, after one to warm up")->check(whole_number(1, max_repetitions))->type_name("N")->show_default();
-  command->add_option("-d,--depth", &bench->depth, "Tokens that are in the context before each test")->check(whole_number(0, 1 << 24))->type_name("N")->show_default();
-  Option* streams = command->add_option("--streams", &bench->streams, "Instead: so many answers at once, each to a prompt of -p tokens and with -n of its own")
+  command->add_option("-p,--n-prompt", &bench->prompt_sizes, "Prompt sizes in tokens; 0: skip prompts")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->show_default();
+  command->add_option("-n,--n-gen", &bench->answer_sizes, "Answer sizes in tokens; 0: skip answers")->check(whole_numbers(0, 1 << 24))->type_name("N,N")->show_default();
+  command->add_option("-t,--threads", &bench->threads, "Thread counts; 0: one per core")->check(whole_numbers(0, max_threads))->type_name("N,N")->show_default();
+  command->add_option("-r,--repetitions", &bench->repetitions, "Number of measurements of each, after a warm-up")->check(whole_number(1, max_repetitions))->type_name("N")->show_default();
+  command->add_option("-d,--depth", &bench->depth, "Tokens already in the context before each test")->check(whole_number(0, 1 << 24))->type_name("N")->show_default();
+  Option* streams = command->add_option("--streams", &bench->streams, "Instead: so many answers at once, each with a prompt of -p tokens and -n of its own")
                         ->check(whole_numbers(1, max_streams))
                         ->type_name("N,N");
   Option* json = command->add_flag("--json", bench->json, "A JSON array of rows");
   Option* csv = command->add_flag("--csv", bench->csv, "CSV")->excludes(json);
-  command->add_flag("--profile", bench->profile, "Also what each sort of step takes of a token")->excludes(csv)->excludes(streams);
+  command->add_flag("--profile", bench->profile, "Also show how the time per token splits by role of step")->excludes(csv)->excludes(streams);
   add_machine(*command, bench->load);
   add_strict(*command, bench->load);
-  command->footer(R"(A row for each test and thread count, as a Markdown table unless --json or --csv is given. ppN: N tokens of prompt at once.
-tgN: N tokens one after another; @dN: behind N others. GB/s: weights read a second while writing; memory GB/s: what a plain read reaches with the same
-threads, measured in the same run; share: the first over the second. --profile: a second table, from one more run, by the step's role
-as `ingot explain` names them; "outside" is what no step takes (starting and waking the threads, the session).
+  command->footer(R"(One row per test and thread count, as a Markdown table unless --json or --csv is given. ppN: a prompt of N tokens. tgN: N tokens
+generated one after another; @dN: after N tokens of context. GB/s: bytes of weights read per second during generation; memory GB/s: what
+a plain read reaches with the same threads, measured in the same run; share: the former divided by the latter. --profile: a second
+table, from one more run, by the step's role as named by `ingot explain`; "outside" is time that belongs to no step (waking the threads,
+the session).
 
---streams: ppNxS: S prompts of N tokens each, until every one has been read; tgNxS: S answers of N tokens each, all at once, from when the last has
-begun. Tokens per second of all of them together, with the choice of each token.
+--streams: ppNxS: S prompts of N tokens each, until every one has been read; tgNxS: S answers of N tokens each, all at once, from when the
+last has begun. Tokens per second of all of them together, with the choice of each token.
 
---formats: weights a second of one token with weights in the cache and from memory, the bytes read for them and their share of what
-a plain read reaches, and multiply-adds a second of 128 tokens with their share of the peak: what a loop over registers alone reaches
-with codes of 4 bits. * marks formats without a fast kernel. --json: [{format, class, slow, bytes_per_weight, cached_weights_per_s,
+--formats: weights per second for one token, with weights in the cache and from memory, the bytes read for them and their share of
+what a plain read reaches; and multiply-adds per second for 128 tokens, with their share of the peak: what a loop over registers alone
+reaches with 4-bit codes. * marks formats without a fast kernel. --json: [{format, class, slow, bytes_per_weight, cached_weights_per_s,
 of_best_of_class, streamed_weights_per_s, batched_mul_adds_per_s, share_of_peak, read_bandwidth_gb_per_s, share_of_bandwidth}];
 share_of_peak is null where floats are multiplied.
 
 --json: [{test, threads, tokens_per_s: {median, min, max}, weight_bytes_per_token, gb_per_s, read_bandwidth_gb_per_s,
-share_of_bandwidth}], with --profile also profile: [{step, steps, us_per_token, share, weight_bytes_per_token}]; gb_per_s and share_of_bandwidth are null for prompts, where many tokens share one read. 1 GB is 10^9 bytes.
+share_of_bandwidth}], with --profile also profile: [{step, steps, us_per_token, share, weight_bytes_per_token}]; gb_per_s and
+share_of_bandwidth are null for prompts, where many tokens share one read. 1 GB is 10^9 bytes.
 
 Examples:
   ingot bench model.gguf

@@ -40,7 +40,7 @@ std::string beginning(const std::string& text) {
 }
 
 const std::string& needs(const std::string& argument, const char* what) {
-  if (argument.empty()) throw Error("chat", fmt::format("there is no {}", what), "", "", "/help shows what a command takes");
+  if (argument.empty()) throw Error("chat", fmt::format("there is no {}", what), "", "", "/help shows the arguments of each command");
   return argument;
 }
 
@@ -53,15 +53,15 @@ struct ChatShell::Command {
 
 const ChatShell::Command ChatShell::commands[] = {
     {"/help", "", "show this", &ChatShell::show_help},
-    {"/retry", "", "answer the last message again, otherwise", &ChatShell::retry},
-    {"/undo", "", "take the last message and its answer back", &ChatShell::undo},
+    {"/retry", "", "answer the last message again, differently", &ChatShell::retry},
+    {"/undo", "", "remove the last message and its answer", &ChatShell::undo},
     {"/reset", "", "forget the conversation; the system message stays", &ChatShell::reset},
-    {"/system", "[TEXT]", "tell the model what to be; without a text, nothing", &ChatShell::set_system},
-    {"/file", "PATH", "put a file's text in front of your next message", &ChatShell::attach},
-    {"/set", "[NAME [VALUE]]", "change how answers are made, such as /set temp 0.7; alone: all settings", &ChatShell::set},
-    {"/stats", "", "speed of the last answer, and how full the context is", &ChatShell::show_stats},
+    {"/system", "[TEXT]", "set the system message; without TEXT, remove it", &ChatShell::set_system},
+    {"/file", "PATH", "prepend a file's text to your next message", &ChatShell::attach},
+    {"/set", "[NAME [VALUE]]", "change a setting, such as /set temp 0.7; alone: show all settings", &ChatShell::set},
+    {"/stats", "", "show the speed of the last answer and how full the context is", &ChatShell::show_stats},
     {"/save", "PATH", "write the conversation to a file", &ChatShell::save},
-    {"/load", "PATH", "go on from a file that /save wrote", &ChatShell::load},
+    {"/load", "PATH", "continue from a file that /save wrote", &ChatShell::load},
     {"/quit", "", "end the chat; Ctrl-D does too", nullptr},
 };
 
@@ -70,15 +70,16 @@ ChatShell::ChatShell(const Model& model, ChatTemplate chat_template, Settings se
   if (system) conversation_.set_system(valid_utf8(*system));
 }
 
-bool ChatShell::take(const std::string& line) {
+bool ChatShell::take(const std::string& line, const InterruptWatch& watch) {
+  watch_ = &watch;
   if (!line.starts_with('/')) {
-    if (!trimmed(line).empty()) ask(line);
+    if (!trimmed(line).empty()) ask(line, watch);
     return true;
   }
   auto [name, argument] = split_word(line);
   for (const Command& command : commands) {
     if (command.name != name) continue;
-    if (!*command.argument && !argument.empty()) throw Error("chat", fmt::format("{} takes nothing", name), "'" + argument + "'", "", "a message that begins with / needs a space before it");
+    if (!*command.argument && !argument.empty()) throw Error("chat", fmt::format("{} takes no argument", name), "'" + argument + "'", "", "a message that begins with / needs a space before it");
     if (!command.act) return false;
     (this->*command.act)(argument);
     return true;
@@ -86,7 +87,8 @@ bool ChatShell::take(const std::string& line) {
   throw Error("chat", "there is no command " + name, "", "", "/help shows them all; a message that begins with / needs a space before it");
 }
 
-bool ChatShell::ask(const std::string& message) {
+bool ChatShell::ask(const std::string& message, const InterruptWatch& watch) {
+  watch_ = &watch;
   std::string text = valid_utf8(attached_.empty() ? message : attached_ + "\n" + message);
   conversation_.add("user", text);
   attempt_ = 0;
@@ -96,12 +98,11 @@ bool ChatShell::ask(const std::string& message) {
 }
 
 bool ChatShell::answer_last() {
-  InterruptWatch watch;
   std::string text;
   Settings settings = settings_;
   settings.sampling.seed += attempt_;
   try {
-    last_ = answerer_.answer(conversation_, settings, watch, [&](std::string_view piece) {
+    last_ = answerer_.answer(conversation_, settings, *watch_, [&](std::string_view piece) {
       text += piece;
       answer(piece);
       flush_answer();
@@ -114,23 +115,23 @@ bool ChatShell::answer_last() {
   const bool stopped = last_->made.reason == StopReason::interrupted;
   if (stopped && text.empty()) {
     conversation_.take_back();
-    tell("stopped before the answer began; the message is taken back");
+    tell("stopped before the answer began; the message was removed");
     return false;
   }
   if (!text.ends_with('\n')) answer("\n");
   flush_answer();
   conversation_.add("assistant", text);
-  if (stopped) tell("stopped; what is there stays in the conversation (/undo takes it back)");
-  if (last_->made.reason == StopReason::context) tell("the context is full: the answer ends here (-c N makes it longer, /reset empties it)");
-  if (last_->made.reason == StopReason::length) tell("as many tokens as asked for (/set n)");
-  if (last_->left_out > told_left_out_) tell(fmt::format("the context is too small for all of it: the model no longer sees the first {}", count_text(last_->left_out, "message")));
+  if (stopped) tell("stopped; the partial answer stays in the conversation (/undo removes it)");
+  if (last_->made.reason == StopReason::context) tell("the context is full: the answer ends here (-c N for a longer context, /reset to empty it)");
+  if (last_->made.reason == StopReason::length) tell("token limit reached (/set n)");
+  if (last_->left_out > told_left_out_) tell(fmt::format("the conversation no longer fits into the context: the model does not see the first {}", count_text(last_->left_out, "message")));
   told_left_out_ = last_->left_out;
   return !stopped;
 }
 
 void ChatShell::undo(const std::string&) {
   std::string text = conversation_.take_back();
-  tell(text.empty() ? "there is nothing to take back" : "taken back: " + beginning(text));
+  tell(text.empty() ? "there is nothing to remove" : "removed: " + beginning(text));
 }
 
 void ChatShell::retry(const std::string&) {
@@ -152,12 +153,12 @@ void ChatShell::reset(const std::string&) {
   answerer_.start_anew();
   attached_.clear();
   told_left_out_ = 0;
-  tell("forgotten");
+  tell("conversation cleared");
 }
 
 void ChatShell::set_system(const std::string& text) {
   conversation_.set_system(text.empty() ? std::nullopt : std::optional(valid_utf8(text)));
-  tell(text.empty() ? "no system message" : "system message: " + beginning(text));
+  tell(text.empty() ? "system message removed" : "system message: " + beginning(text));
 }
 
 void ChatShell::set(const std::string& words) {
@@ -169,20 +170,41 @@ void ChatShell::set(const std::string& words) {
 
 void ChatShell::attach(const std::string& file) {
   std::string path = expanded(needs(file, "file")), text = read_text(path);
-  if (text.find('\0') != std::string::npos || valid_utf8(text) != text) throw Error("chat", path + " is no text", "bytes that are no UTF-8", "a text file");
+  if (text.find('\0') != std::string::npos || valid_utf8(text) != text) throw Error("chat", path + " is not a text file", "bytes that are not UTF-8", "a text file");
   attached_ += text;
   if (!text.ends_with('\n')) attached_ += '\n';
-  tell(fmt::format("{}: {}, in front of your next message", path, bytes_text(text.size())));
+  tell(fmt::format("{}: {}, prepended to your next message", path, bytes_text(text.size())));
+}
+
+/// Errors: the file at `path` is not a saved chat, or not as this chat knows it.
+void ChatShell::may_replace(const std::string& path) const {
+  if (auto known = known_files_.find(path); known != known_files_.end()) {
+    if (known->second != FileVersion::of(path))
+      throw Error("chat", path + " was changed after this chat loaded or saved it", "", "", "save to another file; /load reads the changed one instead of this conversation");
+    return;
+  }
+  try {
+    Conversation().read(read_text(path));
+  } catch (const Error&) {
+    throw Error("chat", path + " is not replaced", "a file that is not a saved chat", "a saved chat, or a new name");
+  }
 }
 
 void ChatShell::save(const std::string& file) {
   std::string path = expanded(needs(file, "file"));
+  LockedFile locked("chat", path, LockedFile::If::busy_wait);
+  if (locked.holds_text()) may_replace(path);
+  locked.keep();
   write_text(path, conversation_.json().text(2) + "\n", Access::owner);
+  known_files_[path] = FileVersion::of(path);
   tell(fmt::format("{} in {}", count_text(conversation_.messages().size(), "message"), path));
 }
 
 void ChatShell::load(const std::string& file) {
-  conversation_.read(read_text(expanded(needs(file, "file"))));
+  std::string path = expanded(needs(file, "file"));
+  const auto version = FileVersion::of(path);  // asked first: what is written while it is read is a change
+  conversation_.read(read_text(path));
+  known_files_[path] = version;
   answerer_.start_anew();
   attached_.clear();
   told_left_out_ = 0;
@@ -195,7 +217,7 @@ void ChatShell::show_stats(const std::string&) {
     const Answered& a = *last_;
     int read = a.prompt_tokens - a.kept_tokens;
     std::string rate = a.prompt_seconds > 0 ? fmt::format(" at {:.1f} tokens/s", read / a.prompt_seconds) : "";
-    note(fmt::format("prompt   {}, {} of them read anew{}", count_text(a.prompt_tokens, "token"), read, rate));
+    note(fmt::format("prompt   {}, {} of them evaluated{}", count_text(a.prompt_tokens, "token"), read, rate));
     note(fmt::format("answer   {}{}", count_text(a.made.tokens.size(), "token"), a.made.steps > 0 ? fmt::format(" at {:.1f} tokens/s", a.made.steps / a.made.seconds) : ""));
   }
   note(fmt::format("context  {} of {} tokens ({:.0f} %)", answerer_.held(), answerer_.context(), 100.0 * answerer_.held() / answerer_.context()));
@@ -210,8 +232,8 @@ std::string ChatShell::help() {
 
 void ChatShell::show_help(const std::string&) {
   note(help() + R"(
-Enter sends. Alt-Enter begins a new line, and so does a \ at the end of one; pasted lines stay together. Ctrl-C stops an answer.
-Arrow keys edit and bring earlier lines back, Ctrl-R searches them.)");
+Enter sends. Alt-Enter, or a \ at the end of a line, begins a new line; pasted lines stay together. Ctrl-C stops an answer.
+Arrow keys edit and recall earlier lines, Ctrl-R searches them.)");
 }
 
 }  // namespace ingot::apps

@@ -64,7 +64,7 @@ std::string without_place(const CLI::App& app) {
   std::vector<std::string> words = app.remaining(true);
   auto flag = std::ranges::find_if(words, [](const std::string& word) { return word.starts_with('-'); });
   if (flag != words.end()) return "there is no flag '" + *flag + "'";
-  return words.empty() ? "a word too many" : "there is no place for '" + words.front() + "'";
+  return words.empty() ? "one argument too many" : "unexpected argument '" + words.front() + "'";
 }
 
 /// Adds an option by the kind of its variable.

@@ -1,5 +1,4 @@
-// What the commands need of a parser of command lines, in words of our own: CLI11 behind it is costly to compile, so that only
-// command_line.cpp includes it. An option writes the variable that it is bound to once all words are read and checked.
+// The command-line parser that the commands use. It wraps CLI11, which is slow to compile, so only command_line.cpp includes it. An option writes the variable that it is bound to once all words are read and checked.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -34,9 +33,9 @@ class Option {
  public:
   explicit Option(CLI::Option& option) : option_(option) {}
   Option* check(const Check& check);
-  /// How the help calls its value: "FILE".
+  /// The placeholder of its value in the help: "FILE".
   Option* type_name(const std::string& name);
-  /// The help shows the value that the variable has now.
+  /// The help shows the current value of the variable as the default.
   Option* show_default();
   Option* default_text(const std::string& text);
   /// The heading of the help under which it stands.

@@ -1,6 +1,5 @@
-// The commands of `ingot`, one file each. A command adds its name and flags to the command line and, when it is the one that was asked
-// for, leaves in `chosen` what is to be done. Nothing is done while arguments are still being read, so that a wrong one costs no
-// time.
+// The commands of `ingot`, one file each. A command adds its name and flags to the command line and, if it is the requested one, stores its
+// action in `chosen`. Nothing is done while arguments are still being parsed, so that a wrong one costs no time.
 #pragma once
 #include <functional>
 

@@ -15,7 +15,7 @@ bool is_user(const Message& m) { return m.role == "user"; }
 bool is_system(const Message& m) { return m.role == "system"; }
 
 Message message_from(const nlohmann::json& json, size_t at) {
-  auto refuse = [&](const std::string& got) { throw Error("chat", fmt::format("message {} is none that a chat can go on from", at + 1), got, "a role (system, user or assistant) and a content, both text"); };
+  auto refuse = [&](const std::string& got) { throw Error("chat", fmt::format("message {} cannot be part of a saved chat", at + 1), got, "a role (system, user or assistant) and a content, both text"); };
   if (!json.is_object()) refuse(json.type_name());
   for (const auto& entry : json.items())
     if (entry.key() != "role" && entry.key() != "content") refuse("'" + entry.key() + "'");
@@ -23,7 +23,7 @@ Message message_from(const nlohmann::json& json, size_t at) {
     if (!json.contains(key) || !json[key].is_string()) refuse(json.contains(key) ? fmt::format("a {} of type {}", key, json[key].type_name()) : fmt::format("no {}", key));
   Message m{json["role"], json["content"]};
   if (m.role != "system" && m.role != "user" && m.role != "assistant") refuse("role '" + m.role + "'");
-  if (is_system(m) && at > 0) refuse("a system message behind others");
+  if (is_system(m) && at > 0) refuse("a system message after others");
   return m;
 }
 
@@ -63,7 +63,7 @@ Json Conversation::json(int left_out) const {
 
 void Conversation::read(const std::string& text) {
   nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_array()) throw Error("chat", "this is no saved chat", json.is_discarded() ? "no JSON" : json.type_name(), "a JSON array of messages, as /save writes it");
+  if (!json.is_array()) throw Error("chat", "not a saved chat", json.is_discarded() ? "not JSON" : json.type_name(), "a JSON array of messages, as /save writes it");
   std::vector<Message> read;
   for (size_t i = 0; i < json.size(); i++) read.push_back(message_from(json[i], i));
   messages_ = std::move(read);

@@ -98,7 +98,7 @@ std::string as_text(const std::vector<DeviceReport>& reports) {
   Cache c = cache();
   text += '\n';
   text += line("cache", c.path.empty() ? "INGOT_CACHE is not set; the scripts use .cache in the clone"
-                                               : c.path + (!c.is_there ? " (not there)" : c.is_writable ? "" : " (cannot be written to)"));
+                                               : c.path + (!c.is_there ? " (does not exist)" : c.is_writable ? "" : " (not writable)"));
   text += line("terminal", fmt::format("stdout {}, stderr {}, colour {}", yes(is_terminal(Stream::answers)), yes(is_terminal(Stream::notes)), yes(takes_color(Stream::answers))));
   return text;
 }
@@ -108,17 +108,17 @@ int perform_doctor(bool json) {
   if (json) answer_json(to_json(reports));
   else answer(as_text(reports));
   if (std::any_of(reports.begin(), reports.end(), [](const DeviceReport& r) { return r.info.available; })) return success;
-  throw Error("doctor", "no device of this build can be used", "", "at least one", "see the reasons above");
+  throw Error("doctor", "no device of this build can be used", "", "at least one usable device", "see the reasons above");
 }
 
 }  // namespace
 
 void add_doctor(CommandLine& line, Action& chosen) {
   auto json = std::make_shared<bool>(false);
-  Command* command = line.add_command("doctor", "Show what this build and this machine bring");
+  Command* command = line.add_command("doctor", "Show what this build and this machine offer");
   command->add_flag("--json", *json, "One JSON object");
-  command->footer(R"(Version, devices with their instruction sets, cores, memory and read bandwidth (measured now, takes a few seconds), cache folder
-and terminal. Exit status 1 when no device can be used.
+  command->footer(R"(Version, devices with their instruction sets, cores, memory and read bandwidth (measured now, which takes a few seconds), cache folder
+and terminal. Exit status 1 if no device can be used.
 
 Examples:
   ingot doctor

@@ -76,7 +76,7 @@ int perform_eval(const Eval& eval) {
   } else {
     answer(report(made));
     flush_answer();
-    note(Styled(Color::dim, fmt::format("{} of {} tokens each, {} of their tokens scored; {:.0f} tokens/s{}", count_text(made.windows, "window"), made.context, made.scored,
+    note(Styled(Color::dim, fmt::format("{} of {} tokens each, {} tokens scored; {:.0f} tokens/s{}", count_text(made.windows, "window"), made.context, made.scored,
                                                         tokens_per_s(made), stopped ? "; interrupted" : "")));
   }
   return stopped ? interrupted : success;
@@ -86,29 +86,29 @@ int perform_eval(const Eval& eval) {
 
 void add_eval(CommandLine& line, Action& chosen) {
   auto eval = std::make_shared<Eval>();
-  Command* command = line.add_command("eval", "Measure how well a model predicts a text");
+  Command* command = line.add_command("eval", "Measure how well a model predicts a text (perplexity)");
   add_model(*command, eval->model);
-  command->add_option("--text,-f,--file", &eval->file, "Text to predict, read byte for byte; - is stdin")->check(not_empty())->type_name("FILE")->required();
+  command->add_option("--text,-f,--file", &eval->file, "Text to predict, read byte for byte; -: stdin")->check(not_empty())->type_name("FILE")->required();
   eval->against = command->add_option("--against", &eval->base, "Base model to compare with, token by token")->check(not_empty())->type_name("BASE");
-  command->add_option("-c,--ctx,--ctx-size", &eval->options.context, "Tokens of a window")->check(whole_number(4, max_int))->type_name("N")->show_default();
-  command->add_option("--windows", &eval->options.windows, "Most windows to score; 0: all of the text (default 0)")->check(whole_number(0, max_int))->type_name("N");
+  command->add_option("-c,--ctx,--ctx-size", &eval->options.context, "Window size in tokens")->check(whole_number(4, max_int))->type_name("N")->show_default();
+  command->add_option("--windows", &eval->options.windows, "Maximum number of windows to score; 0: the whole text (default 0)")->check(whole_number(0, max_int))->type_name("N");
   add_threads(*command, eval->load);
   command->add_flag("--json", eval->json, "One JSON object");
   add_machine(*command, eval->load);
   add_pre_tokenizer(*command, eval->load.pre);
   add_strict(*command, eval->load);
-  command->footer(R"(Perplexity is e to the mean surprise of a token, in nats. The text is cut into windows (what does not fill one is left out), each
-read anew; the second half of a window is scored. Where the model starts texts with a token of its own, each window starts with it.
-So llama.cpp defines it, and numbers can be compared. ± is one standard error.
+  command->footer(R"(Perplexity is e to the power of the mean negative log-likelihood per token. The text is split into windows (an incomplete last one is
+left out), each evaluated on its own; the second half of each window is scored. If the model begins texts with a token of its own, so
+does each window. This is llama.cpp's definition, so results can be compared. ± is one standard error.
 
---against: both models read the text side by side. KL divergence: of the model's next-token distribution from the base's, in nats,
-over the scored tokens. Both need the same vocabulary.
+--against: both models evaluate the same text. KL divergence: of the model's next-token distribution from that of the base, in nats,
+over the scored tokens. Both models need the same vocabulary.
 
-A bar shows progress and the time left. Ctrl-C stops after the current window and reports on what was read (exit status 130).
+A bar shows progress and the remaining time. Ctrl-C stops after the current window and reports what was evaluated (exit status 130).
 
 --json: {perplexity, perplexity_error, nll, context, windows, scored_tokens, interrupted, tokens_per_s}, with --against also
 against: {perplexity, perplexity_error, log_ratio, log_ratio_error, kl: {mean, mean_error, median, p90, p99, p99_9, max}, same_top,
-same_top_error}; log_ratio: ln of the models' perplexities over each other; same_top: share of tokens with the same best next token.
+same_top_error}; log_ratio: ln of the ratio of the two perplexities; same_top: share of tokens with the same most probable next token.
 
 Examples:
   ingot eval model.gguf --text book.txt

@@ -119,9 +119,9 @@ Styled as_text(const PlanInfo& plan, double bandwidth, bool fold) {
   }
   Styled text = fmt::format("{} on {}, {}, {} {}, context {}\n\n", plan.architecture, plan.device, plan.isa, plan.threads, plan.threads == 1 ? "thread" : "threads",
                                  plan.context) + table.text();
-  text += fmt::format("\n{} steps a token read {} of weights", plan.steps.size(), bytes_text(plan.weight_bytes_per_token));
+  text += fmt::format("\n{} steps per token read {} of weights", plan.steps.size(), bytes_text(plan.weight_bytes_per_token));
   if (seconds) text += fmt::format(": at {:.2f} GB/s {}, at most {:.1f} tokens/s", bandwidth / giga, seconds_text(*seconds), *seconds > 0 ? 1 / *seconds : 0);
-  text += fmt::format("\nmemory: weights {}, keys and values {} ({} a token), scratch {}\n", bytes_text(plan.resident_bytes),
+  text += fmt::format("\nmemory: weights {}, KV cache {} ({} per token), scratch {}\n", bytes_text(plan.resident_bytes),
                       bytes_text(plan.kv_bytes_per_token * plan.context), bytes_text(plan.kv_bytes_per_token), bytes_text(plan.scratch_bytes));
   if (int n = slow_steps(plan))
     text += Styled(Color::yellow, fmt::format("* {} of {} steps run without a fast kernel; --strict-kernels refuses such a plan", n, plan.steps.size())) + "\n";
@@ -141,18 +141,18 @@ int perform_explain(const Explain& flags) {
 
 void add_explain(CommandLine& line, Action& chosen) {
   auto flags = std::make_shared<Explain>();
-  Command* command = line.add_command("explain", "Show the plan that a model runs by");
+  Command* command = line.add_command("explain", "Show the execution plan of a model");
   add_model(*command, flags->model);
   Option* json = command->add_flag("--json", flags->json, "One JSON object");
-  command->add_flag("--fold", flags->fold, "Show steps that differ in their layer only as one line")->excludes(json);
+  command->add_flag("--fold", flags->fold, "Show steps that differ only in their layer as one line")->excludes(json);
   add_context(*command, flags->load);
   add_threads(*command, flags->load);
-  command->add_option("--bandwidth", &flags->bandwidth, "Memory bandwidth for the bounds, in 10^9 bytes a second; 0: no bounds (default: measured)")->check(real_number(0, 1e6))->type_name("GB/S");
+  command->add_option("--bandwidth", &flags->bandwidth, "Memory bandwidth for the bounds, in 10^9 bytes per second; 0: no bounds (default: measured)")->check(real_number(0, 1e6))->type_name("GB/S");
   add_machine(*command, flags->load);
   add_strict(*command, flags->load);
-  command->footer(R"(A line for each step of one token: its shape, the format and class of each matrix, how it is walked, and in which layout. "per
-token": bytes of weights that the step reads for one token; "share": of all; "bound": the time that reading them takes at the
-memory's bandwidth. A star marks a step without a fast kernel.
+  command->footer(R"(One line per step of a token: its shape, the format and class of each matrix, the strategy (order of traversal), and the layout. "per
+token": bytes of weights that the step reads for one token; "share": of the total; "bound": the time to read them at memory
+bandwidth. An asterisk marks a step without a fast kernel.
 
 --json: {architecture, device, isa, threads, context, weight_bytes_per_token, resident_bytes, kv_bytes_per_token, page_bytes, state_bytes, scratch_bytes,
          slow_steps, read_bandwidth_gb_per_s, seconds_bound, steps: [{name, role, kind, shape, formats, classes, strategy, layout,

@@ -16,7 +16,7 @@ namespace ingot::apps {
 std::string read_text(const std::string& file) {
   const std::string name = file == "-" ? "stdin" : file;
   auto cannot = [&] { return Error("input", "cannot read " + name, std::system_category().message(errno), "a readable file"); };
-  auto too_long = [&](const std::string& got, const std::string& expected) { return Error("input", name + " is too long", got, expected, "give a part of it"); };
+  auto too_long = [&](const std::string& got, const std::string& expected) { return Error("input", name + " is too long", got, expected, "pass only a part of it"); };
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(nullptr, std::fclose);
   if (file != "-") opened.reset(std::fopen(file.c_str(), "rb"));
   std::FILE* source = file == "-" ? stdin : opened.get();

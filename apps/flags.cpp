@@ -77,7 +77,7 @@ Check whole_numbers(int64_t low, int64_t high) {
   return [=](const std::string& list) -> std::string {
     for (std::string_view part : split_commas(list)) {
       auto value = parse_whole(part);
-      if (!value || *value < low || *value > high) return fmt::format("got '{}'; expected {}, or several with commas", list, whole_range(low, high));
+      if (!value || *value < low || *value > high) return fmt::format("got '{}'; expected {}, or several, separated by commas", list, whole_range(low, high));
     }
     return "";
   };
@@ -109,7 +109,7 @@ std::vector<int> split_whole_numbers(const std::string& list) {
 }
 
 Check not_empty() {
-  return [](const std::string& text) -> std::string { return text.empty() ? "got ''; expected a text that is not empty" : ""; };
+  return [](const std::string& text) -> std::string { return text.empty() ? "got ''; expected a non-empty text" : ""; };
 }
 
 Option* add_model(Command& command, std::string& path) {
@@ -123,12 +123,12 @@ Option* add_model(Command& command, std::string& path) {
 
 void add_prompt(Command& command, Prompt& prompt, const std::string& what) {
   prompt.from_text = command.add_option("-p,--prompt", &prompt.text, what)->type_name("TEXT");
-  prompt.from_file = command.add_option("-f,--file", &prompt.file, "Read it from a file, byte for byte; - is stdin")->check(not_empty())->type_name("FILE")->excludes(prompt.from_text);
+  prompt.from_file = command.add_option("-f,--file", &prompt.file, "Read it from a file, byte for byte; -: stdin")->check(not_empty())->type_name("FILE")->excludes(prompt.from_text);
 }
 
 std::string Prompt::read() const {
   if (from_text->is_given()) return text;
-  if (!from_file->is_given()) throw UsageError("there is no text; expected -p TEXT or -f FILE (- is stdin)");
+  if (!from_file->is_given()) throw UsageError("no text given; expected -p TEXT or -f FILE (-: stdin)");
   return read_text(file);
 }
 
@@ -147,32 +147,32 @@ void add_machine(Command& command, LoadOptions& options) {
   options.kernel_cache = default_kernel_cache();
   command.add_option("--device", &options.device, "Device to run on (see ingot doctor)")->check(not_empty())->type_name("NAME")->show_default();
   command.add_option("--isa", &options.isa, "Instruction set to use instead of the best one (see ingot doctor)")->check(not_empty())->type_name("NAME");
-  command.add_option("--kernel-cache", &options.kernel_cache, "Folder for kernels that a device compiles when it loads a model; \"\": none")->type_name("DIR");
-  command.add_option("--kv", &options.kv, "Format of keys and values (default: 16-bit floats)")->check(not_empty())->type_name("FORMAT");
+  command.add_option("--kernel-cache", &options.kernel_cache, "Folder for kernels that a device compiles when it loads a model; \"\": no cache")->type_name("DIR");
+  command.add_option("--kv", &options.kv, "Format of the KV cache (default: 16-bit floats)")->check(not_empty())->type_name("FORMAT");
   command
       .add_option("--state-memory", [&options](const std::string& text) { options.state_memory = *parse_bytes(text); },
-                  "Memory for keys and values of all texts together, such as 6G; 0: what is free (default 0)")
+                  "Memory for the keys and values of all sequences together, such as 6G; 0: what is free (default 0)")
       ->check(check_bytes)
       ->type_name("BYTES");
-  command.add_flag("--no-repack", [&options] { options.repack = false; }, "Run straight from the mapped file: loads at once, runs slower");
+  command.add_flag("--no-repack", [&options] { options.repack = false; }, "Run directly from the mapped file: loads instantly, runs slower");
 }
 
 void add_pre_tokenizer(Command& command, std::string& pre) {
-  command.add_option("--pre", &pre, "Pre-tokenizer to use instead of the one that the file names; a wrong NAME lists them")->check(not_empty())->type_name("NAME");
+  command.add_option("--pre", &pre, "Pre-tokenizer to use instead of the one named in the file; an unknown NAME lists them")->check(not_empty())->type_name("NAME");
 }
 
 void add_threads(Command& command, LoadOptions& options) {
-  command.add_option("-t,--threads", &options.threads, "Threads; 0 is one for each core (default 0)")->check(whole_number(0, max_threads))->type_name("N");
+  command.add_option("-t,--threads", &options.threads, "Threads; 0: one per core (default 0)")->check(whole_number(0, max_threads))->type_name("N");
 }
 
 void add_context(Command& command, LoadOptions& options) {
-  command.add_option("-c,--ctx-size", &options.context, "Tokens that prompt and answer may take; 0 is the model's own limit, at most 4096 (default 0)")
+  command.add_option("-c,--ctx-size", &options.context, "Context size in tokens, for prompt and answer together; 0: the model's own limit, at most 4096 (default 0)")
       ->check(whole_number(0, max_int))
       ->type_name("N");
 }
 
 void add_strict(Command& command, LoadOptions& options) {
-  command.add_flag("--strict-kernels", options.strict_kernels, "Refuse a plan with a step that has no fast kernel");
+  command.add_flag("--strict-kernels", options.strict_kernels, "Refuse to run a plan with a step that has no fast kernel");
 }
 
 namespace {

@@ -116,10 +116,10 @@ int perform_formats(const Flags& flags) {
 void add_formats(CommandLine& line, Action& chosen) {
   auto flags = std::make_shared<Flags>();
   Command* command = line.add_command("formats", "List the quantization formats");
-  command->add_option("NAME", &flags->name, "Show this one in detail")->check(not_empty());
+  command->add_option("NAME", &flags->name, "Show this format in detail")->check(not_empty());
   Option* json = command->add_flag("--json", flags->json, "A JSON array, or the object of NAME");
-  command->add_flag("--markdown", flags->markdown, "The table as Markdown; docs/formats.md is made so")->excludes(json);
-  command->footer(R"(Each format is one file in formats/; what is shown here was derived from it.
+  command->add_flag("--markdown", flags->markdown, "The table as Markdown, as in docs/formats.md")->excludes(json);
+  command->footer(R"(Each format is one file in formats/; everything shown here is derived from it.
 
 --json: [{name, space, id, bits_per_weight, block, block_bytes, group, code_bits, value, scale, has_min, class, resident_bits, views}]
 

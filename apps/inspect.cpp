@@ -121,12 +121,12 @@ Styled as_text(const FileInfo& file, bool with_tensors) {
 
 void add_inspect(CommandLine& line, Action& chosen) {
   auto flags = std::make_shared<Inspect>();
-  Command* command = line.add_command("inspect", "Show what a model file holds");
+  Command* command = line.add_command("inspect", "Show the contents of a model file");
   add_model(*command, flags->model);
   command->add_flag("--json", flags->json, "One JSON object, with every tensor");
   command->add_flag("--tensors", flags->tensors, "List every tensor");
-  command->add_option("--array", &flags->array_elements, "Elements to show of an array in the metadata")->check(whole_number(0, max_int))->type_name("N")->show_default();
-  command->footer(R"(Metadata, tensors by format, and sizes. A shape has its fastest-running dimension first, as the file has it.
+  command->add_option("--array", &flags->array_elements, "Number of elements to show of each metadata array")->check(whole_number(0, max_int))->type_name("N")->show_default();
+  command->footer(R"(Metadata, tensors by format, and sizes. Shapes list the fastest-varying dimension first, as in the file.
 
 --json: {path, version, bytes, tensor_bytes, parameters, metadata: [{key, type, count, value}],
          formats: [{format, tensors, bytes, weights}], tensors: [{name, format, shape, bytes, offset, file}]}.

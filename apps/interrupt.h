@@ -1,12 +1,12 @@
-// Signals. Ctrl-C usually ends the process at once, with status 130. While an InterruptWatch lives, the first one is only noted, so
-// that what was made so far can be handed out; the second ends the process. A watch may live within another one: it counts anew.
-// Whatever signal ends the process, no half-written file stays behind.
+// Signals. Ctrl-C usually ends the process immediately, with status 130. While an InterruptWatch exists, the first Ctrl-C is only noted,
+// so that partial results can be output; the second ends the process. Watches may be nested: an inner one starts counting from zero.
+// Whatever signal ends the process, no partially written file remains.
 #pragma once
 #include <string>
 
 namespace ingot::apps {
 
-/// Call once, early. What our parent told us to ignore stays ignored.
+/// Call once, early. Signals ignored by the parent process stay ignored.
 void handle_signals();
 
 /// A file that is mapped from now on: named when it can no longer be read (it became shorter, its storage failed), which ends the process.

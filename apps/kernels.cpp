@@ -45,8 +45,8 @@ void add_kernels(CommandLine& line, Action& chosen) {
   add_context(*command, flags->load);
   command->add_option("--dump", &flags->dump, "Write the source into this folder and list its entry points")->check(not_empty())->type_name("DIR");
   command->add_flag("--json", flags->json, "Entry points and source as JSON");
-  command->footer(R"(A source is the dialect of the device, the formats of the model and the kernels as they stand in their files, and one line an entry
-point. The device need not be there.)");
+  command->footer(R"(A source consists of the device's dialect, the model's formats, the kernels as in their files, and one line per entry point. The device
+does not have to be present.)");
   command->when_checked([flags, &chosen] { chosen = [flags] { return run(*flags); }; });
 }
 

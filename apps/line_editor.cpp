@@ -16,13 +16,14 @@
 
 #include "base/files.h"
 #include "ingot/error.h"
+#include "locked_file.h"
 #include "output.h"
 #include "terminal.h"
 
 namespace ingot::apps {
 namespace {
 
-constexpr int most_remembered = 1000;  // lines
+constexpr int max_lines = 1000;  // remembered
 const char* const paste_begins = "\033[200~";
 const wchar_t* const paste_ends = L"\033[201~";
 
@@ -32,27 +33,57 @@ void choose_encoding() {
   if (MB_CUR_MAX == 1) std::setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+std::unique_ptr<History, void (*)(History*)> new_history() {
+  std::unique_ptr<History, void (*)(History*)> made(history_init(), history_end);
+  if (!made) throw std::bad_alloc();
+  HistEvent event;
+  history(made.get(), &event, H_SETSIZE, max_lines);
+  history(made.get(), &event, H_SETUNIQUE, 1);
+  return made;
+}
+
+/// Adds `line` to the file. Other chats may have added lines since this one began, so the file is re-read under a lock; the arrow keys of
+/// this chat recall what it loaded, and its own lines. Errors: Error.
+void remember_in(const std::string& file, const std::string& line) {
+  std::error_code error;
+  std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);  // where that fails, the next step says why
+  LockedFile locked("chat", file, LockedFile::If::busy_wait);
+  auto lines = new_history();
+  HistEvent event;
+  if (locked.holds_text() && history(lines.get(), &event, H_LOAD, file.c_str()) < 0)
+    throw Error("chat", file + " is not a history of lines", "another file", "one that ingot chat wrote", "name another one (--history), or remove it");
+  history(lines.get(), &event, H_ENTER, line.c_str());
+  // libedit asks for a file that has a mode: a stream in memory has none
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> written(std::tmpfile(), std::fclose);
+  if (!written || history(lines.get(), &event, H_SAVE_FP, written.get()) < 0)
+    throw Error("chat", "cannot write a temporary file", std::system_category().message(errno));
+  std::rewind(written.get());
+  NewFile replacement(file, Access::owner);
+  char buffer[1 << 12];
+  while (size_t n = std::fread(buffer, 1, sizeof buffer, written.get())) replacement.write(std::string_view(buffer, n));
+  locked.keep();
+  replacement.commit();
+}
+
 }  // namespace
 
 struct LineEditor::State {
   std::string history_file, prompt, dropped;
   EditLine* editor = nullptr;
-  History* history = nullptr;
+  std::unique_ptr<History, void (*)(History*)> history = new_history();
   bool interrupted = false;
 
   explicit State(std::string file) : history_file(std::move(file)) {
     choose_encoding();
     editor = el_init("ingot", stdin, stderr, stderr);
-    history = history_init();
-    if (!editor || !history) throw std::bad_alloc();
+    if (!editor) throw std::bad_alloc();
     HistEvent event;
-    ::history(history, &event, H_SETSIZE, most_remembered);
-    ::history(history, &event, H_SETUNIQUE, 1);
-    if (!history_file.empty()) ::history(history, &event, H_LOAD, history_file.c_str());
+    if (!history_file.empty()) ::history(history.get(), &event, H_LOAD, history_file.c_str());
     el_set(editor, EL_CLIENTDATA, this);
     el_set(editor, EL_EDITOR, "emacs");
     el_set(editor, EL_SIGNAL, 1);  // size changes, Ctrl-Z; the terminal as it was after a fatal signal
-    el_set(editor, EL_HIST, ::history, history);
+    el_set(editor, EL_HIST, ::history, history.get());
     el_set(editor, EL_PROMPT_ESC, &State::prompt_of, '\001');
     el_set(editor, EL_ADDFN, "interrupt", "End the line without it", &State::on_interrupt);
     el_set(editor, EL_ADDFN, "line-end", "A line end inside the text", &State::on_line_end);
@@ -67,7 +98,6 @@ struct LineEditor::State {
     el_set(editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   }
   ~State() {
-    if (history) history_end(history);
     if (editor) el_end(editor);
   }
 
@@ -108,7 +138,7 @@ LineEditor::Line LineEditor::read(const std::string& prompt) {
   const char* term = std::getenv("TERM");
   bool marks_pastes = is_terminal(Stream::notes) && term && std::string(term) != "dumb";
   const bool color = takes_color(Stream::notes);
-  // between the marks \001 stands what takes no place; at the very end libedit would drop it, so the space comes last
+  // text between \001 marks takes no space; libedit would drop it at the very end, so the space comes last
   state_->prompt = color ? "\001\033[1m\001" + prompt + "\001\033[0m\001 " : prompt + " ";
   state_->interrupted = false;
   el_set(state_->editor, EL_PREP_TERM, 1);  // before the prompt is seen, so that no key comes too early
@@ -129,21 +159,10 @@ LineEditor::Line LineEditor::read(const std::string& prompt) {
 
 std::string LineEditor::remember(const std::string& line) {
   HistEvent event;
-  history(state_->history, &event, H_ENTER, line.c_str());
+  history(state_->history.get(), &event, H_ENTER, line.c_str());
   if (state_->history_file.empty()) return "";
   try {
-    std::error_code error;
-    std::filesystem::path folder = std::filesystem::path(state_->history_file).parent_path();
-    if (!folder.empty()) std::filesystem::create_directories(folder, error);  // where that fails, the next step says why
-    // libedit asks for a file that has a mode: no stream in memory does
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> lines(std::tmpfile(), std::fclose);
-    if (!lines || history(state_->history, &event, H_SAVE_FP, lines.get()) < 0)
-      throw Error("chat", "cannot write a temporary file", std::system_category().message(errno));
-    std::rewind(lines.get());
-    NewFile file(state_->history_file, Access::owner);
-    char buffer[1 << 12];
-    while (size_t n = std::fread(buffer, 1, sizeof buffer, lines.get())) file.write(std::string_view(buffer, n));
-    file.commit();
+    remember_in(state_->history_file, line);
     return "";
   } catch (const Error& e) {
     return e.what();

@@ -1,4 +1,4 @@
-// Lines from a person at a terminal: editing, history, several lines in one. It knows the keys and nothing of what lines mean.
+// Line input at a terminal: editing, history, multi-line input. It handles keys and does not interpret lines.
 #pragma once
 #include <memory>
 #include <optional>
@@ -8,7 +8,7 @@ namespace ingot::apps {
 
 class LineEditor {
  public:
-  /// `history_file`: where lines are remembered between runs; "" for nowhere. A file that cannot be read is an empty one.
+  /// `history_file`: where the history is kept between runs; "" for none. A file that cannot be read counts as empty, but is not replaced.
   explicit LineEditor(std::string history_file);
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
@@ -19,9 +19,9 @@ class LineEditor {
     End end;
     std::string text;  ///< without the last line end; may hold others (Alt-Enter, or pasted)
   };
-  /// `prompt`: what stands in front, without a space behind it.
+  /// `prompt`: text before the input, without a trailing space.
   Line read(const std::string& prompt);
-  /// Puts `line` into the history, and the history into its file. Returns what went wrong with the file, or "".
+  /// Adds `line` to the history and to its file, which several chats may share. Returns what went wrong with the file, or "".
   std::string remember(const std::string& line);
 
  private:

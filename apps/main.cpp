@@ -1,5 +1,5 @@
-// `ingot`: finds the command, runs it, and turns what went wrong into a line on stderr and an exit status:
-// 0 done, 1 failed, 2 wrong usage, 130 interrupted. A reader who closes the pipe early is no failure.
+// `ingot`: finds the command, runs it, and turns errors into a line on stderr and an exit status: 0 success, 1 failure, 2 wrong usage,
+// 130 interrupted. A reader who closes the pipe early is not a failure.
 #include <exception>
 #include <new>
 
@@ -18,14 +18,14 @@ const char* const examples = R"(Examples:
   ingot run model.gguf -p "Why is the sea blue?"   answer a question
   ingot run model.gguf --raw -p "The sea is" -n 64 continue a text
   ingot run model.gguf -p "2 + 2 =" --temp 0 --json
-  ingot chat model.gguf                            talk with it
-  ingot explain model.gguf                         the plan that will run
+  ingot chat model.gguf                            chat with it
+  ingot explain model.gguf                         the plan that it runs
   ingot eval model.gguf --text book.txt            how well it predicts a text
   ingot bench model.gguf -t 1,2                    its speed, against the machine's memory
   ingot COMMAND --help                             the flags of one command
 
-Answers go to stdout, everything else to stderr. Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
-NO_COLOR or --no-color: no colour; there is none outside a terminal.)";
+Answers go to stdout, everything else to stderr. Exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
+Colour is used only on a terminal; NO_COLOR or --no-color disables it.)";
 
 constexpr size_t max_usage_bytes = 1000;  // of what was typed
 
@@ -50,7 +50,7 @@ int perform(const CommandLine& line, const Action& action) {
   } catch (const Error& e) {
     say_error(e.what());
   } catch (const std::bad_alloc&) {
-    say_error("[memory] not enough memory; ask for a shorter context (-c) or take a smaller model");
+    say_error("[memory] not enough memory; use a shorter context (-c) or a smaller model");
   } catch (const std::exception& e) {
     say_error(std::string("[internal] ") + e.what() + "; this should not happen: please report the command");
   }
@@ -58,11 +58,11 @@ int perform(const CommandLine& line, const Action& action) {
 }
 
 int command(int argc, char** argv) {
-  CommandLine line("ingot", "Runs quantized language models, and shows how it does.", version());
+  CommandLine line("ingot", "Runs quantized language models, and shows how.", version());
   Action chosen;
   for (auto add : {add_run, add_chat, add_bench, add_eval, add_inspect, add_explain, add_kernels, add_formats, add_tokenize, add_template, add_doctor})
     add(line, chosen);
-  line.add_flag_everywhere("--no-color", refuse_color, "No colour");
+  line.add_flag_everywhere("--no-color", refuse_color, "Disable colour");
   line.footer(examples);
   try {
     if (auto text = line.parse(argc, argv)) chosen = [text] { return answer(*text), success; };

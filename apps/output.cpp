@@ -15,7 +15,7 @@ namespace {
 void check(bool written) {
   if (written) return;
   if (errno == EPIPE) throw ReaderGone();
-  throw Error("output", "cannot write the answer", std::system_category().message(errno), "a stdout that takes it");
+  throw Error("output", "cannot write the answer", std::system_category().message(errno), "a writable stdout");
 }
 
 /// The pieces with their colours as `stream` takes them.

@@ -1,6 +1,6 @@
-// Where words go: answers to stdout, everything else to stderr. All that the command writes goes through here, so that nothing that
-// comes from elsewhere (a model's text, a file's names, an argument) steers a terminal: control characters appear as \xNN there. What
-// goes to a pipe or a file goes byte for byte.
+// Output: answers to stdout, everything else to stderr. Everything that the command writes passes through here, so that untrusted text (a
+// model's output, names in a file, an argument) cannot control a terminal: control characters appear as \xNN there. Output to a pipe or
+// a file is written byte for byte.
 #pragma once
 #include <optional>
 #include <string>

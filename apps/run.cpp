@@ -120,7 +120,7 @@ std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Ses
   try {
     return model.tokenizer().encode(render_chat(model.chat_template(), one_turn(run.system, prompt)));
   } catch (const Error&) {
-    note("The model's chat template cannot be used; --raw continues the text without it.");
+    note("The model's chat template cannot be used; --raw continues the text without a template.");
     throw;
   }
 }
@@ -145,7 +145,7 @@ int perform_run(const Run& run) {
   a.load_s = model.info().load_seconds;
   a.prompt_tokens = prompt_tokens(run, model, session, prompt);
   if (a.prompt_tokens.empty() && session.size() == 0)
-    throw Error("run", "the prompt holds no token", "", "some text: this model starts with no token of its own");
+    throw Error("run", "the prompt has no tokens", "", "some text: this model has no beginning-of-text token");
   std::optional<Constraint> constraint;
   if (grammar) constraint.emplace(*grammar, model.tokenizer());
   InterruptWatch watch;
@@ -175,41 +175,41 @@ void add_run(CommandLine& line, Action& chosen) {
   Command* command = line.add_command("run", "Answer a prompt, or continue a text");
   add_model(*command, run->model);
   add_prompt(*command, run->prompt, "What the user says; with --raw, text to continue");
-  command->add_option("--session", &run->session_file, "Continue the text of this file, where there is one, and keep the longer text there")->check(not_empty())->type_name("FILE");
+  command->add_option("--session", &run->session_file, "Continue the text saved in this file, if it exists, and save the longer text there")->check(not_empty())->type_name("FILE");
   add_context(*command, run->load);
   add_threads(*command, run->load);
   add_limits(*command, run->limits);
   add_sampling(*command, run->sampling);
   add_structure(*command, run->structure);
-  Option* raw = command->add_flag("--raw", run->raw, "Continue the text as it stands, without the model's chat template");
+  Option* raw = command->add_flag("--raw", run->raw, "Continue the text as it is, without the model's chat template");
   command->add_option("--system", &run->system, "System message before the prompt")->type_name("TEXT")->excludes(raw);
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
-  command->add_option("--parallel", &run->parallel, "With --json: -f is a file of requests, of which N are answered at once")->check(whole_number(1, max_parallel))->type_name("N");
-  command->add_option("--logprobs", &run->logprobs, "With --json: the K most probable tokens at each place")->check(whole_number(0, max_logprobs))->type_name("K");
+  command->add_option("--parallel", &run->parallel, "With --json: -f is a file of requests, N of which are answered at once")->check(whole_number(1, max_parallel))->type_name("N");
+  command->add_option("--logprobs", &run->logprobs, "With --json: the K most probable tokens at each position")->check(whole_number(0, max_logprobs))->type_name("K");
   add_pre_tokenizer(*command, run->load.pre);
   add_machine(*command, run->load);
   add_strict(*command, run->load);
-  command->footer(R"(A model with a chat template gets the prompt as one turn of a user (ingot template shows how); --raw and models without one continue
-the text as it stands.
+  command->footer(R"(A model with a chat template gets the prompt as one turn of a user (see ingot template); with --raw, or without a template, the text
+is continued as it is.
 
-The text goes to stdout as it is made, with a line end after it. Ctrl-C stops after the current token and keeps what is there
-(exit status 130); a second one ends at once.
+The text is streamed to stdout, followed by a newline. Ctrl-C stops after the current token and keeps the text so far (exit status
+130); a second Ctrl-C ends the program immediately.
 
 --json: {prompt_tokens: [id], tokens: [{id, text, logprob, top: [{id, text, logprob}]}], text, stop_reason, timings}.
   stop_reason: end, stop, length, context or interrupted. logprob: natural logarithm, before temperature and the like.
-  The text of one token may be half a character, shown as U+FFFD; "text" is whole. The token that ends a text is left out.
+  The text of a single token may be part of a character, shown as U+FFFD; "text" is complete. The token that ends a text is left out.
   timings: load_s, prompt_tokens_per_s, decode_tokens_per_s; null where nothing was run.
 
---parallel: the file has one JSON object per line: {"prompt": TEXT} or {"messages": [{"role": …, "content": …}]}, with "system", "raw" and what
-  the flags under "Choosing tokens", "Where to stop" and "What to write" are called, and "logprobs"; what a request leaves out is as on the
-  command line. One object per request goes to stdout, in the file's order, as --json alone writes it. Each is the answer that the request
-  would get alone. One that fails becomes {"error": TEXT}, and the exit status is 1.
+--parallel: the file has one JSON object per line: {"prompt": TEXT} or {"messages": [{"role": …, "content": …}]}, with "system", "raw",
+  "logprobs" and members named as the flags under "Choosing tokens", "Where to stop" and "What to write"; what a request leaves out is as
+  on the command line. One object per request goes to stdout, in the file's order, in the form of --json. Each answer is the one that the
+  request would get alone. A request that fails becomes {"error": TEXT}, and the exit status is 1.
 
---json-schema, --grammar: only tokens that fit are chosen, so that the answer is what they say, unless -n or the context ends it before. What
-  of JSON schema can be enforced, and how JSON is then written: docs/structured-output.md.
+--json-schema, --grammar: only matching tokens are chosen, so the answer conforms unless -n or the context ends it early. Which parts of
+  JSON schema can be enforced, and how the JSON is written: docs/structured-output.md.
 
---session: text behind that of the file is continued as it stands. The file belongs to this model, --kv and, with codes as keys and
-  values, --isa; a damaged one is refused, and so is one that another ingot is using. It holds the text itself: only you may read it.
+--session: the prompt is appended to the saved text as it is. The file can only be used with the same model, --kv and, with a quantized
+  KV cache, --isa; a damaged file, or one that another ingot is using, is refused. It contains the text: only you can read it.
 
 Examples:
   ingot run model.gguf -p "Why is the sea blue?"
@@ -218,12 +218,12 @@ Examples:
   ingot run model.gguf -p "Is it so?" --grammar 'root ::= "yes" | "no"'
   echo -n "Dear" | ingot run model.gguf --raw -f - -n 20
   ingot run model.gguf -f requests.jsonl --parallel 16 --json > answers.jsonl
-  ingot run model.gguf --raw -p "The sea is" -n 64 --session sea.session     and then, without reading that again:
+  ingot run model.gguf --raw -p "The sea is" -n 64 --session sea.session     and then, without evaluating that again:
   ingot run model.gguf --raw -p " At night" -n 64 --session sea.session
   ingot run model.gguf --raw -p "2 + 2 =" -n 1 --temp 0 --logprobs 5 --json)");
   command->when_checked([run, &chosen] {
     if (run->sampling.ignore_end && !(run->structure.grammar + run->structure.schema).empty())
-      throw UsageError("--ignore-eos: a grammar says where the text ends");
+      throw UsageError("--ignore-eos: with a grammar, the grammar decides where the text ends");
     if (run->logprobs > 0 && !run->json) throw UsageError("--logprobs: needs --json");
     if (run->parallel > 0 && (!run->json || run->prompt.file.empty() || !run->session_file.empty()))
       throw UsageError("--parallel: needs --json and -f FILE, and no --session");

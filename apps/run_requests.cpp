@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "answer_output.h"
 #include "chat_prompt.h"
@@ -24,9 +25,10 @@ class Answers {
  public:
   explicit Answers(size_t n) : answers_(n) {}
 
-  void end(size_t i, Json object, bool failed) {
+  void end(size_t i, const Json& object, bool failed) {
+    std::string line = object.text() + "\n";
     std::lock_guard lock(mutex_);
-    answers_[i] = std::move(object);
+    answers_[i] = std::move(line);
     failed_ |= failed;
     changed_.notify_one();
   }
@@ -36,10 +38,9 @@ class Answers {
     std::unique_lock lock(mutex_);
     if (printed_ < answers_.size() && !answers_[printed_]) changed_.wait_for(lock, glance);
     while (printed_ < answers_.size() && answers_[printed_]) {
-      const std::string text = answers_[printed_]->text() + "\n";
-      answers_[printed_++] = Json();  // its memory is not needed any more
+      const std::string line = std::exchange(*answers_[printed_++], {});
       lock.unlock();
-      answer(text), flush_answer();
+      answer(line), flush_answer();
       lock.lock();
     }
     return printed_;
@@ -49,7 +50,7 @@ class Answers {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::optional<Json>> answers_;
+  std::vector<std::optional<std::string>> answers_;  // lines
   size_t printed_ = 0;
   bool failed_ = false;
 };

@@ -1,4 +1,4 @@
-// What a person may change while chatting: the flags that choose tokens and say where to stop, under the same names and checks.
+// The settings that can be changed while chatting: the sampling and stop flags, with the same names and checks.
 #pragma once
 #include <string>
 

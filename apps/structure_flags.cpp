@@ -14,11 +14,11 @@ std::optional<Grammar> Structure::read() const {
 
 void add_structure(Command& command, Structure& structure) {
   const char* group = "What to write";
-  Option* grammar = command.add_option("--grammar,--grammar-file", &structure.grammar, "The answer is a text of this grammar (GBNF): a file, or the rules themselves")
+  Option* grammar = command.add_option("--grammar,--grammar-file", &structure.grammar, "Constrain the answer to this grammar (GBNF): a file, or the rules themselves")
                              ->check(not_empty())
                              ->type_name("FILE")
                              ->group(group);
-  command.add_option("-j,--json-schema,--json-schema-file", &structure.schema, "The answer is JSON that this schema allows: a file, or the schema itself")
+  command.add_option("-j,--json-schema,--json-schema-file", &structure.schema, "Constrain the answer to JSON that is valid for this schema: a file, or the schema itself")
       ->check(not_empty())
       ->type_name("FILE")
       ->group(group)

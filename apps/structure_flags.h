@@ -1,4 +1,4 @@
-// Flags that say what an answer may look like, for every command that writes text.
+// Flags that constrain the form of an answer, for every command that generates text.
 #pragma once
 #include <optional>
 #include <string>

@@ -10,13 +10,13 @@ namespace ingot::apps {
 
 struct Column {
   std::string title;
-  bool is_number = false;  ///< stands at the right edge
+  bool is_number = false;  ///< right-aligned
 };
 
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  /// One cell a column.
+  /// One cell per column.
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
   /// Two spaces between columns, the heading bold on a terminal.
@@ -35,7 +35,7 @@ class Table {
 std::string count_text(int64_t n, const char* noun);
 /// "93.8 MiB"
 std::string bytes_text(uint64_t bytes);
-/// "1.24 ms", with the unit that suits
+/// "1.24 ms", with a suitable unit
 std::string seconds_text(double seconds);
 
 }  // namespace ingot::apps

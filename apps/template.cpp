@@ -23,7 +23,7 @@ struct TemplateFlags {
 
 int answer_prompt(const TemplateFlags& flags, const ChatPrompt& prompt) {
   if (!prompt.left_out.empty())
-    note({Color::yellow, "what " + prompt.left_out + " says stands nowhere in this prompt; run and chat refuse such a conversation"});
+    note({Color::yellow, "what " + prompt.left_out + " says does not appear in this prompt; run and chat refuse such a conversation"});
   if (!flags.json) {
     answer(prompt.text);
     if (is_terminal(Stream::answers) && !prompt.text.ends_with('\n')) answer("\n");
@@ -36,7 +36,7 @@ int answer_prompt(const TemplateFlags& flags, const ChatPrompt& prompt) {
 }
 
 int perform_template(const TemplateFlags& flags) {
-  if (flags.messages == "-" && (flags.tools == "-" || flags.file == "-")) throw UsageError("stdin can be read once only");
+  if (flags.messages == "-" && (flags.tools == "-" || flags.file == "-")) throw UsageError("stdin can be read only once");
   const ChatTemplate chat =
       flags.file ? ChatTemplate(read_text(*flags.file), load_tokenizer(flags.model, flags.pre)) : load_chat_template(flags.model);
   if (!flags.messages && !flags.user) {
@@ -57,27 +57,27 @@ int perform_template(const TemplateFlags& flags) {
 
 void add_template(CommandLine& line, Action& chosen) {
   auto flags = std::make_shared<TemplateFlags>();
-  Command* command = line.add_command("template", "Show the prompt that a model's chat template makes of a conversation");
+  Command* command = line.add_command("template", "Show the prompt that a model's chat template makes from a conversation");
   add_model(*command, flags->model);
   Option* messages =
-      command->add_option("--messages", &flags->messages, "Conversation, a JSON array of messages; - is stdin")->type_name("FILE")->check(not_empty());
-  Option* user = command->add_option("-p,--prompt", &flags->user, "Conversation of one turn: what the user says")
+      command->add_option("--messages", &flags->messages, "Conversation, a JSON array of messages; -: stdin")->type_name("FILE")->check(not_empty());
+  Option* user = command->add_option("-p,--prompt", &flags->user, "One-turn conversation: what the user says")
                           ->type_name("TEXT")
                           ->excludes(messages);
   command->add_option("--system", &flags->system, "With -p: the system message before it")->type_name("TEXT")->needs(user);
-  command->add_option("--tools", &flags->tools, "Tools that the model may call, a JSON array; - is stdin")->type_name("FILE")->check(not_empty());
-  command->add_option("--set", &flags->chat.variables, "Further variables of the template, a JSON object")->type_name("JSON")->check(not_empty());
+  command->add_option("--tools", &flags->tools, "Tools that the model may call, a JSON array; -: stdin")->type_name("FILE")->check(not_empty());
+  command->add_option("--set", &flags->chat.variables, "Further variables for the template, a JSON object")->type_name("JSON")->check(not_empty());
   command->add_option("--template", &flags->file, "Template to use instead of the model's own")->type_name("FILE")->check(not_empty());
   add_pre_tokenizer(*command, flags->pre);
-  command->add_flag("--no-generation-prompt", flags->no_generation_prompt, "Stop before the model's answer begins");
+  command->add_flag("--no-generation-prompt", flags->no_generation_prompt, "Leave out the beginning of the model's answer");
   command->add_flag("--json", flags->json, "One JSON object instead of text");
-  command->footer(R"(Without a conversation: the template itself.
+  command->footer(R"(Without a conversation, the template itself is shown.
 
-Messages and tools are what chat APIs take: [{"role": "user", "content": "Hi"}]. The prompt goes to stdout byte for byte, with a line end
-added only on a terminal. Templates are a subset of Jinja, run within limits and without a way to the machine.
+Messages and tools are in the format of chat APIs: [{"role": "user", "content": "Hi"}]. The prompt goes to stdout byte for byte; a
+newline is added only on a terminal. Templates are a subset of Jinja, run within limits and without access to the machine.
 
---json: {text, input: [[begin, end]], tokens: [id]}. input: bytes of the text that came from the conversation; control tokens that are
-  spelled there are no tokens. Without a conversation: a JSON string.
+--json: {text, input: [[begin, end]], tokens: [id]}. input: byte ranges of the text that came from the conversation; control tokens
+  spelled out there stay text. Without a conversation: a JSON string.
 
 Examples:
   ingot template model.gguf

@@ -1,4 +1,4 @@
-// Terminal facts by isatty, ioctl and the environment; colour and the bar by ANSI sequences.
+// Properties of the terminal from isatty, ioctl and the environment; colour and the bar by ANSI sequences.
 #include "terminal.h"
 
 #include <fmt/format.h>

@@ -14,13 +14,13 @@ bool input_is_terminal();
 /// Width of the terminal behind stderr in columns; 80 when it does not say.
 int terminal_columns();
 
-/// From now on no stream takes colour.
+/// Disables colour on all streams.
 void refuse_color();
 /// Does `stream` take colour? Only a terminal does, and only without --no-color, NO_COLOR and TERM=dumb.
 bool takes_color(Stream stream);
 
-/// A bar on stderr, with the time that is left, for work that has taken longer than two seconds. Shows nothing where stderr is no terminal, and leaves
-/// nothing behind.
+/// A bar on stderr, with the time that is left, for work that has taken longer than two seconds. Shows nothing if stderr is not a terminal, and is erased at
+/// the end.
 class ProgressBar {
  public:
   /// `work`: what is done, one word.

@@ -93,13 +93,13 @@ void add_tokenize(CommandLine& line, Action& chosen) {
   Command* command = line.add_command("tokenize", "Turn text into a model's token ids, or back");
   add_model(*command, flags->model);
   add_prompt(*command, flags->prompt, "Text; with --detokenize, ids");
-  command->add_flag("--special", flags->special, "Read spelled control tokens as tokens; with --detokenize, spell them out");
-  Option* no_bos = command->add_flag("--no-bos", flags->no_bos, "Put no beginning-of-text token in front, even where the model asks for one");
+  command->add_flag("--special", flags->special, "Parse spelled-out control tokens as tokens; with --detokenize, spell them out");
+  Option* no_bos = command->add_flag("--no-bos", flags->no_bos, "Do not prepend the beginning-of-text token, even if the model asks for one");
   command->add_flag("--detokenize", flags->back, "Turn ids into text")->excludes(no_bos);
   add_pre_tokenizer(*command, flags->pre);
   command->add_flag("--json", flags->json, "A JSON array of ids; with --detokenize, a JSON string");
-  command->footer(R"(A line for each token: its id and its bytes, with escapes for what is no character. --detokenize writes the text byte for byte,
-with a line end only on a terminal.
+  command->footer(R"(One line per token: its id and its bytes; bytes that are not part of a character are escaped. --detokenize writes the text byte for
+byte, followed by a newline only on a terminal.
 
 Examples:
   ingot tokenize model.gguf -p "The sea is"

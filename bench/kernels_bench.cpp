@@ -66,11 +66,12 @@ template <class Op> void repeat(benchmark::State& state, int64_t n, int64_t byte
   count(state, n, bytes);
 }
 
-// Pages lie one after another, each with keys and then values of one kv_head.
+// Pages of one kv_head, one after another: keys, then values.
 void attend(benchmark::State& state, const OpKernels& ops, int tokens, int seen) {
   constexpr int heads = 6, head_size = 128, queries = int(attend_max_queries), record = attend_header + head_size;
   const int64_t n_pages = (seen + attend_page - 1) / attend_page, page_halves = 2 * attend_page * head_size;
-  std::vector<float> query = vector(tokens * heads * head_size), out(query.size()), run(queries * record), merged(run.size());
+  std::vector<float> query = vector(tokens * heads * head_size), out(query.size());
+  alignas(64) static float run[queries * record], merged[queries * record];
   std::vector<u16> states(n_pages * page_halves);
   ops.store_halves(vector(n_pages * page_halves).data(), static_cast<int>(states.size()), states.data());
   std::vector<i32> pages(n_pages);
@@ -82,9 +83,10 @@ void attend(benchmark::State& state, const OpKernels& ops, int tokens, int seen)
                        .position = seen - tokens,
                        .window = 0,
                        .keys = reinterpret_cast<const u8*>(states.data()),
-                       .values = reinterpret_cast<const u8*>(states.data() + attend_page * head_size),
+                       .values = reinterpret_cast<const u8*>(states.data() + n_pages * page_halves / 2),
                        .pages = pages.data(),
-                       .page_bytes = 2 * page_halves,
+                       .key_page_bytes = page_halves,
+                       .value_page_bytes = page_halves,
                        .key_size = head_size,
                        .value_size = head_size,
                        .scale = 0.088f,
@@ -94,7 +96,7 @@ void attend(benchmark::State& state, const OpKernels& ops, int tokens, int seen)
                        .out = out.data(),
                        .out_stride = heads * head_size,
                        .coded = nullptr,
-                       .workspace = {.run = run.data(), .merged = merged.data(), .values = nullptr, .codes = nullptr, .scales = nullptr, .sums = nullptr}};
+                       .workspace = {.run = run, .merged = merged, .values = nullptr, .codes = nullptr, .scales = nullptr, .sums = nullptr}};
   repeat(state, int64_t(tokens) * heads * seen * head_size, 2 * 2 * int64_t(seen) * head_size, [&] { ops.attend(p); });
 }
 

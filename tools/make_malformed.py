@@ -339,8 +339,8 @@ def a17_truncations():
 def a18_header():
     for name, magic, words in [
         ("GGUX", b"GGUX", "not a GGUF"), ("lower", b"gguf", "not a GGUF"), ("zero", bytes(4), "not a GGUF"),
-        ("zip", b"PK\3\4", "not a GGUF"), ("escape", b"\x1b[2J", "\\x1b"), ("swapped", b"FUGG", "big-endian"), ("ggjt", b"tjgg", "before GGUF"),
-        ("ggml", b"lmgg", "before GGUF"), ("lfs", b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
+        ("zip", b"PK\3\4", "not a GGUF"), ("escape", b"\x1b[2J", "\\x1b"), ("swapped", b"FUGG", "big-endian"), ("ggjt", b"tjgg", "older model format"),
+        ("ggml", b"lmgg", "older model format"), ("lfs", b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
     ]:
         f = tiny()
         f.magic = magic
@@ -348,7 +348,7 @@ def a18_header():
     for n in (0, 1, 4, 5, 2**16, 2**32 - 1, 2**31):
         f = tiny()
         f.version = u32(n)
-        yield f"version_{n:x}", "refused", "unknown version", f
+        yield f"version_{n:x}", "refused", "unknown GGUF version", f
     for n in (1, 2, 3):
         f = tiny()
         f.version = struct.pack(">I", n)
@@ -474,7 +474,7 @@ def a27_splits():
     yield "split_count_0", "model", "", whole(count=0)
     yield "split_count_1", "model", "", whole(count=1)
     yield "split_count_1_few", "refused", "missing or too many", whole(0, 1)
-    yield "split_name_only", "refused", "not named so", whole(0, 2)
+    yield "split_name_only", "refused", "has another name", whole(0, 2)
     yield "split_missing", "refused", "cannot be opened", {"m-00001-of-00002.gguf": whole(0, 2)}
     yield "split_first_missing", "refused", "cannot be opened", {"m-00002-of-00002.gguf": whole(1, 2)}
     yield "split_65535", "refused", "cannot be opened", {"m-00001-of-65535.gguf": whole(0, 65535)}
@@ -497,7 +497,7 @@ def a27_splits():
     yield "split_second_bad", "refused", "m-00002-of-00002.gguf", two(b=b"nothing")
     first, second = "m-00001-of-00002.gguf", "m-00002-of-00002.gguf"
     outside = {first: whole(0, 2), second: ("link", "elsewhere/b"), "elsewhere/b": whole(1, 2)}
-    yield "split_link_out", "refused", "leads out", outside
+    yield "split_link_out", "refused", "leaves the model", outside
     cache = {first: ("link", "store/a"), second: ("link", "store/b"), "store/a": whole(0, 2), "store/b": whole(1, 2)}
     yield "split_links_into_one_folder", "model", "", cache
     yield "split_folder", "refused", "not a regular file", {first: whole(0, 2), second + "/x": whole(1, 2)}
@@ -574,7 +574,7 @@ def main():
     with open(path, "wb") as f:
         f.write(b"GGUF" + u32(3) + u64(0) + u64(1) + text("s") + u32(STR) + u64(300 << 20))
         f.truncate(f.tell() + (300 << 20))
-    lines.append("\t".join([path.name, "a22_many", "refused", "lies beyond the first"]))
+    lines.append("\t".join([path.name, "a22_many", "refused", "extends beyond the first"]))
     (options.out / "manifest.tsv").write_text("\n".join(lines) + "\n")
     print(f"{len(lines)} cases in {options.out}")
 

@@ -17,8 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEAD = """# Performance beside other engines
 
 Made by `bench/peers/report.py` from `bench/peers/run.py`; `bench/peers/build.py` builds the others. Tokens per second, medians of
-interleaved rounds, each engine in a fresh process. Ratio: ingot over the best peer; the worst stands first. A loss or a win is one
-only where the ranges of the rounds do not meet; otherwise it is even. Share: weights read a second over the bandwidth that a plain
+interleaved rounds, each engine in a fresh process. Ratio: ingot over the best peer, worst first. A row counts as won or lost only if
+the ranges of the rounds do not overlap; otherwise it is even. Share: weights read per second over the bandwidth that a plain
 read reached in the same process.
 """
 

@@ -357,8 +357,8 @@ class Sampler {
   Sampler(Sampler&&) noexcept;
   Sampler& operator=(Sampler&&) noexcept;
   /// The token after `tokens`, by its scores `logits`. `allowed`: bit i % 64 of word i / 64 says whether token i may be
-  /// chosen (there are vocab / 64 words, rounded up); empty: every token may. Errors: logits that are not finite, logits
-  /// or a mask that do not fit the vocabulary, nothing left to choose from.
+  /// chosen (there are vocab / 64 words, rounded up); empty: every token may. Errors: logits that are not finite,
+  /// logits or a mask that do not fit the vocabulary, nothing left to choose from.
   int32_t choose(std::span<const int32_t> tokens, std::span<const float> logits,
                  std::span<const uint64_t> allowed = {});
   /// Whether `choose` gives the most probable token, the lowest id of equal ones, whatever the text is (where all are allowed).

@@ -41,7 +41,7 @@ struct AttendParams {
   const u8* keys;       // of the kv_head in page 0: f16, (attend_page / 16, key_size, 16): element i of 16 keys lie together; or coded
   const u8* values;     // of the kv_head in page 0: f16, (attend_page, value_size), and what fills up the last 16 elements; or coded
   const i32* pages;     // page i has positions attend_page · i …
-  i64 page_bytes;       // from one page to the next
+  i64 key_page_bytes, value_page_bytes;  // from one page's keys, or values, to the next one's
   int key_size, value_size;
   float scale;
   int first_run, end_run;  // runs to sum, of those that the tokens see

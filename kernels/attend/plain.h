@@ -26,8 +26,8 @@ template <class Key, class Value> static inline void attend_plain(const AttendPa
 
 // Keys and values of f16 in pages.
 static inline void attend_plain(const AttendParams& p, double* weights) {
-  auto page = [&](const u8* of, int j) { return (const u16*)(of + p.pages[j / attend_page] * p.page_bytes); };
+  auto page = [&](const u8* of, i64 page_bytes, int j) { return (const u16*)(of + p.pages[j / attend_page] * page_bytes); };
   attend_plain(
-      p, [&](int j, int i) { return (double)half_to_float(page(p.keys, j)[key_at(j % attend_page, i, p.key_size)]); },
-      [&](int j, int i) { return (double)half_to_float(page(p.values, j)[j % attend_page * p.value_size + i]); }, weights);
+      p, [&](int j, int i) { return (double)half_to_float(page(p.keys, p.key_page_bytes, j)[key_at(j % attend_page, i, p.key_size)]); },
+      [&](int j, int i) { return (double)half_to_float(page(p.values, p.value_page_bytes, j)[j % attend_page * p.value_size + i]); }, weights);
 }

@@ -23,17 +23,21 @@ struct attend_place {
   const u8 *keys, *values;            // of the tile's first position
   const u8 *next_keys, *next_values;
 };
-fn tile_in_page(const AttendParams& p, int at, const u8* of, i64 position_bytes) {
-  return of + p.pages[at / attend_page] * p.page_bytes + at % attend_page * position_bytes;
+fn keys_at(const AttendParams& p, int at, i64 position_bytes) {
+  return p.keys + p.pages[at / attend_page] * p.key_page_bytes + at % attend_page * position_bytes;
+}
+fn values_at(const AttendParams& p, int at, i64 position_bytes) {
+  return p.values + p.pages[at / attend_page] * p.value_page_bytes + at % attend_page * position_bytes;
 }
 fn place_of_halves(const AttendParams& p, int at, int last) {
   int next = at + attend_tile <= last ? at + (int)attend_tile : at;
-  return attend_place{tile_in_page(p, at, p.keys, 2 * p.key_size), tile_in_page(p, at, p.values, 2 * p.value_size),
-                      tile_in_page(p, next, p.keys, 2 * p.key_size), tile_in_page(p, next, p.values, 2 * p.value_size)};
+  return attend_place{keys_at(p, at, 2 * p.key_size), values_at(p, at, 2 * p.value_size), keys_at(p, next, 2 * p.key_size),
+                      values_at(p, next, 2 * p.value_size)};
 }
 
-// Scores of a tile's positions over f16 keys, for B queries: lane = position, elements in order.
-template <int B> fn score_tile(const AttendParams& p, const attend_place& tile, attend_query* q) -> void {
+// Scores of a tile's positions over f16 keys, for B queries: lane = position, elements in order. Not inlined: an address for each query
+// leaves no register for what the caller has.
+template <int B> static __attribute__((noinline)) void score_tile(const AttendParams& p, const attend_place& tile, attend_query* q) {
   wide s[B][2];
   for (int i = 0; i < B; i++) s[i][0] = s[i][1] = wide_splat(0.0f);
   const u8* keys = tile.keys;
@@ -129,12 +133,12 @@ fn code_queries(const AttendParams& p, const attend_query* q, int n) -> void {
 fn score_coded(const AttendParams& p, int at, attend_query* q, int n) -> void {
   alignas(64) float y[(int)attend_max_queries * gemv_max_rows];
   const AttendWorkspace& x = p.workspace;
-  p.coded->scores({tile_in_page(p, at, p.keys, 0), p.key_size, at % attend_page, attend_tile, {x.codes, x.scales, x.sums, nullptr}, 0, n, p.scale, y});
+  p.coded->scores({keys_at(p, at, 0), p.key_size, at % attend_page, attend_tile, {x.codes, x.scales, x.sums, nullptr}, 0, n, p.scale, y});
   for (int i = 0; i < n; i++) __builtin_memcpy(q[i].weights, y + i * gemv_max_rows, sizeof q[i].weights);
 }
 // Values of the tile's positions that any query sees.
 fn decode_values(const AttendParams& p, int at, int first, int last) -> void {
-  const u8* rows = tile_in_page(p, at, p.values, p.coded->value_bytes);
+  const u8* rows = values_at(p, at, p.coded->value_bytes);
   for (int j = first > at ? first - at : 0; j < attend_tile && at + j <= last; j++)
     p.coded->decode_row(rows + j * p.coded->value_bytes, p.value_size, p.workspace.values + j * p.value_size);
 }

@@ -1,7 +1,7 @@
-// Overflow-safe arithmetic on sizes that come from a file or a request. Nothing that a file says is added, multiplied or
-// aligned by any other means. The checked_ functions return nothing on overflow, and the caller words the error; the capped_ ones
-// are for sizes that are compared, or allocated, in the end. `narrow` is how a number gets a smaller type: it throws where the number
-// would change.
+// Overflow-safe arithmetic on sizes that come from a file or a request. Numbers from a file are added, multiplied and
+// aligned only by these functions. The checked_ functions return nothing on overflow and leave the error message to the caller; the
+// capped_ ones are for sizes that are finally compared or allocated. `narrow` converts to a smaller type and throws if the value would
+// change.
 #pragma once
 #include <concepts>
 #include <cstdint>
@@ -33,7 +33,7 @@ inline std::optional<uint64_t> checked_align(uint64_t x, uint64_t alignment) {
   return *r & ~(alignment - 1);
 }
 
-/// `value` as a T. Errors: a T cannot hold it; `room` and `what` ("the number of tokens") word the error.
+/// `value` as a T. Errors: out of range; `room` and `what` ("the number of tokens") go into the message.
 template <std::integral T, std::integral From>
 constexpr T narrow(From value, const char* room = "base", const char* what = "a number") {
   if (!std::in_range<T>(value)) {
@@ -43,10 +43,10 @@ constexpr T narrow(From value, const char* room = "base", const char* what = "a 
   return static_cast<T>(value);
 }
 
-/// More than any machine's memory holds, and far enough from the end of 64 bits that two of it can be added.
+/// More than the memory of any machine; the sum of two still fits 64 bits.
 inline constexpr uint64_t max_size = uint64_t{1} << 62;
 
-/// The product, or the sum, of sizes that may be anything: at most max_size, which every allocation refuses, and never wrapped.
+/// The product or sum of arbitrary sizes, saturated at max_size, which every allocation refuses; it never wraps.
 template <std::integral... T> constexpr uint64_t capped_product(T... factors) {
   uint64_t product = 1;
   bool fits = true, zero = false;

@@ -9,12 +9,12 @@
 namespace ingot {
 namespace {
 
-// Bytes of a part. `got` is what a file or a person gave; the others are mostly our own words, with lists of names and paths.
+// Bytes per part. `got` quotes a file or a user; the others are mostly our own words, with lists of names and paths.
 constexpr size_t max_got_bytes = 200, max_other_bytes = 1200;
 
 bool is_inside_character(std::string_view text, size_t at) { return at < text.size() && (text[at] & 0xC0) == 0x80; }
 
-/// The beginning and the end of a long part: a path may stand in front of what matters.
+/// The beginning and the end of a long part, since a path may precede the important text.
 std::string shortened(std::string_view text, size_t max_bytes) {
   if (text.size() <= max_bytes) return printable(text, max_bytes);
   size_t head = max_bytes / 2, tail = text.size() - max_bytes / 2;

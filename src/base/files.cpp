@@ -9,7 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
+#include <random>
 #include <system_error>
 #include <utility>
 
@@ -18,7 +18,8 @@
 namespace ingot {
 namespace {
 
-constexpr int max_links = 40;  // as Linux follows them
+constexpr int max_links = 40;   // as Linux follows them
+constexpr int max_names = 100;  // tried at random for a new file
 
 /// Closes on the way out.
 struct Descriptor {
@@ -30,12 +31,7 @@ struct Descriptor {
 
 std::string reason(int error) { return std::system_category().message(error); }
 
-std::string folder_of(const std::string& path) {
-  size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
-}
-
-// What a process that a signal ends has to remove. What is more than this stays behind.
+// Files to remove when a signal ends the process. Any beyond this number are left behind.
 std::array<std::atomic<const char*>, 8> temporary{};
 static_assert(std::atomic<const char*>::is_always_lock_free, "a signal handler may take no lock");
 
@@ -46,7 +42,7 @@ std::vector<std::byte> read_file(const std::string& path, uint64_t most) {
   Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // opening a pipe must not wait for its writer
   struct stat status = {};
   if (file.number < 0 || fstat(file.number, &status) != 0) throw cannot(errno);
-  if (!S_ISREG(status.st_mode)) throw Error("files", "cannot read " + path, "something else", "a regular file");
+  if (!S_ISREG(status.st_mode)) throw Error("files", "cannot read " + path, "not a regular file", "a regular file");
   uint64_t size = static_cast<uint64_t>(status.st_size), got = 0;
   if (size > most) throw Error("files", path + " is too long", fmt::format("{} bytes", size), fmt::format("at most {}", most));
   std::vector<std::byte> bytes(size);
@@ -59,6 +55,11 @@ std::vector<std::byte> read_file(const std::string& path, uint64_t most) {
   }
   bytes.resize(got);
   return bytes;
+}
+
+std::string folder_of(const std::string& path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "./" : path.substr(0, slash + 1);
 }
 
 std::string link_target(std::string path) {
@@ -97,23 +98,26 @@ void TemporaryFile::discard_all() noexcept {
 NewFile::NewFile(const std::string& path, Access access) : path_(path), target_(link_target(path)) {
   struct stat status = {};
   if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
-    throw Error("files", "cannot write " + path, "something else of that name", "a regular file, or none");
+    throw Error("files", "cannot write " + path, "not a regular file", "a regular file, or a new name");
   if (lstat(target_.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) fail(ELOOP);
-  std::string name = folder_of(target_) + ".ingot-XXXXXX";  // its length does not depend on the target's
-  file_ = mkostemp(name.data(), O_CLOEXEC);
+  // The mode is given at creation, so that the system applies the umask: reading it would mean setting it, for every thread.
+  const mode_t mode = access == Access::owner ? 0600 : 0666;
+  std::random_device random;
+  std::string name;
+  for (int i = 0; i < max_names && file_ < 0; i++) {
+    name = fmt::format("{}.ingot-{:08x}", folder_of(target_), random());  // its length does not depend on the target's
+    file_ = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (file_ < 0 && errno != EEXIST) break;
+  }
   if (file_ < 0) fail(errno);
   written_.emplace(std::move(name));
-  if (access == Access::owner) return;  // as mkostemp made it
-  mode_t mask = umask(0);
-  umask(mask);
-  fchmod(file_, 0666 & ~mask);  // where that cannot be, the owner alone reads it
 }
 
 NewFile::~NewFile() {
   if (file_ >= 0) close(file_);
 }
 
-void NewFile::fail(int error) const { throw Error("files", "cannot write " + path_, reason(error), "a folder that takes it"); }
+void NewFile::fail(int error) const { throw Error("files", "cannot write " + path_, reason(error), "a writable folder"); }
 
 void NewFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
@@ -128,10 +132,9 @@ void NewFile::commit() {
   if (fsync(file_) != 0) fail(errno);
   if (int file = std::exchange(file_, -1); close(file) != 0) fail(errno);
   if (rename(written_->path().c_str(), target_.c_str()) != 0) fail(errno);
-  written_->keep();  // a signal that comes before this finds nothing of that name
-  std::string name = folder_of(target_);
-  Descriptor folder{open(name.empty() ? "." : name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (folder.number >= 0) fsync(folder.number);  // the name; not every file system offers it
+  written_->keep();  // a signal before this point finds no file of that name
+  Descriptor folder{open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (folder.number >= 0) fsync(folder.number);  // makes the name durable; not every file system supports it
 }
 
 }  // namespace ingot

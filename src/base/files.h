@@ -1,4 +1,4 @@
-// Whole files: read into memory with a bound, written so that a reader never sees half of one. For what a model file is, see container.
+// Whole files: read into memory up to a limit, and written so that readers never see a partial one. For model files see container.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -13,10 +13,13 @@ namespace ingot {
 /// The regular file at `path`. Errors: it cannot be read, or holds more than `most` bytes.
 std::vector<std::byte> read_file(const std::string& path, uint64_t most);
 
-/// Where the symbolic links at `path` lead, also where nothing is there yet; `path` itself where they lead in a circle.
+/// The folder that holds `path`, with the slash at its end; "./" where none is named.
+std::string folder_of(const std::string& path);
+
+/// The target of the symbolic links at `path`, which need not exist; `path` itself if they form a cycle.
 std::string link_target(std::string path);
 
-/// A file that is removed with this object, or when a signal ends the process, unless it was kept.
+/// A file that is removed on destruction, or when a signal ends the process, unless keep() was called.
 class TemporaryFile {
  public:
   /// `path` names a file that exists, or "" for none.
@@ -27,8 +30,8 @@ class TemporaryFile {
   const std::string& path() const { return path_; }
   void keep() noexcept;
 
-  /// Removes all that are there, for a process that is about to end by a signal: it does only what a signal handler may. Nothing may be
-  /// written afterwards.
+  /// Removes all existing ones. For a process that is about to be ended by a signal: async-signal-safe. Nothing may be written
+  /// afterwards.
   static void discard_all() noexcept;
 
  private:
@@ -36,14 +39,14 @@ class TemporaryFile {
   int place_ = -1;  // among the files that discard_all removes
 };
 
-/// Who may read a new file: only its owner (what a person wrote), or whomever the process lets (umask).
+/// Who may read a new file: only its owner (for private content), or everyone that the umask permits.
 enum class Access { owner, everyone };
 
-/// Writes beside `path`, and takes its place in one step when all is on the disk. Without `commit`, nothing remains. Where a symbolic
-/// link stands at `path`, what it leads to is replaced. Not safe to share between threads.
+/// Writes a temporary file next to `path`; commit() syncs it and atomically replaces `path`. Without `commit`, nothing remains. If `path`
+/// is a symbolic link, its target is replaced. One object is not thread-safe, but it changes no process-wide state.
 class NewFile {
  public:
-  /// Errors: what stands at `path` is no regular file, or nothing can be written there.
+  /// Errors: `path` exists and is not a regular file, or its folder is not writable.
   NewFile(const std::string& path, Access access);
   ~NewFile();
   NewFile(const NewFile&) = delete;
@@ -51,12 +54,12 @@ class NewFile {
   /// Errors: the bytes cannot be written (disk full).
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-  /// Errors: as `write`; then what stood at `path` still does.
+  /// Errors: as `write`; `path` is then unchanged.
   void commit();
 
  private:
   [[noreturn]] void fail(int error) const;
-  std::string path_, target_;             // as it was named; where it will stand
+  std::string path_, target_;             // as given; with links resolved
   int file_ = -1;
   std::optional<TemporaryFile> written_;  // where it is being written
 };

@@ -1,11 +1,11 @@
-// Whether all of many floats are finite: the question that every reader of a model's output asks first.
+// Whether all elements of an array are finite: checked on every output of a model.
 #pragma once
 #include <cmath>
 #include <span>
 
 namespace ingot {
 
-/// Looks at all of them whatever it finds, so that compilers look at several at a time.
+/// Without early exit, so that compilers can vectorize it.
 inline bool all_finite(std::span<const float> numbers) {
   bool finite = true;
   for (float x : numbers) finite &= std::fabs(x) < INFINITY;

@@ -1,6 +1,6 @@
-// Hashing under a key that is drawn at random once per process. Whoever writes a file or a request cannot know which of its strings
-// collide, so no input makes a table slow. This is the only place that names std::unordered_map and its relatives: use these
-// aliases. Nothing may depend on the order in which they are walked, since it differs from one process to the next.
+// Hashing under a key that is drawn at random once per process. The author of a file or a request cannot know which
+// strings collide, so no input makes a table slow. This is the only place that names std::unordered_map and its relatives: use these
+// aliases. Nothing may depend on their iteration order, which differs between processes.
 #pragma once
 #include <bit>
 #include <concepts>

@@ -1,4 +1,4 @@
-// Text from elsewhere, made fit for a message or a terminal. Not for data: what is escaped here is not read back.
+// Untrusted text, made safe for messages and terminals. Not for data: the escapes are not meant to be parsed again.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -13,14 +13,14 @@ namespace ingot {
 /// surrogate, at most U+10FFFF).
 std::optional<std::pair<size_t, uint32_t>> utf8_at(std::string_view text, size_t at);
 
-/// C0, DEL and C1: what terminals obey.
+/// C0, DEL and C1: the characters that control terminals.
 bool is_control(uint32_t point);
 
 /// `text` on one line of a message: control characters, bytes that are not UTF-8 and invisible or direction-changing characters appear
-/// as \xNN; what exceeds `max_bytes` is cut and its length told.
+/// as \xNN; text longer than `max_bytes` is cut and its length stated.
 std::string printable(std::string_view text, size_t max_bytes = 80);
 
-/// `text` as a terminal may get it: line feeds and tabs stay, other control characters and bytes that are not UTF-8 appear as \xNN.
+/// `text` as it may be written to a terminal: line feeds and tabs stay, other control characters and bytes that are not UTF-8 appear as \xNN.
 std::string without_controls(std::string_view text);
 
 }  // namespace ingot

@@ -8,7 +8,7 @@
 
 namespace ingot::container {
 namespace {
-constexpr const char* damaged = "the file is damaged or its download was cut short: fetch it again";
+constexpr const char* damaged = "the file is damaged or its download is incomplete: download it again";
 }
 
 void fail(const Subject& subject, uint64_t offset, const std::string& what, const std::string& got, const std::string& expected,
@@ -21,15 +21,15 @@ void fail(const Subject& subject, uint64_t offset, const std::string& what, cons
 
 void Cursor::past_end(uint64_t bytes, const char* what) const {
   if (file_.size() > end_)
-    fail(subject_, at_, fmt::format("{} lies beyond the first {} bytes", what, max_metadata_bytes), fmt::format("{} bytes", bytes),
+    fail(subject_, at_, fmt::format("{} extends beyond the first {} bytes", what, max_metadata_bytes), fmt::format("{} bytes", bytes),
          "metadata of at most 256 MiB");
   fail(subject_, at_, fmt::format("the file ends inside the {}", what), fmt::format("{} bytes", bytes),
-       fmt::format("at most the {} bytes that are left", remaining()), damaged);
+       fmt::format("at most the {} remaining bytes", remaining()), damaged);
 }
 
 void Cursor::no_room(uint64_t count, uint64_t least_bytes, const char* what) const {
   fail(subject_, at_, fmt::format("more {} than the file can hold", what), std::to_string(count),
-       fmt::format("at most {} in the {} bytes that are left", remaining() / least_bytes, remaining()), damaged);
+       fmt::format("at most {} in the {} remaining bytes", remaining() / least_bytes, remaining()), damaged);
 }
 
 }  // namespace ingot::container

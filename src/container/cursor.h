@@ -1,5 +1,5 @@
-// Reads the metadata of one file from front to back. Nothing is read, skipped or counted before it is known to be there; every
-// failure says the file, what was being read (a key, a tensor) and the byte offset.
+// Reads the metadata of one file from front to back. Nothing is read, skipped or counted before it is known to exist; every
+// error names the file, what was being read (a key, a tensor) and the byte offset.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -59,7 +59,7 @@ class Cursor {
     const uint64_t bytes = read<uint64_t>(what);
     return {reinterpret_cast<const char*>(take(bytes, what)), bytes};
   }
-  /// Steps over `count` items of at least `least_bytes` each, in thought: throws when they cannot fit.
+  /// Throws if `count` items of at least `least_bytes` each cannot fit into the rest.
   void expect_room(uint64_t count, uint64_t least_bytes, const char* what) const {
     if (count > remaining() / least_bytes) no_room(count, least_bytes, what);
   }

@@ -13,7 +13,7 @@ namespace ingot::container {
 
 struct Gguf::State {
   std::string path;
-  std::vector<Mapping> files;  ///< one a part; empty when parsed from memory
+  std::vector<Mapping> files;  ///< one per part; empty when parsed from memory
   uint64_t bytes = 0;
   Part first;                          ///< its tensors have moved to `tensors`
   std::vector<Tensor> tensors;         ///< of all parts
@@ -51,7 +51,7 @@ void check_part(const Part& part, uint64_t index, const Cut& model) {
   if (cut.index == index && cut.count == model.count && cut.tensors == model.tensors) return;
   throw Error("container", fmt::format("{}: the part belongs to another split of a model", printable(part.path, SIZE_MAX)),
               fmt::format("part {} of {} with {} tensors in all", cut.index + 1, cut.count, cut.tensors),
-              fmt::format("part {} of {} with {} tensors in all", index + 1, model.count, model.tensors), "take all parts from one place");
+              fmt::format("part {} of {} with {} tensors in all", index + 1, model.count, model.tensors), "take all parts from the same source");
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // A model file opened, checked and mapped: typed metadata and tensors. Everything the file says is checked before use; what
 // it returns can be trusted: names are unique, tensors lie inside their file, do not overlap, and have the size that their
-// type's geometry gives. It knows no type: the caller says what geometry a type number has.
+// type's geometry gives. It has no list of types: the caller supplies the geometry of a type number.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Where the tensors of one file lie. The data starts at the tensor table's end, rounded up to the alignment; the tensors follow one
+// The positions of the tensors in one file. The data starts at the tensor table's end, rounded up to the alignment; the tensors follow one
 // another, each rounded up, in any order, and the last one ends the file. So the distance from one offset to the next
-// is the size of a tensor as the file's writer knew it: a type number that means another format here does not fit its place.
+// is the size of a tensor as the file's writer knew it: a type number with another meaning here does not match this distance.
 #include <algorithm>
 #include <numeric>
 
@@ -34,7 +34,7 @@ class Placing {
         refuse(order[i], "a gap before the first tensor", fmt::format("offset {}", rows_[order[i]].data_offset), "offset 0");
       if (i + 1 < order.size()) check_distance(order[i], order[i + 1]);
     }
-    // Only now: of a wrong size and a file that is too short for it, the size is the cause.
+    // Checked last: if the size is wrong and the file is too short for it, the size is the cause.
     for (uint32_t i : order) place(i);
     if (order.empty())
       check_end();
@@ -56,7 +56,7 @@ class Placing {
     std::optional<Geometry> found = geometry_of_(type);
     if (!found || found->block == 0 || found->block_bytes == 0)
       refuse(i, "unknown tensor type", fmt::format("type {}", type), "the number of a known format",
-             "a format file states the number that it has in files; the tensor needs one that states this number");
+             "a format file states its number in model files; this tensor needs a format with this number");
     return known_.emplace(type, *std::move(found)).first->second;
   }
 
@@ -94,7 +94,7 @@ class Placing {
     if (!end || *end > file_.size())
       refuse(i, "the tensor runs past the end of the file", fmt::format("{} bytes at offset {}", tensor.bytes, stated),
              fmt::format("at most {} bytes of data", file_.size() - std::min<uint64_t>(data_start_, file_.size())),
-             "the file is damaged or its download was cut short: fetch it again");
+             "the file is damaged or its download is incomplete: download it again");
     tensor.offset = *begin;
     tensor.data = file_.data() + *begin;
   }
@@ -117,7 +117,7 @@ class Placing {
     const Tensor& tensor = part_.tensors[i];
     const uint64_t space = file_.size() - tensor.offset;
     const uint64_t padded = *checked_align(tensor.bytes, part_.alignment);
-    // A format of other blocks would have at least a byte more in each row.
+    // A format with other blocks would have at least one more byte per row.
     if (space > padded)
       refuse(i, "bytes follow the last tensor", fmt::format("{} bytes up to the end of the file", space),
              fmt::format("{} to {} bytes, {} blocks of {} ({} elements in {} bytes)", tensor.bytes, padded,

@@ -1,5 +1,5 @@
-// Bounds on what a file may claim, beyond the bytes that it has. They keep the memory of opening any file, however crafted,
-// under its size + 64 MiB, and are far above what real models hold (about 100 keys, 1,000 tensors, 300,000 tokens).
+// Limits on the counts and sizes that a file may state. They bound the memory needed to open any file, however crafted,
+// by its size + 64 MiB, and are far above those of real models (about 100 keys, 1,000 tensors, 300,000 tokens).
 #pragma once
 #include <cstdint>
 
@@ -14,6 +14,6 @@ inline constexpr uint64_t max_dimensions = 4;
 inline constexpr uint64_t max_alignment = 4'096;  ///< a page
 inline constexpr uint64_t default_alignment = 32;
 inline constexpr uint64_t max_parts = 65'535;                ///< split.count is a u16
-inline constexpr uint64_t max_elements = uint64_t{1} << 21;  ///< of an array that is read out whole
+inline constexpr uint64_t max_elements = uint64_t{1} << 21;  ///< of an array that is read completely
 
 }  // namespace ingot::container

@@ -29,14 +29,14 @@ std::string reason(int error) { return std::system_category().message(error); }
 
 struct stat status(int file, const std::string& path) {
   struct stat s;
-  if (fstat(file, &s) != 0) fail(path, "the file cannot be examined", reason(errno));
+  if (fstat(file, &s) != 0) fail(path, "cannot read the file status", reason(errno));
   return s;
 }
 
 }  // namespace
 
 Mapping::Mapping(const std::string& path) : path_(path) {
-  if (path.find('\0') != std::string::npos) fail(path, "the path holds a NUL character", "");
+  if (path.find('\0') != std::string::npos) fail(path, "the path contains a NUL character", "");
   // Not blocking: opening a named pipe must not wait for its writer.
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) fail(path, "the file cannot be opened", reason(errno), "", "check the path and its permissions");
@@ -44,11 +44,16 @@ Mapping::Mapping(const std::string& path) : path_(path) {
   opened.path_ = path;
   opened.file_ = file;
   const struct stat s = status(file, path);
+  if (S_ISDIR(s.st_mode)) fail(path, "not a regular file", "a directory", "a model file");
   if (!S_ISREG(s.st_mode))
-    fail(path, "not a regular file", S_ISDIR(s.st_mode) ? "a directory" : "a device, pipe or socket", "a model file");
+    fail(path, "not a regular file", "a device, pipe or socket", "a model file",
+         "a model is read in any order and more than once: write it to a file first");
   if (s.st_size > 0) {
-    void* data = mmap(nullptr, static_cast<size_t>(s.st_size), PROT_READ, MAP_SHARED, file, 0);
-    if (data == MAP_FAILED) fail(path, "the file cannot be mapped", reason(errno), "a file system that maps files", "copy the model to a local disk");
+    auto map = [&](int how) { return mmap(nullptr, static_cast<size_t>(s.st_size), PROT_READ, how, file, 0); };
+    void* data = map(MAP_SHARED);
+    if (data == MAP_FAILED) data = map(MAP_PRIVATE);
+    if (data == MAP_FAILED)
+      fail(path, "the file cannot be mapped", reason(errno), "a file system that can map files", "copy the model to a local disk");
     opened.data_ = static_cast<const std::byte*>(data);
     opened.size_ = static_cast<size_t>(s.st_size);
   }
@@ -71,7 +76,7 @@ void Mapping::swap(Mapping& other) noexcept {
 void Mapping::check_size() const {
   const auto size = static_cast<uint64_t>(status(file_, path_).st_size);
   if (size != size_)
-    fail(path_, "the file changed its size while it was opened", fmt::format("{} bytes, before {}", size, size_), "a complete file at rest",
+    fail(path_, "the file changed its size while it was opened", fmt::format("{} bytes, before {}", size, size_), "a complete file that is not being written",
          "wait until its download or conversion has ended");
 }
 
@@ -90,7 +95,7 @@ void Mapping::release(std::span<const std::byte> bytes) {
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto begin = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) & ~(page - 1);
   const auto end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size()) & ~(page - 1);
-  // Advice only: a failure costs nothing but memory.
+  // Only a hint: failure costs memory, nothing else.
   if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 

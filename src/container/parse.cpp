@@ -25,9 +25,9 @@ struct Header {
   const auto starts = [&](std::string_view with) { return head.substr(0, with.size()) == with; };
   if (starts("FUGG")) fail(subject, 0, "a big-endian file", "magic \"FUGG\"", "little endian", "convert the model for this machine");
   if (starts("tjgg") || starts("lmgg") || starts("algg") || starts("fmgg"))
-    fail(subject, 0, "a model file from before GGUF", quoted(head), "magic \"GGUF\"", "convert the model to GGUF");
+    fail(subject, 0, "an older model format than GGUF", quoted(head), "magic \"GGUF\"", "convert the model to GGUF");
   if (starts("vers"))
-    fail(subject, 0, "a Git LFS pointer instead of the file", "", "magic \"GGUF\"", "fetch the file itself, as with git lfs pull");
+    fail(subject, 0, "a Git LFS pointer instead of the file", "", "magic \"GGUF\"", "fetch the file itself, for example with git lfs pull");
   if (head.empty()) fail(subject, 0, "the file is empty", "0 bytes", "a model file");
   fail(subject, 0, "not a GGUF file", fmt::format("{} and {} more bytes", quoted(head), cursor.remaining() - head.size()), "magic \"GGUF\"",
        "check that this is the model file");
@@ -46,7 +46,7 @@ Header parse_header(Cursor& cursor, std::string_view path) {
     if (swapped >= 1 && swapped <= 3)
       fail(cursor.subject(), at, "a big-endian file", fmt::format("version {} with its bytes swapped", swapped), "little endian",
            "convert the model for this machine");
-    fail(cursor.subject(), at, "unknown version of GGUF", std::to_string(version), "2 or 3",
+    fail(cursor.subject(), at, "unknown GGUF version", std::to_string(version), "2 or 3",
          version == 1 ? "convert the model anew" : "the file may be newer than this program, or damaged");
   }
   const uint64_t tensors_at = cursor.offset();

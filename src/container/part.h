@@ -1,4 +1,4 @@
-// One file of a model, parsed and checked: what gguf.h hands out, before the parts of a split model are joined.
+// One file of a model, parsed and checked: the data of gguf.h before the parts of a split model are joined.
 //   parse.cpp   bytes -> metadata and tensor table
 //   layout.cpp  where the tensors lie: sizes, offsets, gaps
 //   values.cpp  values -> numbers and strings
@@ -31,7 +31,7 @@ struct Part {
 /// Parses the whole of `bytes`; `path` names it in messages.
 Part parse_part(std::span<const std::byte> bytes, const std::string& path, const GeometryOf& geometry);
 
-/// A tensor as the table has it, not yet placed.
+/// A tensor as in the table, before its position is checked.
 struct TensorRow {
   uint64_t table_offset;  ///< of its entry in the file, for messages
   uint64_t data_offset;   ///< as stated, from the start of the data
@@ -41,7 +41,7 @@ struct TensorRow {
 void place_tensors(Part& part, const std::vector<TensorRow>& rows, uint64_t table_end, std::span<const std::byte> file,
                    const GeometryOf& geometry);
 
-/// Where a value stands, for messages.
+/// The place of a value, for messages.
 struct ValueAt {
   std::string_view file, key;
   const Value& value;
@@ -57,14 +57,14 @@ std::vector<float> floats_of(const ValueAt& at);
 std::vector<int32_t> integers_of(const ValueAt& at);
 std::vector<uint64_t> unsigneds_of(const ValueAt& at);
 
-/// What `part` says of the model that it is cut from; count is 1 when it is whole.
+/// What `part` says about the model it belongs to; count is 1 for a complete model.
 struct Cut {
   uint64_t index, count, tensors;
 };
 Cut cut_of(const Part& part);
 
 /// The paths of all parts of a model of `count` parts, one of which is `path`, by the naming rule NAME-00001-of-0000N.gguf in
-/// one directory. `index` is where `path` stands. Throws when the name does not follow the rule or says other numbers.
+/// one directory. `index` is the position of `path`. Throws if the name does not follow the rule or has other numbers.
 std::vector<std::string> part_paths(const std::string& path, const Cut& cut);
 /// Throws unless `path`, after following links, lies in the same directory as `first`, after following links.
 void check_same_directory(const std::string& path, const std::string& first);

@@ -1,5 +1,5 @@
-// Split models: NAME-00001-of-0000N.gguf … NAME-0000N-of-0000N.gguf in one directory. Names of other parts are made from the name
-// that the caller gave, by this rule alone; no path is ever taken from inside a file.
+// Split models: NAME-00001-of-0000N.gguf … NAME-0000N-of-0000N.gguf in one directory. Names of other parts are derived from the
+// name given by the caller, by this rule alone; a path is never taken from inside a file.
 #include <fmt/core.h>
 
 #include "container/mapping.h"
@@ -36,7 +36,7 @@ std::optional<uint64_t> split_number(const Part& part, const char* key, uint64_t
 }
 
 [[noreturn]] void missing(const Part& part, const char* key) {
-  throw Error("container", fmt::format("{}: part of a split model without {}", printable(part.path, SIZE_MAX), key), "",
+  throw Error("container", fmt::format("{}: part of a split model lacks {}", printable(part.path, SIZE_MAX), key), "",
               "split.no, split.count and split.tensors.count in every part", "split the model anew");
 }
 
@@ -45,7 +45,7 @@ std::string directory(const std::string& path) { return path.substr(0, path.find
 }  // namespace
 
 Cut cut_of(const Part& part) {
-  // 0 and 1 are both written for a whole model, 0 by tools that join parts.
+  // Both 0 and 1 occur for a complete model; tools that join parts write 0.
   const auto count = split_number(part, "split.count", max_parts);
   const auto tensors = split_number(part, "split.tensors.count", max_tensors);
   if (!count || *count <= 1) {
@@ -67,10 +67,10 @@ std::vector<std::string> part_paths(const std::string& path, const Cut& cut) {
   const std::string rule = fmt::format("a name that ends in -{:05}-of-{:05}.gguf", cut.index + 1, cut.count);
   const std::string shown = printable(path, SIZE_MAX);
   if (!name)
-    throw Error("container", fmt::format("{}: part {} of {} of a split model, but not named so", shown, cut.index + 1, cut.count), "", rule,
+    throw Error("container", fmt::format("{}: part {} of {} of a split model has another name", shown, cut.index + 1, cut.count), "", rule,
                 "give the parts the names that they were made with");
   if (name->number != cut.index + 1 || name->count != cut.count)
-    throw Error("container", fmt::format("{}: name and content of the part disagree", shown),
+    throw Error("container", fmt::format("{}: the name and the content of the part disagree", shown),
                 fmt::format("a file that says it is part {} of {}", cut.index + 1, cut.count),
                 fmt::format("part {} of {}, as named", name->number, name->count), "give the parts the names that they were made with");
   std::vector<std::string> paths;
@@ -81,7 +81,7 @@ std::vector<std::string> part_paths(const std::string& path, const Cut& cut) {
 void check_same_directory(const std::string& path, const std::string& first) {
   const std::string here = directory(resolved(path)), there = directory(resolved(first));
   if (here != there)
-    throw Error("container", fmt::format("{}: a link that leads out of the model's directory", printable(path, SIZE_MAX)),
+    throw Error("container", fmt::format("{}: a link that leaves the model's directory", printable(path, SIZE_MAX)),
                 printable(here, SIZE_MAX), fmt::format("{}, where the part that was named lies", printable(there, SIZE_MAX)),
                 "put all parts into one directory");
 }

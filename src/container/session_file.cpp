@@ -28,7 +28,7 @@ using Checksum = uint64_t;
 
 Bytes bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
-/// Where the parts of a file with this header end; nothing when no file is that long.
+/// Where the parts of a file with this header end; nothing if the sizes overflow.
 std::optional<uint64_t> file_bytes(const Header& h) {
   std::optional<uint64_t> sum = sizeof h + sizeof(Checksum) + h.tokens * sizeof(int32_t);
   for (uint64_t part : {h.layout_bytes, h.note_bytes, h.cache_bytes})
@@ -41,7 +41,7 @@ std::optional<uint64_t> file_bytes(const Header& h) {
 void write_session(const std::string& path, const SavedSession& session, uint64_t cache_bytes,
                    const std::function<void(const std::function<void(Bytes)>&)>& cache) {
   if (session.note.size() > max_note_bytes)
-    throw Error("container", "the note of the session is too long", fmt::format("{} bytes", session.note.size()),
+    throw Error("container", "the session note is too long", fmt::format("{} bytes", session.note.size()),
                 fmt::format("at most {}", max_note_bytes));
   Header header;
   header.tokens = narrow<uint32_t>(session.tokens.size(), "container", "the number of tokens");
@@ -75,12 +75,12 @@ SavedSession parse_session(Bytes bytes, Bytes& cache) {
     throw Error("container", "not a session file", fmt::format("{} bytes", bytes.size()), "a file that --session wrote");
   std::memcpy(&header, bytes.data(), sizeof header);
   if (std::memcmp(header.magic, expected.magic, sizeof header.magic))
-    throw Error("container", "not a session file", "a file that begins otherwise", "a file that --session wrote");
+    throw Error("container", "not a session file", "another magic number", "a file that --session wrote");
   if (header.version != format_version)
-    throw Error("container", "the session has another version", fmt::format("{}", header.version), fmt::format("{}", format_version),
+    throw Error("container", "unsupported session version", fmt::format("{}", header.version), fmt::format("{}", format_version),
                 "run its text again");
   if (file_bytes(header) != bytes.size() || header.layout_bytes > max_layout_bytes || header.note_bytes > max_note_bytes)
-    throw Error("container", "the session is damaged", fmt::format("{} bytes", bytes.size()), "the length that its beginning tells");
+    throw Error("container", "the session is damaged", fmt::format("{} bytes", bytes.size()), "the length stated in its header");
   Bytes summed = bytes.first(bytes.size() - sizeof checksum);
   std::memcpy(&checksum, summed.data() + summed.size(), sizeof checksum);
   if (checksum != XXH3_64bits(summed.data(), summed.size()))

@@ -41,7 +41,7 @@ Integer integer_at(Type type, const std::byte* data) {
   }
 }
 
-/// An array that will be read out whole.
+/// An array that will be read completely.
 void expect_array(const ValueAt& at, bool right_element, const char* expected) {
   if (at.value.type != Type::array || !right_element) wrong_type(at, expected);
   if (at.value.count > max_elements)

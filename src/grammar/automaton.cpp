@@ -10,7 +10,7 @@
 namespace ingot::grammar {
 namespace {
 
-/// First characters of the classes that no set of `sets` cuts.
+/// First characters of the classes that no set of `sets` divides.
 std::vector<char32_t> class_starts(const std::vector<CharacterSet>& sets) {
   std::vector<char32_t> starts{0};
   for (const CharacterSet& set : sets)
@@ -52,7 +52,7 @@ struct Loose {
     nodes[from].edges.push_back({to, at->second});
   }
 
-  /// Adds `pattern` behind `from`; returns where it ends.
+  /// Appends `pattern` after `from`; returns its end.
   uint32_t add(const Pattern& pattern, uint32_t from) {
     uint32_t to = from;
     switch (pattern.kind) {

@@ -61,7 +61,7 @@ const Constraint::HeadTokens& Constraint::tokens_of(Head head) {
   return heads_.emplace(key, std::move(made)).first->second;
 }
 
-/// Adds the tokens that begin with a whole text of an expression and go on into `rest`.
+/// Adds the tokens that complete an expression and continue into `rest`.
 void Constraint::add_beyond(Mask& mask, const HeadTokens& head, State rest) {
   auto add = [&](uint32_t node, State) { set(mask, node); };
   for (uint32_t exit : head.exits) walk(exit, rest, add);
@@ -101,12 +101,12 @@ std::span<const uint64_t> Constraint::allowed() {
   }
   const Mask& mask = known->second;
   if (std::ranges::all_of(mask, [](uint64_t word) { return word == 0; }))
-    throw Error("grammar", "no token continues the text as the grammar wants it", "", "a vocabulary that can spell it, and an end token", "or the text nests too deeply");
+    throw Error("grammar", "no token continues the text as the grammar requires", "", "a vocabulary that can spell it, and an end token", "or the text nests too deeply");
   return mask;
 }
 
 void Constraint::accept(int32_t id) {
-  auto refuse = [&] { throw Error("grammar", "the token is not allowed here", std::to_string(id), "one of those that the mask shows"); };
+  auto refuse = [&] { throw Error("grammar", "the token is not allowed here", std::to_string(id), "a token that the mask allows"); };
   if (id < 0 || static_cast<size_t>(id) >= vocabulary_->vocab()) refuse();
   if (ends_[static_cast<size_t>(id) / 64] >> id % 64 & 1) {
     if (!may_end()) refuse();

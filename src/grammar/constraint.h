@@ -1,6 +1,6 @@
-// Which tokens may come next. The tokens that fit a state are put together from what fits each open expression alone, which is
-// found out once, and from those few tokens that reach beyond it into what stands behind: a state that was never met costs a few
-// microseconds when its expressions were.
+// Which tokens may come next. The tokens that match a state are combined from those that match each open expression alone, which are
+// computed once, and the few tokens that extend beyond it into what follows: a new state costs a few microseconds if its expressions
+// are known.
 #pragma once
 #include <memory>
 #include <span>
@@ -18,13 +18,13 @@ class Constraint {
   /// Bit i % 64 of word i / 64: may token i come next? End tokens may where the text may end, and only they once it has ended.
   /// Valid until the next call. Errors: no token may.
   std::span<const uint64_t> allowed();
-  /// Goes on behind token `id`. Errors: it is not allowed.
+  /// Advances by token `id`. Errors: it is not allowed.
   void accept(int32_t id);
   /// May the text end here?
   bool may_end() const { return ended_ || matcher_.accepts(state_); }
   /// Has an end token been accepted?
   bool ended() const { return ended_; }
-  /// Back to the beginning; what was learnt about the grammar is kept.
+  /// Back to the beginning; cached masks are kept.
   void reset();
   const Matcher& matcher() const { return matcher_; }
 
@@ -33,7 +33,7 @@ class Constraint {
   static constexpr size_t kept_head_bytes = 64 << 20;  // of expressions' tokens
   static constexpr size_t few_exits = 256;
   using Mask = std::vector<uint64_t>;
-  /// What the tree of tokens holds for one expression, whatever follows it.
+  /// The tokens that match one expression, whatever follows it.
   struct HeadTokens {
     Mask mask;                    // tokens that fit, or, where they are few:
     std::vector<int32_t> tokens;  // the same as a list

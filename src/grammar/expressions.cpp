@@ -94,7 +94,7 @@ Id Expressions::choice(const std::vector<Id>& alternatives) {
 
 Id Expressions::choice_of_distinct(std::vector<Id> alternatives) {
   if (alternatives.size() > max_alternatives)
-    throw Error("grammar", "there are too many alternatives in one place", std::to_string(alternatives.size()),
+    throw Error("grammar", "too many alternatives in one place", std::to_string(alternatives.size()),
                 "at most " + std::to_string(max_alternatives), "write them so that they share their beginnings");
   std::ranges::sort(alternatives);
   alternatives.erase(std::unique(alternatives.begin(), alternatives.end()), alternatives.end());

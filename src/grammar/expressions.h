@@ -1,5 +1,5 @@
-// A grammar while it is written: expressions over bytes, each a number. Equal expressions are one and the same, so that what is
-// said twice is matched, and remembered, once. Knows nothing of the languages that grammars are written in.
+// A grammar under construction: expressions over bytes, identified by numbers. Equal expressions are shared, so that repeated parts are
+// matched and cached once. Independent of the languages that grammars are written in.
 #pragma once
 #include <bitset>
 #include <cstdint>
@@ -17,14 +17,14 @@ using Id = uint32_t;
 using ByteSet = std::bitset<256>;
 constexpr uint32_t unlimited = UINT32_MAX;  ///< as a maximum of repetitions
 
-/// What stands in one place of a grammar. `first` and `count` are a range of the list of children.
+/// A node of a grammar. `first` and `count` are a range of the list of children.
 struct Expression {
   enum Kind : uint8_t {
     bytes,     ///< one byte of set number `first`
     sequence,  ///< the children, one after the other; none: the empty text
     choice,    ///< one of the children; none: no text at all
     repeat,    ///< the child `min` to `max` times
-    rule,      ///< whatever the child is; the only way to come back to oneself
+    rule,      ///< a reference to the child; the only way to recurse
   };
   Kind kind;
   uint32_t first = 0, count = 0;
@@ -37,8 +37,8 @@ class Expressions {
   Id bytes(const ByteSet& set);
   Id text(std::string_view text);
   Id sequence(const std::vector<Id>& parts);
-  /// Many alternatives are put together by what they begin with, so that a list of thousands of words can be matched.
-  /// Errors: too many that differ from their beginning on.
+  /// Many alternatives are merged by common prefixes, so that a list of thousands of words can be matched.
+  /// Errors: too many without a common prefix.
   Id choice(const std::vector<Id>& alternatives);
   Id repeat(Id what, uint32_t min, uint32_t max);
   Id optional(Id what) { return repeat(what, 0, 1); }

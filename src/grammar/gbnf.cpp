@@ -63,7 +63,7 @@ class Parser {
     size_t n = 0;
     auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
     while (n < rest_.size() && is_word(rest_[n])) n++;
-    if (n == 0) fail("a name is missing", "letters, digits, - or _");
+    if (n == 0) fail("expected a name", "letters, digits, - or _");
     std::string found(rest_.substr(0, n));
     rest_.remove_prefix(n);
     return found;
@@ -84,10 +84,10 @@ class Parser {
     }
     made.defined = true;
     skip(false);
-    if (!take("::=")) fail("a rule's name is followed by something else", "::=");
+    if (!take("::=")) fail("a rule's name is not followed by ::=", "::=");
     skip(true);
     grammar_.define(made.id, alternatives(0));
-    if (!rest_.empty() && !at("\n") && !at("\r")) fail("a rule does not end with its line", "a line end");
+    if (!rest_.empty() && !at("\n") && !at("\r")) fail("unexpected text after a rule", "a newline");
   }
 
   Id alternatives(int depth) {
@@ -132,7 +132,7 @@ class Parser {
   Id literal() {
     std::vector<Id> parts;
     while (!take("\"")) {
-      if (rest_.empty() || at("\n")) fail("a text is not closed", "\"");
+      if (rest_.empty() || at("\n")) fail("a string is not closed", "\"");
       const char32_t c = character();
       parts.push_back(utf8(grammar_, {{c, c}}));
     }
@@ -151,7 +151,7 @@ class Parser {
         if (rest_.empty()) fail("a set of characters is not closed", "]");
         high = character();
       }
-      if (high < low) fail("a range of characters runs backwards");
+      if (high < low) fail("a range of characters is reversed");
       set.add(low, high);
     }
     return inverted ? set.complement() : set;
@@ -173,7 +173,7 @@ class Parser {
     uint32_t value = 0;
     const std::string_view spelled = rest_.substr(1, digits);
     auto [end, error] = std::from_chars(spelled.data(), spelled.data() + spelled.size(), value, 16);
-    if (error != std::errc() || end != spelled.data() + digits) fail("an escape wants hexadecimal digits", std::to_string(digits) + " of them");
+    if (error != std::errc() || end != spelled.data() + digits) fail("an escape needs hexadecimal digits", std::to_string(digits) + " of them");
     if (value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) fail("an escape is not a character", "U+0000 … U+10FFFF without surrogates");
     rest_.remove_prefix(1 + digits);
     return value;
@@ -194,14 +194,14 @@ class Parser {
       skip(false);
     }
     if (!take("}")) fail("a repetition is not closed", "}");
-    if (counts.second < counts.first) fail("a repetition's least is more than its most");
+    if (counts.second < counts.first) fail("the minimum of a repetition exceeds its maximum");
     return counts;
   }
 
   uint32_t number() {
     uint32_t value = 0;
     auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), value);
-    if (error != std::errc() || value > 1000000000) fail("a repetition wants a number", "0 … 1000000000");
+    if (error != std::errc() || value > 1000000000) fail("a repetition needs a number", "0 … 1000000000");
     rest_.remove_prefix(static_cast<size_t>(end - rest_.data()));
     return value;
   }

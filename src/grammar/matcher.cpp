@@ -1,5 +1,5 @@
 // States and their transitions. One transition expands every expression at most once: those with the largest left depth first,
-// so that all ways that lead to an expression are known, and united, before it is looked into.
+// so that all paths to an expression are known and merged before it is expanded.
 #include "grammar/matcher.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ uint64_t mix(uint64_t hash, uint64_t value) {
 }
 
 Error too_ambiguous(const char* what) {
-  return Error("grammar", "the grammar is too ambiguous", what, "one way, or few, to read a text", "write it so that the next character tells the alternatives apart");
+  return Error("grammar", "the grammar is too ambiguous", what, "few ways to parse a text", "write it so that the next character distinguishes the alternatives");
 }
 
 }  // namespace
@@ -95,7 +95,7 @@ State Matcher::intern(std::span<const Item> items, bool may_end) {
   return state;
 }
 
-/// What any of `states` allows. All at once: uniting two at a time would leave a state behind for each step.
+/// The union of `states`, computed at once: merging two at a time would create a state for each step.
 State Matcher::unite(std::vector<State> states) {
   std::erase(states, dead);
   std::ranges::sort(states);
@@ -183,7 +183,7 @@ State Matcher::new_step(State state, uint8_t byte) {
 }
 
 State Matcher::keep_only(State state) {
-  std::vector<State> order{state};  // every state stands in it behind those that lead to it, after sorting by depth
+  std::vector<State> order{state};  // after sorting by depth, every state comes after its predecessors
   HashMap<State, State> renamed{{dead, dead}, {complete, complete}, {state, dead}};
   for (size_t i = 0; i < order.size(); i++)
     for (const Item& item : items(order[i]))

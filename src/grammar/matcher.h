@@ -1,7 +1,7 @@
-// Matches text against rules, byte by byte. A state is what may still follow: a set of items, each an expression that is begun and
-// the state behind it, so that alternatives with a common rest share it (a graph-structured stack: Tomita, "An Efficient
-// Augmented-Context-Free Parsing Algorithm", Computational Linguistics 13, 1987). Equal states are one and the same and every
-// transition is computed once, so what repeats is a walk through a table.
+// Matches text against rules, byte by byte. A state describes what may still follow: a set of items, each a partially matched expression
+// and the state after it, so that alternatives with a common rest share it (a graph-structured stack: Tomita, "An Efficient
+// Augmented-Context-Free Parsing Algorithm", Computational Linguistics 13, 1987). Equal states are shared and every
+// transition is computed once, so repeated input is a table lookup.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -66,11 +66,11 @@ class Matcher {
   const Rules& rules() const { return *rules_; }
 
   size_t size() const { return states_.size(); }
-  /// Time for `keep_only`: half of what may be kept is in use.
+  /// Is it time for `keep_only`? Half of the capacity is in use.
   bool is_crowded() const { return states_.size() > most_states / 2 || items_.size() > most_items / 2; }
   /// Steps of work that were done so far.
   uint64_t work() const { return work_; }
-  /// Forgets all states but `state` and those behind it; returns its new number.
+  /// Drops all states but `state` and those reachable from it; returns its new number.
   State keep_only(State state);
 
  private:

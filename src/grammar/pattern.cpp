@@ -23,7 +23,7 @@ class Parser {
   explicit Parser(std::string_view text) : text_(text), rest_(text) {}
   Pattern parse() {
     Pattern whole = alternatives(0);
-    if (!rest_.empty()) fail("a group is closed that was not opened");
+    if (!rest_.empty()) fail("unmatched )");
     return whole;
   }
 
@@ -101,8 +101,8 @@ class Parser {
       rest_.remove_prefix(1);
       const CharacterSet high = member();
       auto single = [](const CharacterSet& s) { return s.ranges().size() == 1 && s.ranges()[0].first == s.ranges()[0].second; };
-      if (!single(low) || !single(high)) fail("a range between what is no single character");
-      if (high.ranges()[0].first < low.ranges()[0].first) fail("a range that runs backwards");
+      if (!single(low) || !single(high)) fail("the ends of a range must be single characters");
+      if (high.ranges()[0].first < low.ranges()[0].first) fail("a reversed range");
       made.add(low.ranges()[0].first, high.ranges()[0].first);
     }
     return inverted ? made.complement() : made;
@@ -114,7 +114,7 @@ class Parser {
   }
 
   CharacterSet escape(bool in_set) {
-    if (rest_.empty()) fail("a \\ with nothing behind it");
+    if (rest_.empty()) fail("a \\ at the end");
     const char c = rest_[0];
     rest_.remove_prefix(1);
     switch (c) {
@@ -175,7 +175,7 @@ class Parser {
         if (low >= 0xDC00 && low < 0xE000) value = 0x10000 + ((value - 0xD800) << 10) + (low - 0xDC00);
       }
     }
-    if (value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) fail("an escape that is no character");
+    if (value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) fail("an escape that is not a character");
     return value;
   }
 
@@ -204,7 +204,7 @@ class Parser {
       rest_ = before;
       return std::nullopt;
     }
-    if (*max < *min) fail("a repetition whose least is more than its most");
+    if (*max < *min) fail("a repetition whose minimum exceeds its maximum");
     return {{*min, *max}};
   }
 

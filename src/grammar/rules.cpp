@@ -58,7 +58,7 @@ class Copy {
   Copy(const Expressions& from, Expressions& to) : from_(from), to_(to), shortest_(shortest_texts(from)) {}
 
   Id all_from(Id root) {
-    if (shortest_[root] == endless) throw Error("grammar", "no text matches the grammar", "", "rules that come to an end");
+    if (shortest_[root] == endless) throw Error("grammar", "no text matches the grammar", "", "rules that terminate");
     const Id copied = copy(root);
     while (!rules_to_do_.empty()) {
       auto [rule, as_filled] = rules_to_do_.back();
@@ -171,7 +171,7 @@ class Left {
   };
 
   void begin(State& state, Id id, uint32_t depth) {
-    if (state == open) throw Error("grammar", "a rule begins with itself", name_of(id), "a rule whose first part is something else", "put the repetition behind: list ::= item (\",\" item)*");
+    if (state == open) throw Error("grammar", "left recursion in a rule", name_of(id), "a rule that begins with another part", "put the repetition at the end: list ::= item (\",\" item)*");
     if (depth > Rules::max_depth) throw too_deep(" before its first character");
     state = open;
   }

@@ -1,4 +1,4 @@
-// A grammar made ready for matching: checked, cleaned of what can never be part of a text, and measured. Only read from here on.
+// A grammar prepared for matching: checked, with unreachable parts removed, and measured. Immutable.
 #pragma once
 #include <array>
 #include <cstdint>

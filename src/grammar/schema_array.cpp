@@ -36,7 +36,7 @@ Id SchemaGrammar::build_array(const Conjunction& schemas) {
     const Json* unique = find(schema, "uniqueItems");
     if (unique && *unique == true && max > 1) document_.fail(schema, "uniqueItems", "this cannot be enforced on more than one item");
     const Json* first = first_items(schema);
-    if (first && !first->is_array()) document_.fail(schema, "prefixItems", "no list of schemas", first->type_name());
+    if (first && !first->is_array()) document_.fail(schema, "prefixItems", "not a list of schemas", first->type_name());
     if (first) n_first = std::max(n_first, first->size());
   }
   auto item = [&](size_t index) {

@@ -21,7 +21,7 @@ void SchemaGrammar::refuse_overlap(const Conjunction& schemas, const Json& owner
   for (size_t i = 0; i < alternatives.size(); i++)
     for (size_t k = 0; k < i; k++)
       if (alternatives[i] && alternatives[k] && !disjoint(*alternatives[i], *alternatives[k], 0))
-        document_.fail(owner, "oneOf", "alternatives " + std::to_string(k) + " and " + std::to_string(i) + " may hold at once, which cannot be ruled out", "", "", "use anyOf, or a required member whose const tells them apart");
+        document_.fail(owner, "oneOf", "alternatives " + std::to_string(k) + " and " + std::to_string(i) + " cannot be shown to exclude each other", "", "", "use anyOf, or a required member whose const tells them apart");
 }
 
 /// True: certainly no value satisfies both.

@@ -56,6 +56,27 @@ const Json* step_down(const Json& place, const std::string& token) {
   return &place[index];
 }
 
+/// Finds a whole number that 64 bits cannot hold: the parser reads it as a float, and a bound or a listed value would be another one.
+struct LargeNumber : nlohmann::json_sax<Json> {
+  std::string found;
+  bool number_float(double, const std::string& spelled) override {
+    if (spelled.find_first_of(".eE") == std::string::npos) found = spelled;
+    return found.empty();
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(int64_t) override { return true; }
+  bool number_unsigned(uint64_t) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(Json::binary_t&) override { return true; }
+  bool start_object(size_t) override { return true; }
+  bool key(std::string&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t, const std::string&, const Json::exception&) override { return false; }
+};
+
 }  // namespace
 
 SchemaDocument::SchemaDocument(std::string_view text, Budget& budget) {
@@ -67,13 +88,17 @@ SchemaDocument::SchemaDocument(std::string_view text, Budget& budget) {
       const auto level = static_cast<size_t>(depth);
       if (event == Json::parse_event_t::object_start) members[level + 1] = 0;
       if (event == Json::parse_event_t::key) members[level]++;
-      budget.spend(1 + members[level] / 16);  // an object that keeps its order looks through its members for each new one
+      budget.spend(1 + members[level] / 16);  // an ordered object searches its members for each new one
       return true;
     });
   } catch (const Json::exception& e) {
     throw Error("grammar", "the JSON schema is not JSON", e.what());
   }
-  if (!root_.is_object() && !root_.is_boolean()) throw Error("grammar", "the JSON schema is no schema", root_.type_name(), "an object or a boolean");
+  LargeNumber large;
+  if (!Json::sax_parse(text, &large))
+    throw Error("grammar", "the JSON schema holds a whole number that does not fit 64 bits", large.found,
+                "-9223372036854775808 to 18446744073709551615", "with a point or an exponent (1e30) it is a float");
+  if (!root_.is_object() && !root_.is_boolean()) throw Error("grammar", "not a JSON schema", root_.type_name(), "an object or a boolean");
 }
 
 const Json* SchemaDocument::anchor(const Json& place, const std::string& name) const {
@@ -87,24 +112,24 @@ const Json* SchemaDocument::anchor(const Json& place, const std::string& name) c
 
 const Json& SchemaDocument::resolve(const Json& schema) const {
   const Json& reference = schema["$ref"];
-  if (!reference.is_string()) fail(schema, "$ref", "a reference is no text", reference.dump());
+  if (!reference.is_string()) fail(schema, "$ref", "a reference is not a string", reference.dump());
   std::string text = reference.get<std::string>();
   if (root_.is_object() && root_.contains("$id") && root_["$id"].is_string()) {
     const std::string id = root_["$id"].get<std::string>();
     if (!id.empty() && text.starts_with(id)) text.erase(0, id.size());
   }
-  if (!text.empty() && text[0] != '#') fail(schema, "$ref", "a reference leads out of the document", text, "a reference that starts with #", "put the schema into $defs");
+  if (!text.empty() && text[0] != '#') fail(schema, "$ref", "a reference to another document", text, "a reference that starts with #", "put the schema into $defs");
   const std::string path = decode_percent(std::string_view(text).substr(std::min<size_t>(1, text.size())));
   if (!path.empty() && path[0] != '/') {
     const Json* found = anchor(root_, path);
-    if (!found) fail(schema, "$ref", "a reference to an anchor that is not there", text);
+    if (!found) fail(schema, "$ref", "a reference to an unknown anchor", text);
     return *found;
   }
   const Json* place = &root_;
   for (size_t i = 0; i < path.size();) {
     const size_t end = std::min(path.find('/', i + 1), path.size());
     place = step_down(*place, unescape(std::string_view(path).substr(i + 1, end - i - 1)));
-    if (!place) fail(schema, "$ref", "a reference to what is not there", text);
+    if (!place) fail(schema, "$ref", "a reference to a place that does not exist", text);
     i = end;
   }
   return *place;

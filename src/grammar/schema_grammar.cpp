@@ -66,12 +66,12 @@ bool SchemaGrammar::add(Conjunction& to, const Json& schema) {
 bool SchemaGrammar::add(Conjunction& to, const Json& schema, std::vector<const Json*>& path) {
   budget_.spend(1 + to.size() + path.size());
   if (schema.is_boolean()) return schema.get<bool>();
-  if (!schema.is_object()) document_.fail(schema, "", "this is no schema", schema.type_name(), "an object or a boolean");
-  if (std::ranges::find(path, &schema) != path.end()) document_.fail(schema, "", "a schema refers to itself without anything in between");
+  if (!schema.is_object()) document_.fail(schema, "", "not a schema", schema.type_name(), "an object or a boolean");
+  if (std::ranges::find(path, &schema) != path.end()) document_.fail(schema, "", "a schema refers to itself directly");
   if (path.size() == longest_chain) document_.fail(schema, "", "a chain of references is too long", "", "at most " + std::to_string(longest_chain));
   if (auto known = std::ranges::find(to, &schema, &Part::schema); known != to.end()) {
     if (known->settled & (Part::any_of | Part::one_of) && (find(schema, "anyOf") || find(schema, "oneOf")))
-      document_.fail(schema, "", "a schema is an alternative of its own");
+      document_.fail(schema, "", "a schema is its own alternative");
     return true;
   }
   budget_.spend(schema.size());
@@ -82,7 +82,7 @@ bool SchemaGrammar::add(Conjunction& to, const Json& schema, std::vector<const J
   bool possible = true;
   if (find(schema, "$ref")) possible = add(to, document_.resolve(schema), path);
   if (const Json* all = find(schema, "allOf")) {
-    if (!all->is_array()) document_.fail(schema, "allOf", "no list of schemas", all->type_name());
+    if (!all->is_array()) document_.fail(schema, "allOf", "not a list of schemas", all->type_name());
     for (const Json& one : *all) possible = possible && add(to, one, path);
   }
   path.pop_back();
@@ -99,7 +99,7 @@ std::optional<uint64_t> SchemaGrammar::count(const Json& schema, const char* key
   const Json* value = find(schema, keyword);
   if (!value) return std::nullopt;
   if (!value->is_number() || value->get<double>() < 0 || value->get<double>() != std::floor(value->get<double>()))
-    document_.fail(schema, keyword, "no count", value->dump(), "a whole number, 0 or more");
+    document_.fail(schema, keyword, "not a count", value->dump(), "a whole number, 0 or more");
   return value->get<double>() > 4e9 ? uint64_t{unlimited} : value->get<uint64_t>();
 }
 
@@ -163,7 +163,7 @@ Id SchemaGrammar::build(const Conjunction& schemas) {
 Id SchemaGrammar::build_alternatives(const Conjunction& schemas, size_t part, const char* keyword, Part::Settled settled) {
   const Json& owner = *schemas[part].schema;
   const Json& listed = *find(owner, keyword);
-  if (!listed.is_array() || listed.empty()) document_.fail(owner, keyword, "no list of schemas", listed.type_name());
+  if (!listed.is_array() || listed.empty()) document_.fail(owner, keyword, "not a list of schemas", listed.type_name());
   Conjunction base = schemas;
   base[part].settled |= settled;
   if (settled == Part::one_of) refuse_overlap(base, owner);
@@ -181,7 +181,7 @@ const Json* SchemaGrammar::find_values(const Conjunction& schemas, Json& single)
     if (part.settled & Part::values) continue;
     if (const Json* constant = find(*part.schema, "const")) return &(single = Json::array({*constant}));
     const Json* listed = find(*part.schema, "enum");
-    if (listed && !listed->is_array()) document_.fail(*part.schema, "enum", "no list of values", listed->type_name());
+    if (listed && !listed->is_array()) document_.fail(*part.schema, "enum", "not a list of values", listed->type_name());
     if (listed) return listed;
   }
   return nullptr;

@@ -14,7 +14,7 @@ const Json& schemas_in(const SchemaDocument& document, const Json& schema, const
   static const Json none = Json::object();
   auto found = schema.find(keyword);
   if (found == schema.end()) return none;
-  if (!found->is_object()) document.fail(schema, keyword, "no object of schemas", found->type_name());
+  if (!found->is_object()) document.fail(schema, keyword, "not an object of schemas", found->type_name());
   return *found;
 }
 
@@ -37,9 +37,9 @@ Id SchemaGrammar::build_object(const Conjunction& schemas) {
     if (const Json* rule = find(schema, "propertyNames")) has_name_rules = true, may_have_members = may_have_members && add(name_rules, *rule);
     const Json* wanted = find(schema, "required");
     if (!wanted || wanted->is_boolean()) continue;  // draft 3 had a flag there
-    if (!wanted->is_array()) document_.fail(schema, "required", "no list of names", wanted->type_name());
+    if (!wanted->is_array()) document_.fail(schema, "required", "not a list of names", wanted->type_name());
     for (const Json& name : *wanted) {
-      if (!name.is_string()) document_.fail(schema, "required", "no name", name.dump());
+      if (!name.is_string()) document_.fail(schema, "required", "not a name", name.dump());
       required.insert(name.get<std::string>());
     }
   }
@@ -76,7 +76,7 @@ SchemaGrammar::Names SchemaGrammar::names_of(const Conjunction& schemas) {
     const Json* alternatives = find(schema, "anyOf");
     if (!alternatives || schemas[i].settled & Part::any_of) continue;
     if (!alternatives->is_array() || alternatives->empty())
-      document_.fail(schema, "anyOf", "no list of schemas", alternatives->type_name());
+      document_.fail(schema, "anyOf", "not a list of schemas", alternatives->type_name());
     Conjunction base = schemas;
     base[i].settled |= Part::any_of;
     std::optional<Automaton> none_of_them;  // complements of the alternatives
@@ -103,7 +103,7 @@ SchemaGrammar::Names SchemaGrammar::names_of(const Conjunction& schemas) {
   Names names{string_language(schemas, true), std::nullopt};
   for (const Part& part : schemas) {
     const Json *constant = find(*part.schema, "const"), *values = find(*part.schema, "enum");
-    if (values && !values->is_array()) document_.fail(*part.schema, "enum", "no list of values", values->type_name());
+    if (values && !values->is_array()) document_.fail(*part.schema, "enum", "not a list of values", values->type_name());
     for (const Json& list : {constant ? Json::array({*constant}) : Json(), values ? *values : Json()}) {
       if (!list.is_array()) continue;
       std::vector<std::string> texts;

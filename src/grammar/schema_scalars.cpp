@@ -23,7 +23,7 @@ Id SchemaGrammar::build_number(const Conjunction& schemas, bool integers) {
       for (const char* name : {keyword, exclusive}) {
         const Json* value = find(schema, name);
         if (!value || (name == exclusive && value->is_boolean())) continue;
-        if (!value->is_number()) document_.fail(schema, name, "no number", value->dump());
+        if (!value->is_number()) document_.fail(schema, name, "not a number", value->dump());
         const Json* flag = find(schema, exclusive);  // draft 4: a flag beside the bound
         const bool is_strict = name == exclusive || (flag && flag->is_boolean() && flag->get<bool>());
         const Decimal decimal = parse_decimal(value->dump());
@@ -64,7 +64,7 @@ std::optional<Automaton> SchemaGrammar::string_language(const Conjunction& schem
   auto narrow = [&](const Automaton& to) { language = language ? language->intersection(to, budget_) : to; };
   for (const Part& part : schemas) {
     if (const Json* text = find(*part.schema, "pattern")) {
-      if (!text->is_string()) document_.fail(*part.schema, "pattern", "no text", text->dump());
+      if (!text->is_string()) document_.fail(*part.schema, "pattern", "not a string", text->dump());
       narrow(pattern(*part.schema, text->get<std::string>(), true));
     }
     if (const Json* name = find(*part.schema, "format")) {

@@ -1,5 +1,5 @@
-// The texts of all tokens as a tree, laid out in the order of a walk through it: a walk that skips what cannot match never meets
-// most tokens. Built once for a vocabulary, then only read.
+// The texts of all tokens as a trie in depth-first order: a traversal that skips subtrees which cannot match never visits most tokens.
+// Built once per vocabulary, then immutable.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -15,7 +15,7 @@ class VocabularyTrie {
   static constexpr size_t longest = 1000;  ///< bytes of a token; longer ones are left out
   struct Node {
     uint32_t parent;
-    uint32_t end;          ///< the node behind everything that is under this one
+    uint32_t end;          ///< the node after this subtree
     uint32_t first_token;  ///< its tokens are those from here to the next node's
     uint16_t depth;        ///< bytes from the root
     uint8_t byte;          ///< the last of them

@@ -1,5 +1,5 @@
-// The messages among a template's variables: who says what in which string, the two shapes of content (a string, or a list of
-// {"type": "text", "text": …}), and whether what is said stands in the prompt. Strings are followed by their number as origins.
+// The messages among a template's variables: the text and role of each, the two shapes of content (a string, or a list of
+// {"type": "text", "text": …}), and whether the text appears in the prompt. Strings are tracked by number as origins.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -24,7 +24,7 @@ class Conversation {
   /// How well a prompt renders this conversation.
   enum class Fit : uint8_t {
     whole,
-    shows_structure,  // words such as "type", which are how the content was handed over and not what is said
+    shows_structure,  // words such as "type", which belong to the shape of the content and not to its text
     lacks_text        // of a message; `left_out` is the first one
   };
   Fit fit(const Text& prompt) const;

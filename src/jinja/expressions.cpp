@@ -7,7 +7,11 @@ namespace ingot::jinja {
 
 Value Name::value(Renderer& r) const {
   const Value* found = r.look_up(id);
-  return found ? *found : Value(Undefined{spelling});
+  if (found) return *found;
+  // Names that jinja2 defines in every template: taken for undefined, they would change a text in silence.
+  const std::string& name = spelling->text.bytes();
+  if (name == "self" || name == "lipsum") r.fail(fmt::format("'{}' is not supported", name));
+  return Undefined{spelling};
 }
 
 Value ListDisplay::value(Renderer& r) const {
@@ -52,9 +56,9 @@ Arguments CallArguments::evaluate(Renderer& r) const {
   }
   if (double_star) {
     const Value more = r.evaluate(double_star);
-    if (!more.is<DictRef>()) r.fail("what stands behind ** is no dict", described(more));
+    if (!more.is<DictRef>()) r.fail("the value after ** is not a dict", described(more));
     for (const auto& [key, value] : more.as<DictRef>()->entries) {
-      if (!key.is_text()) r.fail("an argument is named by what is no string", described(key));
+      if (!key.is_text()) r.fail("an argument name is not a string", described(key));
       r.budget.step();
       arguments.named.emplace_back(key.text(), value);
     }
@@ -81,7 +85,7 @@ Value Unary::value(Renderer& r) const {
   const Value v = r.evaluate(operand);
   if (op == UnaryOp::invert) return !truth(v);
   if (v.is<Undefined>()) fail_undefined(r.budget, v.as<Undefined>());
-  if (!v.is_number()) r.fail("a sign stands before what is no number", described(v));
+  if (!v.is_number()) r.fail("a sign before something that is not a number", described(v));
   if (v.is<double>()) return op == UnaryOp::negate ? -v.as<double>() : v.as<double>();
   if (op == UnaryOp::plus) return v.is<bool>() ? Value(v.integer()) : v;
   return arithmetic(r, BinaryOp::subtract, Value(int64_t{0}), v);

@@ -1,4 +1,4 @@
-// Both formats read a specification, write the value's text and pad it.
+// Both format functions parse a specification, convert the value to text and pad it.
 #include "jinja/format.h"
 
 #include <fmt/core.h>
@@ -132,7 +132,7 @@ Text percent_format(Renderer& r, const Text& pattern, const Value& values) {
     bool has_value = false;
     if (bytes.substr(at).starts_with('(')) {
       const size_t end = bytes.find(')', at);
-      if (end == std::string_view::npos || !values.is<DictRef>()) r.fail("a format speaks of a name, but there is no dict of names");
+      if (end == std::string_view::npos || !values.is<DictRef>()) r.fail("a format refers to a name, but its argument is not a dict");
       const Value* found = values.as<DictRef>()->find(bytes.substr(at + 1, end - at - 1));
       if (!found) r.fail("a format speaks of a name that is not there", std::string(bytes.substr(at, end - at + 1)));
       value = *found;

@@ -36,7 +36,7 @@ void fill(Renderer& r, Dict& made, const Arguments& a, const char* callee) {
     const ListRef pairs = r.elements(*b[0]);
     for (const Value& pair : pairs->items) {
       const ListRef both = r.elements(pair);
-      if (both->items.size() != 2) r.fail("a dict is made of what are no pairs");
+      if (both->items.size() != 2) r.fail("a dict must be made of pairs");
       made.set(both->items[0], both->items[1]);
     }
   }

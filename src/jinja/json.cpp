@@ -94,7 +94,7 @@ class Writer {
       budget_.check_text(static_cast<size_t>(n));
       indent_ = Text::number(std::string(static_cast<size_t>(n), ' '));
     } else if (!style.indent.is<None>()) {
-      fail(budget_, "the indent of JSON is no number", described(style.indent));
+      fail(budget_, "the indent of JSON is not a number", described(style.indent));
     }
     pretty_ = !style.indent.is<None>();
     between_ = style.item_separator.value_or(pretty_ ? Words(",") : Words(", "));

@@ -1,4 +1,4 @@
-// The lexer proper: text between tags, and what stands inside of tags.
+// The lexer proper: text between tags, and the tokens inside tags.
 #include "jinja/lexer.h"
 
 #include <fmt/core.h>
@@ -45,7 +45,7 @@ class Lexer {
     return at;
   }
 
-  /// The text from here to a tag at `end`, cut as the tag's sign and kind ask for; then to the tag's own first byte behind its sign.
+  /// The text up to a tag at `end`, trimmed as the tag requires; then advances to the first byte after the tag's sign.
   void text_before(size_t end, bool is_variable) {
     const std::string_view text = source_.substr(at_, end - at_);
     const char sign = end + 2 < source_.size() ? source_[end + 2] : ' ';
@@ -59,12 +59,12 @@ class Lexer {
     if (keep > 0) add(TokenKind::data, at_, at_ + keep);
     advance(end);
   }
-  /// Did what was read last end a line?
+  /// Did the last text end with a newline?
   bool line_starts() const { return at_ == 0 || source_[at_ - 1] == '\n'; }
 
   void after_sign(size_t tag) { advance(tag + 2 + (tag + 2 < source_.size() && (source_[tag + 2] == '-' || source_[tag + 2] == '+'))); }
 
-  /// Is there an end such as `-%}` here? Then goes behind it and the white space that it takes along.
+  /// Is there an end such as `-%}` here? Then advances past it and the white space that it trims.
   bool closes(std::string_view end, bool trims_newline) {
     const bool minus = looking_at("-"), plus = looking_at("+") && trims_newline;
     if (!looking_at(end, at_ + (minus || plus))) return false;
@@ -255,7 +255,7 @@ std::string unescaped(const Token& token) {
       c = c << 4 | static_cast<char32_t>(digit);
     }
     if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
-      fail_at(token.line, "a string escape is no character", fmt::format("U+{:X}", uint32_t{c}));
+      fail_at(token.line, "a string escape is not a character", fmt::format("U+{:X}", uint32_t{c}));
     out += utf8(c);
   };
   for (size_t at = 0; at < text.size();) {

@@ -66,7 +66,7 @@ Value dictsort(Renderer& r, const Value& input, const Arguments& a) {
   const std::string by = b[1] ? b.text(1).bytes() : "key";
   if (by != "key" && by != "value") r.fail("dictsort sorts by key or by value", by);
   if (input.is<Undefined>()) fail_undefined(r.budget, input.as<Undefined>());
-  if (!input.is<DictRef>()) r.fail("dictsort is of dicts", described(input));
+  if (!input.is<DictRef>()) r.fail("dictsort needs a dict", described(input));
   Keyed keyed(r, input.as<DictRef>()->entries.size());
   for (const auto& [key, value] : input.as<DictRef>()->entries)
     keyed.pairs.emplace_back(key_of(r, by == "key" ? key : value, nullptr, b.truth(0, false)), r.list({key, value}, ListKind::tuple));
@@ -108,7 +108,7 @@ Value sum(Renderer& r, const Value& input, const Arguments& a) {
   const ListRef list = r.elements(input);
   for (const Value& item : list->items) {
     const Value term = b.has(0) ? r.path(item, *b[0]) : item;
-    if (term.is_text() || total.is_text()) r.fail("sum is of numbers", described(term), "", "join texts with |join");
+    if (term.is_text() || total.is_text()) r.fail("sum needs numbers", described(term), "", "join texts with |join");
     total = arithmetic(r, BinaryOp::add, total, term);
   }
   return total;
@@ -125,7 +125,7 @@ Value map(Renderer& r, const Value& input, const Arguments& a) {
       mapped.push_back(found.is<Undefined>() && b.has(1) ? *b[1] : found);
     }
   } else {
-    if (!a.positional[0].is_text()) r.fail("map names its filter with a string", described(a.positional[0]));
+    if (!a.positional[0].is_text()) r.fail("map needs the name of a filter as a string", described(a.positional[0]));
     const Arguments rest{{a.positional.begin() + 1, a.positional.end()}, a.named};
     for (const Value& item : items) mapped.push_back(apply_filter(r, a.positional[0].bytes(), item, rest));
   }
@@ -135,9 +135,9 @@ Value map(Renderer& r, const Value& input, const Arguments& a) {
 /// select, reject, selectattr and rejectattr: by a test, or by being true.
 template <bool keep, bool by_attribute> Value choose(Renderer& r, const Value& input, const Arguments& a) {
   constexpr size_t n_own = by_attribute ? 1 : 0;
-  if (a.positional.size() < n_own) r.fail("the attribute to choose by is not named");
+  if (a.positional.size() < n_own) r.fail("the attribute to select by is missing");
   const bool has_test = a.positional.size() > n_own;
-  if (has_test && !a.positional[n_own].is_text()) r.fail("a test is named with a string", described(a.positional[n_own]));
+  if (has_test && !a.positional[n_own].is_text()) r.fail("the name of a test must be a string", described(a.positional[n_own]));
   Arguments rest;
   if (has_test) rest = {{a.positional.begin() + n_own + 1, a.positional.end()}, a.named};
   std::vector<Value> chosen;
@@ -182,7 +182,7 @@ Value groupby(Renderer& r, const Value& input, const Arguments& a) {
 Value batch(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "batch", a, {"linecount", "fill_with"}, 1);
   const int64_t size = b.integer(0, 1);
-  if (size < 1) r.fail("a batch holds nothing", fmt::format("{}", size), "1 or more");
+  if (size < 1) r.fail("an empty batch size", fmt::format("{}", size), "1 or more");
   std::vector<Value> batches, members;
   const auto finish = [&] { batches.push_back(r.list(std::exchange(members, {}))); };
   const ListRef list = r.elements(input);
@@ -203,7 +203,7 @@ Value batch(Renderer& r, const Value& input, const Arguments& a) {
 Value slices(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "slice", a, {"slices", "fill_with"}, 1);
   const int64_t n = b.integer(0, 1);
-  if (n < 1) r.fail("there are no slices", fmt::format("{}", n), "1 or more");
+  if (n < 1) r.fail("the number of slices is not positive", fmt::format("{}", n), "1 or more");
   r.budget.step(static_cast<uint64_t>(n));
   const ListRef list = r.elements(input);
   const auto& items = list->items;
@@ -247,7 +247,7 @@ Value to_list(Renderer& r, const Value& input, const Arguments& a) {
 Value items(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "items", a, {});
   if (input.is<Undefined>()) return r.list({}, ListKind::generator);
-  if (!input.is<DictRef>()) r.fail("items is of dicts", described(input));
+  if (!input.is<DictRef>()) r.fail("items needs a dict", described(input));
   std::vector<Value> pairs;
   for (const auto& [key, value] : input.as<DictRef>()->entries) pairs.push_back(r.list({key, value}, ListKind::tuple));
   return r.list(std::move(pairs), ListKind::generator);

@@ -1,5 +1,5 @@
-// Methods of lists and dicts, called as Python calls them, and the lookup of methods. What Python has and this has not is refused by
-// name, so that a template never quietly gets something else.
+// Methods of lists and dicts, called as Python calls them, and the lookup of methods. Python methods that are not supported are
+// refused by name, so that a template never silently gets something else.
 #include "jinja/methods.h"
 
 #include <fmt/core.h>
@@ -50,7 +50,7 @@ Value pop_item(Renderer& r, const Value& self, const Arguments& a) {
   List& list = *self.as<ListRef>();
   const int64_t at = place(list, b.integer(0, -1));
   if (at < 0 || at >= static_cast<int64_t>(list.items.size()))
-    r.fail("pop finds no value there", fmt::format("{}", at), fmt::format("less than {}", list.items.size()));
+    r.fail("pop index out of range", fmt::format("{}", at), fmt::format("less than {}", list.items.size()));
   r.budget.step(list.items.size() / 8);
   const Value taken = list.items[static_cast<size_t>(at)];
   list.items.erase(list.items.begin() + at);
@@ -118,7 +118,7 @@ Value update(Renderer& r, const Value& self, const Arguments& a) {
     r.budget.step();
     self.as<DictRef>()->set(key, value);
   };
-  if (b[0] && !b[0]->is<DictRef>()) r.fail("a dict is updated with what is no dict", described(*b[0]));
+  if (b[0] && !b[0]->is<DictRef>()) r.fail("a dict is updated with something that is not a dict", described(*b[0]));
   if (b[0])
     for (const auto& [key, value] : std::vector(b[0]->as<DictRef>()->entries)) put(key, value);
   for (const auto& [name, value] : a.named) put(r.text(name), value);
@@ -128,7 +128,7 @@ Value update(Renderer& r, const Value& self, const Arguments& a) {
 Value pop_entry(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "pop", a, {"key", "default"}, 1);
   const Value* found = self.as<DictRef>()->find(*b[0]);
-  if (!found && !b[1]) r.fail("pop finds no such key", described(*b[0]));
+  if (!found && !b[1]) r.fail("pop: no such key", described(*b[0]));
   const Value taken = found ? *found : *b[1];
   r.budget.step(self.as<DictRef>()->entries.size() / 8);
   if (found) self.as<DictRef>()->erase(*b[0]);

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view spellings[] = {"+", "-", "*", "/", "//", "%", "**"};
 
 [[noreturn]] void refuse(Renderer& r, BinaryOp op, const Value& a, const Value& b) {
-  r.fail(fmt::format("a {} and a {} do not go with {}", type_name(a), type_name(b), spellings[static_cast<size_t>(op)]));
+  r.fail(fmt::format("a {} and a {} cannot be combined by {}", type_name(a), type_name(b), spellings[static_cast<size_t>(op)]));
 }
 
 /// Nothing where 64 bits do not hold the result, or it is no whole number.
@@ -79,7 +79,7 @@ Value repeated(Renderer& r, const Value& what, int64_t times) {
   const List& one = *what.as<ListRef>();
   size_t items = 0;
   if (__builtin_mul_overflow(one.items.size(), n, &items) || items > r.budget.limits.memory_bytes / sizeof(Value))
-    r.fail("a list becomes too long", fmt::format("{} times {} values", times, one.items.size()));
+    r.fail("a list would become too long", fmt::format("{} times {} values", times, one.items.size()));
   std::vector<Value> all;
   all.reserve(items);
   r.budget.step(items);
@@ -138,7 +138,7 @@ Value slice(Renderer& r, const Value& object, const Value& start, const Value& s
   if (!object.is_text() && !is_list) return Undefined{};
   const auto part = [&](const Value& v, int64_t otherwise) {
     if (v.is<None>()) return otherwise;
-    if (!v.is_integer()) r.fail("a part of a slice is no whole number", described(v));
+    if (!v.is_integer()) r.fail("a slice bound is not an integer", described(v));
     return v.integer();
   };
   const int64_t by = part(step, 1);

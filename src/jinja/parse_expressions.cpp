@@ -254,7 +254,7 @@ Expr Parser::subscript(Expr object) {
     const Token token = take();
     if (token.kind == TokenKind::name) return make<Attribute>(token.line, object, constant(token.text));
     if (token.kind == TokenKind::integer) return make<Item>(token.line, object, number(token));
-    fail("a dot is followed by no name", std::string(token.text));
+    fail("a dot is not followed by a name", std::string(token.text));
   }
   Expr parts[3] = {nullptr, nullptr, nullptr};
   int colons = 0;

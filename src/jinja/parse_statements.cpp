@@ -37,7 +37,7 @@ void Parser::unexpected(const std::string& expected) const {
                           : token.kind == TokenKind::block_end    ? "%}"
                           : token.kind == TokenKind::variable_end ? "}}"
                                                                   : std::string(token.text);
-  fail("a tag does not read as it should", got, expected);
+  fail("malformed tag", got, expected);
 }
 
 void Parser::expect(TokenKind kind, const char* spelling) {

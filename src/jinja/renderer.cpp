@@ -52,7 +52,7 @@ Text Renderer::run() {
 
 Value Renderer::evaluate(Expr e) {
   if (depth_ >= budget.limits.depth)
-    fail("expressions, loops or macros run too deep inside each other", "", fmt::format("at most {} levels", budget.limits.depth));
+    fail("expressions, loops or macros are nested too deeply", "", fmt::format("at most {} levels", budget.limits.depth));
   budget.line = e->line;
   budget.step();
   depth_++;
@@ -64,7 +64,7 @@ Value Renderer::evaluate(Expr e) {
 
 Flow Renderer::run(const Body& body) {
   if (depth_ >= budget.limits.depth)
-    fail("expressions, loops or macros run too deep inside each other", "", fmt::format("at most {} levels", budget.limits.depth));
+    fail("expressions, loops or macros are nested too deeply", "", fmt::format("at most {} levels", budget.limits.depth));
   depth_++;
   Flow flow = Flow::next;
   for (const Statement* statement : body) {
@@ -117,13 +117,13 @@ void Renderer::assign(const Target& target, const Value& value) {
   if (!target.parts.empty()) {
     const ListRef parts = elements(value);
     if (parts->items.size() != target.parts.size())
-      fail("a value is taken apart into too few or too many names", fmt::format("{} values", parts->items.size()),
+      fail("a value is unpacked into too few or too many names", fmt::format("{} values", parts->items.size()),
            fmt::format("{}", target.parts.size()));
     for (size_t i = 0; i < target.parts.size(); i++) assign(target.parts[i], parts->items[i]);
   } else if (target.attribute) {
     const Value* object = look_up(target.name);
     if (!object) fail_undefined(budget, Undefined{target.spelling});
-    if (!object->is<NamespaceRef>()) fail("an attribute of what is no namespace cannot be set", described(*object), "a namespace()");
+    if (!object->is<NamespaceRef>()) fail("only attributes of a namespace can be set", described(*object), "a namespace()");
     object->as<NamespaceRef>()->set(Value(target.attribute), value);
   } else {
     assign(target.name, value);
@@ -193,7 +193,7 @@ Value Renderer::item(const Value& object, const Value& key) {
 
 Value Renderer::path(const Value& object, const Value& attributes) {
   if (attributes.is_integer()) return item(object, attributes);
-  if (!attributes.is_text()) fail("an attribute is named by what is no string", described(attributes));
+  if (!attributes.is_text()) fail("an attribute name is not a string", described(attributes));
   Value at = object;
   const std::string_view all = attributes.bytes();
   size_t begin = 0;
@@ -261,14 +261,14 @@ Bound::Bound(Renderer& r, std::string_view callee, const Arguments& arguments, s
 int64_t Bound::integer(size_t i, int64_t otherwise) const {
   if (!places_[i]) return otherwise;
   if (places_[i]->is<Undefined>()) fail_undefined(renderer_.budget, places_[i]->as<Undefined>());
-  if (!places_[i]->is_integer()) renderer_.fail(fmt::format("an argument of {} is no whole number", callee_), described(*places_[i]));
+  if (!places_[i]->is_integer()) renderer_.fail(fmt::format("an argument of {} is not an integer", callee_), described(*places_[i]));
   return places_[i]->integer();
 }
 
 const Text& Bound::text(size_t i) const {
   if (!places_[i]) renderer_.fail(fmt::format("{} lacks an argument", callee_));
   if (places_[i]->is<Undefined>()) fail_undefined(renderer_.budget, places_[i]->as<Undefined>());
-  if (!places_[i]->is_text()) renderer_.fail(fmt::format("an argument of {} is no string", callee_), described(*places_[i]));
+  if (!places_[i]->is_text()) renderer_.fail(fmt::format("an argument of {} is not a string", callee_), described(*places_[i]));
   return places_[i]->text();
 }
 

@@ -28,7 +28,7 @@ class Renderer {
   Renderer(const Renderer&) = delete;
   Renderer& operator=(const Renderer&) = delete;
 
-  /// Gives the template a variable; nothing happens where it does not speak of it.
+  /// Sets a variable; ignored if the template does not refer to it.
   void define(std::string_view name, Value value);
   Text run();
 
@@ -88,7 +88,7 @@ class Renderer {
                          const std::string& advice = "") const {
     jinja::fail(budget, what, got, expected, advice);
   }
-  /// Keeps what may refer to itself, directly or in a long chain, until the end of the rendering, where it is taken apart one by one.
+  /// Keeps values that may refer to themselves, directly or in a long chain, until the end of the rendering, where they are destroyed one by one.
   ScopeRef keep(ScopeRef kept);
   void keep(const Value& container);
 
@@ -104,7 +104,7 @@ class Renderer {
 
 using MethodFunction = Value (*)(Renderer&, const Value& self, const Arguments&);
 
-/// Null when there is none of that name. Errors: a method that Python has and this has not.
+/// Null when there is none of that name. Errors: a Python method that is not supported.
 MethodFunction find_method(Renderer& r, const Value& self, std::string_view name);
 /// Errors: there is no such filter or test.
 Value apply_filter(Renderer& r, std::string_view name, const Value& input, const Arguments& arguments);
@@ -113,7 +113,7 @@ bool apply_test(Renderer& r, std::string_view name, const Value& input, const Ar
 std::vector<std::string_view> filter_names();
 std::vector<std::string_view> method_names();
 std::vector<std::string_view> function_names();
-/// Gives a rendering the functions that every template may use.
+/// Defines the functions that every template may use.
 void define_functions(Renderer& r);
 
 // ---- operators
@@ -122,7 +122,7 @@ Value arithmetic(Renderer& r, BinaryOp op, const Value& a, const Value& b);
 bool contains(Renderer& r, const Value& container, const Value& element);
 Value slice(Renderer& r, const Value& object, const Value& start, const Value& stop, const Value& step);
 
-/// Arguments put into their places by position and name. Errors: too many, unknown, twice, missing.
+/// Arguments bound to parameters by position and name. Errors: too many, unknown, twice, missing.
 class Bound {
  public:
   Bound(Renderer& r, std::string_view callee, const Arguments& arguments, std::initializer_list<std::string_view> parameters,
@@ -142,7 +142,7 @@ class Bound {
   const Value* places_[most] = {};
 };
 
-/// A function that C++ has.
+/// A function implemented in C++.
 class Function : public Callable {
  public:
   using Body = std::function<Value(Renderer&, const Arguments&)>;

@@ -8,7 +8,7 @@
 namespace ingot::jinja {
 namespace {
 
-/// The `loop` of a body: where it stands; called, it runs the loop anew over something else (recursive loops).
+/// The `loop` variable of a body: its position; when called, it runs the loop over another sequence (recursive loops).
 class Loop : public Callable, public std::enable_shared_from_this<Loop> {
  public:
   Loop(Budget* budget, const For& node, ListRef items, int level, ScopeRef outer)
@@ -58,14 +58,14 @@ std::optional<Value> Loop::attribute(Renderer& r, std::string_view name) {
   if (name == "nextitem") return index + 1 < n ? items_->items[index + 1] : Value(Undefined{});
   if (name == "cycle")
     return Value(std::make_shared<Function>(&r.budget, "cycle", [at = index](Renderer& inside, const Arguments& a) {
-      if (a.positional.empty()) inside.fail("loop.cycle has nothing to choose from");
+      if (a.positional.empty()) inside.fail("loop.cycle needs at least one argument");
       return a.positional[at % a.positional.size()];
     }));
   if (name == "changed") {
     // Not kept by the function: the loop keeps what it is called with.
     return Value(std::make_shared<Function>(&r.budget, "changed", [weak = weak_from_this()](Renderer& inside, const Arguments& a) {
       const auto loop = weak.lock();
-      if (!loop) inside.fail("loop.changed is called after its loop");
+      if (!loop) inside.fail("loop.changed is called outside of its loop");
       return loop->changed(inside, a);
     }));
   }
@@ -142,7 +142,7 @@ Value Macro::call(Renderer& r, const Arguments& arguments) {
     }
   }
   const Renderer::Inner inner(r, outer_);
-  // A default may speak of other parameters; one that was not given is undefined by then, even to its own default.
+  // A default may refer to other parameters; one without a value is undefined by then, even in its own default.
   for (size_t i = 0; i < n; i++) {
     const Value missing = Undefined{node_.parameter_names[i]};
     r.assign(node_.parameters[i].first, places[i].value_or(missing));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "jinja/casing.h"
 #include "jinja/unicode.h"
 
 namespace ingot::jinja {
@@ -13,19 +14,18 @@ void pay_backward_search(Renderer& r, std::string_view text, std::string_view wa
 }
 
 Text upper(Renderer& r, const Text& text) { return mapped(r, text, to_upper); }
-Text lower(Renderer& r, const Text& text) { return mapped(r, text, to_lower); }
 
-Text capitalized(Renderer& r, const Text& text) {
-  bool first = true;
-  return mapped(r, text, [&](char32_t c) { return std::exchange(first, false) ? to_upper(c) : to_lower(c); });
+Text lower(Renderer& r, const Text& text) {
+  Lowering small(text.bytes());
+  return mapped(r, text, [&](char32_t c) { return small.next(c); });
 }
 
-Text titled(Renderer& r, const Text& text, bool (*begins_word)(char32_t)) {
-  bool begins = true;
+Text capitalized(Renderer& r, const Text& text) {
+  Lowering small(text.bytes());
+  bool first = true;
   return mapped(r, text, [&](char32_t c) {
-    std::string changed = begins ? to_upper(c) : to_lower(c);
-    begins = begins_word(c);
-    return changed;
+    std::string lowered = small.next(c);
+    return std::exchange(first, false) ? to_title(c) : lowered;
   });
 }
 
@@ -67,7 +67,7 @@ std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, in
   r.budget.copy(4 * bytes.size());
   std::vector<Span> cuts;  // what is between the parts
   if (separator) {
-    if (separator->empty()) r.fail("a text is split at an empty separator");
+    if (separator->empty()) r.fail("a string is split at an empty separator");
     const auto n = static_cast<int64_t>(separator->size());
     if (!from_right) {
       for (size_t at = 0; most != 0 && (at = find_text(bytes, separator->bytes(), at)) != std::string_view::npos; most--)

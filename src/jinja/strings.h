@@ -8,7 +8,7 @@
 
 namespace ingot::jinja {
 
-/// Every character through `change`, which gives what it becomes.
+/// Replaces every character by the result of `change`.
 template <typename Change> Text mapped(Renderer& r, const Text& text, Change&& change) {
   r.budget.copy(8 * text.size());
   Text out;
@@ -20,21 +20,19 @@ template <typename Change> Text mapped(Renderer& r, const Text& text, Change&& c
   return out;
 }
 
-/// Pays for a search from the end, which the library does byte by byte; short texts are found in what a copy costs anyway.
+/// Charges for a search from the end, which the library does byte by byte; for short texts the cost of a copy covers it.
 void pay_backward_search(Renderer& r, std::string_view text, std::string_view wanted);
 Text upper(Renderer& r, const Text& text);
 Text lower(Renderer& r, const Text& text);
-/// The first character large, the others small.
+/// The first character in title case, the others in lower case.
 Text capitalized(Renderer& r, const Text& text);
-/// A character behind one that begins words large, all others small.
-Text titled(Renderer& r, const Text& text, bool (*begins_word)(char32_t));
 Text replaced(Renderer& r, const Text& text, const Text& from, const Text& to, int64_t most);
 Text stripped(const Text& text, const Text* chars, bool left, bool right);
-/// Without `separator`: at white space, without empty parts. `most` cuts, below 0: all; from the right where asked for.
+/// Without `separator`: at white space, without empty parts. At most `most` splits, below 0: all; optionally from the right.
 std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, int64_t most, bool from_right);
 std::vector<Text> lines(Renderer& r, const Text& text, bool keep_ends);
 Text joined(Renderer& r, const Text& separator, const std::vector<Text>& parts);
-/// Filled up to `width` characters; at which side the text stands: '<', '^' or '>'.
+/// Padded to `width` characters; `side` is the alignment: '<', '^' or '>'.
 Text padded(Renderer& r, const Text& text, int64_t width, const Text& fill, char side);
 
 }  // namespace ingot::jinja

@@ -1,5 +1,5 @@
-// From JSON to variables, then one rendering. Roles are words of the protocol and not of a user: `<|` + role + `|>` is the template's
-// own token, as long as the role reads as a plain word.
+// From JSON to variables, then one rendering. Roles belong to the protocol, not to the user: `<|` + role + `|>` is the template's
+// own token if the role is a plain word.
 #include "jinja/template.h"
 
 #include <fmt/core.h>
@@ -66,7 +66,7 @@ Text Template::render_conversation(const std::vector<Variable>& variables, std::
     try {
       Rendering made = render_as(tried, variables, further, now, nullptr);
       if (!other || made.conversation.fit(made.text) < other->conversation.fit(other->text)) other = std::move(made);
-    } catch (const Error&) {}  // the shape that was given is what its error is told of
+    } catch (const Error&) {}  // the error reported is that of the given shape
   }
   const Fit fit = given ? given->conversation.fit(given->text) : Fit::lacks_text;
   if (other && other->conversation.fit(other->text) < fit) return std::move(other->text);
@@ -74,7 +74,7 @@ Text Template::render_conversation(const std::vector<Variable>& variables, std::
   if (fit == Fit::lacks_text) {
     const std::string message = given->conversation.left_out(given->text);
     if (!left_out)
-      throw Error("template", fmt::format("what {} says stands nowhere in the prompt", message), "", "",
+      throw Error("template", fmt::format("the prompt does not contain what {} says", message), "", "",
                   "the chat template leaves it out: take the message out, or use another template (--template)");
     *left_out = message;
   }
@@ -109,10 +109,10 @@ Template::Rendering Template::render_as(ContentShape shape, const std::vector<Va
   }
   if (!further.empty()) {
     const Value object = read_json(budget, further, numbered, "the variables");
-    if (!object.is<DictRef>()) throw Error("jinja", "the variables are no JSON object", described(object), "{\"name\": value}");
+    if (!object.is<DictRef>()) throw Error("jinja", "the variables are not a JSON object", described(object), "{\"name\": value}");
     for (const auto& [name, value] : object.as<DictRef>()->entries) {
       const auto own = std::ranges::find(variables, name.bytes(), &Variable::name);
-      if (own != variables.end() && !own->replaceable) throw Error("jinja", "a variable has a name that is taken", beginning(name.bytes()));
+      if (own != variables.end() && !own->replaceable) throw Error("jinja", "a variable has a reserved name", beginning(name.bytes()));
       renderer.define(name.bytes(), value);
     }
   }

@@ -1,5 +1,5 @@
-// A chat template: Jinja as the makers of models use it, run by an interpreter of ours. It has no way to the machine, to files or to
-// the network, and what it may cost is limited. Nothing here knows models; the door's ChatTemplate gives it what a model has.
+// A chat template: Jinja as the makers of models use it, run by an interpreter of ours. It has no access to the machine, to files or to
+// the network, and its cost is limited. Independent of models; ChatTemplate of the public API passes in what a model has.
 #pragma once
 #include <ctime>
 #include <memory>
@@ -16,7 +16,7 @@ namespace ingot::jinja {
 struct Program;
 enum class ContentShape : uint8_t;
 
-/// A name that the template finds, and its value as JSON.
+/// A variable of the template: its name, and its value as JSON.
 struct Variable {
   std::string name;
   std::string_view json;
@@ -37,7 +37,7 @@ class Template {
   Text render(const std::vector<Variable>& variables, std::string_view further, const std::tm& now,
               Spent* spent = nullptr) const;
   /// As `render`, with the contents of `messages` in the shape that the template reads: a string, or a list of {"type": "text",
-  /// "text": …}, whichever of the two was given. Errors: also, what a message says stands nowhere in the prompt; of assistants,
+  /// "text": …}, whichever of the two was given. Errors: also, the prompt does not contain what a message says; of assistants,
   /// templates may leave out what they said before. `left_out`: gets the first such message ("message 1 (user)") instead.
   Text render_conversation(const std::vector<Variable>& variables, std::string_view further, const std::tm& now,
                            std::string* left_out = nullptr) const;

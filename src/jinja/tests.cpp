@@ -1,4 +1,4 @@
-// What may stand behind `is`.
+// The tests after `is`.
 #include <fmt/core.h>
 
 #include <cmath>
@@ -36,16 +36,11 @@ bool is_sequence(const Value& v) {
   return v.is_text() || v.is<DictRef>() || v.is<Undefined>() || (v.is<ListRef>() && v.as<ListRef>()->kind <= ListKind::range);
 }
 
-template <bool (*wanted)(char32_t), bool (*other)(char32_t)> bool case_is(Renderer& r, const Value& input, const Arguments& a) {
+template <bool (*wanted)(char32_t)> bool case_is(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "the test", a, {});
   const Text text = to_text(input, r.budget);
-  bool any = false;
-  for (size_t at = 0; at < text.size();) {
-    const char32_t c = next_character(text.bytes(), at);
-    if (other(c)) return false;
-    any = any || wanted(c);
-  }
-  return any;
+  r.budget.copy(8 * text.size());
+  return all_cased_are(text.bytes(), wanted);
 }
 
 template <int64_t rest> bool is_parity(Renderer& r, const Value& input, const Arguments& a) {
@@ -95,8 +90,8 @@ const HashMap<std::string_view, TestFunction>& tests() {
       {"iterable", plain<is_iterable>},
       {"sequence", plain<is_sequence>},
       {"callable", plain<is_callable>},
-      {"lower", case_is<is_lower, is_upper>},
-      {"upper", case_is<is_upper, is_lower>},
+      {"lower", case_is<is_lower>},
+      {"upper", case_is<is_upper>},
       {"odd", is_parity<1>},
       {"even", is_parity<0>},
       {"divisibleby", divisible},

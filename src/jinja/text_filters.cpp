@@ -1,4 +1,4 @@
-// Filters that give texts, as jinja2 defines them; whatever is no string is written out first.
+// Filters that return strings, as defined by jinja2; other values are converted to strings first.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -16,10 +16,23 @@ template <Text (*change)(Renderer&, const Text&)> Value changed(Renderer& r, con
   return r.text(change(r, to_text(input, r.budget)));
 }
 
+/// Each word by itself, so that what ends one has no effect on the next: its first character in upper case, the others in lower case.
 Text title_text(Renderer& r, const Text& text) {
-  return titled(r, text, [](char32_t c) {
+  const auto ends_word = [](char32_t c) {
     return is_space(c) || (c < 0x80 && std::string_view("-({[<").find(static_cast<char>(c)) != std::string_view::npos);
-  });
+  };
+  const std::string_view bytes = text.bytes();
+  Text out;
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t begin = at;
+    const bool between = ends_word(next_character(bytes, at));
+    const size_t first = at;
+    for (size_t next = at; next < bytes.size() && ends_word(next_character(bytes, next)) == between;) at = next;
+    r.budget.step();
+    out.append(upper(r, text.slice(begin, first)));
+    out.append(lower(r, text.slice(first, at)));
+  }
+  return out;
 }
 Text unchanged(Renderer&, const Text& text) { return text; }
 

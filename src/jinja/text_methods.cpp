@@ -1,6 +1,7 @@
 // Methods of strings, called as Python calls them.
 #include <algorithm>
 
+#include "jinja/casing.h"
 #include "jinja/format.h"
 #include "jinja/methods.h"
 #include "jinja/strings.h"
@@ -32,7 +33,7 @@ template <bool from_right> Value split_method(Renderer& r, const Value& self, co
 template <bool from_right> Value partition(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "partition", a, {"sep"}, 1);
   const Text &text = self.text(), &separator = b.text(0);
-  if (separator.empty()) r.fail("a text is split at an empty separator");
+  if (separator.empty()) r.fail("a string is split at an empty separator");
   r.budget.copy(4 * text.size());
   if (from_right) pay_backward_search(r, text.bytes(), separator.bytes());
   const size_t at = from_right ? text.bytes().rfind(separator.bytes()) : find_text(text.bytes(), separator.bytes());
@@ -42,7 +43,7 @@ template <bool from_right> Value partition(Renderer& r, const Value& self, const
                ListKind::tuple);
 }
 
-/// The part of a text that `start` and `end` of find, count, startswith … choose; null when `start` lies behind the end.
+/// The part of a text that `start` and `end` of find, count, startswith … choose; null if `start` is past the end.
 struct Part {
   bool valid;
   size_t begin, end;
@@ -68,7 +69,7 @@ template <bool at_end> Value affix_test(Renderer& r, const Value& self, const Ar
   if (!b[0]->is<ListRef>() || b[0]->as<ListRef>()->kind != ListKind::tuple) return holds(b.text(0));
   bool any = false;
   for (const Value& one : b[0]->as<ListRef>()->items) {
-    if (!one.is_text()) r.fail("an affix is no string", described(one));
+    if (!one.is_text()) r.fail("an affix is not a string", described(one));
     any = any || holds(one.text());
   }
   return any;
@@ -81,7 +82,7 @@ template <bool from_right, bool must> Value find(Renderer& r, const Value& self,
   if (from_right) pay_backward_search(r, text, wanted);
   const size_t at = !part.valid ? std::string_view::npos : from_right ? text.rfind(wanted) : find_text(text, wanted);
   if (at != std::string_view::npos) return static_cast<int64_t>(character_at_byte(self.bytes(), part.begin + at));
-  if (must) r.fail("a part of a text is not there", described(*b[0]));
+  if (must) r.fail("substring not found", described(*b[0]));
   return int64_t{-1};
 }
 
@@ -106,7 +107,7 @@ Value join_method(Renderer& r, const Value& self, const Arguments& a) {
   std::vector<Text> parts;
   const ListRef items = r.elements(*b[0]);
   for (const Value& item : items->items) {
-    if (!item.is_text()) r.fail("what is joined is no string", described(item), "", "the filter |join takes other values too");
+    if (!item.is_text()) r.fail("a joined value is not a string", described(item), "", "the filter |join takes other values too");
     parts.push_back(item.text());
   }
   return r.text(joined(r, self.text(), parts));
@@ -118,16 +119,25 @@ template <Text (*change)(Renderer&, const Text&)> Value changed(Renderer& r, con
 }
 
 Text title_method(Renderer& r, const Text& text) {
-  return titled(r, text, [](char32_t c) { return !is_alpha(c); });
+  Lowering small(text.bytes());
+  bool inside = false;
+  return mapped(r, text, [&](char32_t c) {
+    std::string lowered = small.next(c);
+    return std::exchange(inside, is_cased(c)) ? lowered : to_title(c);
+  });
 }
 Text swapped_case(Renderer& r, const Text& text) {
-  return mapped(r, text, [](char32_t c) { return is_upper(c) ? to_lower(c) : to_upper(c); });
+  Lowering small(text.bytes());
+  return mapped(r, text, [&](char32_t c) {
+    std::string lowered = small.next(c);
+    return is_upper(c) ? lowered : is_lower(c) ? to_upper(c) : utf8(c);
+  });
 }
 
 template <char side> Value pad_method(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "ljust, rjust or center", a, {"width", "fillchar"}, 1);
   const Text fill = b.has(1) ? b.text(1) : Text(Words(" "));
-  if (n_characters(fill.bytes()) != 1) r.fail("a text is filled up with more than one character", fill.bytes());
+  if (n_characters(fill.bytes()) != 1) r.fail("the fill is not a single character", fill.bytes());
   return r.text(padded(r, self.text(), b.integer(0, 0), fill, side));
 }
 
@@ -155,7 +165,7 @@ Value splitlines(Renderer& r, const Value& self, const Arguments& a) {
 
 Value format_method(Renderer& r, const Value& self, const Arguments& a) { return r.text(brace_format(r, self.text(), a)); }
 
-/// Is every character so, and is there one?
+/// Do all characters satisfy `is`, and is there at least one?
 template <bool (*is)(char32_t)> Value all_are(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "a test of characters", a, {});
   const std::string_view text = self.bytes();
@@ -164,18 +174,10 @@ template <bool (*is)(char32_t)> Value all_are(Renderer& r, const Value& self, co
     if (!is(next_character(text, at))) return false;
   return !text.empty();
 }
-/// Is there a letter with case, and none of the other case?
-template <bool (*wanted)(char32_t), bool (*other)(char32_t)> Value case_is(Renderer& r, const Value& self, const Arguments& a) {
+template <bool (*wanted)(char32_t)> Value case_is(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "a test of case", a, {});
-  const std::string_view text = self.bytes();
-  r.budget.copy(8 * text.size());
-  bool any = false;
-  for (size_t at = 0; at < text.size();) {
-    const char32_t c = next_character(text, at);
-    if (other(c)) return false;
-    any = any || wanted(c);
-  }
-  return any;
+  r.budget.copy(8 * self.bytes().size());
+  return all_cased_are(self.bytes(), wanted);
 }
 
 }  // namespace
@@ -214,11 +216,11 @@ const Methods& text_methods() {
       {"isalpha", all_are<is_alpha>},
       {"isalnum", all_are<is_alphanumeric>},
       {"isdecimal", all_are<is_decimal>},
-      {"isdigit", all_are<is_decimal>},
-      {"isnumeric", all_are<is_decimal>},
+      {"isdigit", all_are<is_digit>},
+      {"isnumeric", all_are<is_numeric>},
       {"isspace", all_are<is_space>},
-      {"islower", case_is<is_lower, is_upper>},
-      {"isupper", case_is<is_upper, is_lower>},
+      {"islower", case_is<is_lower>},
+      {"isupper", case_is<is_upper>},
   };
   return methods;
 }

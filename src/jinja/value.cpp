@@ -207,7 +207,7 @@ int compare(const Value& a, const Value& b, Budget& budget, int depth) {
       if (!equal(x[i], y[i], budget, depth + 1)) return compare(x[i], y[i], budget, depth + 1);
     return order(x.size(), y.size());
   }
-  fail(budget, fmt::format("there is no order between a {} and a {}", type_name(a), type_name(b)));
+  fail(budget, fmt::format("a {} and a {} cannot be ordered", type_name(a), type_name(b)));
 }
 
 }  // namespace ingot::jinja

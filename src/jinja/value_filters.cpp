@@ -35,17 +35,45 @@ Value length(Renderer& r, const Value& input, const Arguments& a) {
 
 Value abs(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "abs", a, {});
-  if (!input.is_number()) r.fail("abs is of numbers", described(input));
+  if (!input.is_number()) r.fail("abs needs a number", described(input));
   if (input.is<double>()) return std::abs(input.as<double>());
   if (compare(input, Value(int64_t{0}), r.budget) < 0)
     return arithmetic(r, BinaryOp::subtract, Value(int64_t{0}), input);
   return input.is<bool>() ? Value(input.integer()) : input;
 }
 
-/// The number that a text spells, with white space and underscores where Python allows them.
-std::optional<double> spelled_float(const Text& text) {
+/// The ASCII spelling of a number: without surrounding white space and underscores between digits, and with digits of any script
+/// converted. `letters` may be digits too, or the x of 0x. Nothing if Python does not accept an underscore.
+std::optional<std::string> number_spelling(const Text& text, bool letters) {
   const Ends ends = strip(text.bytes(), nullptr, true, true);
-  const std::string digits = text.bytes().substr(ends.begin, ends.end - ends.begin);
+  const std::string_view spelled = std::string_view(text.bytes()).substr(ends.begin, ends.end - ends.begin);
+  const auto is_separator = [](char c) { return c >= 0x1C && c <= 0x1F; };  // white space elsewhere
+  if (std::ranges::any_of(text.bytes(), is_separator)) return std::nullopt;
+  std::string ascii;
+  bool after_digit = false, owes_digit = false;
+  for (size_t at = 0; at < spelled.size();) {
+    const size_t from = at;
+    const char32_t c = next_character(spelled, at);
+    if (c == U'_') {
+      if (!after_digit) return std::nullopt;
+      after_digit = false, owes_digit = true;
+      continue;
+    }
+    const auto digit = decimal_value(c);
+    after_digit = digit || (letters && c < 0x80 && is_alpha(c));
+    if (owes_digit && !after_digit) return std::nullopt;
+    owes_digit = false;
+    if (digit)
+      ascii += static_cast<char>('0' + *digit);
+    else
+      ascii += spelled.substr(from, at - from);
+  }
+  return owes_digit ? std::nullopt : std::optional(ascii);
+}
+
+/// The number that a text spells, as Python reads it.
+std::optional<double> spelled_float(const Text& text) {
+  const std::string digits = number_spelling(text, false).value_or("");
   if (digits.empty() || digits.find_first_of("xXpP(") != std::string::npos) return std::nullopt;
   char* end = nullptr;
   const double x = std::strtod(digits.c_str(), &end);
@@ -53,8 +81,7 @@ std::optional<double> spelled_float(const Text& text) {
 }
 
 std::optional<Value> spelled_integer(Renderer& r, const Text& text, int base) {
-  const Ends ends = strip(text.bytes(), nullptr, true, true);
-  std::string digits = text.bytes().substr(ends.begin, ends.end - ends.begin);
+  std::string digits = number_spelling(text, true).value_or("");
   const bool negative = digits.starts_with('-');
   if (negative || digits.starts_with('+')) digits.erase(0, 1);
   if (digits.size() > 2 && digits[0] == '0') {
@@ -99,7 +126,7 @@ Value round_value(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "round", a, {"precision", "method"});
   const int64_t precision = b.integer(0, 0);
   const std::string method = b[1] ? b.text(1).bytes() : "common";
-  if (!input.is_number()) r.fail("round is of numbers", described(input));
+  if (!input.is_number()) r.fail("round needs a number", described(input));
   if (method != "common" && method != "ceil" && method != "floor")
     r.fail("round does not know this method", method, "common, ceil or floor");
   if (precision < 0 || precision > 300) r.fail("round has a precision that is not supported", fmt::format("{}", precision), "0 to 300");

@@ -45,7 +45,7 @@ void write_items(Text& out, const List& list, Budget& budget, int depth) {
   static constexpr Words closings[] = {"]", ")", "", "", "])", "])", "])"};
   const auto kind = static_cast<size_t>(list.kind);
   if (list.kind == ListKind::range || list.kind == ListKind::generator)
-    fail(budget, std::string("a ") + (list.kind == ListKind::range ? "range" : "generator") + " is written out", "", "",
+    fail(budget, std::string("a ") + (list.kind == ListKind::range ? "range" : "generator") + " is printed", "", "",
          "make a list of it with |list");
   out.append(openings[kind]);
   for (size_t i = 0; i < list.items.size(); i++) {
@@ -72,7 +72,7 @@ void write_entries(Text& out, const Dict& dict, Budget& budget, int depth) {
 void write_repr(Text& out, const Value& value, Budget& budget, int depth) {
   budget.step();
   budget.check_text(out.size());
-  if (depth > max_value_depth) fail(budget, "what is written out is nested too deeply");
+  if (depth > max_value_depth) fail(budget, "a printed value is nested too deeply");
   if (value.is<Undefined>())
     out.append("Undefined");
   else if (value.is<None>())
@@ -96,7 +96,7 @@ void write_repr(Text& out, const Value& value, Budget& budget, int depth) {
     write_entries(out, *value.as<NamespaceRef>(), budget, depth);
     out.append(">");
   } else
-    fail(budget, "the function '" + value.as<CallableRef>()->name() + "' is written out", "", "", "call it, or leave it out");
+    fail(budget, "the function '" + value.as<CallableRef>()->name() + "' is printed", "", "", "call it, or leave it out");
 }
 
 void write_text(Text& out, const Value& value, Budget& budget) {

@@ -12,7 +12,7 @@ constexpr auto max_bits = static_cast<size_t>(max_digits * bits_per_digit);
 
 [[noreturn]] void too_large(const Budget* budget) {
   static const Budget nowhere{Limits{}};
-  fail(budget ? *budget : nowhere, "a whole number becomes too large", "",
+  fail(budget ? *budget : nowhere, "an integer becomes too large", "",
        "at most " + std::to_string(max_digits) + " digits");
 }
 

@@ -15,10 +15,10 @@ struct Candidate {
 /// Better first; of equals the lower id.
 inline bool better(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
 
-/// Holds room for the whole vocabulary, so that choosing a token allocates nothing. Never empty between two samplers.
+/// Has capacity for the whole vocabulary, so that choosing a token allocates nothing. Never empty between two samplers.
 ///
-/// Order is made only as far as somebody looks: the best tokens of 250,000 are found by selection, and a sampler that stops after
-/// a few of them never pays for the rest.
+/// Sorted lazily: the best of 250,000 tokens are found by selection, and a sampler that needs only a few never pays for sorting the
+/// rest.
 class Candidates {
  public:
   explicit Candidates(int vocab) : list_(vocab), weights_(vocab) {}
@@ -40,7 +40,7 @@ class Candidates {
 
   /// The most probable one.
   const Candidate& best() const;
-  /// Puts the best `n` (or all, when there are fewer) in front, best first.
+  /// Moves the best `n` (or all, if there are fewer) to the front, best first.
   void sort(size_t n);
   /// Keeps the first `n`.
   void keep_first(size_t n);
@@ -61,7 +61,7 @@ class Candidates {
   void sort_anew(size_t n);
   std::vector<Candidate> list_;  // the first size_ of them
   std::vector<double> weights_;
-  size_t size_ = 0, sorted_ = 0;  // so many at the front are in order, and better than the rest
+  size_t size_ = 0, sorted_ = 0;  // the first `sorted_` are in order, and better than the rest
 };
 
 }  // namespace ingot::sampling

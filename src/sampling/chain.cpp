@@ -75,13 +75,13 @@ void Chain::order(const Tokens& tokens) {
 void Chain::check(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed) const {
   size_t words = (logits.size() + 63) / 64;
   if (logits.size() != vocab_)
-    throw Error("sampling", "there is not one logit a token", fmt::format("{}", logits.size()), fmt::format("{}", vocab_));
+    throw Error("sampling", "the number of logits differs from the vocabulary size", fmt::format("{}", logits.size()), fmt::format("{}", vocab_));
   if (!allowed.empty() && allowed.size() != words)
     throw Error("sampling", "the mask does not fit the vocabulary", fmt::format("{} words", allowed.size()), fmt::format("{}", words));
   for (int32_t t : text)
     if (t < 0 || static_cast<size_t>(t) >= vocab_)
       throw Error("sampling", "token is not in the vocabulary", fmt::format("{}", t), fmt::format("0 … {}", vocab_ - 1));
-  if (!all_finite(logits)) throw Error("sampling", "logits are not finite", "NaN or infinity", "what a model computed");
+  if (!all_finite(logits)) throw Error("sampling", "logits are not finite", "NaN or infinity", "finite logits");
 }
 
 void Chain::fill(std::span<const float> logits, std::span<const uint64_t> allowed) {
@@ -100,7 +100,7 @@ void Chain::fill(std::span<const float> logits, std::span<const uint64_t> allowe
 int32_t Chain::choose(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed) {
   check(logits, text, allowed);
   fill(logits, allowed);
-  if (candidates_.size() == 0) throw Error("sampling", "no token may be chosen", "", "one at least that mask and bias leave");
+  if (candidates_.size() == 0) throw Error("sampling", "no token can be chosen", "", "at least one token allowed by mask and bias");
   position_ = std::max<uint64_t>(position_, text.size());
   for (const Stage& stage : stages_) stage(candidates_, text);
   double chance = uniform(options_.seed, 2 * position_++);

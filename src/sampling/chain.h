@@ -1,4 +1,4 @@
-// The samplers of one answer, in the order that was asked for.
+// The samplers of one answer, in the requested order.
 #pragma once
 #include <functional>
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace ingot::sampling {
 
-/// What the chain has to know of the tokens.
+/// What the chain needs to know about the tokens.
 struct Tokens {
   int count = 0;                              ///< logits there are
   std::function<std::string(int32_t)> piece;  ///< bytes of a token
@@ -26,8 +26,8 @@ class Chain {
   Chain(const Chain&) = delete;
   Chain& operator=(const Chain&) = delete;
   /// The token after `text`. `allowed`: bit i of word i / 64 says whether token i may be chosen; empty: all may. Random numbers
-  /// follow from the seed and the number of tokens in front; where fewer than before are in front, from the next number.
-  /// Errors: logits that are not finite, sizes that do not fit, nothing left to choose from.
+  /// are derived from the seed and the number of preceding tokens; if there are fewer than before, the sequence continues.
+  /// Errors: logits that are not finite, sizes that do not match, no candidate left.
   int32_t choose(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed);
   /// Whether `choose` gives the token with the greatest logit, the lowest id of equal ones, whatever the text is.
   bool takes_the_best() const { return stages_.size() == 1 && first_cut_ == 1 && bias_.empty() && !mirostat_; }
@@ -43,7 +43,7 @@ class Chain {
   size_t vocab_;
   std::vector<float> bias_;  // of each token; empty: none
   std::vector<Stage> stages_;
-  size_t first_cut_ = 0;  // the first stage leaves the best so many, and no other; 0: it does not
+  size_t first_cut_ = 0;  // the first stage is a top-k of this size; 0: it is not
   Candidates candidates_;
   Penalties penalties_;
   std::optional<Dry> dry_;

@@ -1,4 +1,4 @@
-// Samplers that look back: penalties on tokens that stand in the text already.
+// Samplers that look back: penalties on tokens that already occur in the text.
 #pragma once
 #include <functional>
 #include <string>
@@ -14,11 +14,11 @@ inline std::span<const int32_t> last_of(std::span<const int32_t> tokens, int n) 
   return n < 0 || static_cast<size_t>(n) > tokens.size() ? tokens : tokens.last(static_cast<size_t>(n));
 }
 
-/// A logit that was changed stays a number, whatever the options.
+/// A modified logit stays finite, whatever the options.
 float bounded(double logit);
 
-/// A token that stands c times among the last ones: its logit is divided by `repeat_penalty` where positive and multiplied
-/// elsewhere (Keskar et al. 2019); then c · frequency_penalty + presence_penalty is taken off.
+/// A token that occurs c times among the last ones: its logit is divided by `repeat_penalty` where positive and multiplied
+/// elsewhere (Keskar et al. 2019); then c · frequency_penalty + presence_penalty is subtracted.
 class Penalties {
  public:
   explicit Penalties(int vocab) : counts_(vocab) {}
@@ -28,15 +28,15 @@ class Penalties {
   std::vector<int32_t> counts_;  // of each token; zero between calls
 };
 
-/// "Don't repeat yourself" (Weidmann 2024): when the end of the text, m tokens long, stands earlier in the text too, the token that
-/// followed there loses multiplier · base ^ (m − allowed length), where m is at least the allowed length; the longest m counts. What
-/// repeats does not reach across a sequence breaker.
+/// "Don't repeat yourself" (Weidmann 2024): when the last m tokens of the text also occur earlier in it, the logit of the token that
+/// followed there is reduced by multiplier · base ^ (m − allowed length), where m is at least the allowed length; the longest m counts. A
+/// repetition does not extend across a sequence breaker.
 class Dry {
  public:
   /// `piece`: bytes of a token; `vocab`: tokens that have any.
   Dry(int vocab, const std::function<std::string(int32_t)>& piece, const SamplingOptions& options);
   void apply(Candidates& c, std::span<const int32_t> tokens, const SamplingOptions& options);
-  /// How many tokens at the end stand behind the last breaker.
+  /// The number of tokens after the last breaker.
   size_t since_breaker(std::span<const int32_t> tokens) const;
 
  private:

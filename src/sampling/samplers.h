@@ -1,4 +1,4 @@
-// The samplers without memory. `c` is never empty before nor after. Each names where its rule is published.
+// The stateless samplers. `c` is never empty before or after. Each cites its source.
 #pragma once
 #include "sampling/candidates.h"
 
@@ -17,7 +17,7 @@ void top_n_sigma(Candidates& c, float n);
 /// Of those with a probability of `threshold` or more, keeps the least probable one only ("exclude top choices", Weidmann 2024).
 /// Whether it is applied at all is drawn by the caller.
 void xtc(Candidates& c, float threshold);
-/// Divides logits by `t`; 0 keeps the best alone.
+/// Divides logits by `t`; 0 keeps only the best.
 void temperature(Candidates& c, float t);
 /// Temperature between `t` − `range` (at least 0) and `t` + `range`, by the distribution's entropy: low − (low − high) ·
 /// (entropy / greatest entropy of so many candidates) ^ `exponent`.
@@ -25,7 +25,7 @@ float dynamic_temperature(Candidates& c, float t, float range, float exponent);
 
 /// Number in [0, 1) that follows from seed and `n` alone (SplitMix64, Steele et al. 2014).
 double uniform(uint64_t seed, uint64_t n);
-/// The candidate that `chance`, in [0, 1), falls on, by the probabilities; its place.
+/// Index of the candidate that `chance`, in [0, 1), selects by the probabilities.
 size_t draw(Candidates& c, double chance);
 
 }  // namespace ingot::sampling

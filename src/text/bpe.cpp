@@ -1,5 +1,5 @@
-// Byte-level BPE (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019): text is cut into words, a word starts as one
-// symbol a byte, and neighbours are merged, best rank first, leftmost first, until no merge applies. O(n log n) in the word.
+// Byte-level BPE (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019): text is split into words, a word starts as one
+// symbol per byte, and neighbours are merged, best rank first, leftmost first, until no merge applies. O(n log n) in the word.
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -32,7 +32,7 @@ const std::array<char32_t, 256>& byte_characters() {
   return characters;
 }
 
-// The way back; -1: no byte is spelled like this. All spellings lie below U+0144.
+// The inverse; -1: not the spelling of a byte. All spellings are below U+0144.
 const std::array<int, 0x144>& character_bytes() {
   static const auto bytes = [] {
     std::array<int, 0x144> table{};
@@ -56,10 +56,11 @@ struct Symbol {
 };
 constexpr int32_t no_token = -1, gone = -2;
 
-// Room for one word at a time, kept between the words of a text.
-struct Workplace {
+// Buffers for one word at a time, kept between the words of a text.
+struct Workspace {
   std::vector<Symbol> symbols;
   std::vector<uint64_t> queue;  // heap of rank << 32 | left symbol: smallest first is best rank, then leftmost
+  uint64_t steps = 0;           // bytes and pairs looked at, over all words
 };
 
 class BpeTokenizer final : public VocabularyTokenizer {
@@ -76,13 +77,13 @@ class BpeTokenizer final : public VocabularyTokenizer {
   }
 
  private:
-  void append(std::string_view text, std::vector<int32_t>& ids) const override;
+  void append(std::string_view text, std::vector<int32_t>& ids, uint64_t* work) const override;
   std::string bytes_of(int32_t id) const override;
   bool has_prefix_space() const override { return false; }
 
   void add_merge(const std::string& merge, size_t rank, std::string& joined);
-  void append_word(std::string_view word, Workplace& work, std::vector<int32_t>& ids) const;
-  void consider(int32_t left, Workplace& work) const;
+  void append_word(std::string_view word, Workspace& work, std::vector<int32_t>& ids) const;
+  void consider(int32_t left, Workspace& work) const;
 
   WordSplitter splitter_;
   bool whole_words_;
@@ -110,17 +111,18 @@ void BpeTokenizer::add_merge(const std::string& merge, size_t rank, std::string&
 }
 
 // Queues the merge of `left` with its right neighbour, if there is one.
-void BpeTokenizer::consider(int32_t left, Workplace& work) const {
+void BpeTokenizer::consider(int32_t left, Workspace& work) const {
   if (left < 0) return;
   const Symbol& symbol = work.symbols[static_cast<size_t>(left)];
   if (symbol.next < 0) return;
+  work.steps++;
   const auto* merge = merges_.find(symbol.id, work.symbols[static_cast<size_t>(symbol.next)].id);
   if (!merge) return;
   work.queue.push_back(uint64_t{merge->rank} << 32 | static_cast<uint32_t>(left));
   std::push_heap(work.queue.begin(), work.queue.end(), std::greater<>());
 }
 
-void BpeTokenizer::append_word(std::string_view word, Workplace& work, std::vector<int32_t>& ids) const {
+void BpeTokenizer::append_word(std::string_view word, Workspace& work, std::vector<int32_t>& ids) const {
   if (whole_words_) {
     const int32_t id = find(spelled(word));
     if (id >= 0) return ids.push_back(id);
@@ -128,6 +130,7 @@ void BpeTokenizer::append_word(std::string_view word, Workplace& work, std::vect
   auto& symbols = work.symbols;
   symbols.clear();
   const auto n = narrow<int32_t>(word.size(), "text", "the length of a word in bytes");
+  work.steps += word.size();
   for (int32_t i = 0; i < n; i++) {
     symbols.push_back({byte_ids_[static_cast<uint8_t>(word[static_cast<size_t>(i)])], i - 1, i + 1 < n ? i + 1 : -1});
   }
@@ -137,6 +140,7 @@ void BpeTokenizer::append_word(std::string_view word, Workplace& work, std::vect
     std::pop_heap(work.queue.begin(), work.queue.end(), std::greater<>());
     const uint64_t best = work.queue.back();
     work.queue.pop_back();
+    work.steps++;
     const auto at = static_cast<int32_t>(best & UINT32_MAX);
     Symbol& left = symbols[static_cast<size_t>(at)];
     if (left.id == gone || left.next < 0) continue;
@@ -159,10 +163,11 @@ void BpeTokenizer::append_word(std::string_view word, Workplace& work, std::vect
   }
 }
 
-void BpeTokenizer::append(std::string_view text, std::vector<int32_t>& ids) const {
+void BpeTokenizer::append(std::string_view text, std::vector<int32_t>& ids, uint64_t* work) const {
   const std::string readable = lenient_utf8(text);
-  Workplace work;
-  for (const std::string_view word : splitter_.split(readable)) append_word(word, work, ids);
+  Workspace space;
+  for (const std::string_view word : splitter_.split(readable, work)) append_word(word, space, ids);
+  if (work) *work += space.steps;
 }
 
 std::string BpeTokenizer::bytes_of(int32_t id) const {
@@ -192,7 +197,7 @@ std::unique_ptr<Tokenizer> make_bpe(Vocabulary vocabulary) {
     std::string known;
     for (const std::string_view name : pre_tokenizer_names()) known.append(known.empty() ? "one of " : ", ").append(name);
     throw Error("text", "unknown pre-tokenizer", fmt::format("\"{}\"", vocabulary.pre), known,
-                "force the one that cuts text like this model's (--pre)");
+                "choose the one that splits text like this model's (--pre)");
   }
   return std::make_unique<BpeTokenizer>(std::move(vocabulary), *rule);
 }

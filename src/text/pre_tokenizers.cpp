@@ -1,4 +1,4 @@
-// The table of pre-tokenizers. To add a rule, add a row: the patterns are those that the makers publish in their tokenizer.json or
+// The table of pre-tokenizers. To add a rule, add a row: the patterns are those published by the makers in tokenizer.json or
 // in tiktoken (openai_public.py), grouped under the names that GGUF files use.
 #include "text/pre_tokenizers.h"
 
@@ -9,26 +9,26 @@ namespace {
 
 // 's 't 'm 'd 're 've 'll in either case.
 const std::string contraction = R"('(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL]))";
-// White space ends behind its last line break; without one it leaves its last character to the word that follows.
+// White space ends after its last line break; without one, its last character belongs to the next word.
 const std::string space = R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 // GPT-2 (Radford et al. 2019, encoder.py): contractions, then letters, numbers, the rest, each with one space before it.
 const std::string gpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
-// OpenAI's cl100k_base: letters with one other character before them, line breaks kept together with symbols; what a number is,
-// each family says. Some take marks for letters.
+// OpenAI's cl100k_base: letters with one other character before them, line breaks kept with symbols; numbers differ by family.
+// Some count marks as letters.
 std::string cl100k(const std::string& numbers, const std::string& marks = "") {
   return contraction + R"(|[^\r\n\p{L}\p{N}]?[\p{L})" + marks + "]+|" + numbers + R"(| ?[^\s\p{L}\p{N})" + marks + R"(]+[\r\n]*|)" + space;
 }
 
-// OpenAI's o200k_base: as before, but a capital begins a word, and a contraction belongs to the word that it ends.
+// OpenAI's o200k_base: as before, but an upper-case letter begins a word, and a contraction belongs to the word that it ends.
 std::string o200k(const std::string& numbers, const std::string& word_end, const std::string& line_end = R"([\r\n/]*)") {
   const std::string upper = R"([\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])", lower = R"([\p{Ll}\p{Lm}\p{Lo}\p{M}])", before = R"([^\r\n\p{L}\p{N}]?)";
   return before + upper + "*" + lower + "+" + word_end + "|" + before + upper + "+" + lower + "*" + word_end + "|" + numbers +
          R"(| ?[^\s\p{L}\p{N}]+)" + line_end + "|" + space;
 }
 
-// Kimi K2 (tokenization_kimi.py): o200k where Han stands apart. Its classes are given as what they leave out, since they are
+// Kimi K2 (tokenization_kimi.py): o200k with Han separate. Its classes are written as complements, since they are
 // intersections.
 std::string kimi_k2() {
   const std::string upper = R"([^\p{Ll}\p{N}\p{P}\p{S}\p{Z}\p{C}\p{sc:Han}])",
@@ -55,8 +55,8 @@ const std::string deepseek_punctuation = R"(\s?[!-/:-~\x{FF01}-\x{FF0F}\x{FF1A}-
 // White space is left out of the ranges (U+1680, U+2000 …), as llama.cpp does; a maker's engine may keep it with its neighbours.
 const std::string deepseek_ideographs =
     R"([\x{800}-\x{167F}\x{1681}-\x{1FFF}\x{200B}-\x{2027}\x{202A}-\x{202E}\x{2030}-\x{205E}\x{2060}-\x{2FFF}\x{3001}-\x{9FA5}\x{AC00}-\x{D7FF}]+)";
-// The lookbehind changes nothing but the time: a run of white space is tried once, not from each of its characters (PCRE2 sees that by
-// itself only where it compiles to machine code).
+// The lookbehind only saves time: a run of white space is tried once, not from each of its characters (PCRE2 does that by itself only
+// in its JIT).
 const std::string space_at_end = R"((?<!\s)\s+\z)";
 
 // DeepSeek V3: numbers in threes, Chinese and Japanese, then the rest.
@@ -67,8 +67,8 @@ const std::string chinese_japanese = R"([\x{4E00}-\x{9FA5}\x{3040}-\x{30FF}]+)";
 // BLOOM: everything up to white space or one of these marks.
 const std::string bloom = R"( ?[^(\s|.,!?\x{2026}\x{3002}\x{FF0C}\x{3001}\x{964}\x{6D4}\x{60C})]+)";
 
-// Jais 2: white space in powers of two. Behind white space no line break can follow, since it was looked for at the run's beginning: the
-// lookbehind saves looking again in each part of a long run.
+// Jais 2: white space in powers of two. No line break can follow white space, since the run was searched from its beginning: the
+// lookbehind avoids searching again from each part of a long run.
 const std::string jais2_space =
     R"((?<![^\S\r\n])\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s)";
 
@@ -81,7 +81,7 @@ std::vector<PreTokenizer> make_table() {
   const std::string up_to_three = R"(\p{N}{1,3})", one = R"(\p{N})", suffix = "(?:" + contraction + ")?";
   const bool yes = true;
   return {
-      // What GGUF readers take when a file names no rule.
+      // The default of GGUF readers when a file names no rule.
       {{"default"}, {R"([\p{P}$+<=>^~|]+)", gpt2, R"(\p{N}+)", "[0-9][0-9][0-9]"}},
       {{"gpt-2", "phi-2", "mpt", "olmo", "jais", "exaone4", "gigachat", "a.x-4.0", "mellum", "trillion", "granite-docling"}, {gpt2}},
       // Each digit is a word of its own.

@@ -1,6 +1,7 @@
-// How byte-level BPE cuts text into words before it merges inside each of them: named rules, and the machine that applies one.
-// A rule is a list of PCRE2 patterns; the first cuts the text, each further one cuts the pieces that those before it left.
+// How byte-level BPE splits text into words before it merges within each of them: named rules, and a class that applies one. A rule is
+// a list of PCRE2 patterns; the first splits the text, each further one splits the pieces left by those before it.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,8 +12,8 @@ namespace ingot::text {
 struct PreTokenizer {
   std::vector<std::string_view> names;  ///< as GGUF's tokenizer.ggml.pre spells them
   std::vector<std::string> patterns;    ///< PCRE2, in Unicode mode: \p{…}, \s and \S know all of Unicode
-  bool whole_words = false;             ///< a word that is a token is taken as it stands, whatever the merges say
-  bool adds_bos = false;                ///< when the file says nothing about it
+  bool whole_words = false;             ///< a word that is itself a token is taken as such, without merging
+  bool adds_bos = false;                ///< unless the file says otherwise
 };
 
 /// The rule of that name; "" is "default". Null when unknown.
@@ -25,8 +26,9 @@ class WordSplitter {
  public:
   explicit WordSplitter(const PreTokenizer& rule);
   ~WordSplitter();
-  /// The words of `text`, in order and without gaps; each is a view into it. `text` is what `lenient_utf8` gives.
-  std::vector<std::string_view> split(std::string_view text) const;
+  /// The words of `text`, in order and without gaps; each is a view into it. `text` is what `lenient_utf8` returns. `work`, if given, is
+  /// increased by the number of steps of PCRE2's interpreter, since the JIT does not count.
+  std::vector<std::string_view> split(std::string_view text, uint64_t* work = nullptr) const;
 
  private:
   struct Pattern;

@@ -1,6 +1,6 @@
-// SPM, the BPE of SentencePiece (Kudo and Richardson 2018): spaces become U+2581, text starts as one symbol a character, and
-// neighbours whose joined text is a token are merged, highest score first, leftmost first. What is no token in the end is spelled
-// in byte tokens <0x00> … <0xFF>. O(n log n).
+// SPM, the BPE of SentencePiece (Kudo and Richardson 2018): spaces become U+2581, text starts as one symbol per character, and
+// neighbours whose joined text is a token are merged, highest score first, leftmost first. What is not a token in the end is spelled
+// in byte tokens <0x00> … <0xFF>. O(n log n) in the text, whatever the vocabulary.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,6 +9,7 @@
 
 #include "base/checked.h"
 #include "ingot/error.h"
+#include "text/spelling_automaton.h"
 #include "text/utf8.h"
 #include "text/vocabulary_tokenizer.h"
 
@@ -16,6 +17,11 @@ namespace ingot::text {
 namespace {
 
 constexpr std::string_view space_mark = "\xE2\x96\x81";  // U+2581
+
+// Candidates of at most so many bytes are looked up by their hash. That takes time in proportion to their length, and with tokens that
+// are all prefixes of each other every byte of the text would be hashed as often as the longest has bytes; so the automaton finds the
+// long ones. In real vocabularies these are a few runs of spaces, if any.
+constexpr size_t max_hashed_bytes = 64;
 
 // A part of the text and its neighbours, as indices; -1: none. A symbol that was merged into its left neighbour has 0 bytes.
 struct Symbol {
@@ -51,16 +57,51 @@ int spelled_byte(std::string_view token) {
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
+// The long tokens that begin at each position of a text. Most texts have no candidate of such a length, so the text is read when the
+// first one comes.
+class LongTokens {
+ public:
+  LongTokens(const SpellingAutomaton& automaton, std::string_view text) : automaton_(&automaton), text_(text) {}
+  // The token that reads text.substr(at, bytes), or -1.
+  int32_t find(size_t at, size_t bytes, uint64_t& steps) {
+    if (states_.empty()) read(steps);
+    const auto& node = automaton_->longest(states_[at], SpellingAutomaton::any, bytes, steps);
+    return node.bytes == bytes ? node.id : -1;
+  }
+
+ private:
+  void read(uint64_t& steps) {
+    states_.resize(text_.size());
+    uint32_t state = 0;
+    for (size_t at = text_.size(); at-- > 0;) {
+      state = automaton_->step(state, static_cast<uint8_t>(text_[at]), steps);
+      states_[at] = state;
+    }
+  }
+
+  const SpellingAutomaton* automaton_;
+  std::string_view text_;
+  std::vector<uint32_t> states_;  // one per byte
+};
+
+std::vector<SpellingAutomaton::Spelling> long_spellings(const std::vector<std::string>& tokens) {
+  std::vector<SpellingAutomaton::Spelling> spellings;
+  for (size_t id = 0; id < tokens.size(); id++)
+    if (tokens[id].size() > max_hashed_bytes) spellings.push_back({tokens[id], static_cast<int32_t>(id), true});
+  return spellings;
+}
+
 class SpmTokenizer final : public VocabularyTokenizer {
  public:
-  explicit SpmTokenizer(Vocabulary given) : VocabularyTokenizer(std::move(given)) {
+  explicit SpmTokenizer(Vocabulary given)
+      : VocabularyTokenizer(std::move(given)), long_tokens_(long_spellings(vocabulary().tokens)) {
     const Vocabulary& v = vocabulary();
     if (v.scores.size() != v.tokens.size()) {
       throw Error("text", "scores do not match the tokens", fmt::format("{} scores", v.scores.size()),
                   fmt::format("{}, one per token", v.tokens.size()));
     }
     for (size_t id = 0; id < v.scores.size(); id++) {
-      if (std::isnan(v.scores[id])) throw Error("text", fmt::format("the score of token {} is no number", id), "NaN", "a number");
+      if (std::isnan(v.scores[id])) throw Error("text", fmt::format("the score of token {} is not a number", id), "NaN", "a number");
       if (v.types[id] == TokenType::byte && spelled_byte(v.tokens[id]) < 0) {
         throw Error("text", fmt::format("token {} is a byte token but does not spell a byte", id), fmt::format("\"{}\"", v.tokens[id]),
                     "<0x00> to <0xFF>");
@@ -73,22 +114,23 @@ class SpmTokenizer final : public VocabularyTokenizer {
       if (id < 0) id = find(std::string(1, static_cast<char>(byte)));
       if (id < 0) id = v.unknown;
       if (id < 0) {
-        throw Error("text", "the vocabulary cannot spell every text", fmt::format("no token for byte 0x{:02X}", byte),
+        throw Error("text", "the vocabulary cannot represent every text", fmt::format("no token for byte 0x{:02X}", byte),
                     "tokens <0x00> to <0xFF>, or an unknown token");
       }
     }
   }
 
  private:
-  void append(std::string_view text, std::vector<int32_t>& ids) const override;
+  void append(std::string_view text, std::vector<int32_t>& ids, uint64_t* work) const override;
   std::string bytes_of(int32_t id) const override;
   bool has_prefix_space() const override { return vocabulary().add_space_prefix; }
 
   std::array<int32_t, 256> byte_ids_{};
   size_t max_token_bytes_ = 0;
+  SpellingAutomaton long_tokens_;  // of more than max_hashed_bytes
 };
 
-void SpmTokenizer::append(std::string_view plain, std::vector<int32_t>& ids) const {
+void SpmTokenizer::append(std::string_view plain, std::vector<int32_t>& ids, uint64_t* work) const {
   std::string text = vocabulary().add_space_prefix ? std::string(space_mark) : "";
   text += with(plain, " ", space_mark);
   const std::string_view view = text;
@@ -104,12 +146,19 @@ void SpmTokenizer::append(std::string_view plain, std::vector<int32_t>& ids) con
   }
   const auto symbol = [&](int32_t index) -> Symbol& { return symbols[static_cast<size_t>(index)]; };
 
+  uint64_t steps = 0;
+  LongTokens long_tokens(long_tokens_, view);
+  const auto token_at = [&](size_t at, size_t bytes) {
+    if (bytes > max_hashed_bytes) return long_tokens.find(at, bytes, steps);
+    steps += bytes;
+    return find(view.substr(at, bytes));
+  };
   std::vector<Merge> queue;
   const auto consider = [&](int32_t left, int32_t right) {
     if (left < 0 || right < 0) return;
     const int32_t bytes = symbol(left).bytes + symbol(right).bytes;
-    if (static_cast<size_t>(bytes) > max_token_bytes_) return;  // looking it up would cost its length
-    const int32_t id = find(view.substr(static_cast<size_t>(symbol(left).at), static_cast<size_t>(bytes)));
+    if (static_cast<size_t>(bytes) > max_token_bytes_) return;
+    const int32_t id = token_at(static_cast<size_t>(symbol(left).at), static_cast<size_t>(bytes));
     if (id < 0) return;
     queue.push_back({vocabulary().scores[static_cast<size_t>(id)], left, right, bytes});
     std::push_heap(queue.begin(), queue.end(), later);
@@ -119,6 +168,7 @@ void SpmTokenizer::append(std::string_view plain, std::vector<int32_t>& ids) con
     std::pop_heap(queue.begin(), queue.end(), later);
     const Merge best = queue.back();
     queue.pop_back();
+    steps++;
     Symbol& left = symbol(best.left);
     Symbol& right = symbol(best.right);
     if (left.bytes == 0 || right.bytes == 0 || left.bytes + right.bytes != best.bytes) continue;
@@ -132,13 +182,15 @@ void SpmTokenizer::append(std::string_view plain, std::vector<int32_t>& ids) con
 
   for (int32_t i = 0; i >= 0; i = symbol(i).next) {
     const std::string_view part = view.substr(static_cast<size_t>(symbol(i).at), static_cast<size_t>(symbol(i).bytes));
-    const int32_t id = find(part);
+    const int32_t id = find(part);  // all parts together are the text
+    steps += part.size();
     if (id >= 0) {
       ids.push_back(id);
     } else {
       for (const char byte : part) ids.push_back(byte_ids_[static_cast<uint8_t>(byte)]);
     }
   }
+  if (work) *work += steps;
 }
 
 std::string SpmTokenizer::bytes_of(int32_t id) const {

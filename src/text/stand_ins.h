@@ -1,11 +1,11 @@
-// What the pattern matcher is shown instead of some characters, so that it cuts text the same way whatever it knows of Unicode.
+// Substitutes shown to the pattern matcher for some characters, so that it splits text in the same way with any version of Unicode.
 #pragma once
 #include <string>
 #include <string_view>
 
 namespace ingot::text {
 
-/// `text`, which is what `lenient_utf8` gives, as the matcher may see it: same length, same words. Empty when nothing has to change.
+/// `text`, a result of `lenient_utf8`, with substitutes: same length, same words. Empty if nothing has to change.
 std::string with_stand_ins(std::string_view text);
 
 }  // namespace ingot::text

@@ -25,8 +25,8 @@ TokenTable::TokenTable(const std::vector<std::string>& tokens)
     const auto tag = static_cast<uint32_t>(hash >> 32);
     for (; slots_[at].id >= 0; at = (at + 1) & mask_) {
       if (slots_[at].hash == tag && tokens[slots_[at].id] == tokens[id]) {
-        throw Error("text", "two tokens of the vocabulary read the same",
-                    fmt::format("\"{}\" as {} and as {}", tokens[id], slots_[at].id, id), "each text once");
+        throw Error("text", "two tokens of the vocabulary have the same text",
+                    fmt::format("\"{}\" as {} and as {}", tokens[id], slots_[at].id, id), "distinct texts");
       }
     }
     slots_[at] = {static_cast<int32_t>(id), tag};

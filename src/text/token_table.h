@@ -1,4 +1,4 @@
-// From a token's text to its id: an open-addressing table over strings that somebody else owns. Built once, then only read.
+// From a token's text to its id: an open-addressing table over strings owned by the caller. Immutable once built.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -9,11 +9,11 @@ namespace ingot::text {
 
 class TokenTable {
  public:
-  /// `tokens` must outlive the table and stay in place. Throws when two of them read the same; empty ones are left out.
+  /// `tokens` must outlive the table and stay in place. Throws if two of them are equal; empty ones are left out.
   explicit TokenTable(const std::vector<std::string>& tokens);
   /// Id of the token that reads `text`, or -1.
   int32_t find(std::string_view text) const;
-  /// Slots that are looked at when each token is searched for once: the number of tokens, and more where they collide.
+  /// Slots visited when each token is looked up once: the number of tokens plus collisions.
   size_t probes() const;
 
  private:
@@ -26,7 +26,7 @@ class TokenTable {
   size_t mask_;
 };
 
-/// From a pair of symbols to what a merge makes of it.
+/// From a pair of symbols to the result of merging them.
 class MergeTable {
  public:
   struct Merge {

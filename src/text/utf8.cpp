@@ -1,4 +1,4 @@
-// UTF-8 sequences: judging, repairing, and where text may be cut.
+// UTF-8 sequences: validating, repairing, and where text may be split.
 #include "text/utf8.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // UTF-8, byte by byte: what one sequence is, and text made safe for the pattern matcher. Not a Unicode library: categories come
-// from PCRE2. Called by the tokenizers; the functions that others need stand in tokenizer.h.
+// from PCRE2. Called by the tokenizers; functions for others are in tokenizer.h.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -14,7 +14,7 @@ struct Sequence {
   size_t bytes;  ///< whole: the character's length; otherwise the bytes that belong together (one U+FFFD stands for them), > 0
 };
 
-/// Judges the first sequence of `bytes` (not empty) by the Unicode Standard, table 3-7 "Well-Formed UTF-8 Byte Sequences".
+/// Classifies the first sequence of `bytes` (not empty) by the Unicode Standard, table 3-7 "Well-Formed UTF-8 Byte Sequences".
 /// Unfinished: the bytes end too early but could still become a character.
 Sequence first_sequence(std::string_view bytes);
 

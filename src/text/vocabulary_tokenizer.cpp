@@ -35,7 +35,7 @@ Vocabulary checked(Vocabulary vocabulary) {
   for (const int32_t id : vocabulary.stripping) check("stripping", id, 0);
   const auto need = [](bool wanted, const char* what, int32_t id) {
     if (wanted && id < 0)
-      throw Error("text", fmt::format("texts are to carry the {} token, but there is none", what), "", fmt::format("an id for {}", what));
+      throw Error("text", fmt::format("texts must begin with the {} token, but there is none", what), "", fmt::format("an id for {}", what));
   };
   need(vocabulary.add_bos, "bos", vocabulary.bos);
   return vocabulary;
@@ -63,7 +63,7 @@ bool has_words(std::string_view model) { return model == bpe; }
 std::unique_ptr<Tokenizer> Tokenizer::make(Vocabulary vocabulary) {
   if (vocabulary.model == bpe) return make_bpe(std::move(vocabulary));
   if (vocabulary.model == spm) return make_spm(std::move(vocabulary));
-  throw Error("text", "unknown kind of vocabulary", fmt::format("\"{}\"", vocabulary.model), "\"gpt2\" (byte-level BPE) or \"llama\" (SPM)",
+  throw Error("text", "unknown vocabulary type", fmt::format("\"{}\"", vocabulary.model), "\"gpt2\" (byte-level BPE) or \"llama\" (SPM)",
               "convert the model with a vocabulary of one of these kinds");
 }
 
@@ -77,18 +77,19 @@ VocabularyTokenizer::VocabularyTokenizer(Vocabulary vocabulary)
   for (const int32_t id : vocabulary_.ends) mark(id);
 }
 
-std::vector<int32_t> VocabularyTokenizer::encode(std::string_view text, bool add_special, bool parse_special, std::span<const Span> plain) const {
+std::vector<int32_t> VocabularyTokenizer::encode(std::string_view text, bool add_special, bool parse_special,
+                                                 std::span<const Span> plain, uint64_t* work) const {
   if (text.size() > max_text_bytes) {
     throw Error("text", "the text is too long", fmt::format("{} bytes", text.size()), fmt::format("at most {}", max_text_bytes),
-                "cut it into parts");
+                "split it into parts");
   }
   std::vector<int32_t> ids;
   if (add_special && vocabulary_.add_bos) ids.push_back(vocabulary_.bos);
-  for (const Fragment& fragment : specials_.split(text, parse_special, plain)) {
+  for (const Fragment& fragment : specials_.split(text, parse_special, plain, work)) {
     if (fragment.id >= 0) {
       ids.push_back(fragment.id);
     } else {
-      append(fragment.text, ids);
+      append(fragment.text, ids, work);
     }
   }
   return ids;

@@ -1,5 +1,5 @@
-// What both kinds of tokenizer share: the checked vocabulary, special tokens, the begin token. A kind adds only how plain
-// text becomes tokens and what bytes a token stands for.
+// What both kinds of tokenizer share: the checked vocabulary, special tokens, the begin token. A subclass adds only how plain
+// text becomes tokens and which bytes a token represents.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -15,7 +15,8 @@ namespace ingot::text {
 
 class VocabularyTokenizer : public Tokenizer {
  public:
-  std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special, std::span<const Span> plain) const final;
+  std::vector<int32_t> encode(std::string_view text, bool add_special, bool parse_special, std::span<const Span> plain,
+                              uint64_t* work) const final;
   std::string piece(int32_t id, bool first, bool show_special) const final;
   const Vocabulary& vocabulary() const final { return vocabulary_; }
   bool is_end(int32_t id) const final;
@@ -23,8 +24,8 @@ class VocabularyTokenizer : public Tokenizer {
  protected:
   /// Checks what both kinds need; `types` is filled when it is empty.
   explicit VocabularyTokenizer(Vocabulary vocabulary);
-  /// Appends the ids of plain text: not empty, and between special tokens or the ends of the text.
-  virtual void append(std::string_view text, std::vector<int32_t>& ids) const = 0;
+  /// Appends the ids of plain text: not empty, and between special tokens or the ends of the text. `work` is null or counts steps.
+  virtual void append(std::string_view text, std::vector<int32_t>& ids, uint64_t* work) const = 0;
   /// Bytes of a normal or byte token.
   virtual std::string bytes_of(int32_t id) const = 0;
   /// Does the first piece of a text begin with a space that the text does not have?

@@ -6,6 +6,7 @@
 Needs SmolLM2-135M-Instruct in $INGOT_CACHE/models, or in .cache/models of the tree; exits with 77 (skipped) without it.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -69,6 +70,13 @@ class Keyboard:
                 raise AssertionError(f"it ended before {pattern!r} came; got {new!r}") from None
             self.seen += piece
 
+    def wait_for_the_end_of_editing(self):
+        """Until the terminal hands out lines, not keys, and Ctrl-C is a signal: a line is being answered."""
+        end = time.monotonic() + PATIENCE
+        while not termios.tcgetattr(self.terminal)[3] & termios.ICANON:
+            if time.monotonic() > end:
+                raise AssertionError("waited for the end of editing")
+
     def prompt(self):
         """What is written before the next prompt."""
         return self.read_until(r"(?:^|\n|\r)> $")
@@ -119,23 +127,23 @@ class Terminal(Chat):
             first = k.type("What is the capital of France?")
             self.assertNotEqual(first.strip(), "")
             stats = k.type("/stats")
-            prompt, fresh = map(int, re.search(r"prompt +(\d+) tokens, (\d+) of them read anew", stats).groups())
+            prompt, fresh = map(int, re.search(r"prompt +(\d+) tokens, (\d+) of them evaluated", stats).groups())
             self.assertEqual(fresh, prompt)
             self.assertRegex(stats, r"answer +\d+ tokens? at [\d.]+ tokens/s\n.*context +\d+ of 4096 tokens")
             k.type("And of Italy?")
-            prompt, fresh = map(int, re.search(r"prompt +(\d+) tokens, (\d+) of them read anew", k.type("/stats")).groups())
+            prompt, fresh = map(int, re.search(r"prompt +(\d+) tokens, (\d+) of them evaluated", k.type("/stats")).groups())
             self.assertLess(fresh, prompt / 2)
             messages = self.messages(k)
             self.assertEqual([m["role"] for m in messages], ["system", "user", "assistant", "user", "assistant"])
             self.assertEqual(messages[1], {"role": "user", "content": "What is the capital of France?"})
             self.assertTrue(first.startswith(messages[2]["content"]))
-            self.assertIn("taken back: And of Italy?", k.type("/undo"))
+            self.assertIn("removed: And of Italy?", k.type("/undo"))
             self.assertEqual(self.messages(k), messages[:3])
             k.type("/reset")
             self.assertEqual(self.messages(k), messages[:1])
             k.type("/system")
             self.assertEqual(self.messages(k), [])
-            self.assertIn("nothing to take back", k.type("/undo"))
+            self.assertIn("nothing to remove", k.type("/undo"))
             self.assertEqual(k.type("What is the capital of France?").strip() != "", True)
             k.press("/quit" + ENTER)
             self.assertEqual(k.status(), 0)
@@ -176,12 +184,12 @@ class Terminal(Chat):
         path = pathlib.Path(self.folder.name, "letter.txt")
         path.write_text("Dear Bob,\nthe key is under the mat.")
         with self.keyboard() as k:
-            self.assertIn("in front of your next message", k.type(f"/file {path}"))
+            self.assertIn("prepended to your next message", k.type(f"/file {path}"))
             k.type("Where is the key?")
             k.type("Thanks.")
             self.assertEqual(self.contents(k), ["Dear Bob,\nthe key is under the mat.\n\nWhere is the key?", "Thanks."])
             path.write_bytes(b"\xff\x00")
-            self.assertIn("is no text", k.type(f"/file {path}"))
+            self.assertIn("is not a text file", k.type(f"/file {path}"))
             self.assertIn("there is no file", k.type("/file"))
 
     def test_several_lines_in_one_message(self):
@@ -211,8 +219,48 @@ class Terminal(Chat):
             k.type("")
             self.assertEqual(self.contents(k), ["Good morni!ng"])
         with self.keyboard(history="/dev/null/none") as k:
-            self.assertIn("lines are not remembered", k.type("/stats"))
-            self.assertNotIn("not remembered", k.type("/stats"))
+            self.assertIn("the history is not saved", k.type("/stats"))
+            self.assertNotIn("not saved", k.type("/stats"))
+
+    def test_chats_that_share_a_history_lose_no_line(self):
+        with self.keyboard() as first, self.keyboard() as second:
+            for k, line in ((first, "/set n 1"), (second, "/set n 2"), (first, "/set n 3"), (second, "/set n 4")):
+                k.type(line)
+            first.press(UP + UP)
+            self.assertEqual(first.type("").strip(), "n 1")  # the arrow keys bring back its own lines
+            for k in (first, second):
+                k.press(CTRL_D)
+                self.assertEqual(k.status(), 0)
+        with self.keyboard() as k:
+            k.press(UP + UP + UP)
+            self.assertEqual(k.type("").strip(), "n 3")
+
+    def test_a_file_that_is_no_history_is_not_replaced(self):
+        notes = pathlib.Path(self.folder.name, "notes")
+        notes.write_text("my notes\n")
+        with self.keyboard(history=str(notes)) as k:
+            self.assertIn("is not a history of lines", k.type("/stats"))
+        self.assertEqual(notes.read_text(), "my notes\n")
+
+    def test_save_replaces_nothing_that_this_chat_does_not_know(self):
+        notes, other = (pathlib.Path(self.folder.name, name) for name in ("notes", "other"))
+        notes.write_text("my notes\n")
+        with self.keyboard() as first, self.keyboard() as second:
+            self.assertIn("is not replaced", first.type(f"/save {notes}"))
+            self.assertEqual(notes.read_text(), "my notes\n")
+            first.type("Hello")
+            self.messages(first)
+            second.type(f"/load {self.saved}")
+            second.type("And again.")
+            first.type("/reset")
+            self.assertEqual(self.messages(first), [])
+            self.assertIn("was changed after this chat", second.type(f"/save {self.saved}"))
+            self.assertIn("4 messages in", second.type(f"/save {other}"))
+            self.assertEqual(self.messages(first), [])
+            with other.open() as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                self.assertIn("another process is using", second.type(f"/save {other}"))
+            self.assertIn("4 messages in", second.type(f"/save {other}"))
 
     def test_ctrl_c_stops_an_answer_and_keeps_the_chat(self):
         with self.keyboard("--ignore-eos") as k:
@@ -233,9 +281,9 @@ class Terminal(Chat):
         with self.keyboard("-c", "8000", "-t", "1") as k:
             k.type(f"/file {path}")
             k.press("What is wide?" + ENTER)
-            k.read_until("reading")  # the bar comes after two seconds
+            k.wait_for_the_end_of_editing()
             k.press(CTRL_C)
-            self.assertIn("the message is taken back", k.prompt())
+            self.assertIn("the message was removed", k.prompt())
             self.assertEqual(self.messages(k), [])
             self.assertNotEqual(k.type("Hello").strip(), "")
 
@@ -269,7 +317,7 @@ class Terminal(Chat):
     def test_a_conversation_outgrows_its_context(self):
         with self.keyboard("-c", "200") as k:
             told = [k.type(f"Number {i} is a number that I like very much, and so I say it again: {i}.") for i in range(6)]
-            self.assertTrue(any("no longer sees the first" in t for t in told))
+            self.assertTrue(any("no longer fits into the context: the model does not see the first" in t for t in told))
             self.assertTrue(all(t.strip() for t in told))
             self.assertEqual(len(self.messages(k)), 12)
             self.assertIn("does not fit into the context", k.type("word " * 300))
@@ -281,7 +329,7 @@ class Terminal(Chat):
             for name in ("help", "reset", "undo", "retry", "system", "save", "load", "stats", "set", "file", "quit"):
                 self.assertIn(f"/{name} ", help_text)
             self.assertIn("there is no command /cook", k.type("/cook dinner"))
-            self.assertIn("/reset takes nothing; got 'now'", k.type("/reset now"))
+            self.assertIn("/reset takes no argument; got 'now'", k.type("/reset now"))
             self.assertIn("no message to answer again", k.type("/retry"))
             self.assertEqual(k.type("   "), "")
 
@@ -299,7 +347,7 @@ class Pipe(Chat):
 
     def test_a_pipe_is_one_message(self):
         status, out, err = self.chat("What is the capital of France?\n")
-        self.assertEqual((status, err), (0, "as many tokens as asked for (/set n)\n"))
+        self.assertEqual((status, err), (0, "token limit reached (/set n)\n"))
         self.assertEqual(out, subprocess.run([BINARY, "run", MODEL, "-p", "What is the capital of France?", "--temp", "0", "-n", "16"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode())
         self.assertEqual(self.chat("", "-p", "What is the capital of France?")[1], out)
         self.assertEqual(self.chat("France?", "-p", "What is the capital of?")[1], self.chat("What is the capital of?\n\nFrance?")[1])
@@ -312,7 +360,7 @@ class Pipe(Chat):
     def test_failures(self):
         status, out, err = self.chat("")
         self.assertEqual((status, out), (2, ""))
-        self.assertIn("there is no message", err)
+        self.assertIn("no message given", err)
         status, out, err = self.chat("word " * 400, "-c", "100")
         self.assertEqual((status, out), (1, ""))
         self.assertIn("does not fit into the context", err)

@@ -38,21 +38,21 @@ class WithoutModel(Command):
         self.fails(2, "there is no command 'cook'; expected one of run, chat, bench", "cook")
         self.fails(2, "there is no flag '--fast'", "--fast")
         self.fails(2, "ingot run --help", "run", "model.gguf", "--fast")
-        self.fails(2, "no place for 'another.gguf'", "run", "model.gguf", "another.gguf", "-p", "x")
+        self.fails(2, "unexpected argument 'another.gguf'", "run", "model.gguf", "another.gguf", "-p", "x")
         self.fails(2, "no flag '--isaa'", "run", "model.gguf", "-p", "x", "--isaa", "avx2")
         self.fails(2, "no command 'fromats'", "fromats", "q4_0")
         for command in ("run", "chat", "bench", "inspect", "explain", "tokenize", "template"):
             self.fails(2, "a model (MODEL or -m FILE)", command)
         self.fails(2, "a model (MODEL or -m FILE)", "eval", "--text", "x")
         self.fails(2, "--text is required", "eval", "model.gguf")
-        self.fails(2, "there is no text", "run", "model.gguf")
+        self.fails(2, "no text given", "run", "model.gguf")
         self.fails(2, "--prompt excludes --file", "tokenize", "model.gguf", "-p", "x", "-f", "y")
         self.fails(2, "--no-bos excludes --detokenize", "tokenize", "model.gguf", "-p", "1", "--detokenize", "--no-bos")
         self.fails(2, "needs --json", "run", "model.gguf", "-p", "x", "--logprobs", "3")
         self.fails(2, "--messages excludes --prompt", "template", "model.gguf", "--messages", "x", "-p", "y")
         self.fails(2, "--system requires --prompt", "template", "model.gguf", "--system", "y")
         self.fails(2, "--raw excludes --system", "run", "model.gguf", "-p", "x", "--system", "y", "--raw")
-        self.fails(2, "stdin can be read once only", "template", "model.gguf", "--messages", "-", "--tools", "-")
+        self.fails(2, "stdin can be read only once", "template", "model.gguf", "--messages", "-", "--tools", "-")
         self.fails(2, "something to measure", "bench", "model.gguf", "-p", "0", "-n", "0")
 
     def test_given_but_empty_is_not_absent(self):
@@ -91,7 +91,7 @@ class WithoutModel(Command):
         for flag, values in wrong.items():
             for value in values:
                 self.fails(2, f"got '{value}'; expected", "run", "none.gguf", "-p", "x", "--json", flag, value)
-        self.fails(2, "got 'top_q'; expected some of penalties, dry", "run", "none.gguf", "-p", "x", "--samplers", "top_k;top_q")
+        self.fails(2, "got 'top_q'; expected any of penalties, dry", "run", "none.gguf", "-p", "x", "--samplers", "top_k;top_q")
         self.fails(2, "requires --context-shift", "run", "none.gguf", "-p", "x", "--keep", "3")
         for flag, value in (("-p", "1,x"), ("-n", "1,,2"), ("-t", "0,1025"), ("-r", "0")):
             self.fails(2, f"got '{value}'; expected", "bench", "none.gguf", flag, value)

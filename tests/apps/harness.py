@@ -49,6 +49,16 @@ def on_terminal(*args, until=None, **environment):
     return process.wait(), seen.decode(errors="replace")
 
 
+def wait_for_handler(process, of):
+    """Until the process has a handler for the signal `of`, as Linux shows it."""
+    handled = 0
+    while not handled >> (of - 1) & 1:
+        if process.poll() is not None:
+            raise AssertionError(f"it ended with {process.returncode}")
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        handled = int(status.partition("SigCgt:")[2].split()[0], 16)
+
+
 class Command(unittest.TestCase):
     def succeeds(self, *args, quiet=True, **kwargs):
         status, out, err = ingot(*args, **kwargs)

@@ -30,6 +30,20 @@ REFUSED = ["\x1b]", "\x07", "\x9b", "\u202e"]
 WAIT = 60  # seconds; only a failure waits so long
 
 
+def wait_until(happened):
+    end = time.monotonic() + WAIT
+    while not happened() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def is_locked(path):
+    """By any process, as Linux lists them: "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF", the last number of three being the inode."""
+    if not path.exists():
+        return False
+    locks = [line.split() for line in pathlib.Path("/proc/locks").read_text().splitlines()]
+    return any("FLOCK" in lock and any(word.endswith(f":{path.stat().st_ino}") for word in lock) for lock in locks)
+
+
 class InFolder(Command):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -143,10 +157,7 @@ class Sessions(InFolder):
     def test_two_that_begin_at_once(self):
         """The first holds a name that is not there yet while it reads its prompt from a pipe."""
         first = self.start("run", self.model, "--raw", "-f", "-", "-n", "2", "--session", self.path / "s", stdin=subprocess.PIPE)
-        end = time.monotonic() + WAIT
-        while not (self.path / "s").exists() and time.monotonic() < end:
-            time.sleep(0.01)
-        time.sleep(0.1)  # it is made, then locked
+        wait_until(lambda: is_locked(self.path / "s"))
         self.assertIn("another process is using", self.run_session(self.path / "s")[2])
         first.communicate(b"hello", timeout=WAIT)
         self.assertEqual(first.returncode, 0)
@@ -156,9 +167,7 @@ class Sessions(InFolder):
         self.assertEqual(ingot("run", "/nowhere", "-p", "x", "--session", self.path / "s")[0], 1)
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             process = self.start("run", self.model, "-f", "-", "--session", self.path / "s", stdin=subprocess.PIPE)
-            end = time.monotonic() + WAIT
-            while not (self.path / "s").exists() and time.monotonic() < end:
-                time.sleep(0.01)
+            wait_until((self.path / "s").exists)
             process.send_signal(ending)
             self.assertEqual(process.wait(WAIT), 130 if ending == signal.SIGINT else -ending)
             self.assertEqual(self.entries(), ["m.gguf"])
@@ -225,12 +234,12 @@ class Input(InFolder):
 
     def test_given_but_empty_is_not_left_out(self):
         for flag in ("--session", "--grammar", "--json-schema", "--device", "--isa", "--kv", "--pre", "--file"):
-            self.fails(2, f"{flag}: got ''; expected a text that is not empty", "run", self.model, *([] if flag == "--file" else ["-p", "x"]), flag, "")
-        self.fails(2, "got ''; expected a text that is not empty", "run", "", "-p", "x")
+            self.fails(2, f"{flag}: got ''; expected a non-empty text", "run", self.model, *([] if flag == "--file" else ["-p", "x"]), flag, "")
+        self.fails(2, "got ''; expected a non-empty text", "run", "", "-p", "x")
         self.fails(2, "--template: got ''", "chat", self.model, "--template", "")
         self.fails(2, "--against: got ''", "eval", self.model, "--text", "x", "--against", "")
         self.fails(2, "--dump: got ''", "kernels", self.model, "--dump", "")
-        self.fails(2, "got ''; expected a text that is not empty", "formats", "")
+        self.fails(2, "got ''; expected a non-empty text", "formats", "")
 
     def test_ranges_have_two_ends(self):
         for flag, value, bound in (("--seed", 2**64, 2**63 - 1), ("--seed", 10**40, 2**63 - 1), ("-n", 99999999999, 2**31 - 1), ("-c", 2**31, 2**31 - 1)):

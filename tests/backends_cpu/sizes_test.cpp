@@ -27,7 +27,7 @@ TEST(Sizes, KeysAndValuesThatWrapToNothingAreRefused) {
   // 1024 layers · 65536 heads · 32 elements · 2^31 positions · 2 · 2 bytes = 2^64
   const plan::Plan plan = plan_of(1024, 65536, 32, INT32_MAX, 1);
   const StatesLayout layout(plan, any_isa());
-  EXPECT_EQ(layout.content_bytes(), 64 * uint64_t{8589934592});
+  EXPECT_EQ(layout.page_bytes(), 64 * uint64_t{8589934592});
   const int pages = plan::pages_for(INT32_MAX);
   EXPECT_THROW(CpuStates(layout, {pages, pages}), Error);
   plan::Choices choices;

@@ -114,14 +114,25 @@ TEST(StatesLayout, HasAName) {
   EXPECT_EQ(name("q8_0"), std::string("q8_0 ") + isa.name + ", pages of 64 positions");
 }
 
-TEST(StatesLayout, PagesDoNotCompeteForTheSameSetsOfACache) {
-  for (int size : {2, 64, 128}) {
+// Chunks of all pages and heads lie beside each other, none over another, and the last row of values may be read in whole vectors.
+TEST(StatesLayout, ChunksDoNotOverlap) {
+  for (auto [size, rows] : {std::pair{2, 64 * 2 + 14}, {26, 64 * 26 + 6}, {64, 64 * 64}}) {
     tests::SmallShape shape;
     shape.heads = {.heads = 4, .kv_heads = 2, .key_size = size, .value_size = size}, shape.formats[4] = "f16";
-    const StatesLayout layout(tests::SmallModel(shape).plan, find_isa(""));
-    EXPECT_GE(layout.page_bytes(), layout.content_bytes());
-    EXPECT_LE(layout.page_bytes(), layout.content_bytes() + 8192);
-    EXPECT_EQ(layout.page_bytes() % 8192, 4096u);
+    const tests::SmallModel model(shape);
+    const StatesLayout layout(model.plan, find_isa(""));
+    const CpuStates states(layout, {5, 5});
+    std::vector<std::pair<u8*, uint64_t>> chunks;
+    for (const StatesLayout::Part& part : layout.parts())
+      for (int head = 0; head < part.kv_heads; head++)
+        for (int page = 0; page < 5; page++) {
+          chunks.emplace_back(states.keys(part, head, page), part.key_bytes);
+          chunks.emplace_back(states.values(part, head, page), part.value_bytes);
+          EXPECT_GE(part.value_bytes, static_cast<uint64_t>(rows) * 2);
+        }
+    std::ranges::sort(chunks);
+    for (size_t i = 1; i < chunks.size(); i++) ASSERT_LE(chunks[i - 1].first + chunks[i - 1].second, chunks[i].first);
+    EXPECT_LE(chunks.back().first + chunks.back().second, chunks.front().first + 5 * layout.page_bytes());
   }
 }
 
@@ -137,9 +148,7 @@ TEST(Overflow, NamesTheFirstLayer) {
       std::vector<float> key(part.key_size, 1.0f), value(part.value_size, 1.0f);
       (in_keys ? key : value)[7] = 1e6f;
       std::vector<u8> scratch(layout.store_bytes());
-      u8* page = states.page(3);
-      layout.store(*find_isa("").ops, part, key.data(), value.data(), 5, page + part.keys_at + part.key_head_bytes,
-                   page + part.values_at + part.value_head_bytes, scratch.data());
+      layout.store(*find_isa("").ops, part, key.data(), value.data(), 5, states.keys(part, 1, 3), states.values(part, 1, 3), scratch.data());
       const int32_t pages[] = {1, 3};
       EXPECT_FALSE(states.overflow(pages, 64 + 5));
       const std::optional<plan::Overflow> overflow = states.overflow(pages, 64 + 6);

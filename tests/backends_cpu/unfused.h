@@ -63,9 +63,9 @@ class Unfused {
     for (int i = 0; i < h.kv_heads; i++) {
       float* key = at(op.key).data() + i * h.key_size;
       rotate(op, op.key_norm, key, h.key_size);
-      u8* page = states_.page(pages_[position_ / plan::page_positions]);
+      const int32_t page = pages_[position_ / plan::page_positions];
       layout_.store(*isa_.ops, part, key, at(op.value).data() + i * h.value_size, position_ % plan::page_positions,
-                    page + part.keys_at + i * part.key_head_bytes, page + part.values_at + i * part.value_head_bytes, scratch.data());
+                    states_.keys(part, i, page), states_.values(part, i, page), scratch.data());
     }
   }
   void compute(const plan::Attend& op) {
@@ -82,10 +82,11 @@ class Unfused {
                         .heads = 1,
                         .position = position_,
                         .window = op.window,
-                        .keys = states_.page(0) + part.keys_at + kv_head * part.key_head_bytes,
-                        .values = states_.page(0) + part.values_at + kv_head * part.value_head_bytes,
+                        .keys = states_.keys(part, kv_head),
+                        .values = states_.values(part, kv_head),
                         .pages = pages_.data(),
-                        .page_bytes = static_cast<i64>(layout_.page_bytes()),
+                        .key_page_bytes = static_cast<i64>(part.key_bytes),
+                        .value_page_bytes = static_cast<i64>(part.value_bytes),
                         .key_size = h.key_size,
                         .value_size = h.value_size,
                         .scale = op.scale,

@@ -3,7 +3,6 @@
 //   machine_code_check (every | classes | FORMAT) ARCHITECTURE…     all formats, the first of each class, or one
 // Leaves with 77 where there is no NVRTC.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 #include "backends/cuda/compiler.h"
@@ -20,9 +19,7 @@ namespace {
 int faults_of(const Compiler& compiler, const quant::Format& format, const std::string& architecture) {
   std::vector<gpu::Entry> entries = gpu::entries_of(format, {.copies_overlap = true, .max_gemm_tokens = max_gemm_tokens_of(architecture)});
   gpu::Source source = gpu::compose("cuda", entries);
-  auto start = std::chrono::steady_clock::now();
   std::vector<std::byte> code = compiler.compile(source.text, architecture);
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::map<std::string, KernelResources> kernels = Cubin(code).kernels();
   int faults = 0, most = 0;
   for (const std::string& name : source.entries) {
@@ -37,7 +34,7 @@ int faults_of(const Compiler& compiler, const quant::Format& format, const std::
     std::printf("FAILED: %s: %s keeps %d bytes a thread in local memory (%d registers)\n", architecture.c_str(), name.c_str(), found->second.local_bytes, found->second.registers);
     faults++;
   }
-  std::printf("%-6s %-8s %3zu kernels, at most %3d registers, compiled in %.1f s\n", architecture.c_str(), format.name, source.entries.size(), most, seconds);
+  std::printf("%-6s %-8s %3zu kernels, at most %3d registers\n", architecture.c_str(), format.name, source.entries.size(), most);
   std::fflush(stdout);
   return faults;
 }

@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "ingot/error.h"
 
@@ -68,6 +70,25 @@ TEST_F(Files, WhatAPersonWroteIsTheirs) {
     ASSERT_EQ(stat(path("a").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, access == Access::owner ? 0600u : 0644u);
   }
+  umask(before);
+}
+
+// Whoever reads the umask by setting it gives files that other threads make at that moment modes that nobody asked for.
+TEST_F(Files, OtherThreadsKeepTheirUmask) {
+  mode_t before = umask(077);
+  std::atomic<bool> done = false;
+  std::jthread writer([&] {
+    while (!done) NewFile(path("a"), Access::everyone);
+  });
+  for (int i = 0; i < 2000; i++) {
+    ASSERT_EQ(mkdir(path("other").c_str(), 0777), 0);
+    struct stat status = {};
+    ASSERT_EQ(stat(path("other").c_str(), &status), 0);
+    ASSERT_EQ(rmdir(path("other").c_str()), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0700u) << "after " << i;
+    if (HasFailure()) break;
+  }
+  done = true;
   umask(before);
 }
 

@@ -1,6 +1,11 @@
 // Files on disk: opening, mapping, parts of split models.
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cstring>
+#include <fstream>
 
 #include "container/mapping.h"
 #include "container/support.h"
@@ -92,12 +97,39 @@ TEST(Files, WhatIsNoFile) {
   EXPECT_NE(refusal_at(folder / "").find("a directory"), std::string::npos);
   ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
   EXPECT_NE(refusal_at(folder / "pipe").find("not a regular file"), std::string::npos);
+  EXPECT_NE(refusal_at(folder / "pipe").find("write it to a file first"), std::string::npos);
   EXPECT_NE(refusal_at("/dev/zero").find("not a regular file"), std::string::npos);
   EXPECT_NE(refusal_at(std::string("a\0b", 3)).find("NUL"), std::string::npos);
   GgufBuilder::write_file(folder / "empty", "");
   EXPECT_NE(refusal_at(folder / "empty").find("the file is empty"), std::string::npos);
   GgufBuilder::write_file(folder / "odd\nname", "GGUF");
   EXPECT_NE(refusal_at(folder / "odd\nname").find("odd\\x0aname"), std::string::npos);
+}
+
+// The kernel's type information may be mapped by this process alone, since Linux 6.16.
+TEST(Files, PrivateMappingsWillDo) {
+  const char* path = "/sys/kernel/btf/vmlinux";
+  const int file = open(path, O_RDONLY);
+  if (file < 0) GTEST_SKIP() << "no " << path;
+  const auto maps = [&](int how) {
+    void* page = mmap(nullptr, 4096, PROT_READ, how, file, 0);
+    return page != MAP_FAILED && munmap(page, 4096) == 0;
+  };
+  const bool is_one = !maps(MAP_SHARED) && maps(MAP_PRIVATE);
+  close(file);
+  if (!is_one) GTEST_SKIP() << path << " is mapped in other ways by this kernel";
+  std::ifstream stream(path, std::ios::binary);
+  const std::string expected{std::istreambuf_iterator<char>(stream), {}};
+  const container::Mapping mapping(path);
+  ASSERT_EQ(mapping.bytes().size(), expected.size());
+  EXPECT_EQ(std::memcmp(mapping.bytes().data(), expected.data(), expected.size()), 0);
+}
+
+TEST(Files, WhatCannotBeMapped) {
+  const char* path = "/sys/kernel/notes";
+  if (access(path, R_OK) != 0) GTEST_SKIP() << "no " << path;
+  EXPECT_NE(refusal_at(path).find("cannot be mapped"), std::string::npos);
+  EXPECT_NE(refusal_at(path).find("copy the model to a local disk"), std::string::npos);
 }
 
 TEST(Files, ASizeThatChangesWhileOpening) {
@@ -178,7 +210,7 @@ TEST_F(Splits, RefusalsNameThePart) {
   std::filesystem::create_directory(folder / "far");
   part(1, 3, 6).write(folder / "far/part");
   std::filesystem::create_symlink("far/part", second);
-  EXPECT_NE(refusal_at(first).find("leads out of the model's directory"), std::string::npos);
+  EXPECT_NE(refusal_at(first).find("leaves the model's directory"), std::string::npos);
   std::filesystem::remove(second);
   part(1, 3, 7).write(second);
   EXPECT_NE(refusal_at(first).find("got part 2 of 3 with 7 tensors in all; expected part 2 of 3 with 6"), std::string::npos);
@@ -190,7 +222,7 @@ TEST_F(Splits, NamesFollowTheRule) {
   for (const char* name :
        {"-00001-of-00003.gguf", "m-0001-of-00003.gguf", "m-00001-of-00003.GGUF", "m_00001-of-00003.gguf", "m-0000x-of-00003.gguf"}) {
     part(0, 3, 6).write(folder / name);
-    EXPECT_NE(refusal_at(folder / name).find("not named so"), std::string::npos) << name;
+    EXPECT_NE(refusal_at(folder / name).find("has another name"), std::string::npos) << name;
   }
   part(0, 3, 6).write(folder / "m-00002-of-00003.gguf");
   EXPECT_NE(refusal_at(folder / "m-00002-of-00003.gguf").find("disagree"), std::string::npos);

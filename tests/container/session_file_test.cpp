@@ -66,7 +66,7 @@ TEST_F(SessionFile, EveryDamageIsSeen) {
     for (int bit = 0; bit < 8; bit++) {
       std::vector<std::byte> changed = bytes;
       changed[i] ^= static_cast<std::byte>(1 << bit);
-      refused(changed, i < 8 ? "not a session file" : i < 12 ? "another version" : "damaged");
+      refused(changed, i < 8 ? "not a session file" : i < 12 ? "unsupported session version" : "damaged");
     }
   std::vector<std::byte> longer = bytes;
   longer.push_back(std::byte(0));

@@ -204,7 +204,7 @@ CASES = [
 # (schema, what the message must name)
 REFUSED = [
     (False, "no value"),
-    ("text", "no schema"),
+    ("text", "not a JSON schema"),
     ({"type": "strnig"}, "#/type"),
     ({"allOf": [{"type": "string"}, {"type": "integer"}]}, "no value"),
     ({"properties": {"a": {"not": {"type": "string"}}}}, "#/properties/a/not"),
@@ -223,7 +223,7 @@ REFUSED = [
     ({"$ref": "#/$defs/none"}, "#/$ref"),
     ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, "refers to itself"),
     ({"$ref": "#"}, "refers to itself"),
-    ({"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "alternative of its own"),
+    ({"anyOf": [{"$ref": "#"}, {"type": "null"}]}, "its own alternative"),
     ({"required": "a"}, "#/required"),
     ({"type": "string", "minLength": -1}, "#/minLength"),
     ({"type": "integer", "minimum": "5"}, "#/minimum"),
@@ -258,4 +258,4 @@ REFUSED = [
     ({**{f"k{i}": 0 for i in range(100000)}}, "too large"),
 ]
 # Texts that are no JSON, or too much of it.
-REFUSED_TEXTS = [("", "not JSON"), ("{", "not JSON"), ("[1,]", "not JSON"), ('{"a":' * 5000 + "1" + "}" * 5000, "too deeply"), ("[" * 1000000, "too deeply"), (b"\xff{}", "not JSON")]
+REFUSED_TEXTS = [('{"const": [18446744073709551616]}', "64 bits"), ('{"minimum": -9223372036854775809}', "64 bits"), ("", "not JSON"), ("{", "not JSON"), ("[1,]", "not JSON"), ('{"a":' * 5000 + "1" + "}" * 5000, "too deeply"), ("[" * 1000000, "too deeply"), (b"\xff{}", "not JSON")]

@@ -23,12 +23,12 @@ def cases():
     yield "class", "{{ ''.__class__ }}", "="
     yield "mro", "{{ ''.__class__.__mro__ }}", reach
     yield "subclasses", "{{ ().__class__.__base__.__subclasses__() }}", reach
-    yield "globals", "{{ lipsum.__globals__['os'].popen('id').read() }}", reach
+    yield "globals", "{{ lipsum.__globals__['os'].popen('id').read() }}", "not supported"
     yield "cycler", "{{ cycler.__init__.__globals__ }}", reach
     yield "joiner", "{{ joiner(',').__init__ }}", "="
     yield "macro", "{% macro m() %}{% endmacro %}{{ m.__globals__ }}", "="
     yield "namespace", "{{ namespace().__class__.__init__ }}", reach
-    yield "self", "{{ self.__dict__ }}", reach
+    yield "self", "{{ self.__dict__ }}", "not supported"
     yield "config", "{{ config.items() }}", reach
     yield "request", "{{ request.application.__globals__.__builtins__.__import__('os') }}", reach
     yield "attr filter", "{{ ''|attr('__class__')|attr('__mro__') }}", reach

@@ -185,17 +185,17 @@ TEST(Conversations, NothingThatIsSaidVanishes) {
     return conversation(source, messages).substr(0, 60);
   };
   EXPECT_EQ(conversation("Hello", string),
-            "[template] what message 1 (system) says stands nowhere in the prompt; the chat template leaves it out: "
+            "[template] the prompt does not contain what message 1 (system) says; the chat template leaves it out: "
             "take the message out, or "
             "use another template (--template)");
-  EXPECT_EQ(says("{{ messages[1].content }}", string), "[template] what message 1 (system) says stands nowhere in th");
-  EXPECT_EQ(says("{{ messages[0].content }}", string), "[template] what message 2 (user) says stands nowhere in the ");
+  EXPECT_EQ(says("{{ messages[1].content }}", string), "[template] the prompt does not contain what message 1 (syste");
+  EXPECT_EQ(says("{{ messages[0].content }}", string), "[template] the prompt does not contain what message 2 (user)");
   EXPECT_EQ(
       says("{{ messages[0].content }}", R"([{"role": "user", "content": "Hi"}, {"role": "tool", "content": "42"}])"),
-      "[template] what message 2 (tool) says stands nowhere in the ");
+      "[template] the prompt does not contain what message 2 (tool)");
   EXPECT_EQ(says("{{ messages[0].content[0].text }}",
                  R"([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}])"),
-            "[template] what message 1 (user) says stands nowhere in the ");
+            "[template] the prompt does not contain what message 1 (user)");
   std::string left_out;
   const std::vector<Variable> variables = {{"messages", string, true}};
   EXPECT_EQ(Template("Hello").render_conversation(variables, "", std::tm{}, &left_out).bytes(), "Hello");

@@ -103,13 +103,15 @@ TEST(Errors, NameTheConstructAndItsLine) {
   EXPECT_EQ(error_of("\n\n{{ 1|nothing }}"), "[jinja] line 3: the filter 'nothing' is not supported");
   EXPECT_EQ(error_of("{{ 1 is nothing }}"), "[jinja] line 1: the test 'nothing' is not supported");
   EXPECT_EQ(error_of("a\n{{ 'x'.encode() }}"), "[jinja] line 2: the method 'encode' is not supported");
+  for (const char* name : {"self", "lipsum"})  // which jinja2 defines
+    EXPECT_EQ(error_of(std::string("{{ ") + name + " }}"), std::string("[jinja] line 1: '") + name + "' is not supported");
   EXPECT_TRUE(error_of("{% if 1 %}\n{% block a %}").starts_with("[jinja] line 2: there is no statement 'block' here; expected if, for"));
   EXPECT_EQ(error_of("{{ messages[0].role.upper() }}"), "[jinja] line 1: an undefined value is used");
   EXPECT_EQ(error_of("{{ a.b }}"), "[jinja] line 1: 'a' is undefined");
   EXPECT_EQ(error_of("{{ messages.b.c }}"), "[jinja] line 1: 'b' is undefined");
-  EXPECT_EQ(error_of("{{ 1 + }}"), "[jinja] line 1: a tag does not read as it should; got }}; expected an expression");
+  EXPECT_EQ(error_of("{{ 1 + }}"), "[jinja] line 1: malformed tag; got }}; expected an expression");
   EXPECT_EQ(error_of("{% for a in b %}\n"),
-            "[jinja] line 1: a tag does not read as it should; got the end of the template; expected {% endfor %}");
+            "[jinja] line 1: malformed tag; got the end of the template; expected {% endfor %}");
   EXPECT_EQ(error_of("\xff"), "[jinja] the template is not UTF-8 text");
   EXPECT_EQ(error_of("{{ raise_exception('No.') }}"), "[template] No.; the model's chat template refuses this conversation (line 1)");
 }
@@ -117,8 +119,8 @@ TEST(Errors, NameTheConstructAndItsLine) {
 TEST(Variables, FurtherOnesTakeNoNameOfTheConversation) {
   EXPECT_EQ(Template("{{ a }}{{ b is defined }}").render({{"b", "1", false, true}}, R"({"a": 2, "c": 3})", noon).bytes(), "2True");
   EXPECT_EQ(Template("{{ b }}").render({{"b", "1", false, true}}, R"({"b": 2})", noon).bytes(), "2");
-  EXPECT_EQ(error_of("", R"({"messages": []})"), "[jinja] a variable has a name that is taken; got messages");
-  EXPECT_EQ(error_of("", "7").substr(0, 43), "[jinja] the variables are no JSON object; g");
+  EXPECT_EQ(error_of("", R"({"messages": []})"), "[jinja] a variable has a reserved name; got messages");
+  EXPECT_EQ(error_of("", "7").substr(0, 43), "[jinja] the variables are not a JSON object");
 }
 
 TEST(Limits, GrowWithTheConversation) {

@@ -182,7 +182,8 @@ struct Attention {
             .keys = (const u8*)memory.data(),
             .values = (const u8*)memory.data() + values_at,
             .pages = pages.data(),
-            .page_bytes = 2 * page_halves,
+            .key_page_bytes = 2 * page_halves,
+            .value_page_bytes = 2 * page_halves,
             .key_size = key_size,
             .value_size = value_size,
             .scale = 1 / std::sqrt(float(key_size)),
@@ -257,6 +258,26 @@ TEST(Attend, TogetherAloneOrInPartsSameBits) {
         ASSERT_EQ(together, alone) << size << " " << heads << " " << position << " " << window;
         ASSERT_EQ(in_parts, alone) << size << " " << heads << " " << position << " " << window;
       }
+}
+
+// One key that outweighs all others by more than e^100, in the first run or a later one.
+TEST(Attend, RunsWhoseMaximaAreFarApart) {
+  for (int at : {3, 600, 1100}) {
+    Attention a(1, 1, 64, 64, 1150, 0);
+    const std::vector<float> larger = [&] {
+      std::vector<float> x = a.query;
+      for (float& v : x) v *= 30;
+      return x;
+    }();
+    const std::vector<u16> key = Attention::halves(larger);
+    for (int i = 0; i < 64; i++) *a.key(at, i) = key[i];
+    std::vector<float> plain(64);
+    std::vector<double> weights(1151);
+    attend_plain(a.params(0, 1, 0, 1, plain.data()), weights.data());
+    for (const Isa* isa : here())
+      for (const std::vector<float>& out : {a.run(*isa, 1, 1), a.run_in_parts(*isa, 1, 1)})
+        for (int i = 0; i < 64; i++) ASSERT_NEAR(out[i], plain[i], 2e-6) << isa->name << " " << at;
+  }
 }
 
 // Keys and values as blocks of a format, against the reference over what the blocks and the queries' codes mean.

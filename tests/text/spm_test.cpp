@@ -125,6 +125,66 @@ TEST(Spm, AgreesWithThePlainTwin) {
   }
 }
 
+// Tokens so long that they are not looked up by their hash. A text is a part, cut where it was joined and mixed with others, so that
+// merges reach the long ones; some joined parts are not tokens, so that not all of them do.
+TEST(Spm, AgreesWithThePlainTwinOnLongTokens) {
+  std::mt19937 random(8);
+  size_t n_long = 0;
+  for (int round = 0; round < 30; round++) {
+    std::vector<Scored> tokens{{"a", -10}, {"b", -10}};
+    std::vector<std::string> parts{"a", "b"};
+    const auto recent = [&] { return parts[parts.size() - 1 - random() % std::min<size_t>(parts.size(), 5)]; };
+    while (parts.size() < 30) {
+      std::string joined = recent() + recent();
+      if (joined.size() > 300) joined = parts[random() % 6] + parts[random() % 6];
+      if (std::find(parts.begin(), parts.end(), joined) != parts.end()) joined = recent() + parts[random() % 2];
+      if (std::find(parts.begin(), parts.end(), joined) != parts.end()) continue;
+      parts.push_back(joined);
+      if (random() % 12 != 0) tokens.push_back({joined, -static_cast<float>(random() % 3)});
+    }
+    const Vocabulary v = without_prefix(spm_vocabulary(tokens, false));
+    const auto tokenizer = Tokenizer::make(v);
+    for (int k = 0; k < 10; k++) {
+      std::string text;
+      while (text.size() < 400) text += recent();
+      std::vector<std::string> symbols;
+      for (const char letter : text) symbols.emplace_back(1, letter);
+      const Ids ids = tokenizer->encode(text, false, false);
+      ASSERT_EQ(ids, plain_spm(v, symbols)) << text;
+      for (const int32_t id : ids) n_long += v.tokens[static_cast<size_t>(id)].size() > 64;
+    }
+  }
+  EXPECT_GT(n_long, 100u);
+}
+
+// Steps per byte of the text do not depend on the lengths of tokens: here those that are all prefixes of each other, a token of one
+// mebibyte with all that it takes to reach it, and long tokens that are begun everywhere and never reached. Hashing every candidate
+// takes thousands of steps per byte.
+TEST(Spm, StepsAreLinearWhateverTheTokensAre) {
+  std::vector<std::pair<std::vector<Scored>, std::string>> cases(4);
+  const std::string letters(100'000, 'a');
+  for (size_t n = 1; n <= 4000; n++) cases[0].first.push_back({std::string(n, 'a'), static_cast<float>(n)});
+  cases[0].second = letters;
+  for (size_t n = 1; n <= 1 << 20; n *= 2) cases[1].first.push_back({std::string(n, 'a'), static_cast<float>(n)});
+  cases[1].second = std::string((1 << 20) + 12345, 'a');
+  for (size_t n = 1; n <= 4000; n++) {
+    cases[2].first.push_back({std::string(n, 'a'), 1});
+    cases[2].first.push_back({std::string(n, 'a') + std::string(4000, 'b'), 1});
+  }
+  cases[2].second = letters;
+  cases[3].first = cases[0].first;
+  while (cases[3].second.size() < 100'000) cases[3].second += std::string(3999, 'a') + "b";
+  for (size_t i = 0; i < cases.size(); i++) {
+    const auto& [tokens, text] = cases[i];
+    uint64_t steps = 0;
+    const auto tokenizer = Tokenizer::make(without_prefix(spm_vocabulary(tokens)));
+    const Ids ids = tokenizer->encode(text, false, false, {}, &steps);
+    EXPECT_EQ(decoded(*tokenizer, ids).size(), text.size());
+    EXPECT_GE(steps, text.size());
+    EXPECT_LE(steps, 200 * text.size()) << "case " << i;
+  }
+}
+
 // All but the space: a damaged character just before it swallows the mark that it becomes, in llama.cpp as here.
 TEST(Spm, AnyBytesComeBack) {
   const auto tokenizer = Tokenizer::make(spm_vocabulary({{"\u2581", -1}, {"a", -2}, {"\u00e9", -2}}));
@@ -159,7 +219,7 @@ TEST(Spm, RefusesWhatDoesNotFit) {
   v.scores.pop_back();
   EXPECT_NE(refusal(v).find("scores do not match the tokens; got 259 scores; expected 260"), std::string::npos);
   v.scores.push_back(NAN);
-  EXPECT_NE(refusal(v).find("the score of token 259 is no number"), std::string::npos);
+  EXPECT_NE(refusal(v).find("the score of token 259 is not a number"), std::string::npos);
 
   v = spm_vocabulary({{"a", -1}});
   v.tokens[first_byte + 9] = "<0x9>";

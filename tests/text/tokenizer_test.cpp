@@ -60,7 +60,7 @@ TEST(Tokenizer, RefusesWhatDoesNotFit) {
 
   Vocabulary v = sound;
   v.model = "wordpiece";
-  EXPECT_NE(refusal(v).find("unknown kind of vocabulary; got \"wordpiece\"; expected \"gpt2\" (byte-level BPE) or \"llama\" (SPM)"),
+  EXPECT_NE(refusal(v).find("unknown vocabulary type; got \"wordpiece\"; expected \"gpt2\" (byte-level BPE) or \"llama\" (SPM)"),
             std::string::npos);
 
   v = sound;
@@ -75,7 +75,7 @@ TEST(Tokenizer, RefusesWhatDoesNotFit) {
 
   v = sound;
   v.tokens[3] = v.tokens[65];
-  EXPECT_NE(refusal(v).find("two tokens of the vocabulary read the same; got \"" + v.tokens[3] + "\" as 3 and as 65"), std::string::npos);
+  EXPECT_NE(refusal(v).find("two tokens of the vocabulary have the same text; got \"" + v.tokens[3] + "\" as 3 and as 65"), std::string::npos);
 
   for (int32_t Vocabulary::*member : {&Vocabulary::bos, &Vocabulary::eos, &Vocabulary::eot, &Vocabulary::unknown}) {
     for (const int32_t id : {257, -2, INT32_MAX}) {
@@ -95,7 +95,7 @@ TEST(Tokenizer, RefusesWhatDoesNotFit) {
   }
   v = sound;
   v.add_bos = true;
-  EXPECT_NE(refusal(v).find("carry the bos token, but there is none"), std::string::npos);
+  EXPECT_NE(refusal(v).find("begin with the bos token, but there is none"), std::string::npos);
 }
 
 TEST(Tokenizer, TypesMayBeLeftOutAndTokensMayBeEmpty) {

@@ -223,10 +223,10 @@ void CpuProgram::compute(const plan::RopeStore& op, PreparedStep&, Worker& worke
                       .halves = rope.pairing == plan::Rope::Pairing::halves});
     if (is_query) continue;
     const auto [pages, position] = row_places_[row];
-    u8* page = states_.page(pages[position / plan::page_positions]);
+    const int32_t page = pages[position / plan::page_positions];
     states_layout_.store(*isa_.ops, part, x, at(op.value, row) + int64_t{kv_head} * shape.value_size,
-                         position % plan::page_positions, page + part.keys_at + kv_head * part.key_head_bytes,
-                         page + part.values_at + kv_head * part.value_head_bytes, own_[worker.index].stored.data());
+                         position % plan::page_positions, states_.keys(part, kv_head, page),
+                         states_.values(part, kv_head, page), own_[worker.index].stored.data());
   }
 }
 
@@ -256,10 +256,11 @@ void CpuProgram::attend(const plan::Attend& op, const AttentionWork& work, const
                     .heads = task.heads,
                     .position = task.position,
                     .window = op.window,
-                    .keys = states_.page(0) + part.keys_at + task.kv_head * part.key_head_bytes,
-                    .values = states_.page(0) + part.values_at + task.kv_head * part.value_head_bytes,
+                    .keys = states_.keys(part, task.kv_head),
+                    .values = states_.values(part, task.kv_head),
                     .pages = task.pages,
-                    .page_bytes = narrow<int64_t>(states_layout_.page_bytes()),
+                    .key_page_bytes = narrow<int64_t>(part.key_bytes),
+                    .value_page_bytes = narrow<int64_t>(part.value_bytes),
                     .key_size = shape.key_size,
                     .value_size = shape.value_size,
                     .scale = op.scale,
@@ -279,7 +280,7 @@ void CpuProgram::merge(const plan::Attend& op, const AttendTask& task, Worker& w
                           .tokens = task.tokens,
                           .heads = task.heads,
                           .value_size = shape.value_size,
-                          .merged = own_[worker.index].merged.data(),
+                          .merged = own_[worker.index].attend().merged,
                           .out = at(op.to, task.row) + int64_t{task.head} * shape.value_size,
                           .out_stride = int64_t{shape.heads} * shape.value_size});
 }

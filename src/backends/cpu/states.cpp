@@ -18,7 +18,6 @@ namespace {
 static_assert(int(attend_page) == plan::page_positions);
 
 constexpr uint64_t alignment = 64;           // of keys and of values of a kv_head: a line of a cache
-constexpr uint64_t system_page = 4096;
 
 // Blocks of codes with one scale, which `encode` knows how to make, and a resident layout for keys.
 bool keeps(const quant::Format& format, const FormatKernels& kernels, const plan::Plan& plan) {
@@ -54,21 +53,13 @@ StatesLayout::StatesLayout(const plan::Plan& plan, const Isa& isa) {
   name_ = fmt::format("{}, pages of {} positions", kept, plan::page_positions);
   for (size_t i = 0; i < plan.states.size(); i++) {
     const plan::HeadShape& h = plan.states[i].heads;
-    Part part{.layer = layer_of(plan, narrow<int32_t>(i)),
-              .kv_heads = h.kv_heads,
-              .key_size = h.key_size,
-              .value_size = h.value_size,
-              .keys_at = content_bytes_,
-              .values_at = 0,
-              .key_head_bytes = 0,
-              .value_head_bytes = 0,
-              .coded = {}};
     uint64_t keys, values;
+    CodedStates coded = {};
     if (format_) {
-      const uint64_t value_bytes = format_->row_bytes(narrow<uint64_t>(h.value_size));
+      const uint64_t row_bytes = format_->row_bytes(narrow<uint64_t>(h.value_size));
       keys = capped_product(attend_page / kernels_->lane_rows, h.key_size / format_->block, kernels_->tile_bytes);
-      values = capped_product(int(attend_page), value_bytes);
-      part.coded = {kernels_->resident, kernels_->decode_row, narrow<int64_t>(value_bytes)};
+      values = capped_product(int(attend_page), row_bytes);
+      coded = {kernels_->resident, kernels_->decode_row, narrow<int64_t>(row_bytes)};
       store_bytes_ = std::max(store_bytes_, format_->row_bytes(narrow<uint64_t>(h.key_size)));
     } else {
       const int row_end = (h.value_size + 15) / 16 * 16;  // of a last row, as it is read
@@ -76,12 +67,19 @@ StatesLayout::StatesLayout(const plan::Plan& plan, const Isa& isa) {
       values = capped_product(capped_sum(capped_product(attend_page - 1, h.value_size), row_end), sizeof(u16));
       store_bytes_ = std::max(store_bytes_, capped_product(h.key_size, sizeof(u16)));
     }
-    part.key_head_bytes = aligned(keys), part.value_head_bytes = aligned(values);
-    part.values_at = capped_sum(part.keys_at, capped_product(h.kv_heads, part.key_head_bytes));
-    content_bytes_ = capped_sum(part.values_at, capped_product(h.kv_heads, part.value_head_bytes));
+    Part part{.layer = layer_of(plan, narrow<int32_t>(i)),
+              .kv_heads = h.kv_heads,
+              .key_size = h.key_size,
+              .value_size = h.value_size,
+              .keys_at = page_bytes_,
+              .values_at = 0,
+              .key_bytes = aligned(keys),
+              .value_bytes = aligned(values),
+              .coded = coded};
+    part.values_at = capped_sum(part.keys_at, capped_product(h.kv_heads, part.key_bytes));
+    page_bytes_ = capped_sum(part.values_at, capped_product(h.kv_heads, part.value_bytes));
     parts_.push_back(part);
   }
-  page_bytes_ = capped_product(capped_sum(content_bytes_, system_page - 1) / system_page | 1, system_page);
 }
 
 void StatesLayout::store(const OpKernels& ops, const Part& part, const float* key, const float* value, int position,
@@ -101,22 +99,17 @@ void StatesLayout::store(const OpKernels& ops, const Part& part, const float* ke
   }
 }
 
-void StatesLayout::clear_from(const Part& part, int positions, u8* from_keys) const {
+void StatesLayout::clear_from(const Part& part, int positions, u8* keys, u8* values) const {
   const std::vector<u8> zeros(store_bytes_);
-  u8* from_values = from_keys + (part.values_at - part.keys_at);
-  for (int head = 0; head < part.kv_heads; head++) {
-    u8 *keys = from_keys + head * part.key_head_bytes, *values = from_values + head * part.value_head_bytes;
-    for (int position = positions; position < attend_page; position++) {
-      if (format_) {
-        const int rows = kernels_->lane_rows;
-        u8* group = keys + int64_t{position / rows} * kernels_->tile_bytes * (part.key_size / format_->block);
-        kernels_->pack_one(zeros.data(), part.key_size, position % rows, group);
-        std::memset(values + position * part.coded.value_bytes, 0, narrow<size_t>(part.coded.value_bytes));
-      } else {
-        for (int i = 0; i < part.key_size; i++)
-          reinterpret_cast<u16*>(keys)[key_at(position, i, part.key_size)] = 0;
-        std::fill_n(reinterpret_cast<u16*>(values) + int64_t{position} * part.value_size, part.value_size, u16{0});
-      }
+  for (int position = positions; position < attend_page; position++) {
+    if (format_) {
+      const int rows = kernels_->lane_rows;
+      u8* group = keys + int64_t{position / rows} * kernels_->tile_bytes * (part.key_size / format_->block);
+      kernels_->pack_one(zeros.data(), part.key_size, position % rows, group);
+      std::memset(values + position * part.coded.value_bytes, 0, narrow<size_t>(part.coded.value_bytes));
+    } else {
+      for (int i = 0; i < part.key_size; i++) reinterpret_cast<u16*>(keys)[key_at(position, i, part.key_size)] = 0;
+      std::fill_n(reinterpret_cast<u16*>(values) + int64_t{position} * part.value_size, part.value_size, u16{0});
     }
   }
 }
@@ -165,11 +158,15 @@ void CpuStates::copy(int32_t from, int32_t to) {
   check(both, 2 * plan::page_positions);
   if (from == to) return;
   touch(to);
-  std::memcpy(page(to), page(from), layout_.content_bytes());
+  for (const StatesLayout::Part& part : layout_.parts())
+    for (int head = 0; head < part.kv_heads; head++) {
+      std::memcpy(keys(part, head, to), keys(part, head, from), part.key_bytes);
+      std::memcpy(values(part, head, to), values(part, head, from), part.value_bytes);
+    }
 }
 
 uint64_t CpuStates::saved_bytes(int positions) const {
-  return capped_product(plan::pages_for(positions), layout_.content_bytes());
+  return capped_product(plan::pages_for(positions), layout_.page_bytes());
 }
 
 // Whole pages. What a last page has beyond the positions may be another sequence's, so zeros are saved there.
@@ -177,16 +174,17 @@ void CpuStates::save(std::span<const int32_t> pages, int positions,
                      const std::function<void(std::span<const std::byte>)>& to) const {
   check(pages, positions);
   std::vector<u8> cleared;
-  for (int first = 0; first < positions; first += plan::page_positions) {
-    const u8* from = page(pages[static_cast<size_t>(first / plan::page_positions)]);
-    if (positions - first < plan::page_positions) {
-      cleared.assign(from, from + layout_.content_bytes());
-      for (const StatesLayout::Part& part : layout_.parts())
-        layout_.clear_from(part, positions - first, cleared.data() + part.keys_at);
-      from = cleared.data();
-    }
-    to(std::as_bytes(std::span(from, layout_.content_bytes())));
-  }
+  for (int first = 0; first < positions; first += plan::page_positions)
+    each_chunk(pages[first / plan::page_positions], [&](const StatesLayout::Part& part, const u8* keys, const u8* values) {
+      if (positions - first < plan::page_positions) {
+        cleared.assign(keys, keys + part.key_bytes);
+        cleared.insert(cleared.end(), values, values + part.value_bytes);
+        keys = cleared.data(), values = keys + part.key_bytes;
+        layout_.clear_from(part, positions - first, cleared.data(), cleared.data() + part.key_bytes);
+      }
+      to(std::as_bytes(std::span(keys, part.key_bytes)));
+      to(std::as_bytes(std::span(values, part.value_bytes)));
+    });
 }
 
 void CpuStates::restore(std::span<const int32_t> pages, int positions, std::span<const std::byte> from) {
@@ -194,10 +192,16 @@ void CpuStates::restore(std::span<const int32_t> pages, int positions, std::span
   if (from.size() != saved_bytes(positions))
     throw Error("cpu", "keys and values do not fit", fmt::format("{} bytes", from.size()),
                 fmt::format("{} bytes for {} positions", saved_bytes(positions), positions));
-  for (int32_t to : pages.first(static_cast<size_t>(plan::pages_for(positions)))) {
-    touch(to);
-    std::memcpy(page(to), from.data(), layout_.content_bytes());
-    from = from.subspan(layout_.content_bytes());
+  auto take = [&](u8* to, uint64_t n) {
+    std::memcpy(to, from.data(), n);
+    from = from.subspan(n);
+  };
+  for (int32_t page : pages.first(plan::pages_for(positions))) {
+    touch(page);
+    each_chunk(page, [&](const StatesLayout::Part& part, u8* keys, u8* values) {
+      take(keys, part.key_bytes);
+      take(values, part.value_bytes);
+    });
   }
 }
 
@@ -207,13 +211,13 @@ std::optional<plan::Overflow> CpuStates::overflow(std::span<const int32_t> pages
   for (const StatesLayout::Part& part : layout_.parts()) {
     plan::HalvesSeen seen;
     for (int position = 0; position < positions; position++) {
-      const u8* in = page(pages[static_cast<size_t>(position / plan::page_positions)]) + part.keys_at;
+      const int32_t page = pages[position / plan::page_positions];
       const int at = position % plan::page_positions;
       for (int head = 0; head < part.kv_heads; head++) {
-        const u16* keys = reinterpret_cast<const u16*>(in + head * part.key_head_bytes);
-        const u16* values = reinterpret_cast<const u16*>(in + (part.values_at - part.keys_at) + head * part.value_head_bytes);
-        for (int i = 0; i < part.key_size; i++) seen.add(keys[key_at(at, i, part.key_size)]);
-        for (int i = 0; i < part.value_size; i++) seen.add(values[int64_t{at} * part.value_size + i]);
+        const u16* of_keys = reinterpret_cast<const u16*>(keys(part, head, page));
+        const u16* of_values = reinterpret_cast<const u16*>(values(part, head, page));
+        for (int i = 0; i < part.key_size; i++) seen.add(of_keys[key_at(at, i, part.key_size)]);
+        for (int i = 0; i < part.value_size; i++) seen.add(of_values[int64_t{at} * part.value_size + i]);
       }
     }
     if (seen.finite()) continue;

@@ -10,33 +10,32 @@
 
 namespace ingot::cpu {
 
-/// How keys and values of a plan are kept: f16, or blocks of the plan's format. A page has, for each state, the keys of
-/// its kv_heads and then their values, each as AttendParams and CodedStates say.
+/// How keys and values of a plan are kept: f16, or blocks of the plan's format, as AttendParams and CodedStates say. What a page
+/// has of one kv_head is a chunk of keys and a chunk of values. In a store the same chunk of all pages lies together: keys of a
+/// sequence whose pages follow each other are one stream, which memory reads faster than pieces of 8 KB (heads of 64, one core of
+/// an AMD EPYC 5th generation, 4,000 positions: 12 GB/s against 9; 2026-11-30).
 class StatesLayout {
  public:
   /// One state's part of a page.
   struct Part {
     int layer;
     int kv_heads, key_size, value_size;
-    uint64_t keys_at, values_at;              ///< bytes from the page's beginning
-    uint64_t key_head_bytes, value_head_bytes;  ///< of one kv_head
+    uint64_t keys_at, values_at;      ///< bytes of a page before the first kv_head's chunk of keys, or of values
+    uint64_t key_bytes, value_bytes;  ///< of a chunk
     CodedStates coded;
   };
   /// Errors: a format that cannot hold keys and values.
   StatesLayout(const plan::Plan& plan, const Isa& isa);
   const std::vector<Part>& parts() const { return parts_; }
   const Part& operator[](plan::Id<plan::State> id) const { return parts_[static_cast<size_t>(id.index)]; }
-  uint64_t content_bytes() const { return content_bytes_; }  ///< of a page
-  /// From one page to the next: an odd multiple of 4 KiB, so that the same head's keys in different pages do not compete
-  /// for the same sets of a cache.
   uint64_t page_bytes() const { return page_bytes_; }
   bool coded() const { return format_ != nullptr; }
-  /// Writes key and value of one position of a page. `keys`, `values`: of the kv_head in that page; `scratch`: store_bytes.
+  /// Writes key and value of one position of a page into its chunks. `scratch`: store_bytes.
   void store(const OpKernels& ops, const Part& part, const float* key, const float* value, int position, u8* keys,
              u8* values, u8* scratch) const;
   uint64_t store_bytes() const { return store_bytes_; }
-  /// Makes zeros of all positions from `positions` on. `from_keys`: of the part's first kv_head in a page.
-  void clear_from(const Part& part, int positions, u8* from_keys) const;
+  /// Makes zeros of all positions of a page's chunks from `positions` on.
+  void clear_from(const Part& part, int positions, u8* keys, u8* values) const;
   /// The format besides f16 that keeps the largest keys and values of this plan; null: there is none.
   const quant::Format* widest() const { return widest_; }
   /// What is kept how, and for formats the instruction set: rows of a resident layout differ between those.
@@ -47,7 +46,7 @@ class StatesLayout {
   const FormatKernels* kernels_ = nullptr;
   const quant::Format* widest_ = nullptr;
   std::vector<Part> parts_;
-  uint64_t content_bytes_ = 0, page_bytes_ = 0, store_bytes_ = 0;
+  uint64_t page_bytes_ = 0, store_bytes_ = 0;
   std::string name_;
 };
 
@@ -56,7 +55,7 @@ struct PageRange {
   int min = 0, max = 0;
 };
 
-/// Pages in memory that is granted when a page is first written. The layout must outlive them.
+/// Pages in memory that is granted when they are first written. The layout must outlive them.
 class CpuStates : public plan::StateStore {
  public:
   /// Reserves address space for as many pages of `range` as the system grants. Errors: not even range.min.
@@ -72,11 +71,28 @@ class CpuStates : public plan::StateStore {
   void restore(std::span<const int32_t> pages, int positions, std::span<const std::byte> from) override;
   std::optional<plan::Overflow> overflow(std::span<const int32_t> pages, int positions) const override;
 
-  u8* page(int32_t page) const { return region_->data() + static_cast<uint32_t>(page) * layout_.page_bytes(); }
+  /// A kv_head's chunk of page 0, and of any page.
+  u8* keys(const StatesLayout::Part& part, int kv_head) const {
+    return region_->data() + static_cast<uint32_t>(pages_) * (part.keys_at + static_cast<uint32_t>(kv_head) * part.key_bytes);
+  }
+  u8* values(const StatesLayout::Part& part, int kv_head) const {
+    return region_->data() + static_cast<uint32_t>(pages_) * (part.values_at + static_cast<uint32_t>(kv_head) * part.value_bytes);
+  }
+  u8* keys(const StatesLayout::Part& part, int kv_head, int32_t page) const {
+    return keys(part, kv_head) + static_cast<uint32_t>(page) * part.key_bytes;
+  }
+  u8* values(const StatesLayout::Part& part, int kv_head, int32_t page) const {
+    return values(part, kv_head) + static_cast<uint32_t>(page) * part.value_bytes;
+  }
   /// Counts a page that is going to be written.
   void touch(int32_t page);
 
  private:
+  /// Calls `use(part, keys, values)` with the chunks of a page, in the order in which they are saved.
+  template <class Use> void each_chunk(int32_t page, Use use) const {
+    for (const StatesLayout::Part& part : layout_.parts())
+      for (int head = 0; head < part.kv_heads; head++) use(part, keys(part, head, page), values(part, head, page));
+  }
   /// Refuses pages that are not there, or fewer than `positions` need.
   void check(std::span<const int32_t> pages, int positions) const;
 

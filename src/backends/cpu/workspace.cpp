@@ -33,14 +33,14 @@ namespace {
 
 /// What attention needs of a worker at most, over the plan's states.
 struct AttendSizes {
-  int64_t records = 0, values = 0, queries = 0;  // floats of queries' records and of a tile's values; elements of queries
+  int64_t records = 0, values = 0, queries = 0;  // lines of queries' records and of a tile's values; elements of queries
   explicit AttendSizes(const plan::Plan& plan, bool coded) {
     for (const plan::State& state : plan.states) {
       const AttendBlock block = attend_block(state.heads);
       const int64_t n = int64_t{block.heads} * block.tokens;
-      records = std::max(records, n * record_floats(state.heads.value_size));
+      records = std::max(records, n * record_floats(state.heads.value_size) / 16);
       if (!coded) continue;
-      values = std::max(values, int64_t{attend_tile} * state.heads.value_size);
+      values = std::max(values, int64_t{attend_tile} * state.heads.value_size / 16);
       queries = std::max(queries, n * state.heads.key_size);
     }
   }
@@ -59,7 +59,7 @@ void WorkerMemory::size(const plan::Plan& plan, const StatesLayout& states) {
 uint64_t WorkerMemory::bytes(const plan::Plan& plan, const StatesLayout& states) {
   const AttendSizes sizes(plan, states.coded());
   return capped_sum(Workspace::bytes(1, max_input_cols(plan)), states.store_bytes(),
-                    capped_product(capped_sum(sizes.records, sizes.records, sizes.values), sizeof(float)),
+                    capped_product(capped_sum(sizes.records, sizes.records, sizes.values), sizeof(Line)),
                     Workspace::bytes(1, sizes.queries));
 }
 

@@ -21,16 +21,25 @@ struct Workspace {
 /// Widest vector that a step of the plan norms or quantizes.
 int64_t max_input_cols(const plan::Plan& plan);
 
+/// Sixteen floats that begin a line of a cache: what kernels load and store most often must not lie across two.
+struct alignas(64) Line {
+  float x[16];
+};
+
 /// One worker's: the input of one row, and what attention and the store need.
 struct WorkerMemory {
   Workspace input;
   std::vector<u8> stored;                     // of one key, as the states keep it
-  std::vector<float> run, merged, values;     // AttendWorkspace
+  std::vector<Line> run, merged, values;      // AttendWorkspace
   Workspace queries;
   void size(const plan::Plan& plan, const StatesLayout& states);
   AttendWorkspace attend() {
-    return {run.data(),           merged.data(),         values.data(),
-            queries.codes.data(), queries.scales.data(), queries.sums.data()};
+    return {.run = run.data()->x,
+            .merged = merged.data()->x,
+            .values = values.data()->x,
+            .codes = queries.codes.data(),
+            .scales = queries.scales.data(),
+            .sums = queries.sums.data()};
   }
   static uint64_t bytes(const plan::Plan& plan, const StatesLayout& states);
 };
