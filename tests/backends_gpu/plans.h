@@ -122,7 +122,15 @@ inline std::vector<Entry> entries_of(const quant::Format& format, const Places& 
   for (int hidden : {512, 16384})
     for (int head_size : {64, 96, 128, 256})
       for (bool post_norms : {false, true})
-        for (const Entry& entry : entries(plan_of(format, {.hidden = hidden, .head_size = head_size, .post_norms = post_norms, .ffn = hidden, .max_rows = rows, .max_outputs = rows}), places))
+        for (const Entry& entry : entries(plan_of(format, {.hidden = hidden,
+                                                           .head_size = head_size,
+                                                           .post_norms = post_norms,
+                                                           .ffn = hidden,
+                                                           .heads = 8,  // whole blocks of every format
+                                                           .kv_heads = 4,
+                                                           .max_rows = rows,
+                                                           .max_outputs = rows}),
+                                          places))
           if (std::ranges::find(all, entry) == all.end()) all.push_back(entry);
   return all;
 }

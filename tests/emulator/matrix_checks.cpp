@@ -73,9 +73,6 @@ struct Matrix {
   }
 };
 
-// Where codes of `tokens` have element i of token t (gemv/launch.h).
-size_t code_at(int tokens, int t, int i) { return (size_t(i) / 16 * tokens + t) * 16 + i % 16; }
-
 // Inputs of `tokens`, normed, as a projection has them: floats, and codes that `prepare` has made of them.
 struct Input {
   int tokens, cols;
