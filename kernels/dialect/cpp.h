@@ -31,6 +31,11 @@
 //   copy_four(to, from)      asks for 16 bytes from DEVICE to SHARED, both multiples of 16; close_copies() ends a group of such copies, and
 //                            await_copies<n>() returns when all but the thread's last n groups are there, for this thread to see.
 //                            copies_overlap: 0 where they are done at once
+//   copy_gate    in SHARED: what runs of bytes that are copied together are awaited by. set_gates(gates, count, thread) is called by all threads,
+//                with a group_barrier behind, before one is used. Threads for which asks(turn, warps, thread) holds, all or one of a group's,
+//                call copy_run(to, from, bytes, gate, threads, thread) for every run, multiples of 16, and close_gate(gate) behind the last. Every
+//                thread calls await_gate<behind>(gate, turn) before it sees them, with a group_barrier behind; `behind` other gates may have
+//                been closed since, and turn says how often this gate was awaited before
 //   will_read(at)            asks for the line of DEVICE memory there, which is not read yet
 //   UNROLL(n)    in front of a loop: written out n times
 //   ENTRY(name, kernel)      an entry point: a struct with Params, Room (the group's memory), `threads`, `groups_a_core` (how many groups
@@ -45,6 +50,8 @@
 #define DEVICE
 #define THREAD
 #define UNROLL(n)
+
+struct copy_gate { u64 of; };
 
 fn float_of(u32 bits) {
   float f;

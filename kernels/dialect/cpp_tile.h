@@ -1,18 +1,23 @@
 // The tile: what a warp multiplies at once when many rows meet many columns. Three bodies say its words: cuda_tile.h and
 // metal_tile.h by the matrix units of their machines, and this file by ordinary instructions, for every other machine.
 //
-//   tile_a       16 lines of 32 signed bytes;  tile_b  8 of them;  tile_sum  their 16 × 8 sums of products. They lie in the registers
-//                of a warp, four sums a lane
-//   tile_row(lane), tile_column(lane)   where a lane's sums stand: sum i in row tile_row + 8 · (i / 2), column tile_column + i mod 2
-//   load(tile, from, line_words, lane)  from the group's memory, where line l begins at word l · line_words
-//   tile_start(n)                       a float that stands for the integer n where a sum begins
-//   multiply<part, parts>(a, b, start0, start1)   sums over part `part` of 1 or 2 of the lines, begun with the starts of the lane's two
-//                                                 columns. Exact where totals stay below 2^22
-//   value_of(sum, i)                    sum i; `to_floats` makes a float of it, and `times` its product with an integer of 8 bits, as a
-//                                       float, rounded once
-// The same of f16, with float sums:
+//   tile_row(lane), tile_column(lane)   where a lane's four sums of 16 rows and 8 columns stand: sum i in row tile_row + 8 · (i / 2), column
+//                tile_column + i mod 2
+// Signed bytes, with integer sums:
 //
-//   half_a       16 lines of 16 halves;  half_b  8 of them;  half_sum  their 16 × 8 sums, standing as those of a tile_sum
+//   panel        in the group's memory: lines of 32 signed bytes. First 16 bytes of each line, line after line, then the other 16 of each.
+//                What start_products reads of one came by copy_run, or by the matrix unit's own words
+//   tile_a       16 lines of a panel, in the registers of a warp
+//   load(tile_a, panel, lines, first, lane)   lines first … of a panel that has `lines`
+//   tile_sums<columns>                        sums of 16 lines and 16, 32, 64 or 128 columns
+//   start_products<part, parts>(sums, a, panel, lines, first)   a times the lines first … of a panel, summed over part `part` of 1 or 2 of a
+//                line. The four warps of a group call it together, each with an a and sums of its own
+//   await_products<n>(sums)                   returns when all products that were started are done, but for the last n; until then
+//                nobody writes to their panels
+//   value_of(sums, n, i)                      sum i of the n-th 8 columns, as i32 or float; exact below 2^24
+// f16, with float sums:
+//
+//   half_a       16 lines of 16 halves;  half_b  8 of them;  half_sum  their 16 × 8 sums
 //   load(half, from, line, lane)        from the group's memory, where line l begins at half l · line (even)
 //   load_upright(half_b, from, line, lane)        its lines stand upright there: element k of line n is half k · line + n
 //   multiply_halves(a, b, sum)          adds to the sums
@@ -23,35 +28,33 @@
 
 enum { tile_rows = 16, tile_columns = 8 };
 
-struct tile_a { u32 of[2][8]; };
-struct tile_b { u32 of[2][8]; };
-struct tile_sum { float of[4]; };
 enum { tile_mate_0 = 1, tile_mate_1 = 2 };
 
 fn tile_row(u32 lane) { return (int)lane / 4; }
 fn tile_column(u32 lane) { return (int)lane % 4 * 2; }
 
-fn load(THREAD tile_a& to, SHARED const u32* from, int line_words, u32 lane) -> void {
-  for (int h = 0; h < 2; h++)
-    for (int q = 0; q < 8; q++) to.of[h][q] = from[(tile_row(lane) + 8 * h) * line_words + q];
-}
-fn load(THREAD tile_b& to, SHARED const u32* from, int line_words, u32 lane) -> void {
-  for (int h = 0; h < 2; h++)
-    for (int q = 0; q < 8; q++) to.of[h][q] = from[(tile_column(lane) + h) * line_words + q];
-}
+struct tile_a {
+  u32 of[2][8];
+  u32 lane;
+};
+template <int columns> struct tile_sums { i32 of[columns / 8][4]; };
 
-fn tile_start(i32 sum) { return (float)sum; }
-fn value_of(THREAD const tile_sum& sum, int i) { return sum.of[i]; }
-
-template <int part, int parts> fn multiply(THREAD const tile_a& a, THREAD const tile_b& b, float start0, float start1) {
-  tile_sum sum = {};
-  for (int i = 0; i < 4; i++) {
-    i32 products = 0;
-    for (int q = part * 8 / parts; q < (part + 1) * 8 / parts; q++) products = dot4(a.of[i / 2][q], b.of[i % 2][q], products);
-    sum.of[i] = (i % 2 == 0 ? start0 : start1) + (float)products;
-  }
-  return sum;
+fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 lane) -> void {
+  for (int h = 0; h < 2; h++)
+    for (int q = 0; q < 8; q++) to.of[h][q] = panel[(q / 4 * lines + first + tile_row(lane) + 8 * h) * 4 + q % 4];
+  to.lane = lane;
 }
+template <int part, int parts, int columns>
+fn start_products(THREAD tile_sums<columns>& sums, THREAD const tile_a& a, SHARED const u32* panel, int lines, int first) -> void {
+  for (int n = 0; n < columns / 8; n++)
+    for (int i = 0; i < 4; i++) {
+      int line = first + 8 * n + tile_column(a.lane) + i % 2;
+      sums.of[n][i] = 0;
+      for (int q = part * 8 / parts; q < (part + 1) * 8 / parts; q++) sums.of[n][i] = dot4(a.of[i / 2][q], panel[(q / 4 * lines + line) * 4 + q % 4], sums.of[n][i]);
+    }
+}
+template <int n, int columns> fn await_products(THREAD tile_sums<columns>&) -> void {}
+template <int columns> fn value_of(THREAD const tile_sums<columns>& sums, int n, int i) { return sums.of[n][i]; }
 
 struct half_a { float of[2][16]; };
 struct half_b { float of[2][16]; };

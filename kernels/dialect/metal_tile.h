@@ -6,39 +6,41 @@
 
 enum { tile_rows = 16, tile_columns = 8 };
 
-struct tile_a { simdgroup_half8x8 of[2][4]; };  // rows 0–7 and 8–15, by eights along the lines
-struct tile_b { simdgroup_half8x8 of[4]; };     // the lines upright
-struct tile_sum { simdgroup_float8x8 of[2]; };
 enum { tile_mate_0 = 1, tile_mate_1 = 8 };
 
 fn tile_row(u32 lane) { return (int)(lane / 16 * 4 + lane / 2 % 4); }
 fn tile_column(u32 lane) { return (int)(lane / 8 % 2 * 4 + lane % 2 * 2); }
 
-fn load(THREAD tile_a& to, SHARED const u32* from, int line_words, u32 lane) -> void {
-  for (int h = 0; h < 2; h++) {
-    SHARED const i8* line = (SHARED const i8*)(from + (tile_row(lane) + 8 * h) * line_words) + tile_column(lane);
-    for (int k = 0; k < 4; k++) to.of[h][k].thread_elements() = half2((half)line[8 * k], (half)line[8 * k + 1]);
+struct tile_a {
+  simdgroup_half8x8 of[2][4];  // rows 0–7 and 8–15, by eights along the lines
+  u32 lane;
+};
+template <int columns> struct tile_sums { simdgroup_float8x8 of[columns / 8][2]; };
+
+// The eight bytes from 8 k on of a line.
+fn eight_at(SHARED const u32* panel, int lines, int line, int k) { return (SHARED const i8*)panel + (k / 2 * lines + line) * 16 + k % 2 * 8; }
+fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 lane) -> void {
+  for (int h = 0; h < 2; h++)
+    for (int k = 0; k < 4; k++) {
+      SHARED const i8* at = eight_at(panel, lines, first + tile_row(lane) + 8 * h, k) + tile_column(lane);
+      to.of[h][k].thread_elements() = half2((half)at[0], (half)at[1]);
+    }
+  to.lane = lane;
+}
+template <int part, int parts, int columns>
+fn start_products(THREAD tile_sums<columns>& sums, THREAD tile_a& a, SHARED const u32* panel, int lines, int first) -> void {
+  for (int n = 0; n < columns / 8; n++) {
+    for (int h = 0; h < 2; h++) sums.of[n][h].thread_elements() = float2(0.0f, 0.0f);
+    for (int k = part * 4 / parts; k < (part + 1) * 4 / parts; k++) {
+      simdgroup_half8x8 upright;
+      SHARED const i8* at = eight_at(panel, lines, first + 8 * n + tile_column(a.lane), k) + tile_row(a.lane);
+      upright.thread_elements() = half2((half)at[0], (half)at[16]);
+      for (int h = 0; h < 2; h++) simdgroup_multiply_accumulate(sums.of[n][h], a.of[h][k], upright, sums.of[n][h]);
+    }
   }
 }
-fn load(THREAD tile_b& to, SHARED const u32* from, int line_words, u32 lane) -> void {
-  SHARED const i8* line = (SHARED const i8*)(from + tile_column(lane) * line_words) + tile_row(lane);
-  for (int k = 0; k < 4; k++) to.of[k].thread_elements() = half2((half)line[8 * k], (half)line[8 * k + 4 * line_words]);
-}
-
-fn tile_start(i32 sum) { return (float)sum; }
-fn value_of(THREAD const tile_sum& sum, int i) {
-  simdgroup_float8x8 part = sum.of[i / 2];
-  return part.thread_elements()[i % 2];
-}
-
-template <int part, int parts> fn multiply(THREAD tile_a& a, THREAD tile_b& b, float start0, float start1) {
-  tile_sum sum;
-  for (int h = 0; h < 2; h++) {
-    sum.of[h].thread_elements() = float2(start0, start1);
-    for (int k = part * 4 / parts; k < (part + 1) * 4 / parts; k++) simdgroup_multiply_accumulate(sum.of[h], a.of[h][k], b.of[k], sum.of[h]);
-  }
-  return sum;
-}
+template <int n, int columns> fn await_products(THREAD tile_sums<columns>&) -> void {}
+template <int columns> fn value_of(THREAD tile_sums<columns>& sums, int n, int i) { return sums.of[n][i / 2].thread_elements()[i % 2]; }
 
 struct half_a { simdgroup_half8x8 of[2][2]; };
 struct half_b { simdgroup_half8x8 of[2]; };

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "backends/cuda/compiler.h"
+#include "backends/cuda/gpu.h"
 #include "backends_cuda/cubin.h"
 #include "backends/gpu/compose.h"
 #include "backends_gpu/plans.h"
@@ -16,7 +17,7 @@ namespace {
 
 // Kernels that keep something in local memory, or whose machine code is missing.
 int faults_of(const Compiler& compiler, const quant::Format& format, const std::string& architecture) {
-  std::vector<gpu::Entry> entries = gpu::entries_of(format);
+  std::vector<gpu::Entry> entries = gpu::entries_of(format, {.copies_overlap = true, .max_gemm_tokens = max_gemm_tokens_of(architecture)});
   gpu::Source source = gpu::compose("cuda", entries);
   std::vector<std::byte> code = compiler.compile(source.text, architecture);
   std::map<std::string, KernelResources> kernels = Cubin(code).kernels();

@@ -63,6 +63,26 @@ TEST(Calls, ALinearIsCutIntoLaunches) {
   EXPECT_EQ(kernels_of(body_calls(plan, {}, {.rows = 8})), (Names{"prepare", "gemv", "gemv"}));
 }
 
+// The pass is the tokens of a thread group: more where there are rows enough for all cores, never more than the device's registers hold.
+TEST(Calls, PassesFollowRowsAndCores) {
+  constexpr PlanShape shape{.hidden = 3584, .head_size = 128, .ffn = 18944, .heads = 28, .kv_heads = 4, .max_rows = 2048};
+  const plan::Plan plan = plan_of(*quant::find_format("q4_0"), shape), halves = plan_of(*quant::find_format("q6_k"), shape);
+  auto passes = [](const plan::Plan& of, int rows, const Places& places) {
+    Names names;
+    for (const Call& call : body_calls(of, places, {.rows = rows, .singles = false, .several = true}))
+      if (std::string_view(call.entry.kernel) == "gemm") names.push_back(call.entry.arguments.front());
+    return names;  // of qkv, output, gate_up, down
+  };
+  const Places wide{.cores = 132, .copies_overlap = true, .max_gemm_tokens = 256}, narrow{.cores = 132, .copies_overlap = true};
+  EXPECT_EQ(passes(plan, 16, wide), (Names{"16", "16", "16", "16"}));
+  EXPECT_EQ(passes(plan, 64, wide), (Names{"32", "16", "64", "16"}));
+  EXPECT_EQ(passes(plan, 128, wide), (Names{"64", "32", "128", "32"}));
+  EXPECT_EQ(passes(plan, 512, wide), (Names{"128", "128", "128", "128"}));
+  EXPECT_EQ(passes(plan, 2048, wide), (Names{"128", "256", "256", "256"}));
+  EXPECT_EQ(passes(halves, 2048, wide), (Names{"128", "128", "128", "128"}));
+  EXPECT_EQ(passes(plan, 2048, narrow), (Names{"64", "64", "64", "64"}));
+}
+
 TEST(Calls, BucketsArePowersOfTwoUpToTheMost) {
   for (auto [rows, bucket] : {std::pair{1, 1}, {2, 2}, {3, 4}, {5, 8}, {64, 64}, {65, 100}, {100, 100}}) EXPECT_EQ(bucket_of(rows, 100), bucket) << rows;
 }

@@ -115,17 +115,23 @@ struct RandomPlan {
   }
 };
 
-/// Every kernel by which any plan runs a format, each once.
-inline std::vector<Entry> entries_of(const quant::Format& format) {
+/// Every kernel by which any plan runs a format, each once, on a device of which `places` says what it is.
+inline std::vector<Entry> entries_of(const quant::Format& format, const Places& places) {
+  constexpr int rows = 8192;  // enough for every pass of gemm
   std::vector<Entry> all;
   for (int hidden : {512, 16384})
     for (int head_size : {64, 96, 128, 256})
-      for (bool post_norms : {false, true}) {
-        const int kv_heads = head_size == 96 ? 4 : head_size == 64 ? 2 : 1;  // two heads each, together whole blocks
-        const PlanShape shape{.hidden = hidden, .head_size = head_size, .post_norms = post_norms, .heads = 2 * kv_heads, .kv_heads = kv_heads};
-        for (const Entry& entry : entries(plan_of(format, shape)))
+      for (bool post_norms : {false, true})
+        for (const Entry& entry : entries(plan_of(format, {.hidden = hidden,
+                                                           .head_size = head_size,
+                                                           .post_norms = post_norms,
+                                                           .ffn = hidden,
+                                                           .heads = 8,  // whole blocks of every format
+                                                           .kv_heads = 4,
+                                                           .max_rows = rows,
+                                                           .max_outputs = rows}),
+                                          places))
           if (std::ranges::find(all, entry) == all.end()) all.push_back(entry);
-      }
   return all;
 }
 

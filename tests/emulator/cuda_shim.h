@@ -30,6 +30,14 @@ static inline void will_read(const void*) {}
 static inline void copy_four(uint4* to, const unsigned char* from) { emulator_services->copy_four(to, from); }
 static inline void close_copies() { emulator_services->close_copies(); }
 template <int n> static inline void await_copies() { emulator_services->await_copies(n); }
+struct copy_gate;
+static inline void set_gates(copy_gate*, int, unsigned) {}
+static inline bool asks(int, int, unsigned thread) { return thread == 0; }
+static inline void copy_run(void* to, const unsigned char* from, int bytes, copy_gate*, int, unsigned) {
+  for (int at = 0; at < bytes; at += 16) emulator_services->copy_four((char*)to + at, from + at);
+}
+static inline void close_gate(copy_gate*) { emulator_services->close_copies(); }
+template <int behind> static inline void await_gate(copy_gate*, int) { emulator_services->await_copies(behind); }
 static inline void dependency_wait() { emulator_services->dependency_wait(); }
 static inline void __syncwarp() { emulator_services->warp_barrier(); }
 static inline int __shfl_xor_sync(unsigned, int x, unsigned mask) { return (int)emulator_services->lane_exchange((unsigned)x, mask); }
@@ -66,24 +74,41 @@ UNWATCHED_READS static inline Operands operands_of(const unsigned* all, unsigned
   return {line[0], line[1], column[0], column[4 * most_lane_values]};
 }
 
-template <class Sum> static inline Sum emulated_mma(const unsigned* a, const unsigned* b, int halves, const Sum& start) {
-  const unsigned lane = emulator_services->lane();
-  const unsigned* all = hand_in(a, b, halves);
-  Sum sum = start;
-  for (int h = 0; h < halves; h++)
-    for (unsigned word = 0; word < 4; word++) {
-      const auto [low, high, left, right] = operands_of(all, lane, h, word);
-      sum.of[0] = (unsigned)__dp4a((int)low, (int)left, (int)sum.of[0]);
-      sum.of[1] = (unsigned)__dp4a((int)low, (int)right, (int)sum.of[1]);
-      sum.of[2] = (unsigned)__dp4a((int)high, (int)left, (int)sum.of[2]);
-      sum.of[3] = (unsigned)__dp4a((int)high, (int)right, (int)sum.of[3]);
-    }
-  return sum;
+// wgmma m64nNk32 of signed bytes, of which each warp has 16 lines in registers, those of lane 4 g + t as above, and reads the columns from the
+// group's memory: as late as can be.
+struct tile_a { unsigned of[4]; };
+template <int columns> struct tile_sums {
+  int of[columns / 8][4];
+  tile_a a;
+  const unsigned* panel;
+  int lines, first, part, parts;
+};
+static inline void load(tile_a& to, const unsigned* panel, int lines, int first, unsigned lane) {
+  for (int i = 0; i < 4; i++) to.of[i] = panel[(i / 2 * lines + first + (int)lane / 4 + i % 2 * 8) * 4 + (int)lane % 4];
 }
-template <class A, class B, class Sum> static inline Sum multiply_32(const A& a, const B& b, const Sum& start) { return emulated_mma(a.of, b.of, 2, start); }
-template <class Sum> static inline Sum multiply_16(unsigned a0, unsigned a1, unsigned b0, const Sum& start) {
-  const unsigned a[2] = {a0, a1}, b[1] = {b0};
-  return emulated_mma(a, b, 1, start);
+template <int part, int parts, int columns>
+static inline void start_products(tile_sums<columns>& sums, const tile_a& a, const unsigned* panel, int lines, int first) {
+  sums.a = a, sums.panel = panel, sums.lines = lines, sums.first = first, sums.part = part, sums.parts = parts;
+  for (int n = 0; n < columns / 8; n++)
+    for (int i = 0; i < 4; i++) sums.of[n][i] = 0x55555555;  // seen by who does not wait
+}
+// A word of a line of the lanes' 16: line g or g + 8.
+UNWATCHED_READS static inline int line_word(const unsigned* all, unsigned lane, int high, int half, int word) { return (int)all[(lane / 4 * 4 + word) * most_lane_values + 2 * half + high]; }
+template <int n, int columns> static inline void await_products(tile_sums<columns>& sums) {
+  const unsigned lane = emulator_services->lane();
+  const unsigned* all = emulator_services->lane_values(sums.a.of, 4);
+  int lines[2][2][4];
+  for (int i = 0; i < 16; i++) lines[i / 8][i / 4 % 2][i % 4] = line_word(all, lane, i / 8, i / 4 % 2, i % 4);
+  for (int tile = 0; tile < columns / 8; tile++)
+    for (int side = 0; side < 2; side++) {
+      int low = 0, high = 0, line = sums.first + 8 * tile + (int)lane % 4 * 2 + side;
+      for (int half = sums.part; half < (sums.parts == 1 ? 2 : sums.part + 1); half++)
+        for (int word = 0; word < 4; word++) {
+          const int column = (int)sums.panel[(half * sums.lines + line) * 4 + word];
+          low = __dp4a(lines[0][half][word], column, low), high = __dp4a(lines[1][half][word], column, high);
+        }
+      sums.of[tile][side] = low, sums.of[tile][2 + side] = high;
+    }
 }
 
 // mma.sync m16n8k16 of halves: words of a line hold two.

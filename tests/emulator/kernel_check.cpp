@@ -20,6 +20,7 @@ namespace {
 class Emulated : public Kernels {
  public:
   Emulated(Dialect dialect, const std::string& text, Watch watch, uint64_t seed) : library_(compile(dialect, text, watch)), seed_(seed), overlaps_(dialect == Dialect::cuda) {}
+  bool copies_overlap() const override { return overlaps_; }
 
  protected:
   void launch(const gpu::Entry& entry, const gpu::Launch& l, const Regions& memory) override {
@@ -33,7 +34,7 @@ class Emulated : public Kernels {
  private:
   std::shared_ptr<const Library> library_;
   uint64_t seed_;
-  bool overlaps_;  // launches of the dialect
+  bool overlaps_;  // launches of the dialect, and copies
 };
 
 // On a GPU: memory is the host's, pinned, which it sees at the same address.
@@ -47,6 +48,7 @@ class OnDevice : public Kernels {
       return std::shared_ptr<void>(at, [&driver](void* p) { driver.release_host(p); });
     };
   }
+  bool copies_overlap() const override { return device().facts().copies_overlap; }
 
  protected:
   void launch(const gpu::Entry& entry, const gpu::Launch& l, const Regions&) override {
@@ -82,7 +84,9 @@ void check(Kernels& kernels, const quant::Format* format, Findings& findings) {
   }
 }
 
-std::vector<gpu::Entry> entries_of(const quant::Format* format) { return format ? matrix_entries(*format) : op_entries(); }
+std::vector<gpu::Entry> entries_of(Dialect dialect, const quant::Format* format) {
+  return format ? matrix_entries(*format, dialect == Dialect::cuda) : op_entries();
+}
 
 int told(const Findings& findings, const char* name, const quant::Format* format) {
   std::printf("%s %s: %d checks, %zu faults\n", name, format ? format->name : "ops", findings.checks, findings.faults.size());
@@ -92,7 +96,7 @@ int told(const Findings& findings, const char* name, const quant::Format* format
 }
 
 int check_kernels(Dialect dialect, const quant::Format* format) {
-  std::string text = gpu::compose(name_of(dialect), entries_of(format)).text;
+  std::string text = gpu::compose(name_of(dialect), entries_of(dialect, format)).text;
   Findings findings;
   for (const Way& way : ways) {
     Emulated kernels(dialect, text, way.watch, way.seed);
@@ -105,7 +109,7 @@ int check_kernels(Dialect dialect, const quant::Format* format) {
 
 int check_on_device(const quant::Format* format) {
   Findings findings;
-  OnDevice kernels(entries_of(format));
+  OnDevice kernels(entries_of(Dialect::cuda, format));
   check(kernels, format, findings);
   return told(findings, "gpu", format);
 }
@@ -131,7 +135,7 @@ std::string where(const std::string& text, size_t at) {
 
 // What a text says when the barrier at `place` is taken out of it; "" if nothing.
 std::string missed(Dialect dialect, const quant::Format* format, const std::string& place) {
-  std::string text = gpu::compose(name_of(dialect), entries_of(format)).text;
+  std::string text = gpu::compose(name_of(dialect), entries_of(dialect, format)).text;
   for (size_t at : places_of_barriers(text)) {
     if (where(text, at) != place) continue;
     for (size_t i = at; text[i] != ';'; i++) text[i] = ' ';
@@ -147,7 +151,7 @@ int check_barriers(Dialect dialect, bool every) {
   // Kernels of a resident format, of one without, and those that know none: a barrier has to be missed by one of them.
   const quant::Format* formats[] = {nullptr, nullptr, nullptr};
   for (const quant::Format* f : gpu::formats_to_check("classes")) formats[f->kind == quant::ValueKind::floating ? 1 : 0] = f;
-  std::string text = gpu::compose(name_of(dialect), entries_of(formats[0])).text;
+  std::string text = gpu::compose(name_of(dialect), entries_of(dialect, formats[0])).text;
   int passed_over = 0, taken_out = 0;
   for (size_t at : places_of_barriers(text)) {
     std::string place = where(text, at), fault;

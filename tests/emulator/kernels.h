@@ -51,6 +51,7 @@ class Regions {
 class Kernels {
  public:
   virtual ~Kernels() = default;
+  virtual bool copies_overlap() const = 0;  ///< the dialect's constant
   template <class Params> void run(const gpu::Entry& entry, int64_t groups, uint32_t threads, size_t room_bytes, const Params& params, const Regions& memory) {
     launch(entry, {nullptr, static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(room_bytes), gpu::by_value(params)}, memory);
   }
@@ -59,6 +60,9 @@ class Kernels {
   /// Runs `launch`, whose kernel is `entry`, to its end.
   virtual void launch(const gpu::Entry& entry, const gpu::Launch& launch, const Regions& memory) = 0;
 };
+
+/// Where codes of `tokens` have element i of token t (gemv/gpu/launch.h).
+inline size_t code_at(int tokens, int t, int i) { return (size_t(i) / 16 * tokens + t) * 16 + i % 16; }
 
 /// What was found wrong. Errors of the executor come as exceptions.
 struct Findings {
@@ -71,7 +75,7 @@ struct Findings {
 };
 
 /// Every way of calling the matrix kernels for matrices of one format, and the embedding.
-std::vector<gpu::Entry> matrix_entries(const quant::Format& format);
+std::vector<gpu::Entry> matrix_entries(const quant::Format& format, bool copies_overlap);
 void check_matrices(Kernels& kernels, const quant::Format& format, Findings& findings);
 
 /// The kernels that know no format.

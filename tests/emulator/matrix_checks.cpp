@@ -27,6 +27,9 @@ Entry gemv_one(const quant::Format& f, int rows, const char* input, const char* 
 Entry gemm(const quant::Format& f, int tokens, const char* out, int matrices = 1) { return {"gemm", {std::to_string(tokens), out}, std::vector<const quant::Format*>(matrices, &f)}; }
 const Entry prepare_entry{"prepare", {}, {}};
 
+// Of gemm: those that devices of the dialect use.
+std::span<const int> passes(bool copies_overlap) { return std::span(gpu::gemm_passes).first(copies_overlap ? 5 : 3); }
+
 // Random weights as file rows; random bytes that stand for numbers of some sense where the format has no encoder.
 std::vector<std::byte> random_rows(const quant::Format& f, int rows, int cols, std::mt19937& random) {
   std::vector<std::byte> file(f.row_bytes(cols) * rows);
@@ -98,14 +101,14 @@ struct Input {
       }
       for (int i = 0; i < cols; i++) {
         int at = t * cols + i;
-        double exact = from[at] / std::sqrt(squares / cols + epsilon) * weights[i], coded_value = double(codes.codes[at]) * codes.scales[at / 32];
-        findings.expect(std::fabs(coded_value - exact) <= 0.5001 * codes.scales[at / 32] + 1e-5 * std::fabs(exact), fmt::format("prepare: {} for {}", coded_value, exact));
+        double exact = from[at] / std::sqrt(squares / cols + epsilon) * weights[i], scale = codes.scales[i / 32 * tokens + t], coded_value = double(codes.codes[code_at(tokens, t, i)]) * scale;
+        findings.expect(std::fabs(coded_value - exact) <= 0.5001 * scale + 1e-5 * std::fabs(exact), fmt::format("prepare: {} for {}", coded_value, exact));
         values[at] = coded ? coded_value : exact;
       }
     }
     for (size_t s = 0; s < from.size() / 16; s++) {
       int sum = 0;
-      for (int i = 0; i < 16; i++) sum += codes.codes[16 * s + i];
+      for (int i = 0; i < 16; i++) sum += codes.codes[16 * s + i];  // sums lie as their codes do
       findings.expect(sum == codes.sums[s], "prepare: a sum of codes");
     }
   }
@@ -183,7 +186,8 @@ class Checker {
           double z = 4 * g.value, exact = z / (1 + std::exp(-z)) * u.value, error = 3e-6 * (4.4 * g.size * std::fabs(u.value) + std::fabs(z) * u.size) + 1e-6 * std::fabs(exact);
           int at = t * rows + r;
           findings_.expect(std::fabs(y[at] - exact) <= error, fmt::format("{} {}: token {} row {}: {} for {}", f_.name, entry.type(), t, r, y[at], exact));
-          findings_.expect(std::fabs(double(p.out.codes[at]) * p.out.scales[at / 32] - y[at]) <= 0.5001 * p.out.scales[at / 32], fmt::format("{} {}: a code", f_.name, entry.type()));
+          double scale = p.out.scales[r / 32 * tokens + t];
+          findings_.expect(std::fabs(double(p.out.codes[code_at(tokens, t, r)]) * scale - y[at]) <= 0.5001 * scale, fmt::format("{} {}: a code", f_.name, entry.type()));
         }
     }
   }
@@ -245,7 +249,10 @@ class Checker {
     }
     if (tokens <= int(gpu::most_tokens_a_pass)) return {{Way::few, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, "", 0, 0, &f_}};
     if (!coded_) return {{Way::few, 8, 32, "", 0, 0, &f_}};
-    return {{Way::many, tokens <= 32 ? 16 : 64, gpu::gemm_rows, "", 0, 0, &f_}};
+    std::vector<Way> all;
+    for (int pass : passes(kernels_.copies_overlap()))
+      if (tokens <= 32 ? pass <= 32 : pass > 32) all.push_back({Way::many, pass, gpu::gemm_rows, "", 0, 0, &f_});
+    return all;
   }
   GemvLaunch launch(const Input& x) const {
     GemvLaunch p = {};
@@ -253,10 +260,10 @@ class Checker {
     return p;
   }
   void run(const Entry& entry, const Way& way, GemvLaunch p, const Regions& memory) {
-    bool gate = entry.arguments.back().starts_with("gate");
-    int groups = 0;
+    bool gate = entry.arguments.back().starts_with("gate"), many = way.kernel == Way::many;
+    int groups = 0, rows = many && gate ? way.rows / 2 : way.rows;
     for (int s = 0; s < p.segments; s++) {
-      p.segment[s].groups = (p.segment[s].rows + way.rows - 1) / way.rows;
+      p.segment[s].groups = (p.segment[s].rows + rows - 1) / rows;
       if (!gate || s == 0) groups += p.segment[s].groups;
     }
     if (way.kernel == Way::one) {
@@ -265,8 +272,10 @@ class Checker {
       kernels_.run(entry, std::min(groups, way.cores), gpu::one_token_warps * 32, gpu::one_token_room_bytes(coded_ ? p.cols : 0, sums) + gpu::ring_bytes(), p, memory);
       return;
     }
-    bool many = way.kernel == Way::many;
-    kernels_.run(entry, groups * ((p.tokens + way.pass - 1) / way.pass), many ? gpu::gemm_warps * 32 : gpu::split_warps * 32, many ? gpu::gemm_room_bytes(way.pass) : sizeof(gpu::GemvRoom), p, memory);
+    groups *= (p.tokens + way.pass - 1) / way.pass;
+    if (!many) return kernels_.run(entry, groups, gpu::split_warps * 32, sizeof(gpu::GemvRoom), p, memory);
+    const bool overlap = kernels_.copies_overlap();
+    kernels_.run(entry, groups, gpu::gemm_warps * 32, gpu::gemm_group(way.pass, overlap).room_with(f_.block / 32, tiles_of(f_).tile_bytes, overlap), p, memory);
   }
 
   Kernels& kernels_;
@@ -278,7 +287,7 @@ class Checker {
 
 }  // namespace
 
-std::vector<Entry> matrix_entries(const quant::Format& f) {
+std::vector<Entry> matrix_entries(const quant::Format& f, bool copies_overlap) {
   bool coded = tiles_of(f).tile_bytes > 0;
   std::vector<Entry> all{prepare_entry, {"embed", {}, {&f}}};
   auto add = [&](int rows, auto entry) {
@@ -289,7 +298,7 @@ std::vector<Entry> matrix_entries(const quant::Format& f) {
   for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "normed", out, 2); });
   if (coded) {
     for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "copied", out, 2); });
-    for (int pass : {16, 64})
+    for (int pass : passes(copies_overlap))
       for (const char* out : {"store_out", "add_out", "gate_out<silu_of>"}) all.push_back(gemm(f, pass, out, 2));
   }
   return all;

@@ -18,6 +18,7 @@ namespace {
 class OnDevice : public Kernels {
  public:
   OnDevice(gpu::Device& device, std::vector<gpu::Entry> entries) : device_(device), entries_(std::move(entries)), kernels_(device.compile(gpu::compose(device.dialect(), entries_))) {}
+  bool copies_overlap() const override { return device_.facts().copies_overlap; }
 
  protected:
   void launch(const gpu::Entry& entry, const gpu::Launch& l, const Regions& memory) override {
@@ -61,7 +62,7 @@ class OnDevice : public Kernels {
 
 int check(gpu::Device& device, const quant::Format* format) {
   Findings findings;
-  OnDevice kernels(device, format ? matrix_entries(*format) : op_entries());
+  OnDevice kernels(device, format ? matrix_entries(*format, device.facts().copies_overlap) : op_entries());
   format ? check_matrices(kernels, *format, findings) : check_ops(kernels, findings);
   std::printf("%s, %s: %d checks, %zu faults\n", device.facts().name.c_str(), format ? format->name : "ops", findings.checks, findings.faults.size());
   for (size_t i = 0; i < std::min<size_t>(findings.faults.size(), 5); i++) std::printf("FAILED: %s\n", findings.faults[i].c_str());

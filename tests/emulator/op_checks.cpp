@@ -200,7 +200,7 @@ class Attention {
     }
     p_.batch = batch_.at(), p_.out = memory_.make<float>(query.size()), p_.keys_at = batch_.keys_at, p_.values_at = batch_.values_at;
     p_.codes = {memory_.make<gpu::i8>(query.size()), memory_.make<float>(query.size() / 32), memory_.make<i32>(query.size() / 16)};
-    p_.kv_heads = h.kv_heads, p_.heads_per_kv_head = group(), p_.head_size = h.size, p_.window = window, p_.scale = 1 / std::sqrt(float(h.size));
+    p_.rows = int(query.size()) / width(), p_.kv_heads = h.kv_heads, p_.heads_per_kv_head = group(), p_.head_size = h.size, p_.window = window, p_.scale = 1 / std::sqrt(float(h.size));
   }
 
   // Bits of all rows, to be compared.
@@ -301,7 +301,10 @@ class Attention {
         for (int i = 0; i < h_.size; i++) {
           float got = p_.out[at + i];
           findings_.expect(near(got, out[i], 1e-5), fmt::format("attention: sequence {} position {} window {} head {}: {} for {}", s, last, window_, head, got, out[i]));
-          if (coded) findings_.expect(std::fabs(p_.codes.codes[at + i] * double(p_.codes.scales[(at + i) / 32]) - got) <= 0.5001 * p_.codes.scales[(at + i) / 32], "attend_merge: a code");
+          if (!coded) continue;
+          const int column = head * h_.size + i;
+          const double scale = p_.codes.scales[column / 32 * p_.rows + row];
+          findings_.expect(std::fabs(p_.codes.codes[code_at(p_.rows, row, column)] * scale - got) <= 0.5001 * scale, "attend_merge: a code");
         }
       }
   }

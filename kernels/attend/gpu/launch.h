@@ -33,6 +33,7 @@ struct AttendLaunch {
   DeviceActivations codes;    // of out, from attend_merge; codes null: not wanted
   i64 keys_at, values_at;     // of this state in a page, in halves
   i32 kv_heads, heads_per_kv_head, head_size;
+  i32 rows;                   // at most: what the launch was recorded for
   i32 splits;                 // runs of a row that there is space for
   i32 first_single, singles;  // of the batch's rows that are alone: those of this launch, at most
   i32 window;                 // positions that a token sees, itself included; 0: all

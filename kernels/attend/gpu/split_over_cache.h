@@ -303,6 +303,6 @@ struct attend_merge {
       y = y / total;
       p.out[(i64)row * width + i] = y;
     }
-    if (p.codes.codes) quantize_out(p.codes, row, width, i, i < width, y);
+    if (p.codes.codes) quantize_out(p.codes, row, p.rows, i, i < width, y);
   }
 };

@@ -23,7 +23,7 @@ template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struc
     typedef typename resident_form<F>::type Form;
     if constexpr (resident<Form, lane_rows>::exists) {
       float acc[N];
-      prepared_input input = prepared(p, first);
+      prepared_input<N == 1> input = prepared<N == 1>(p, first);
       split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, input, at, acc);
       for (int n = 0; n < N; n++) room.sums_of_warps[(at.warp() * N + n) * warp_lanes + at.lane()] = acc[n];
       group_barrier();

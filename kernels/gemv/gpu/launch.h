@@ -22,11 +22,12 @@ enum {
   ring_words = 64          // that a lane of such a group has asked for and not yet used, at most
 };
 
-// Vectors as int8 codes in device memory: what quantize-out leaves and prepared inputs are.
+// Vectors as int8 codes in device memory: what quantize-out leaves and prepared inputs are. Along K first, as many tokens' parts of it
+// are read together; `tokens` is the launch's, so one token's codes follow each other.
 struct DeviceActivations {
-  DEVICE i8* codes;      // (tokens, K)       x ≈ code · scale
-  DEVICE float* scales;  // (tokens, K / 32)
-  DEVICE i32* sums;      // (tokens, K / 16)  Σ of 16 codes
+  DEVICE i8* codes;      // (K / 16, tokens, 16)  x ≈ code · scale
+  DEVICE float* scales;  // (K / 32, tokens)
+  DEVICE i32* sums;      // (K / 16, tokens)      Σ of 16 codes
 };
 
 struct GemvSegment {
@@ -43,7 +44,7 @@ struct GemvLaunch {
   DEVICE const float* norm;  // (K) weights of the norm in front, or null
   DEVICE const i32* rows;    // tokens that there are in this run; those past them are left as they are
   DeviceActivations codes;   // the input, where it was prepared before
-  DeviceActivations out;     // where quantize-out writes: (tokens, rows of the first segment, a multiple of 32); codes null: nowhere
+  DeviceActivations out;     // where quantize-out writes, K: rows of the first segment, a multiple of 32; codes null: nowhere
   GemvSegment segment[most_segments];
   i32 segments;
   i32 cols;                  // K

@@ -29,23 +29,26 @@ template <class F0, class F1, class F2> fn format_of(int s) -> int {
 
 // ---- inputs. `chunk(n, c)`: activations of chunk c of the launch's token first + n.
 
-// Codes in device memory.
-struct prepared_input {
+// Codes in device memory. `one`: the launch's only token.
+template <bool one> struct prepared_input {
   DEVICE const i8* codes;
   DEVICE const float* scales;
   DEVICE const i32* sums;
-  i32 cols;
-  u32 last;  // of the tokens from `first` on; those behind it are read as the last one
+  i32 stride;  // from a token's 16 codes to its next: tokens of the launch
+  u32 last;    // of the tokens from `first` on; those behind it are read as the last one
   MEMBER chunk_input chunk(int n, int c) const {
-    i64 token = (u32)n < last ? (u32)n : last;
-    DEVICE const uint4* codes_of = (DEVICE const uint4*)(codes + token * cols);
-    int2 both = ((DEVICE const int2*)sums + token * (cols / 32))[c];
-    return chunk_input{{codes_of[2 * c], codes_of[2 * c + 1]}, (scales + token * (cols / 32))[c], {both.x, both.y}};
+    if constexpr (one) {
+      int2 both = ((DEVICE const int2*)sums)[c];
+      return chunk_input{{((DEVICE const uint4*)codes)[2 * c], ((DEVICE const uint4*)codes)[2 * c + 1]}, scales[c], {both.x, both.y}};
+    } else {
+      i64 token = (u32)n < last ? (u32)n : last, at = (i64)(2 * c) * stride + token;
+      DEVICE const uint4* here = (DEVICE const uint4*)codes + at;
+      return chunk_input{{here[0], here[stride]}, scales[(i64)c * stride + token], {sums[at], sums[at + stride]}};
+    }
   }
 };
-fn prepared(PARAMS(GemvLaunch) p, int first) {
-  i64 chunk = (i64)first * (p.cols / 32);
-  return prepared_input{p.codes.codes + 32 * chunk, p.codes.scales + chunk, p.codes.sums + 2 * chunk, p.cols, (u32)(p.tokens - 1 - first)};
+template <bool one> fn prepared(PARAMS(GemvLaunch) p, int first) {
+  return prepared_input<one>{p.codes.codes + 16 * (i64)first, p.codes.scales + first, p.codes.sums + first, p.tokens, (u32)(p.tokens - 1 - first)};
 }
 
 // 1 / sqrt(mean(x²) + epsilon) of a vector, to every thread of the group; 1 where there is no norm; NaN, not 0, where the squares leave the
@@ -71,13 +74,14 @@ fn finished(PARAMS(GemvLaunch) p, int s, int row, float y) {
   return p.segment[s].bias && row < p.segment[s].rows ? y + p.segment[s].bias[row] : y;
 }
 
-// A token's values of 32 rows as codes.
-fn quantize_out(PARAMS(DeviceActivations) to, i64 token, int rows, int row, bool inside, float y) -> void {
+// A token's values of 32 rows as codes; `tokens`: of the launch.
+fn quantize_out(PARAMS(DeviceActivations) to, int token, int tokens, int row, bool inside, float y) -> void {
   quantized q = quantize_chunk(inside ? y : 0.0f);
   if (!inside) return;
-  to.codes[token * rows + row] = (i8)q.code;
-  if (row % 32 == 0) to.scales[(token * rows + row) / 32] = q.scale;
-  if (row % 16 == 0) to.sums[(token * rows + row) / 16] = q.sum;
+  i64 sixteen = (i64)(row / 16) * tokens + token;
+  to.codes[16 * sixteen + row % 16] = (i8)q.code;
+  if (row % 32 == 0) to.scales[(i64)(row / 32) * tokens + token] = q.scale;
+  if (row % 16 == 0) to.sums[sixteen] = q.sum;
 }
 
 struct store_out {
@@ -104,6 +108,6 @@ template <class Activation> struct gate_out {
     int rows = p.segment[0].rows;
     float y = Activation::of(gate) * up;
     if (row < rows) p.segment[0].y[token * rows + row] = y;
-    if (p.out.codes) quantize_out(p.out, token, rows, row, row < rows, y);
+    if (p.out.codes) quantize_out(p.out, (int)token, p.tokens, row, row < rows, y);
   }
 };

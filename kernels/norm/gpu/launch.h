@@ -7,7 +7,7 @@ struct PrepareLaunch {
   DEVICE const i32* rows;    // how many there are in this run
   DEVICE const float* x;     // (tokens, cols)
   DEVICE const float* norm;  // (cols) weights, or null: no norm
-  DeviceActivations codes;   // (tokens, cols); codes null: not wanted
+  DeviceActivations codes;   // K: cols; codes null: not wanted
   DEVICE float* values;      // (tokens, cols), may be x; null: not wanted
   i32 cols;                  // a multiple of 32 where codes are wanted
   float epsilon;

@@ -20,7 +20,7 @@ struct prepare {
     for (int i = (int)at.index; i < p.cols; i += threads) {
       float y = p.norm ? p.x[first + i] * inverse * p.norm[i] : p.x[first + i];
       if (p.values) p.values[first + i] = y;
-      if (p.codes.codes) quantize_out(p.codes, at.group, p.cols, i, true, y);
+      if (p.codes.codes) quantize_out(p.codes, (int)at.group, (int)at.groups, i, true, y);
     }
   }
 };

@@ -27,7 +27,7 @@ class Compiler {
   const std::string& missing() const { return missing_; }
   /// "NVRTC 13.0"
   std::string version_text() const;
-  /// Machine code (a cubin) of `source` for `architecture` ("sm_90"). Errors: no compiler; its log.
+  /// Machine code (a cubin) of `source` for `architecture` ("sm_90a"). Errors: no compiler; its log.
   std::vector<std::byte> compile(const std::string& source, const std::string& architecture) const;
 
  private:

@@ -43,8 +43,13 @@ plan::Device describe() {
 namespace ingot::plan {
 
 const Backend& cuda_backend() {
-  static const gpu::GpuBackend backend({"cuda", "cuda", false, cuda::describe,
-                                        [](const Options& options) { return cuda::open_device(cuda::driver(), cuda::first_gpu, {options.cache_folder, ""}); }});
+  static const gpu::GpuBackend backend({.name = "cuda",
+                                        .dialect = "cuda",
+                                        .copies_overlap = true,
+                                        .max_gemm_tokens = 256,
+                                        .shares_memory = false,
+                                        .device = cuda::describe,
+                                        .open = [](const Options& options) { return cuda::open_device(cuda::driver(), cuda::first_gpu, {options.cache_folder, ""}); }});
   return backend;
 }
 

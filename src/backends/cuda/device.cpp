@@ -122,6 +122,7 @@ class CudaDevice : public gpu::Device {
     facts_.name = name_of(d_, gpu_->device()), facts_.architecture = architecture_of(d_, gpu_->device());
     facts_.memory_bytes = total, facts_.free_bytes = free;
     facts_.copies_overlap = true;
+    facts_.max_gemm_tokens = max_gemm_tokens_of(facts_.architecture);
     facts_.cores = attribute_of(d_, gpu_->device(), multiprocessors);
     facts_.emulated = facts_.name.find("emulated") != std::string::npos;
   }

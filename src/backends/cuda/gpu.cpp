@@ -8,6 +8,8 @@ namespace ingot::cuda {
 
 namespace {
 
+constexpr const char* with_wide_products = "sm_90a";  // products by four warps together, which code for sm_90 cannot use
+
 // After these the context refuses every call.
 bool loses_the_gpu(Status status) {
   return status == illegal_address || status == launch_timeout || status == assert_failed || (status >= hardware_stack_error && status <= launch_failed) ||
@@ -63,7 +65,11 @@ int attribute_of(const Driver& driver, int device, DeviceAttribute attribute) {
 }
 
 std::string architecture_of(const Driver& driver, int device) {
-  return fmt::format("sm_{}{}", attribute_of(driver, device, compute_major), attribute_of(driver, device, compute_minor));
+  const int major = attribute_of(driver, device, compute_major), minor = attribute_of(driver, device, compute_minor);
+  const std::string name = fmt::format("sm_{}{}", major, minor);
+  return name == "sm_90" ? with_wide_products : name;
 }
+
+int max_gemm_tokens_of(const std::string& architecture) { return architecture == with_wide_products ? 256 : 64; }
 
 }  // namespace ingot::cuda

@@ -42,6 +42,8 @@ class Gpu {
 /// Facts that need no context.
 std::string name_of(const Driver& driver, int device);
 std::string architecture_of(const Driver& driver, int device);
+/// Facts::max_gemm_tokens of an architecture.
+int max_gemm_tokens_of(const std::string& architecture);
 int attribute_of(const Driver& driver, int device, DeviceAttribute attribute);
 
 }  // namespace ingot::cuda

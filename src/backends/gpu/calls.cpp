@@ -20,7 +20,6 @@ namespace {
 
 constexpr uint32_t gemv_threads = split_warps * 32, one_token_threads = one_token_warps * 32, gemm_threads = gemm_warps * 32;
 constexpr uint32_t attend_threads = attend_warps * 32;
-constexpr int64_t enough_groups = 256;  // thread groups that give every core of a large device something to do
 constexpr int64_t cores_when_not_known = 128;
 constexpr int64_t attend_groups_per_core = 6;  // more than run at once, so that long runs and short ones even out
 constexpr int64_t max_room_bytes = 32768;      // of a thread group without rings, as every device has them
@@ -123,17 +122,38 @@ struct Pass {
   bool gemm;
   int tokens, rows;  // of a thread group
 };
-Pass pass_for(const Plan& plan, const Projection& what, int tokens) {
-  bool tiles = true;
-  int64_t rows = 0;
-  for (const Projection::Matrix& m : what.matrices) tiles = tiles && has_tiles(*plan[m.slice].format), rows += m.slice.rows;
+
+// How long the busiest core takes for `tokens` in passes of some, in rounds of groups that run side by side: each group takes a part of the
+// core's time, and a round no less than one group alone. Both grow with the tokens of a pass and have a part that does not; the parts fit
+// the times of 4-bit weights on an H200 (docs/decisions/0020-prompts-on-tensor-cores.md).
+int64_t time_of(int pass, int64_t row_groups, int64_t tokens, const Places& places) {
+  constexpr int64_t part = 48, alone = 120;
+  const int64_t cores = places.cores > 0 ? places.cores : cores_when_not_known;
+  const int64_t groups = rounded_up(row_groups * rounded_up(tokens, pass), cores), at_once = gemm_group(pass, places.copies_overlap).at_once;
+  auto round = [&](int64_t n) { return n > 0 ? std::max(n * (pass + part), pass + alone) : 0; };
+  return groups / at_once * round(at_once) + round(groups % at_once);
+}
+
+Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Places& places) {
+  bool tiles = true, halves = false;
+  int64_t row_groups = 0;
+  const int rows = what.pair ? gemm_rows / 2 : gemm_rows;
+  for (const Projection::Matrix& m : what.matrices) {
+    const quant::Format& format = *plan[m.slice].format;
+    tiles = tiles && has_tiles(format), halves = halves || format.group < 32;
+    if (!what.pair || row_groups == 0) row_groups += rounded_up(m.slice.rows, rows);
+  }
   if (tokens <= most_tokens_a_pass || !tiles) {
     const int pass = tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : static_cast<int>(most_tokens_a_pass);
     return {.gemm = false, .tokens = pass, .rows = group_rows};
   }
-  const int64_t row_groups = (what.pair ? rows / 2 : rows) / gemm_rows;
-  const bool wide = row_groups * rounded_up(tokens, 64) >= enough_groups;
-  return {.gemm = true, .tokens = wide ? 64 : 16, .rows = gemm_rows};
+  int best = gemm_passes[0];
+  for (int pass : gemm_passes) {
+    if (pass > places.max_gemm_tokens || pass >= 2 * tokens) break;
+    if (pass > 128 && (halves || tokens < 1024)) break;  // two sums per chunk leave the registers; fewer tokens lose 4 % by it
+    if (time_of(pass, row_groups, tokens, places) < time_of(best, row_groups, tokens, places)) best = pass;
+  }
+  return {.gemm = true, .tokens = best, .rows = rows};
 }
 
 // One token, whose input every group keeps: a group per core, its row groups in batches as large as its memory lets them be.
@@ -169,7 +189,8 @@ void Caller::project(const Projection& what) {
   p.epsilon = what.norm ? what.norm->epsilon : 0;
   p.segments = static_cast<i32>(what.matrices.size());
   std::vector<const quant::Format*> formats;
-  const Pass pass = pass_for(plan_, what, tokens);
+  const Pass pass = pass_for(plan_, what, tokens, places_);
+  size_t gemm_room = 0;
   int64_t groups = 0;
   bool reads_codes = false;
   for (size_t i = 0; i < what.matrices.size(); i++) {
@@ -185,6 +206,10 @@ void Caller::project(const Projection& what) {
                     .groups = row_groups,
                     .scale = w.scale};
     formats.push_back(w.format);
+    if (pass.gemm) {
+      const size_t room = gemm_group(pass.tokens, places_.copies_overlap).room_with(w.format->block / 32, tile_bytes(*w.format), places_.copies_overlap);
+      gemm_room = std::max(gemm_room, room);
+    }
     if (!what.pair || i == 0) groups += row_groups;
   }
   if (is_output(what.to) && !is_output(what.from)) {
@@ -206,7 +231,7 @@ void Caller::project(const Projection& what) {
   }
   groups *= rounded_up(tokens, pass.tokens);
   const std::string n = std::to_string(pass.tokens);
-  if (pass.gemm) call({"gemm", {n, what.out}, formats}, groups, gemm_threads, gemm_room_bytes(pass.tokens), p);
+  if (pass.gemm) call({"gemm", {n, what.out}, formats}, groups, gemm_threads, gemm_room, p);
   else call({"gemv", {n, std::to_string(pass.rows), what.out}, formats}, groups, gemv_threads, sizeof(GemvRoom), p);
 }
 
@@ -274,7 +299,7 @@ void Caller::operator()(const plan::Attend& op) {
   p.out = floats<float>(op.to), p.codes = codes(op.to);
   p.keys_at = in_page.keys, p.values_at = in_page.values;
   p.kv_heads = heads.kv_heads, p.heads_per_kv_head = heads.heads / heads.kv_heads, p.head_size = heads.key_size;
-  p.splits = attend_splits(plan_), p.singles = attend_singles(plan_);
+  p.rows = body_.rows, p.splits = attend_splits(plan_), p.singles = attend_singles(plan_);
   if (places_.scratch) {
     const int64_t runs = capped_product(p.singles, heads.heads, p.splits);
     p.sums = at_device<float>(places_.scratch->partial());
@@ -381,7 +406,7 @@ std::vector<Call> one_token_calls(const Plan& plan, const Places& places, bool c
   return calls;
 }
 
-std::vector<Entry> entries(const Plan& plan) {
+std::vector<Entry> entries(const Plan& plan, const Places& places) {
   std::vector<Entry> all;
   auto add = [&](const std::vector<Call>& calls) {
     for (const Call& call : calls)
@@ -389,11 +414,11 @@ std::vector<Entry> entries(const Plan& plan) {
   };
   for (int rows = 1;; rows = bucket_of(rows + 1, plan.limits.max_rows)) {
     for (const BodyShape& shape : {BodyShape{rows, true, false}, BodyShape{rows, false, true}})
-      if (rows > 1 || shape.singles) add(body_calls(plan, {}, shape));
+      if (rows > 1 || shape.singles) add(body_calls(plan, places, shape));
     if (rows == plan.limits.max_rows) break;
   }
   for (int outputs = 1;; outputs = bucket_of(outputs + 1, plan.limits.max_outputs)) {
-    add(head_calls(plan, {}, {.outputs = outputs, .listed = true, .choose = true}));
+    add(head_calls(plan, places, {.outputs = outputs, .listed = true, .choose = true}));
     if (outputs == plan.limits.max_outputs) break;
   }
   return all;

@@ -23,6 +23,7 @@ struct Places {
   const Inputs* inputs = nullptr;
   int cores = 0;                ///< of the device; 0: not known
   bool copies_overlap = false;  ///< on the device
+  int max_gemm_tokens = 64;     ///< Facts::max_gemm_tokens
 };
 
 /// What the steps with a row per token are recorded for: rows at most, and which sequences there may be (kernels/batch/gpu/header.h).
@@ -43,8 +44,8 @@ std::vector<Call> body_calls(const plan::Plan& plan, const Places& places, const
 std::vector<Call> head_calls(const plan::Plan& plan, const Places& places, const HeadShape& shape);
 /// Of a run of one token whose logits are wanted, or whose next one is chosen.
 std::vector<Call> one_token_calls(const plan::Plan& plan, const Places& places, bool choose);
-/// Every entry that any batch needs, each once.
-std::vector<Entry> entries(const plan::Plan& plan);
+/// Every entry that any batch needs, each once, on a device of which `places` says what it is.
+std::vector<Entry> entries(const plan::Plan& plan, const Places& places = {});
 
 /// Rows that launches for `rows` of them are recorded for: a power of two, or the most there are.
 int bucket_of(int rows, int max_rows);

@@ -51,10 +51,11 @@ class Sequence {
 /// What the device is.
 struct Facts {
   std::string name;             ///< "NVIDIA H100 80GB HBM3"
-  std::string architecture;     ///< what sources are compiled for: "sm_90"
+  std::string architecture;     ///< what sources are compiled for: "sm_90a"
   uint64_t memory_bytes = 0, free_bytes = 0;
   int cores = 0;                ///< multiprocessors; 0: the device does not say
   bool copies_overlap = false;  ///< the dialect's constant: kernels keep rings of what they have asked for
+  int max_gemm_tokens = 64;     ///< that a thread group of the matrix kernel keeps sums of, without leaving registers
   bool emulated = false;        ///< a test double: its figures mean nothing
 };
 

@@ -103,7 +103,7 @@ std::unique_ptr<plan::Program> GpuBackend::compile(plan::Plan plan, const plan::
 
 plan::KernelSource GpuBackend::source(const plan::Plan& plan) const {
   check(plan, {}, name());
-  Source source = compose(interface_.dialect, entries(plan));
+  Source source = compose(interface_.dialect, entries(plan, {.copies_overlap = interface_.copies_overlap, .max_gemm_tokens = interface_.max_gemm_tokens}));
   return {std::move(source.text), std::move(source.entries)};
 }
 

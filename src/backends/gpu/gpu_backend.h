@@ -12,6 +12,8 @@ namespace ingot::gpu {
 struct Interface {
   const char* name;                                ///< of the backend
   const char* dialect;                             ///< file of kernels/dialect, without its ending
+  bool copies_overlap;                             ///< Facts of a device, and of the one that keeps the most sums
+  int max_gemm_tokens;
   bool shares_memory;                              ///< whether it is the processor's: matrices in file blocks are not copied then
   std::function<plan::Device()> device;         ///< what is there, and what is missing; never throws
   std::function<std::unique_ptr<Device>(const plan::Options&)> open;  ///< Errors: no device

@@ -19,8 +19,32 @@ namespace ingot::gpu {
 
 template <class T> T* at_device(Address address) { return reinterpret_cast<T*>(address); }
 
-/// Of a pass of 16 or 64 tokens.
-inline size_t gemm_room_bytes(int tokens) { return tokens == 16 ? sizeof(GemmRoom<16>) : sizeof(GemmRoom<64>); }
+/// Tokens that a thread group of gemm may compute at once.
+constexpr int gemm_passes[] = {16, 32, 64, 128, 256};
+/// What the host asks about such a group.
+struct GemmGroup {
+  int at_once = 0;        ///< groups that a core runs side by side
+  size_t room_bytes = 0;  ///< without the tiles of weights that come ahead
+  int step = 0, slots = 0;
+  /// `tile_chunks`, `tile_bytes`: of a format's tiles. Where copies do not overlap there are no tiles in the group's memory.
+  size_t room_with(int tile_chunks, int tile_bytes, bool copies_overlap) const {
+    return room_bytes + (copies_overlap ? static_cast<size_t>(gemm_tiles_bytes(step, slots, tile_chunks, tile_bytes)) : 0);
+  }
+};
+template <int N, bool overlap> constexpr GemmGroup gemm_group_of() {
+  using Shape = gemm_shape<N, overlap>;
+  return {.at_once = Shape::groups_a_core, .room_bytes = sizeof(GemmRoom<Shape>), .step = Shape::step, .slots = Shape::slots};
+}
+template <bool overlap> GemmGroup gemm_group_of(int tokens) {
+  switch (tokens) {
+    case 16: return gemm_group_of<16, overlap>();
+    case 32: return gemm_group_of<32, overlap>();
+    case 64: return gemm_group_of<64, overlap>();
+    case 128: return gemm_group_of<128, overlap>();
+    default: return gemm_group_of<256, overlap>();
+  }
+}
+inline GemmGroup gemm_group(int tokens, bool copies_overlap) { return copies_overlap ? gemm_group_of<true>(tokens) : gemm_group_of<false>(tokens); }
 
 template <class Params> std::vector<std::byte> by_value(const Params& params) {
   auto bytes = std::as_bytes(std::span(&params, 1));

@@ -58,7 +58,8 @@ Places GpuProgram::places(const Device& device) const {
           .scratch = scratch_.get(),
           .inputs = inputs_.get(),
           .cores = device.facts().cores,
-          .copies_overlap = device.facts().copies_overlap};
+          .copies_overlap = device.facts().copies_overlap,
+          .max_gemm_tokens = device.facts().max_gemm_tokens};
 }
 
 void GpuProgram::prepare(Device& device, std::span<const Call> calls) {

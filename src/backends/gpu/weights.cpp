@@ -134,7 +134,8 @@ class Uploader {
 
 }  // namespace
 
-bool has_tiles(const quant::Format& format) { return tiles_of(format).tile_bytes > 0; }
+int tile_bytes(const quant::Format& format) { return tiles_of(format).tile_bytes; }
+bool has_tiles(const quant::Format& format) { return tile_bytes(format) > 0; }
 
 uint64_t device_bytes(const Plan& plan, const Slice& slice, bool tiles) {
   if (!tiles) return aligned(file_bytes(plan, slice));

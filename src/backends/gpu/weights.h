@@ -13,6 +13,8 @@ namespace ingot::gpu {
 /// Whether matrices of a format are packed into tiles of 32 rows; otherwise their file blocks are copied as they are. Tables whose rows are
 /// read by token are always file blocks.
 bool has_tiles(const quant::Format& format);
+/// Of 32 rows and one block; 0: none.
+int tile_bytes(const quant::Format& format);
 /// Bytes that a slice takes on the device. `tiles`: packed.
 uint64_t device_bytes(const plan::Plan& plan, const plan::Slice& slice, bool tiles);
 /// Bytes of all slices and vectors of a plan, each counted once.

@@ -24,7 +24,13 @@ std::unique_ptr<gpu::Device> refuse(const plan::Options&) { throw Error("metal",
 namespace ingot::plan {
 
 const Backend& metal_backend() {
-  static const gpu::GpuBackend backend({"metal", "metal", true, metal::describe, metal::refuse});
+  static const gpu::GpuBackend backend({.name = "metal",
+                                        .dialect = "metal",
+                                        .copies_overlap = false,
+                                        .max_gemm_tokens = 64,
+                                        .shares_memory = true,
+                                        .device = metal::describe,
+                                        .open = metal::refuse});
   return backend;
 }
 

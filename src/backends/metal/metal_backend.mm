@@ -5,7 +5,13 @@
 namespace ingot::plan {
 
 const Backend& metal_backend() {
-  static const gpu::GpuBackend backend({"metal", "metal", true, metal::describe, [](const Options&) { return metal::open_device(); }});
+  static const gpu::GpuBackend backend({.name = "metal",
+                                        .dialect = "metal",
+                                        .copies_overlap = false,
+                                        .max_gemm_tokens = 64,
+                                        .shares_memory = true,
+                                        .device = metal::describe,
+                                        .open = [](const Options&) { return metal::open_device(); }});
   return backend;
 }
 
