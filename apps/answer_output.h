@@ -10,7 +10,8 @@
 
 namespace ingot::apps {
 
-/// A token with the probability that the model gave it, and those of `top`, where there are any. Its text alone may be half a
+/// A token with the probability that the model gave it, and those of `top`, where there are any. Its text alone may be
+/// half a
 /// character: U+FFFD.
 Json token_json(const Tokenizer& tokenizer, int32_t id, float logprob, std::span<const TokenLogprob> top);
 
@@ -22,7 +23,8 @@ struct Timings {
 std::optional<double> decode_rate(const Generation& made);
 
 /// The object of `run --json`; `tokens`: an array of token_json.
-Json answer_object(const std::vector<int32_t>& prompt_tokens, Json tokens, const Generation& made, const Timings& timings);
+Json answer_object(const std::vector<int32_t>& prompt_tokens, Json tokens, const Generation& made,
+                   const Timings& timings);
 
 /// "end", "stop", …
 const char* reason_name(StopReason reason);

@@ -25,11 +25,14 @@ namespace {
 class StreamClock {
  public:
   StreamClock(int streams, int tokens) : streams_(streams), left_(tokens) {}
-  /// The stream that begins last marks both ends: between its first token and its n-th after that lie n runs of the plan with all streams.
+  /// The stream that begins last marks both ends: between its first token and its n-th after that lie n runs of the
+  /// plan with all streams.
   void token(int stream, bool first) {
     std::lock_guard lock(mutex_);
-    if (first && ++begun_ == streams_) start_ = Clock::now(), last_ = stream;
-    else if (stream == last_ && left_ > 0 && --left_ == 0) finish();
+    if (first && ++begun_ == streams_)
+      start_ = Clock::now(), last_ = stream;
+    else if (stream == last_ && left_ > 0 && --left_ == 0)
+      finish();
   }
   void end() {
     std::lock_guard lock(mutex_);
@@ -40,7 +43,9 @@ class StreamClock {
     done_.wait(lock, [&] { return finished_; });
   }
   double seconds() const { return std::chrono::duration<double>(finish_ - start_).count(); }
-  double seconds_since(std::chrono::steady_clock::time_point begin) const { return std::chrono::duration<double>(finish_ - begin).count(); }
+  double seconds_since(std::chrono::steady_clock::time_point begin) const {
+    return std::chrono::duration<double>(finish_ - begin).count();
+  }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -70,7 +75,9 @@ double stream_rate(const Model& model, int streams, int n_prompt, int n_answer) 
     request.prompt.assign(tokens.begin() + s * n_prompt, tokens.begin() + (s + 1) * n_prompt);
     request.sampling.temperature = 0, request.sampling.ignore_end = true;
     request.max_tokens = n_answer == 0 ? 1 : -1;
-    request.on_token = [&clock, s, first = true](const ChosenToken&) mutable { clock.token(s, std::exchange(first, false)); };
+    request.on_token = [&clock, s, first = true](const ChosenToken&) mutable {
+      clock.token(s, std::exchange(first, false));
+    };
     request.on_end = [&clock](const Completion&) { clock.end(); };
     ids.push_back(engine.submit(std::move(request)));
   }

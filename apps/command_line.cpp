@@ -80,8 +80,7 @@ struct Adding {
   }
   // CLI11 would take an empty text for none.
   CLI::Option* operator()(std::optional<std::string>* value) const {
-    return app.add_option_function<std::string>(
-        names, [value](const std::string& text) { *value = text; }, what);
+    return app.add_option_function<std::string>(names, [value](const std::string& text) { *value = text; }, what);
   }
   CLI::Option* operator()(const std::function<void(const std::string&)>& take) const {
     return app.add_option_function(names, take, what);

@@ -1,4 +1,5 @@
-// ingot explain: the plan that a model would run by, step by step, with the time that memory alone would take. Lays out no weight.
+// ingot explain: the plan that a model would run by, step by step, with the time that memory alone would take. Lays out
+// no weight.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -42,8 +43,8 @@ std::string joined(const std::vector<std::string>& parts) {
 }
 
 bool alike(const StepInfo& a, const StepInfo& b) {
-  return a.role == b.role && a.kind == b.kind && a.shape == b.shape && a.formats == b.formats && a.classes == b.classes && a.strategy == b.strategy && a.layout == b.layout &&
-         a.slow == b.slow;
+  return a.role == b.role && a.kind == b.kind && a.shape == b.shape && a.formats == b.formats &&
+         a.classes == b.classes && a.strategy == b.strategy && a.layout == b.layout && a.slow == b.slow;
 }
 
 /// Steps as they run; with `fold`, like ones together at the place of the first, their bytes and times added up.
@@ -65,7 +66,8 @@ std::vector<Line> lines_of(const PlanInfo& plan, bool fold) {
 }
 
 int slow_steps(const PlanInfo& plan) {
-  return static_cast<int>(std::count_if(plan.steps.begin(), plan.steps.end(), [](const StepInfo& s) { return s.slow; }));
+  return static_cast<int>(
+      std::count_if(plan.steps.begin(), plan.steps.end(), [](const StepInfo& s) { return s.slow; }));
 }
 
 /// Seconds that reading all weights once takes; none without a bandwidth.
@@ -109,22 +111,39 @@ Json to_json(const PlanInfo& plan, double bandwidth) {
 
 Styled as_text(const PlanInfo& plan, double bandwidth, bool fold) {
   auto seconds = bound(plan, bandwidth);
-  Table table({{"step"}, {"shape"}, {"formats"}, {"class"}, {"strategy"}, {"layout"}, {"per token", true}, {"share", true}, {"bound", true}});
+  Table table({{"step"},
+               {"shape"},
+               {"formats"},
+               {"class"},
+               {"strategy"},
+               {"layout"},
+               {"per token", true},
+               {"share", true},
+               {"bound", true}});
   for (const Line& line : lines_of(plan, fold)) {
     const StepInfo& s = line.step;
     bool reads = s.bytes_per_token > 0;
-    table.add({(s.slow ? "* " : "  ") + s.name + (line.times > 1 ? fmt::format(" x{}", line.times) : ""), s.shape, joined(s.formats), joined(s.classes), s.strategy,
-               s.layout, reads ? bytes_text(s.bytes_per_token) : "", reads ? fmt::format("{:.1f}%", 100 * s.share) : "",
+    table.add({(s.slow ? "* " : "  ") + s.name + (line.times > 1 ? fmt::format(" x{}", line.times) : ""), s.shape,
+               joined(s.formats), joined(s.classes), s.strategy, s.layout, reads ? bytes_text(s.bytes_per_token) : "",
+               reads ? fmt::format("{:.1f}%", 100 * s.share) : "",
                reads && seconds ? seconds_text(s.seconds_bound) : ""});
   }
-  Styled text = fmt::format("{} on {}, {}, {} {}, context {}\n\n", plan.architecture, plan.device, plan.isa, plan.threads, plan.threads == 1 ? "thread" : "threads",
-                                 plan.context) + table.text();
-  text += fmt::format("\n{} steps per token read {} of weights", plan.steps.size(), bytes_text(plan.weight_bytes_per_token));
-  if (seconds) text += fmt::format(": at {:.2f} GB/s {}, at most {:.1f} tokens/s", bandwidth / giga, seconds_text(*seconds), *seconds > 0 ? 1 / *seconds : 0);
+  Styled text = fmt::format("{} on {}, {}, {} {}, context {}\n\n", plan.architecture, plan.device, plan.isa,
+                            plan.threads, plan.threads == 1 ? "thread" : "threads", plan.context) +
+                table.text();
+  text += fmt::format("\n{} steps per token read {} of weights", plan.steps.size(),
+                      bytes_text(plan.weight_bytes_per_token));
+  if (seconds)
+    text += fmt::format(": at {:.2f} GB/s {}, at most {:.1f} tokens/s", bandwidth / giga, seconds_text(*seconds),
+                        *seconds > 0 ? 1 / *seconds : 0);
   text += fmt::format("\nmemory: weights {}, KV cache {} ({} per token), scratch {}\n", bytes_text(plan.resident_bytes),
-                      bytes_text(plan.kv_bytes_per_token * plan.context), bytes_text(plan.kv_bytes_per_token), bytes_text(plan.scratch_bytes));
+                      bytes_text(plan.kv_bytes_per_token * plan.context), bytes_text(plan.kv_bytes_per_token),
+                      bytes_text(plan.scratch_bytes));
   if (int n = slow_steps(plan))
-    text += Styled(Color::yellow, fmt::format("* {} of {} steps run without a fast kernel; --strict-kernels refuses such a plan", n, plan.steps.size())) + "\n";
+    text += Styled(Color::yellow,
+                   fmt::format("* {} of {} steps run without a fast kernel; --strict-kernels refuses such a plan", n,
+                               plan.steps.size())) +
+            "\n";
   return text;
 }
 
@@ -132,8 +151,10 @@ int perform_explain(const Explain& flags) {
   PlanInfo plan = explain(flags.model, flags.load);
   double bandwidth = flags.bandwidth ? *flags.bandwidth * giga : read_bandwidth(plan.threads, plan.device);
   plan = explain(flags.model, flags.load, bandwidth);
-  if (flags.json) answer_json(to_json(plan, bandwidth));
-  else answer(as_text(plan, bandwidth, flags.fold));
+  if (flags.json)
+    answer_json(to_json(plan, bandwidth));
+  else
+    answer(as_text(plan, bandwidth, flags.fold));
   return success;
 }
 
@@ -147,10 +168,15 @@ void add_explain(CommandLine& line, Action& chosen) {
   command->add_flag("--fold", flags->fold, "Show steps that differ only in their layer as one line")->excludes(json);
   add_context(*command, flags->load);
   add_threads(*command, flags->load);
-  command->add_option("--bandwidth", &flags->bandwidth, "Memory bandwidth for the bounds, in 10^9 bytes per second; 0: no bounds (default: measured)")->check(real_number(0, 1e6))->type_name("GB/S");
+  command
+      ->add_option("--bandwidth", &flags->bandwidth,
+                   "Memory bandwidth for the bounds, in 10^9 bytes per second; 0: no bounds (default: measured)")
+      ->check(real_number(0, 1e6))
+      ->type_name("GB/S");
   add_machine(*command, flags->load);
   add_strict(*command, flags->load);
-  command->footer(R"(One line per step of a token: its shape, the format and class of each matrix, the strategy (order of traversal), and the layout. "per
+  command->footer(
+      R"(One line per step of a token: its shape, the format and class of each matrix, the strategy (order of traversal), and the layout. "per
 token": bytes of weights that the step reads for one token; "share": of the total; "bound": the time to read them at memory
 bandwidth. An asterisk marks a step without a fast kernel.
 

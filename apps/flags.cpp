@@ -22,7 +22,9 @@ std::optional<double> parse_real(std::string_view text) {
   std::string_view digits = text.substr(negative);
   double value = digits == "inf" ? INFINITY : digits == "nan" ? NAN : 0;
   if (value == 0) {
-    if (digits.empty() || digits.find_first_not_of("0123456789.eE+-") != digits.npos || digits[0] == '+' || digits[0] == '-') return std::nullopt;
+    if (digits.empty() || digits.find_first_not_of("0123456789.eE+-") != digits.npos || digits[0] == '+' ||
+        digits[0] == '-')
+      return std::nullopt;
     std::istringstream in{std::string(digits)};
     in.imbue(std::locale::classic());
     if (!(in >> value) || in.peek() != std::istringstream::traits_type::eof()) return std::nullopt;
@@ -39,9 +41,7 @@ std::optional<int64_t> parse_whole(std::string_view text) {
   return value;
 }
 
-std::string whole_range(int64_t low, int64_t high) {
-  return fmt::format("a whole number from {} to {}", low, high);
-}
+std::string whole_range(int64_t low, int64_t high) { return fmt::format("a whole number from {} to {}", low, high); }
 
 std::vector<std::string_view> split_commas(std::string_view list) {
   std::vector<std::string_view> parts;
@@ -68,7 +68,8 @@ Check real_number(double low, double high, bool above_low) {
     auto value = parse_real(text);
     if (value && (above_low ? *value > low : *value >= low) && *value <= high) return "";
     std::string range = above_low ? fmt::format("above {}", low) : fmt::format("from {}", low);
-    if (high < std::numeric_limits<float>::max()) range += above_low ? fmt::format(" and at most {}", high) : fmt::format(" to {}", high);
+    if (high < std::numeric_limits<float>::max())
+      range += above_low ? fmt::format(" and at most {}", high) : fmt::format(" to {}", high);
     return fmt::format("got '{}'; expected a number {}", text, range);
   };
 }
@@ -77,7 +78,8 @@ Check whole_numbers(int64_t low, int64_t high) {
   return [=](const std::string& list) -> std::string {
     for (std::string_view part : split_commas(list)) {
       auto value = parse_whole(part);
-      if (!value || *value < low || *value > high) return fmt::format("got '{}'; expected {}, or several, separated by commas", list, whole_range(low, high));
+      if (!value || *value < low || *value > high)
+        return fmt::format("got '{}'; expected {}, or several, separated by commas", list, whole_range(low, high));
     }
     return "";
   };
@@ -97,7 +99,9 @@ std::optional<uint64_t> parse_bytes(std::string_view text) {
 }
 
 std::string check_bytes(const std::string& text) {
-  return parse_bytes(text) ? "" : fmt::format("got '{}'; expected bytes, or a number with M or G (10^6 or 10^9 bytes), such as 6G", text);
+  return parse_bytes(text)
+             ? ""
+             : fmt::format("got '{}'; expected bytes, or a number with M or G (10^6 or 10^9 bytes), such as 6G", text);
 }
 
 }  // namespace
@@ -113,7 +117,9 @@ Check not_empty() {
 }
 
 Option* add_model(Command& command, std::string& path) {
-  Option* model = command.add_option("MODEL,-m,--model", &path, "Model file, GGUF; of a split model, the first part")->check(not_empty())->type_name("FILE");
+  Option* model = command.add_option("MODEL,-m,--model", &path, "Model file, GGUF; of a split model, the first part")
+                      ->check(not_empty())
+                      ->type_name("FILE");
   command.when_read([model, &path] {
     if (!model->is_given()) throw UsageError("a model (MODEL or -m FILE) is required");
     name_mapped_file(path);
@@ -123,7 +129,10 @@ Option* add_model(Command& command, std::string& path) {
 
 void add_prompt(Command& command, Prompt& prompt, const std::string& what) {
   prompt.from_text = command.add_option("-p,--prompt", &prompt.text, what)->type_name("TEXT");
-  prompt.from_file = command.add_option("-f,--file", &prompt.file, "Read it from a file, byte for byte; -: stdin")->check(not_empty())->type_name("FILE")->excludes(prompt.from_text);
+  prompt.from_file = command.add_option("-f,--file", &prompt.file, "Read it from a file, byte for byte; -: stdin")
+                         ->check(not_empty())
+                         ->type_name("FILE")
+                         ->excludes(prompt.from_text);
 }
 
 std::string Prompt::read() const {
@@ -145,34 +154,57 @@ std::string default_kernel_cache() {
 
 void add_machine(Command& command, LoadOptions& options) {
   options.kernel_cache = default_kernel_cache();
-  command.add_option("--device", &options.device, "Device to run on (see ingot doctor)")->check(not_empty())->type_name("NAME")->show_default();
-  command.add_option("--isa", &options.isa, "Instruction set to use instead of the best one (see ingot doctor)")->check(not_empty())->type_name("NAME");
-  command.add_option("--kernel-cache", &options.kernel_cache, "Folder for kernels that a device compiles when it loads a model; \"\": no cache")->type_name("DIR");
-  command.add_option("--kv", &options.kv, "Format of the KV cache (default: 16-bit floats)")->check(not_empty())->type_name("FORMAT");
+  command.add_option("--device", &options.device, "Device to run on (see ingot doctor)")
+      ->check(not_empty())
+      ->type_name("NAME")
+      ->show_default();
+  command.add_option("--isa", &options.isa, "Instruction set to use instead of the best one (see ingot doctor)")
+      ->check(not_empty())
+      ->type_name("NAME");
   command
-      .add_option("--state-memory", [&options](const std::string& text) { options.state_memory = *parse_bytes(text); },
-                  "Memory for the keys and values of all sequences together, such as 6G; 0: what is free (default 0)")
+      .add_option("--kernel-cache", &options.kernel_cache,
+                  "Folder for kernels that a device compiles when it loads a model; \"\": no cache")
+      ->type_name("DIR");
+  command.add_option("--kv", &options.kv, "Format of the KV cache (default: 16-bit floats)")
+      ->check(not_empty())
+      ->type_name("FORMAT");
+  command
+      .add_option(
+          "--state-memory", [&options](const std::string& text) { options.state_memory = *parse_bytes(text); },
+          "Memory for the keys and values of all sequences together, such as 6G; 0: what is free (default 0)")
       ->check(check_bytes)
       ->type_name("BYTES");
-  command.add_flag("--no-repack", [&options] { options.repack = false; }, "Run directly from the mapped file: loads instantly, runs slower");
+  command.add_flag(
+      "--no-repack", [&options] { options.repack = false; },
+      "Run directly from the mapped file: loads instantly, runs slower");
 }
 
 void add_pre_tokenizer(Command& command, std::string& pre) {
-  command.add_option("--pre", &pre, "Pre-tokenizer to use instead of the one named in the file; an unknown NAME lists them")->check(not_empty())->type_name("NAME");
+  command
+      .add_option("--pre", &pre,
+                  "Pre-tokenizer to use instead of the one named in the file; an unknown NAME lists them")
+      ->check(not_empty())
+      ->type_name("NAME");
 }
 
 void add_threads(Command& command, LoadOptions& options) {
-  command.add_option("-t,--threads", &options.threads, "Threads; 0: one per core (default 0)")->check(whole_number(0, max_threads))->type_name("N");
+  command.add_option("-t,--threads", &options.threads, "Threads; 0: one per core (default 0)")
+      ->check(whole_number(0, max_threads))
+      ->type_name("N");
 }
 
 void add_context(Command& command, LoadOptions& options) {
-  command.add_option("-c,--ctx-size", &options.context, "Context size in tokens, for prompt and answer together; 0: the model's own limit, at most 4096 (default 0)")
+  command
+      .add_option(
+          "-c,--ctx-size", &options.context,
+          "Context size in tokens, for prompt and answer together; 0: the model's own limit, at most 4096 (default 0)")
       ->check(whole_number(0, max_int))
       ->type_name("N");
 }
 
 void add_strict(Command& command, LoadOptions& options) {
-  command.add_flag("--strict-kernels", options.strict_kernels, "Refuse to run a plan with a step that has no fast kernel");
+  command.add_flag("--strict-kernels", options.strict_kernels,
+                   "Refuse to run a plan with a step that has no fast kernel");
 }
 
 namespace {

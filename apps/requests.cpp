@@ -18,7 +18,8 @@ using Value = nlohmann::ordered_json;
 /// One line while it is read.
 class Reader {
  public:
-  Reader(const std::string& path, size_t line, const RequestLine& defaults) : path_(path), line_(line), request_(defaults) {
+  Reader(const std::string& path, size_t line, const RequestLine& defaults)
+      : path_(path), line_(line), request_(defaults) {
     add_limits(parser_, request_.limits);
     add_sampling(parser_, request_.sampling);
     add_structure(parser_, request_.structure);
@@ -27,17 +28,19 @@ class Reader {
 
   RequestLine read(std::string_view text) {
     const Value members = Value::parse(text, nullptr, false);
-    if (!members.is_object()) throw error("a line is not a request", members.is_discarded() ? "no valid JSON" : members.type_name(), "one JSON object");
+    if (!members.is_object())
+      throw error("a line is not a request", members.is_discarded() ? "no valid JSON" : members.type_name(),
+                  "one JSON object");
     for (const auto& [name, value] : members.items()) member(name, value);
     if (members.contains("prompt") == members.contains("messages"))
-      throw error("a request has no prompt", members.contains("prompt") ? "\"prompt\" and \"messages\"" : "neither", "\"prompt\" or \"messages\"");
-    if (!request_.messages.empty() && (request_.raw || request_.system)) throw error("\"messages\" exclude \"raw\" and \"system\"", "both", "one of them");
+      throw error("a request has no prompt", members.contains("prompt") ? "\"prompt\" and \"messages\"" : "neither",
+                  "\"prompt\" or \"messages\"");
+    if (!request_.messages.empty() && (request_.raw || request_.system))
+      throw error("\"messages\" exclude \"raw\" and \"system\"", "both", "one of them");
     if (request_.raw && request_.system) throw error("\"raw\" excludes \"system\"", "both", "one of them");
     try {
       parser_.parse(words_);
-    } catch (const UsageError& e) {
-      throw error("a member has an impossible value", e.what(), "");
-    }
+    } catch (const UsageError& e) { throw error("a member has an impossible value", e.what(), ""); }
     if (request_.sampling.ignore_end && !(request_.structure.grammar + request_.structure.schema).empty())
       throw error("\"ignore-eos\" with a grammar", "both", "one of them: the grammar says where the text ends");
     return std::move(request_);
@@ -53,7 +56,8 @@ class Reader {
       if (!value.is_boolean()) throw error("\"raw\" is not a boolean", value.type_name(), "true or false");
       request_.raw = value;
     } else if (name == "messages") {
-      if (!value.is_array() || value.empty()) throw error("\"messages\" are not a conversation", value.type_name(), "an array with at least one message");
+      if (!value.is_array() || value.empty())
+        throw error("\"messages\" are not a conversation", value.type_name(), "an array with at least one message");
       request_.messages = value.dump();
     } else {
       flag(name, value);
@@ -64,7 +68,9 @@ class Reader {
     std::string dashed = name;
     std::ranges::replace(dashed, '_', '-');
     const Option* option = parser_.find((dashed.size() == 1 ? "-" : "--") + dashed);
-    if (dashed.empty() || !option) throw error(fmt::format("there is no member '{}'", name), "", "prompt, messages, system, raw, or the name of a flag of `ingot run`");
+    if (dashed.empty() || !option)
+      throw error(fmt::format("there is no member '{}'", name), "",
+                  "prompt, messages, system, raw, or the name of a flag of `ingot run`");
     if (value.is_boolean()) {
       words_.push_back(fmt::format("--{}={}", option->name(), value.get<bool>()));
     } else if (value.is_array()) {

@@ -39,22 +39,18 @@ struct Run {
 };
 
 /// Seconds spent in `work`.
-template <typename Work>
-double seconds_of(Work&& work) {
+template <typename Work> double seconds_of(Work&& work) {
   auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// What `work` throws, or null.
-template <typename Work>
-std::exception_ptr trouble_of(Work&& work) {
+template <typename Work> std::exception_ptr trouble_of(Work&& work) {
   try {
     work();
     return nullptr;
-  } catch (...) {
-    return std::current_exception();
-  }
+  } catch (...) { return std::current_exception(); }
 }
 
 /// What one request made. Rates leave out everything but the model and the choice of a token.
@@ -66,7 +62,9 @@ struct Answer {
   bool prompt_is_done = false;
   std::exception_ptr trouble;  // what has to wait until the session is saved, or the answer is out
 
-  std::optional<double> prompt_rate() const { return prompt_is_done && prompt_s > 0 ? std::optional(double(prompt_tokens.size()) / prompt_s) : std::nullopt; }
+  std::optional<double> prompt_rate() const {
+    return prompt_is_done && prompt_s > 0 ? std::optional(double(prompt_tokens.size()) / prompt_s) : std::nullopt;
+  }
 };
 
 /// Runs the prompt; false when Ctrl-C came first.
@@ -84,39 +82,48 @@ bool read_prompt(Session& session, Answer& a, const InterruptWatch& watch) {
 }
 
 /// Writes the answer; streamed unless it is JSON. Where stdout takes no more of it, it ends there, and `a` says why.
-Generation write_on(const Run& run, Session& session, Sampler& sampler, Constraint* constraint, const InterruptWatch& watch, Answer& a) {
+Generation write_on(const Run& run, Session& session, Sampler& sampler, Constraint* constraint,
+                    const InterruptWatch& watch, Answer& a) {
   GenerateOptions options = run.limits;
   if (options.keep < 0) options.keep = session.size();
   options.interrupted = [&] { return watch.noted() || a.trouble; };
   if (constraint) options.allowed = [constraint] { return constraint->allowed(); };
-  if (constraint || run.json) options.on_token = [&](int32_t id) {
-    if (constraint) constraint->accept(id);
-    if (run.json) a.tokens.push_back(token_json(session.model().tokenizer(), id, session.logprob(id), session.top(run.logprobs)));
-  };
-  if (!run.json) options.on_text = [&a](std::string_view text) {
-    if (!a.trouble) a.trouble = trouble_of([&] { answer(text), flush_answer(); });
-  };
+  if (constraint || run.json)
+    options.on_token = [&](int32_t id) {
+      if (constraint) constraint->accept(id);
+      if (run.json)
+        a.tokens.push_back(token_json(session.model().tokenizer(), id, session.logprob(id), session.top(run.logprobs)));
+    };
+  if (!run.json)
+    options.on_text = [&a](std::string_view text) {
+      if (!a.trouble) a.trouble = trouble_of([&] { answer(text), flush_answer(); });
+    };
   return generate(session, sampler, options);
 }
 
 /// The last token of an answer was chosen, but nothing asked what follows it: it is run now, to be there the next time.
 void keep_session(SessionFile& file, Session& session, const Generation& made) {
   size_t missing = made.tokens.size() - static_cast<size_t>(made.steps);
-  if (session.size() + static_cast<int>(missing) <= session.context()) session.append(std::span(made.tokens).last(missing));
+  if (session.size() + static_cast<int>(missing) <= session.context())
+    session.append(std::span(made.tokens).last(missing));
   file.save(session);
 }
 
 std::string summary(const Answer& a) {
   auto rate = [](std::optional<double> r) { return r ? fmt::format(" at {:.1f} tokens/s", *r) : std::string(); };
   auto tokens = [](size_t n) { return fmt::format("{} token{}", n, n == 1 ? "" : "s"); };
-  return fmt::format("loaded in {:.2f} s; prompt: {}{}; answer: {}{}; {}", a.load_s, tokens(a.prompt_tokens.size()), rate(a.prompt_rate()),
-                     tokens(a.made.tokens.size()), rate(decode_rate(a.made)), reason_text(a.made));
+  return fmt::format("loaded in {:.2f} s; prompt: {}{}; answer: {}{}; {}", a.load_s, tokens(a.prompt_tokens.size()),
+                     rate(a.prompt_rate()), tokens(a.made.tokens.size()), rate(decode_rate(a.made)),
+                     reason_text(a.made));
 }
 
-/// The prompt as the model's chat template writes it; as it stands with --raw, where the model has no template, and behind the text
+/// The prompt as the model's chat template writes it; as it stands with --raw, where the model has no template, and
+/// behind the text
 /// of a session file.
-std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Session& session, const std::string& prompt) {
-  if (run.raw || session.size() > 0 || model.info().chat_template.empty()) return model.tokenizer().encode(prompt, session.size() == 0, false);
+std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Session& session,
+                                   const std::string& prompt) {
+  if (run.raw || session.size() > 0 || model.info().chat_template.empty())
+    return model.tokenizer().encode(prompt, session.size() == 0, false);
   try {
     return model.tokenizer().encode(render_chat(model.chat_template(), one_turn(run.system, prompt)));
   } catch (const Error&) {
@@ -129,8 +136,10 @@ std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Ses
 int perform_file(const Run& run) {
   RequestLine defaults;
   defaults.system = run.system, defaults.raw = run.raw;
-  defaults.sampling = run.sampling, defaults.limits = run.limits, defaults.structure = run.structure, defaults.logprobs = run.logprobs;
-  return perform_requests({.model = run.model, .file = run.prompt.file, .load = run.load, .defaults = defaults, .parallel = run.parallel});
+  defaults.sampling = run.sampling, defaults.limits = run.limits, defaults.structure = run.structure,
+  defaults.logprobs = run.logprobs;
+  return perform_requests(
+      {.model = run.model, .file = run.prompt.file, .load = run.load, .defaults = defaults, .parallel = run.parallel});
 }
 
 int perform_run(const Run& run) {
@@ -152,7 +161,8 @@ int perform_run(const Run& run) {
   a.made.reason = StopReason::interrupted;
   if (read_prompt(session, a, watch)) {
     a.made = write_on(run, session, sampler, constraint ? &*constraint : nullptr, watch, a);
-    std::exception_ptr unsaved = run.session_file.empty() ? nullptr : trouble_of([&] { keep_session(file, session, a.made); });
+    std::exception_ptr unsaved =
+        run.session_file.empty() ? nullptr : trouble_of([&] { keep_session(file, session, a.made); });
     if (a.trouble) std::rethrow_exception(unsaved ? unsaved : a.trouble);
     a.trouble = unsaved;
   }
@@ -175,7 +185,11 @@ void add_run(CommandLine& line, Action& chosen) {
   Command* command = line.add_command("run", "Answer a prompt, or continue a text");
   add_model(*command, run->model);
   add_prompt(*command, run->prompt, "What the user says; with --raw, text to continue");
-  command->add_option("--session", &run->session_file, "Continue the text saved in this file, if it exists, and save the longer text there")->check(not_empty())->type_name("FILE");
+  command
+      ->add_option("--session", &run->session_file,
+                   "Continue the text saved in this file, if it exists, and save the longer text there")
+      ->check(not_empty())
+      ->type_name("FILE");
   add_context(*command, run->load);
   add_threads(*command, run->load);
   add_limits(*command, run->limits);
@@ -184,12 +198,19 @@ void add_run(CommandLine& line, Action& chosen) {
   Option* raw = command->add_flag("--raw", run->raw, "Continue the text as it is, without the model's chat template");
   command->add_option("--system", &run->system, "System message before the prompt")->type_name("TEXT")->excludes(raw);
   command->add_flag("--json", run->json, "One JSON object at the end, instead of text");
-  command->add_option("--parallel", &run->parallel, "With --json: -f is a file of requests, N of which are answered at once")->check(whole_number(1, max_parallel))->type_name("N");
-  command->add_option("--logprobs", &run->logprobs, "With --json: the K most probable tokens at each position")->check(whole_number(0, max_logprobs))->type_name("K");
+  command
+      ->add_option("--parallel", &run->parallel,
+                   "With --json: -f is a file of requests, N of which are answered at once")
+      ->check(whole_number(1, max_parallel))
+      ->type_name("N");
+  command->add_option("--logprobs", &run->logprobs, "With --json: the K most probable tokens at each position")
+      ->check(whole_number(0, max_logprobs))
+      ->type_name("K");
   add_pre_tokenizer(*command, run->load.pre);
   add_machine(*command, run->load);
   add_strict(*command, run->load);
-  command->footer(R"(A model with a chat template gets the prompt as one turn of a user (see ingot template); with --raw, or without a template, the text
+  command->footer(
+      R"(A model with a chat template gets the prompt as one turn of a user (see ingot template); with --raw, or without a template, the text
 is continued as it is.
 
 The text is streamed to stdout, followed by a newline. Ctrl-C stops after the current token and keeps the text so far (exit status

@@ -64,7 +64,8 @@ std::vector<int32_t> prompt_of(const RequestLine& line, const Model& model, cons
 Json error_object(const Error& error) { return {{"error", std::string(error.what())}}; }
 
 /// A request whose callbacks write answer `i`.
-Request request_of(const RequestLine& line, const Model& model, const std::optional<ChatTemplate>& chat, Answers& answers, size_t i) {
+Request request_of(const RequestLine& line, const Model& model, const std::optional<ChatTemplate>& chat,
+                   Answers& answers, size_t i) {
   Request request;
   static_cast<AnswerLimits&>(request) = line.limits;
   request.prompt = prompt_of(line, model, chat);
@@ -72,8 +73,11 @@ Request request_of(const RequestLine& line, const Model& model, const std::optio
   request.grammar = line.structure.read();
   request.logprobs = line.logprobs;
   auto tokens = std::make_shared<Json>(Json::array());
-  request.on_token = [tokens, tokenizer = model.tokenizer()](const ChosenToken& t) { tokens->push_back(token_json(tokenizer, t.id, t.logprob, t.top)); };
-  request.on_end = [tokens, &answers, i, prompt = request.prompt, load = model.info().load_seconds](const Completion& made) {
+  request.on_token = [tokens, tokenizer = model.tokenizer()](const ChosenToken& t) {
+    tokens->push_back(token_json(tokenizer, t.id, t.logprob, t.top));
+  };
+  request.on_end = [tokens, &answers, i, prompt = request.prompt,
+                    load = model.info().load_seconds](const Completion& made) {
     if (made.error) return answers.end(i, error_object(*made.error), true);
     Timings timings{.load_seconds = load, .prompt_rate = {}, .decode_rate = decode_rate(made)};
     if (made.seconds_to_first > 0) timings.prompt_rate = made.prompt_tokens / made.seconds_to_first;
@@ -103,9 +107,7 @@ int perform_requests(const RequestsRun& run) {
     for (; begun < lines.size() && engine.statistics().queued < run.parallel && !watch.noted(); begun++) {
       try {
         ids.push_back(engine.submit(request_of(lines[begun], model, chat, answers, begun)));
-      } catch (const Error& error) {
-        answers.end(begun, error_object(error), true);
-      }
+      } catch (const Error& error) { answers.end(begun, error_object(error), true); }
     }
     printed = answers.print_ready();
     if (!watch.noted()) continue;

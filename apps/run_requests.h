@@ -14,7 +14,8 @@ struct RequestsRun {
   int parallel = 1;      ///< requests that are answered at once
 };
 
-/// Prints one object per request, in the file's order, each as soon as those before it are out. Returns the exit status: a request that
+/// Prints one object per request, in the file's order, each as soon as those before it are out. Returns the exit
+/// status: a request that
 /// failed prints {"error": …} and leaves the others alone.
 int perform_requests(const RequestsRun& run);
 

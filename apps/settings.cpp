@@ -49,9 +49,14 @@ std::string Settings::text(const std::string& name) const {
   Command parser;
   add_settings(parser, sampling_now, limits_now);
   // what a flag's own default does not tell
-  std::map<std::string, std::string> values = {{"predict", std::to_string(limits.max_tokens)}, {"keep", std::to_string(limits.keep)}, {"context-shift", on_or_off(limits.context_shift)},
-                                               {"stop", fmt::format("{}", limits.stop)}, {"ignore-eos", on_or_off(sampling.ignore_end)},
-                                               {"dry-sequence-breaker", fmt::format("{}", sampling.dry_sequence_breakers)}, {"logit-bias", count_text(sampling.logit_bias.size(), "token")}};
+  std::map<std::string, std::string> values = {
+      {"predict", std::to_string(limits.max_tokens)},
+      {"keep", std::to_string(limits.keep)},
+      {"context-shift", on_or_off(limits.context_shift)},
+      {"stop", fmt::format("{}", limits.stop)},
+      {"ignore-eos", on_or_off(sampling.ignore_end)},
+      {"dry-sequence-breaker", fmt::format("{}", sampling.dry_sequence_breakers)},
+      {"logit-bias", count_text(sampling.logit_bias.size(), "token")}};
   const std::string one = name.empty() ? "" : long_name(parser, name);
   std::string text;
   for (const auto& option : parser.options()) {

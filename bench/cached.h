@@ -11,7 +11,8 @@ constexpr int64_t cached_bytes = 256 << 10;  // rests in the second cache of any
 inline const unsigned char* weights() {
   static Region region(4 * cached_bytes, "the weights", "close other programs");
   if (!region.data()[0])
-    for (int64_t i = 0; i < 4 * cached_bytes; i++) region.data()[i] = static_cast<unsigned char>(0x24 + (i * 2654435761u >> 16 & 15));
+    for (int64_t i = 0; i < 4 * cached_bytes; i++)
+      region.data()[i] = static_cast<unsigned char>(0x24 + (i * 2654435761u >> 16 & 15));
   return region.data();
 }
 

@@ -1,4 +1,5 @@
-// What a constraint costs a token, on a real vocabulary: an answer is written by always taking a random allowed token, and the time
+// What a constraint costs a token, on a real vocabulary: an answer is written by always taking a random allowed token,
+// and the time
 // of allowed() and accept() is taken, in a first answer (everything is met for the first time) and in later ones.
 //   bench_grammar MODEL.gguf [SCHEMA.json…]
 #include <algorithm>
@@ -14,19 +15,31 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double microseconds(Clock::time_point from) { return std::chrono::duration<double, std::micro>(Clock::now() - from).count(); }
+double microseconds(Clock::time_point from) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - from).count();
+}
 
 struct Times {
   std::vector<double> allowed, accept;
   void print(const char* name) {
-    auto at = [](std::vector<double>& v, double share) { return v.empty() ? 0 : (std::ranges::sort(v), v[std::min(v.size() - 1, size_t(share * double(v.size())))]); };
-    auto mean = [](const std::vector<double>& v) { double sum = 0; for (double x : v) sum += x; return v.empty() ? 0 : sum / double(v.size()); };
-    std::printf("  %-14s %6zu tokens   allowed: mean %7.1f  median %6.1f  95%% %7.1f  max %8.1f us   accept: mean %5.1f  max %7.1f us\n", name, allowed.size(), mean(allowed),
-                at(allowed, 0.5), at(allowed, 0.95), at(allowed, 1), mean(accept), at(accept, 1));
+    auto at = [](std::vector<double>& v, double share) {
+      return v.empty() ? 0 : (std::ranges::sort(v), v[std::min(v.size() - 1, size_t(share * double(v.size())))]);
+    };
+    auto mean = [](const std::vector<double>& v) {
+      double sum = 0;
+      for (double x : v) sum += x;
+      return v.empty() ? 0 : sum / double(v.size());
+    };
+    std::printf(
+        "  %-14s %6zu tokens   allowed: mean %7.1f  median %6.1f  95%% %7.1f  max %8.1f us   accept: mean %5.1f  max "
+        "%7.1f us\n",
+        name, allowed.size(), mean(allowed), at(allowed, 0.5), at(allowed, 0.95), at(allowed, 1), mean(accept),
+        at(accept, 1));
   }
 };
 
-std::vector<int32_t> answer(ingot::Constraint& constraint, const ingot::Tokenizer& tokenizer, std::mt19937& random, Times& times) {
+std::vector<int32_t> answer(ingot::Constraint& constraint, const ingot::Tokenizer& tokenizer, std::mt19937& random,
+                            Times& times) {
   constraint.reset();
   std::vector<int32_t> ids;
   while (ids.size() < 400) {
@@ -67,8 +80,9 @@ int main(int argc, char** argv) {
   if (argc < 2) return std::fputs("bench_grammar MODEL.gguf [SCHEMA.json...]\n", stderr), 2;
   const ingot::Tokenizer tokenizer = ingot::load_tokenizer(argv[1]);
   std::printf("%d tokens\n", tokenizer.vocab());
-  const std::string person = R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer","minimum":0,"maximum":150},)"
-                             R"("tags":{"type":"array","items":{"type":"string","maxLength":20}},"role":{"enum":["admin","user"]}},"required":["name","age","tags","role"],"additionalProperties":false})";
+  const std::string person =
+      R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer","minimum":0,"maximum":150},)"
+      R"("tags":{"type":"array","items":{"type":"string","maxLength":20}},"role":{"enum":["admin","user"]}},"required":["name","age","tags","role"],"additionalProperties":false})";
   measure("warm-up (builds the tree of tokens)", "{\"type\":\"null\"}", tokenizer);
   measure("any JSON", "{}", tokenizer);
   measure("a person", person, tokenizer);

@@ -1,6 +1,9 @@
-// Every kernel by itself, on one core with its data in the cache: matrix kernels for every format, instruction set of this machine,
-// strategy and number of tokens; then the ops that know no format. items_per_second counts weights times tokens (of matrices) or
-// elements (of other ops; query · key products for attend), bytes_per_second the bytes of weights, vectors or cached keys and values.
+// Every kernel by itself, on one core with its data in the cache: matrix kernels for every format, instruction set of
+// this machine,
+// strategy and number of tokens; then the ops that know no format. items_per_second counts weights times tokens (of
+// matrices) or
+// elements (of other ops; query · key products for attend), bytes_per_second the bytes of weights, vectors or cached
+// keys and values.
 //   bench_kernels --benchmark_filter=gemv/avx512/q4_0/resident/1      --benchmark_list_tests shows all names
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -29,7 +32,15 @@ void gemv(benchmark::State& state, void (*kernel)(const GemvParams&), int64_t si
   int64_t calls = std::max<int64_t>(1, cached_bytes / sixty_four_rows_bytes);
   for (auto _ : state) {
     for (int64_t i = 0; i < calls; i++)
-      kernel({weights(), cols, i * gemv_max_rows, gemv_max_rows, {codes.data(), scales.data(), sums.data(), values.data()}, 0, tokens, 1, y});
+      kernel({weights(),
+              cols,
+              i * gemv_max_rows,
+              gemv_max_rows,
+              {codes.data(), scales.data(), sums.data(), values.data()},
+              0,
+              tokens,
+              1,
+              y});
     benchmark::ClobberMemory();
   }
   count(state, calls * gemv_max_rows * cols * tokens, calls * sixty_four_rows_bytes);
@@ -42,7 +53,8 @@ void register_gemv(const Isa& isa, const FormatKernels& kernels, const quant::Fo
     int64_t row_bytes;
   };
   int64_t resident_row_bytes = kernels.lane_rows ? cols / format.block * kernels.tile_bytes / kernels.lane_rows : 0;
-  for (const Strategy& s : {Strategy{"resident", kernels.resident, resident_row_bytes}, {"from_file", kernels.from_file, static_cast<int64_t>(format.row_bytes(cols))}})
+  for (const Strategy& s : {Strategy{"resident", kernels.resident, resident_row_bytes},
+                            {"from_file", kernels.from_file, static_cast<int64_t>(format.row_bytes(cols))}})
     for (int tokens : {1, 4, 8, int(gemv_max_tokens)})
       if (s.kernel) {
         std::string name = fmt::format("gemv/{}/{}/{}/{}", isa.name, kernels.format, s.name, tokens);
@@ -76,27 +88,29 @@ void attend(benchmark::State& state, const OpKernels& ops, int tokens, int seen)
   ops.store_halves(vector(n_pages * page_halves).data(), static_cast<int>(states.size()), states.data());
   std::vector<i32> pages(n_pages);
   for (int64_t i = 0; i < n_pages; i++) pages[i] = static_cast<i32>(i);
-  const AttendParams p{.query = query.data(),
-                       .query_stride = heads * head_size,
-                       .tokens = tokens,
-                       .heads = heads,
-                       .position = seen - tokens,
-                       .window = 0,
-                       .keys = reinterpret_cast<const u8*>(states.data()),
-                       .values = reinterpret_cast<const u8*>(states.data() + n_pages * page_halves / 2),
-                       .pages = pages.data(),
-                       .key_page_bytes = page_halves,
-                       .value_page_bytes = page_halves,
-                       .key_size = head_size,
-                       .value_size = head_size,
-                       .scale = 0.088f,
-                       .first_run = 0,
-                       .end_run = seen / attend_run_positions + 1,
-                       .parts = nullptr,
-                       .out = out.data(),
-                       .out_stride = heads * head_size,
-                       .coded = nullptr,
-                       .workspace = {.run = run, .merged = merged, .values = nullptr, .codes = nullptr, .scales = nullptr, .sums = nullptr}};
+  const AttendParams p{
+      .query = query.data(),
+      .query_stride = heads * head_size,
+      .tokens = tokens,
+      .heads = heads,
+      .position = seen - tokens,
+      .window = 0,
+      .keys = reinterpret_cast<const u8*>(states.data()),
+      .values = reinterpret_cast<const u8*>(states.data() + n_pages * page_halves / 2),
+      .pages = pages.data(),
+      .key_page_bytes = page_halves,
+      .value_page_bytes = page_halves,
+      .key_size = head_size,
+      .value_size = head_size,
+      .scale = 0.088f,
+      .first_run = 0,
+      .end_run = seen / attend_run_positions + 1,
+      .parts = nullptr,
+      .out = out.data(),
+      .out_stride = heads * head_size,
+      .coded = nullptr,
+      .workspace = {
+          .run = run, .merged = merged, .values = nullptr, .codes = nullptr, .scales = nullptr, .sums = nullptr}};
   repeat(state, int64_t(tokens) * heads * seen * head_size, 2 * 2 * int64_t(seen) * head_size, [&] { ops.attend(p); });
 }
 
@@ -119,15 +133,18 @@ void register_ops(const Isa& isa) {
   for (int halves : {0, 1})
     add("rotate", halves ? "/halves" : "/neighbours", [&, halves](benchmark::State& state) {
       std::vector<float> x = vector(head_size), c(head_size / 2, 0.8f), s(head_size / 2, 0.6f);
-      repeat(state, head_size, 3 * 4 * head_size, [&] { ops.rotate({x.data(), c.data(), s.data(), head_size, halves}); });
+      repeat(state, head_size, 3 * 4 * head_size,
+             [&] { ops.rotate({x.data(), c.data(), s.data(), head_size, halves}); });
     });
   for (int tokens : {1, 5})
     for (int seen : {512, 4096})
-      add("attend", fmt::format("/{}x6/{}", tokens, seen), [&, tokens, seen](benchmark::State& state) { attend(state, ops, tokens, seen); });
+      add("attend", fmt::format("/{}x6/{}", tokens, seen),
+          [&, tokens, seen](benchmark::State& state) { attend(state, ops, tokens, seen); });
   for (bool silu : {true, false})
     add(silu ? "gate_silu" : "gate_gelu_tanh", "", [&, silu](benchmark::State& state) {
       std::vector<float> gate = vector(n), up = vector(n), y(n);
-      repeat(state, n, 3 * 4 * n, [&] { (silu ? ops.gate_silu : ops.gate_gelu_tanh)({gate.data(), up.data(), n, y.data()}); });
+      repeat(state, n, 3 * 4 * n,
+             [&] { (silu ? ops.gate_silu : ops.gate_gelu_tanh)({gate.data(), up.data(), n, y.data()}); });
     });
   add("store_halves", "", [&](benchmark::State& state) {
     std::vector<float> x = vector(n);

@@ -1,5 +1,7 @@
-// How fast weights are packed into the resident layout: bytes of the file a second on one core, for every format and every
-// instruction set of this machine. The source is larger than the nearest caches; fresh pages and the file system are not part of it.
+// How fast weights are packed into the resident layout: bytes of the file a second on one core, for every format and
+// every
+// instruction set of this machine. The source is larger than the nearest caches; fresh pages and the file system are
+// not part of it.
 //   bench_transcode --benchmark_filter=avx2
 #include <benchmark/benchmark.h>
 
@@ -15,14 +17,16 @@ namespace {
 
 void transcode(benchmark::State& state, const FormatKernels& kernels, const quant::Format& format) {
   constexpr int64_t cols = 4096;
-  int64_t row_bytes = static_cast<int64_t>(format.row_bytes(cols)), group_bytes = cols / format.block * kernels.tile_bytes;
+  int64_t row_bytes = static_cast<int64_t>(format.row_bytes(cols)),
+          group_bytes = cols / format.block * kernels.tile_bytes;
   int64_t groups = (16 << 20) / (row_bytes * kernels.lane_rows);
   std::vector<u8> file(groups * kernels.lane_rows * row_bytes), packed(groups * group_bytes);
   std::minstd_rand random;
   for (u8& byte : file) byte = static_cast<u8>(random() >> 8);
   for (auto _ : state) {
     for (int64_t g = 0; g < groups; g++)
-      kernels.pack(file.data() + g * kernels.lane_rows * row_bytes, row_bytes, kernels.lane_rows, cols, packed.data() + g * group_bytes);
+      kernels.pack(file.data() + g * kernels.lane_rows * row_bytes, row_bytes, kernels.lane_rows, cols,
+                   packed.data() + g * group_bytes);
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(file.size()));

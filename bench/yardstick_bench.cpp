@@ -1,5 +1,7 @@
-// The composed one-token kernels against ones written by hand (yardstick/): first that both give the same bits, then how their speeds
-// compare. Rounds alternate between the two, in processor time of this thread; medians of the rounds. Weights are in the second cache
+// The composed one-token kernels against ones written by hand (yardstick/): first that both give the same bits, then
+// how their speeds
+// compare. Rounds alternate between the two, in processor time of this thread; medians of the rounds. Weights are in
+// the second cache
 // unless their size says otherwise.
 //   bench_yardstick [ROUNDS [KIB]]     composed / by hand: 1.00 means that nothing is lost by composing
 #include "yardstick/yardstick.h"
@@ -40,7 +42,8 @@ double processor_seconds() {
   return double(t.tv_sec) + 1e-9 * double(t.tv_nsec);
 }
 
-// A resident matrix of random blocks, and one token. Extreme: only the largest products, which is where sums would overflow.
+// A resident matrix of random blocks, and one token. Extreme: only the largest products, which is where sums would
+// overflow.
 struct Problem {
   int64_t rows, group_bytes;
   Region tiles;
@@ -57,20 +60,32 @@ struct Problem {
     rows = std::max<int64_t>(1, bytes / group_bytes * kernels.lane_rows / gemv_max_rows) * gemv_max_rows;
     std::vector<u8> file(rows * row_bytes);
     for (u8& byte : file) byte = extreme ? ends[random() >> 8 & 3] : static_cast<u8>(random() >> 8);
-    for (int64_t at = 0; at < rows * row_bytes; at += format.block_bytes) file[at + 1] = static_cast<u8>(0x24 + (random() >> 8) % 4);  // f16 scales of 2^-6 … 2^-5
+    for (int64_t at = 0; at < rows * row_bytes; at += format.block_bytes)
+      file[at + 1] = static_cast<u8>(0x24 + (random() >> 8) % 4);  // f16 scales of 2^-6 … 2^-5
     for (int64_t row = 0; row < rows; row += kernels.lane_rows)
-      kernels.pack(file.data() + row * row_bytes, row_bytes, kernels.lane_rows, cols, tiles.data() + row / kernels.lane_rows * group_bytes);
+      kernels.pack(file.data() + row * row_bytes, row_bytes, kernels.lane_rows, cols,
+                   tiles.data() + row / kernels.lane_rows * group_bytes);
     std::vector<float> x(cols);
     for (float& v : x) v = extreme ? (random() >> 8 & 1 ? 1.0f : -1.0f) : float(int((random() >> 8) % 2001) - 1000);
     ops.quantize(x.data(), cols, codes.data(), scales.data(), sums.data());
   }
   void composed(const FormatKernels& kernels, float* y) const {
     for (int64_t row = 0; row < rows; row += gemv_max_rows)
-      kernels.resident({tiles.data(), cols, row, gemv_max_rows, {codes.data(), scales.data(), sums.data(), nullptr}, 0, 1, 0.5f, y + row, {2048, true}});  // read as by hand
+      kernels.resident({tiles.data(),
+                        cols,
+                        row,
+                        gemv_max_rows,
+                        {codes.data(), scales.data(), sums.data(), nullptr},
+                        0,
+                        1,
+                        0.5f,
+                        y + row,
+                        {2048, true}});  // read as by hand
   }
   void by_hand(const Pair& pair, int lane_rows, float* y) const {
     for (int64_t row = 0; row < rows; row += gemv_max_rows)
-      pair.by_hand({tiles.data() + row / lane_rows * group_bytes, cols, gemv_max_rows / lane_rows, codes.data(), scales.data(), sums.data(), 0.5f, y + row});
+      pair.by_hand({tiles.data() + row / lane_rows * group_bytes, cols, gemv_max_rows / lane_rows, codes.data(),
+                    scales.data(), sums.data(), 0.5f, y + row});
   }
 };
 
@@ -89,7 +104,8 @@ double median(std::vector<double> v) {
   return v[v.size() / 2];
 }
 
-bool compare(const Pair& pair, const FormatKernels& kernels, const OpKernels& ops, const quant::Format& format, int rounds, int64_t bytes) {
+bool compare(const Pair& pair, const FormatKernels& kernels, const OpKernels& ops, const quant::Format& format,
+             int rounds, int64_t bytes) {
   for (bool extreme : {true, false}) {
     Problem p(kernels, ops, format, bytes, extreme);
     std::vector<float> y(p.rows), z(p.rows);
@@ -105,8 +121,8 @@ bool compare(const Pair& pair, const FormatKernels& kernels, const OpKernels& op
       by_hand.push_back(rate(p, [&] { p.by_hand(pair, kernels.lane_rows, z.data()); }));
       ratios.push_back(composed.back() / by_hand.back());
     }
-    std::printf("%-7s %-5s same bits   composed %6.2f   by hand %6.2f   10^9 weights/s   composed / by hand %.3f\n", pair.isa, pair.format,
-                median(composed) / 1e9, median(by_hand) / 1e9, median(ratios));
+    std::printf("%-7s %-5s same bits   composed %6.2f   by hand %6.2f   10^9 weights/s   composed / by hand %.3f\n",
+                pair.isa, pair.format, median(composed) / 1e9, median(by_hand) / 1e9, median(ratios));
   }
   return true;
 }
@@ -125,7 +141,8 @@ int main(int argc, char** argv) {
       if (std::string_view(isa.name) != pair.isa) continue;
       if (!isa.supported()) std::printf("%-7s %-5s this machine cannot run it\n", pair.isa, pair.format);
       for (size_t f = 0; f < quant::formats().size() && isa.supported(); f++)
-        if (std::string_view(quant::formats()[f].name) == pair.format) same = cpu::compare(pair, *isa.formats[f], *isa.ops, quant::formats()[f], rounds, bytes) && same;
+        if (std::string_view(quant::formats()[f].name) == pair.format)
+          same = cpu::compare(pair, *isa.formats[f], *isa.ops, quant::formats()[f], rounds, bytes) && same;
     }
   return same ? 0 : 1;
 }

@@ -1,5 +1,7 @@
-// Fuzzes grammars: any text is GBNF or an ingot::Error. Of those that are, random answers are followed: a state that is not dead can be
-// finished, in as many bytes as it says, and a mask allows a token exactly when its bytes lead somewhere. The input is the grammar, and
+// Fuzzes grammars: any text is GBNF or an ingot::Error. Of those that are, random answers are followed: a state that is
+// not dead can be
+// finished, in as many bytes as it says, and a mask allows a token exactly when its bytes lead somewhere. The input is
+// the grammar, and
 // behind a zero byte the choices.
 #include <algorithm>
 #include <cstdint>
@@ -17,7 +19,8 @@ using namespace ingot::grammar;
 
 const std::vector<std::string>& pieces() {
   static const std::vector<std::string> all = [] {
-    std::vector<std::string> made{"", "root", "::=", "ab", "aa", "abc", "\"]", "\n ", "  ", "12", "\xC3\xA9", "\xF0\x9F", "x\"", "\",", "a b c"};
+    std::vector<std::string> made{"",   "root", "::=",      "ab",       "aa",  "abc", "\"]",  "\n ",
+                                  "  ", "12",   "\xC3\xA9", "\xF0\x9F", "x\"", "\",", "a b c"};
     for (int b = 0; b < 256; b++) made.push_back(std::string(1, static_cast<char>(b)));
     return made;
   }();
@@ -72,7 +75,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Budget budget(1 << 14);
     const auto rules = std::make_shared<Rules>(parse_gbnf(input.substr(0, end), budget));
     follow(rules, std::string_view(input).substr(end));
-  } catch (const ingot::Error&) {
-  }
+  } catch (const ingot::Error&) {}
   return 0;
 }

@@ -1,4 +1,5 @@
-// Fuzzes JSON schemas: any text is one or an ingot::Error, and every text of its grammar is JSON. The input is the schema, and behind a
+// Fuzzes JSON schemas: any text is one or an ingot::Error, and every text of its grammar is JSON. The input is the
+// schema, and behind a
 // zero byte the choices of a random answer, which then ends as soon as it can.
 #include <algorithm>
 #include <cstdint>
@@ -20,7 +21,8 @@ void check_json(const std::string& text) {
     (void)nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error&) {
     std::abort();
-  } catch (const nlohmann::json::out_of_range&) {  // an integer of hundreds of digits: JSON, but more than this parser takes
+  } catch (
+      const nlohmann::json::out_of_range&) {  // an integer of hundreds of digits: JSON, but more than this parser takes
   }
 }
 
@@ -34,7 +36,8 @@ std::string answer(Matcher& matcher, std::string_view choices) {
     for (uint8_t byte : matcher.rules().class_byte) {
       const State next = matcher.step(state, byte);
       if (next == dead) continue;
-      const bool is_better = i < choices.size() ? static_cast<uint8_t>(choices[i]) % ++n == 0 : best == dead || matcher.shortest(next) < matcher.shortest(best);
+      const bool is_better = i < choices.size() ? static_cast<uint8_t>(choices[i]) % ++n == 0
+                                                : best == dead || matcher.shortest(next) < matcher.shortest(best);
       if (is_better) chosen = byte, best = next;
     }
     if (best == dead || (i >= choices.size() && matcher.accepts(state))) {
@@ -57,7 +60,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Matcher matcher(std::make_shared<Rules>(parse_json_schema(input.substr(0, end), budget)));
     const std::string text = answer(matcher, std::string_view(input).substr(end).substr(0, 500));
     check_json(text);
-  } catch (const ingot::Error&) {
-  }
+  } catch (const ingot::Error&) {}
   return 0;
 }

@@ -1,4 +1,5 @@
-// Fuzzes session files: any bytes are refused with an ingot::Error, or are a session that, written again, gives the same bytes. Magic,
+// Fuzzes session files: any bytes are refused with an ingot::Error, or are a session that, written again, gives the
+// same bytes. Magic,
 // version and checksum of the input are put right as well, so that lengths and contents are tried behind them.
 #include <unistd.h>
 #include <xxhash.h>
@@ -42,7 +43,8 @@ void try_file(const File& file, const std::string& path) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const std::string path = std::filesystem::temp_directory_path() / ("ingot_session_fuzz_" + std::to_string(getpid()));
+  static const std::string path =
+      std::filesystem::temp_directory_path() / ("ingot_session_fuzz_" + std::to_string(getpid()));
   const std::byte* bytes = reinterpret_cast<const std::byte*>(data);
   File file(bytes, bytes + size);
   try_file(file, path);

@@ -1,4 +1,5 @@
-// Fuzzes the tokenizers. The first byte says how the rest is read: as a text for a sound vocabulary, under each pre-tokenizer and for
+// Fuzzes the tokenizers. The first byte says how the rest is read: as a text for a sound vocabulary, under each
+// pre-tokenizer and for
 // SPM, where ids must stand for that text; or as a vocabulary of any kind, which gives a tokenizer or an ingot::Error.
 #include <fuzzer/FuzzedDataProvider.h>
 
@@ -21,17 +22,24 @@ void require(bool fact) {
 }
 
 void add_controls(Vocabulary& v) {
-  for (const char* control : {"<bos>", "<|im_start|>", "<|im_end|>", "<|im_start|>user"}) add_token(v, control, TokenType::control);
+  for (const char* control : {"<bos>", "<|im_start|>", "<|im_end|>", "<|im_start|>user"})
+    add_token(v, control, TokenType::control);
   add_token(v, "<tool>", TokenType::user_defined);
   add_token(v, "\n\n", TokenType::user_defined);
 }
 
 std::unique_ptr<Tokenizer> sound_tokenizer(const std::string& pre) {
-  Vocabulary v =
-      pre == "spm"
-          ? spm_vocabulary({{"\u2581", -3}, {"t", -4}, {"h", -4}, {"th", -1}, {"\u2581th", -2}, {"\u00e9", -5}, {"aa", -1}, {"aaaa", -2}})
-          : bpe_vocabulary({"\u0120 t", "h e", "\u0120t he", "\u0120 \u0120", "a a", "aa aa", "1 2", "\u00c3 \u00a9", "\u010a \u010a"},
-                           pre);
+  Vocabulary v = pre == "spm" ? spm_vocabulary({{"\u2581", -3},
+                                                {"t", -4},
+                                                {"h", -4},
+                                                {"th", -1},
+                                                {"\u2581th", -2},
+                                                {"\u00e9", -5},
+                                                {"aa", -1},
+                                                {"aaaa", -2}})
+                              : bpe_vocabulary({"\u0120 t", "h e", "\u0120t he", "\u0120 \u0120", "a a", "aa aa", "1 2",
+                                                "\u00c3 \u00a9", "\u010a \u010a"},
+                                               pre);
   v.add_bos = v.add_space_prefix = false;  // so that ids stand for the text and nothing else
   add_controls(v);
   return Tokenizer::make(std::move(v));
@@ -50,8 +58,8 @@ Vocabulary any_vocabulary(FuzzedDataProvider& data) {
   Vocabulary v;
   v.model = data.ConsumeBool() ? "gpt2" : "llama";
   const auto names = pre_tokenizer_names();
-  v.pre =
-      data.PickValueInArray({0, 1}) ? names[data.ConsumeIntegralInRange<size_t>(0, names.size() - 1)] : data.ConsumeRandomLengthString(8);
+  v.pre = data.PickValueInArray({0, 1}) ? names[data.ConsumeIntegralInRange<size_t>(0, names.size() - 1)]
+                                        : data.ConsumeRandomLengthString(8);
   const bool bytes = data.ConsumeBool(), spm = v.model == "llama";
   if (bytes) {
     const Vocabulary base = spm ? spm_vocabulary({}) : bpe_vocabulary({});
@@ -59,7 +67,8 @@ Vocabulary any_vocabulary(FuzzedDataProvider& data) {
   }
   for (auto n = data.ConsumeIntegralInRange<int>(0, 40); n > 0; n--) {
     v.tokens.push_back(data.ConsumeRandomLengthString(12));
-    if (data.ConsumeProbability<float>() > 0.02f) v.types.push_back(static_cast<TokenType>(data.ConsumeIntegralInRange<int>(1, 6)));
+    if (data.ConsumeProbability<float>() > 0.02f)
+      v.types.push_back(static_cast<TokenType>(data.ConsumeIntegralInRange<int>(1, 6)));
     if (spm && data.ConsumeProbability<float>() > 0.02f) v.scores.push_back(data.ConsumeFloatingPoint<float>());
   }
   for (auto n = data.ConsumeIntegralInRange<int>(0, 20); n > 0 && !v.tokens.empty(); n--) {
@@ -68,7 +77,9 @@ Vocabulary any_vocabulary(FuzzedDataProvider& data) {
     v.merges.push_back(data.ConsumeBool() ? data.ConsumeRandomLengthString(12) : left + " " + right);
     if (data.ConsumeBool()) add_token(v, left + right, TokenType::normal);
   }
-  const auto id = [&] { return data.ConsumeBool() ? -1 : data.ConsumeIntegralInRange<int32_t>(-2, static_cast<int32_t>(v.tokens.size())); };
+  const auto id = [&] {
+    return data.ConsumeBool() ? -1 : data.ConsumeIntegralInRange<int32_t>(-2, static_cast<int32_t>(v.tokens.size()));
+  };
   v.bos = id(), v.eos = id(), v.eot = id(), v.unknown = id();
   if (data.ConsumeBool()) v.ends.push_back(id());
   if (data.ConsumeBool()) v.stripping.push_back(id());

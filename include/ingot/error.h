@@ -7,12 +7,16 @@
 
 namespace ingot {
 
-/// What went wrong, told from the user's side. The text is one line that any terminal can show, whatever a file put into its parts:
-/// control characters, bytes that are not UTF-8, and invisible or direction-changing characters appear as \xNN, and long parts are cut.
+/// What went wrong, told from the user's side. The text is one line that any terminal can show, whatever a file put
+/// into its parts:
+/// control characters, bytes that are not UTF-8, and invisible or direction-changing characters appear as \xNN, and
+/// long parts are cut.
 class Error : public std::runtime_error {
  public:
-  /// `room`: the part of the house that speaks ("container", "foundry", "text", …). Empty parts are left out of the text.
-  Error(const std::string& room, const std::string& what, const std::string& got = "", const std::string& expected = "", const std::string& advice = "");
+  /// `room`: the part of the house that speaks ("container", "foundry", "text", …). Empty parts are left out of the
+  /// text.
+  Error(const std::string& room, const std::string& what, const std::string& got = "", const std::string& expected = "",
+        const std::string& advice = "");
   /// The same error, which then also says of which file it speaks: "[room] file: what; …".
   Error in_file(const std::string& file) const;
   /// The room that raised the error.

@@ -25,19 +25,19 @@ std::string version();
 
 /// One quantization format. All sizes are per block unless said otherwise.
 struct FormatInfo {
-  std::string name;           ///< lower case, as the file is called, without its ending
-  std::string space;          ///< who numbered it: "ggml", "ik", …
-  uint32_t id = 0;            ///< the type number in that space's files
-  int block = 0;              ///< weights in a block
-  int block_bytes = 0;        ///< bytes of a block in a file
-  int group = 0;              ///< weights that share one scale
-  int code_bits = 0;          ///< bits of one code (of one vector code: see `value`)
-  double bits_per_weight = 0; ///< 8 · block_bytes / block
-  std::string value;          ///< "affine", "table", "vector" or "float"
-  std::string scale;          ///< "f16", "f16 x 6-bit sub", "e8m0", "none", …
-  bool has_min = false;       ///< w = … + min
-  std::string resident_class; ///< the class whose kernels run it: "u4 affine", …
-  double resident_bits = 0;   ///< bits per weight in the resident layout; 0: it runs from the file
+  std::string name;                ///< lower case, as the file is called, without its ending
+  std::string space;               ///< who numbered it: "ggml", "ik", …
+  uint32_t id = 0;                 ///< the type number in that space's files
+  int block = 0;                   ///< weights in a block
+  int block_bytes = 0;             ///< bytes of a block in a file
+  int group = 0;                   ///< weights that share one scale
+  int code_bits = 0;               ///< bits of one code (of one vector code: see `value`)
+  double bits_per_weight = 0;      ///< 8 · block_bytes / block
+  std::string value;               ///< "affine", "table", "vector" or "float"
+  std::string scale;               ///< "f16", "f16 x 6-bit sub", "e8m0", "none", …
+  bool has_min = false;            ///< w = … + min
+  std::string resident_class;      ///< the class whose kernels run it: "u4 affine", …
+  double resident_bits = 0;        ///< bits per weight in the resident layout; 0: it runs from the file
   std::vector<std::string> views;  ///< derived views that exist: "decode", "int8", "resident"
 };
 /// Every format that this build knows, by space and id.
@@ -62,37 +62,38 @@ struct TensorInfo {
   std::string format;           ///< name of its format
   std::vector<uint64_t> shape;  ///< elements, fastest-running dimension first, as the file has it
   uint64_t bytes = 0;
-  uint64_t offset = 0;          ///< bytes from the start of its file
-  int file = 0;                 ///< which part of a split model
+  uint64_t offset = 0;  ///< bytes from the start of its file
+  int file = 0;         ///< which part of a split model
 };
 
 /// What a model file holds; no kernel is chosen and no weight is read.
 struct FileInfo {
   std::string path;
-  uint32_t version = 0;    ///< container version
-  uint64_t bytes = 0;      ///< all parts together
+  uint32_t version = 0;  ///< container version
+  uint64_t bytes = 0;    ///< all parts together
   std::vector<MetadataInfo> metadata;
   std::vector<TensorInfo> tensors;
 };
-/// Reads and checks the metadata of the file at `path` (and of all its parts). Arrays are cut after `max_array` elements.
+/// Reads and checks the metadata of the file at `path` (and of all its parts). Arrays are cut after `max_array`
+/// elements.
 FileInfo inspect(const std::string& path, uint64_t max_array = 8);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Models
 
 struct LoadOptions {
-  int threads = 0;              ///< 0: one per core this process may use, as far as it is given time on them
-  int context = 0;              ///< tokens a session can hold; 0: the model's own limit, at most 4,096
-  int max_batch = 512;          ///< tokens that go through the plan at once, of all sequences together
-  int max_outputs = 64;         ///< of them, those whose logits are asked for, so answers that are written at once
-  uint64_t state_memory = 0;    ///< bytes for keys and values of all sequences together; 0: what the device has left
-  std::string pre;              ///< pre-tokenizer, as files name theirs, instead of the one that the file names; "": the file's own
-  std::string kv;               ///< format of keys and values, "" = the device's 16-bit floats
-  bool repack = true;           ///< false: run straight from the mapped file
-  bool strict_kernels = false;  ///< true: refuse a plan that has a slow step
-  std::string device = "auto";  ///< "auto" or a backend's name
-  std::string isa;              ///< instruction set to use, "" = the best of this machine
-  std::string kernel_cache;     ///< folder in which kernels compiled at load are kept; "": nowhere
+  int threads = 0;            ///< 0: one per core this process may use, as far as it is given time on them
+  int context = 0;            ///< tokens a session can hold; 0: the model's own limit, at most 4,096
+  int max_batch = 512;        ///< tokens that go through the plan at once, of all sequences together
+  int max_outputs = 64;       ///< of them, those whose logits are asked for, so answers that are written at once
+  uint64_t state_memory = 0;  ///< bytes for keys and values of all sequences together; 0: what the device has left
+  std::string pre;  ///< pre-tokenizer, as files name theirs, instead of the one that the file names; "": the file's own
+  std::string kv;   ///< format of keys and values, "" = the device's 16-bit floats
+  bool repack = true;                    ///< false: run straight from the mapped file
+  bool strict_kernels = false;           ///< true: refuse a plan that has a slow step
+  std::string device = "auto";           ///< "auto" or a backend's name
+  std::string isa;                       ///< instruction set to use, "" = the best of this machine
+  std::string kernel_cache;              ///< folder in which kernels compiled at load are kept; "": nowhere
   std::function<void(double)> progress;  ///< called with 0…1 while weights are laid out
 };
 
@@ -116,8 +117,8 @@ struct PlanInfo {
   int threads = 0, context = 0;
   uint64_t weight_bytes_per_token = 0, resident_bytes = 0, scratch_bytes = 0;
   uint64_t kv_bytes_per_token = 0;
-  uint64_t page_bytes = 0;    ///< of keys and values of 64 positions, which is how memory for them is handed out
-  uint64_t state_bytes = 0;   ///< of the pages of a sequence of full length
+  uint64_t page_bytes = 0;   ///< of keys and values of 64 positions, which is how memory for them is handed out
+  uint64_t state_bytes = 0;  ///< of the pages of a sequence of full length
   std::vector<StepInfo> steps;
 };
 
@@ -143,18 +144,24 @@ struct Span {
 /// What a chat template wrote: text for `Tokenizer::encode`.
 struct ChatPrompt {
   std::string text;
-  std::vector<Span> input;  ///< what came from the conversation and not from the template, in order; control tokens spelled there stay text
-  std::string left_out;     ///< the first message whose text stands nowhere in it: "message 1 (user)"; see ChatOptions::may_leave_out
+  std::vector<Span>
+      input;  ///< what came from the conversation and not from the template, in order; control tokens spelled there
+              ///< stay text
+  std::string left_out;  ///< the first message whose text stands nowhere in it: "message 1 (user)"; see
+                         ///< ChatOptions::may_leave_out
 };
 
 /// A tokenizer as the model file describes it. Copies are cheap and share one vocabulary.
 class Tokenizer {
  public:
   /// Token ids of `text` (UTF-8; invalid bytes are kept as bytes where the vocabulary can). `add_special`: put the
-  /// beginning-of-text token in front when the model asks for it. `parse_special`: spelled control tokens become tokens.
+  /// beginning-of-text token in front when the model asks for it. `parse_special`: spelled control tokens become
+  /// tokens.
   std::vector<int32_t> encode(std::string_view text, bool add_special = true, bool parse_special = false) const;
-  /// Token ids of a prompt: control tokens that the template spells become tokens, those that its input spells stay text. Where the
-  /// model asks for the beginning-of-text token, it stands there once: where the template writes it before the conversation begins, or
+  /// Token ids of a prompt: control tokens that the template spells become tokens, those that its input spells stay
+  /// text. Where the
+  /// model asks for the beginning-of-text token, it stands there once: where the template writes it before the
+  /// conversation begins, or
   /// in front.
   std::vector<int32_t> encode(const ChatPrompt& prompt) const;
   /// Bytes of `ids`. `show_special`: control tokens are spelled out instead of left out.
@@ -162,10 +169,11 @@ class Tokenizer {
   /// Bytes of one token, as `decode` would append them (no position-dependent space rule).
   std::string piece(int32_t id, bool show_special = false) const;
   int vocab() const;
-  int32_t bos() const;                ///< -1 when there is none
-  int32_t eos() const;                ///< -1 when there is none
-  bool is_end(int32_t id) const;      ///< a token that ends generation
-  /// What the file leaves open about its vocabulary and was guessed, in words for people: a person who is told can mend it.
+  int32_t bos() const;            ///< -1 when there is none
+  int32_t eos() const;            ///< -1 when there is none
+  bool is_end(int32_t id) const;  ///< a token that ends generation
+  /// What the file leaves open about its vocabulary and was guessed, in words for people: a person who is told can mend
+  /// it.
   const std::vector<std::string>& warnings() const;
   struct State;
   explicit Tokenizer(std::shared_ptr<const State> state) : state_(std::move(state)) {}
@@ -175,11 +183,13 @@ class Tokenizer {
   std::shared_ptr<const State> state_;
 };
 
-/// The kernels that a model would run on `options.device`, which need not be there. Errors: those of `explain`; a device whose kernels
+/// The kernels that a model would run on `options.device`, which need not be there. Errors: those of `explain`; a
+/// device whose kernels
 /// are part of ingot.
 KernelText kernels(const std::string& path, const LoadOptions& options);
 
-/// The tokenizer of the model file at `path`; no weight is read and the architecture need not be known. `pre`: as in LoadOptions.
+/// The tokenizer of the model file at `path`; no weight is read and the architecture need not be known. `pre`: as in
+/// LoadOptions.
 /// Errors: unknown pre-tokenizer (the known ones are listed); one is forced on a vocabulary that has none.
 Tokenizer load_tokenizer(const std::string& path, const std::string& pre = "");
 
@@ -200,21 +210,28 @@ class TextStream {
 struct ChatOptions {
   bool add_generation_prompt = true;  ///< write the beginning of the model's answer as well
   std::string tools;                  ///< JSON array of the tools that the model may call; "": none
-  std::string variables;              ///< JSON object of further names that the template knows, as {"enable_thinking": false}; "": none
-  std::optional<std::tm> now;         ///< the local time that a template may ask for; otherwise the system's, in UTC
-  bool may_leave_out = false;         ///< a prompt that lacks the text of a message is no error, but says so: for looking at templates
+  std::string
+      variables;  ///< JSON object of further names that the template knows, as {"enable_thinking": false}; "": none
+  std::optional<std::tm> now;  ///< the local time that a template may ask for; otherwise the system's, in UTC
+  bool may_leave_out =
+      false;  ///< a prompt that lacks the text of a message is no error, but says so: for looking at templates
 };
 
-/// A chat template: how a model wants conversations to be written. Jinja, run by an interpreter that has no way to files or the machine and
+/// A chat template: how a model wants conversations to be written. Jinja, run by an interpreter that has no way to
+/// files or the machine and
 /// whose work, memory and depth are limited. Copies share one template; const and safe to share between threads.
 class ChatTemplate {
  public:
-  /// `source`: the template; `tokenizer`: of the model, for what the template knows as bos_token and eos_token. Errors: syntax and
+  /// `source`: the template; `tokenizer`: of the model, for what the template knows as bos_token and eos_token. Errors:
+  /// syntax and
   /// statements that are not supported, with the line.
   ChatTemplate(std::string_view source, const Tokenizer& tokenizer);
-  /// The prompt of `messages`: a JSON array of {"role": …, "content": …, …}, as chat APIs and model libraries have them; contents that
-  /// are a string, or a list of {"type": "text", "text": …}, arrive in the shape that the template reads. Errors: no such JSON; what the
-  /// template cannot do, with the line; its limits; room "template": what it says when it refuses the conversation, or that what a
+  /// The prompt of `messages`: a JSON array of {"role": …, "content": …, …}, as chat APIs and model libraries have
+  /// them; contents that
+  /// are a string, or a list of {"type": "text", "text": …}, arrive in the shape that the template reads. Errors: no
+  /// such JSON; what the
+  /// template cannot do, with the line; its limits; room "template": what it says when it refuses the conversation, or
+  /// that what a
   /// message says stands nowhere in the prompt (of assistants it may be left out).
   ChatPrompt render(std::string_view messages, const ChatOptions& options = {}) const;
   const std::string& source() const;
@@ -230,7 +247,8 @@ ChatTemplate load_chat_template(const std::string& path);
 
 class Session;
 
-/// A loaded model: weights laid out for the device and the plan that runs them. Copies share one model; const and safe to share between threads.
+/// A loaded model: weights laid out for the device and the plan that runs them. Copies share one model; const and safe
+/// to share between threads.
 class Model {
  public:
   /// Loads the file at `path`. Errors: anything wrong with the file, its architecture or the options.
@@ -259,10 +277,12 @@ struct TokenBias {
   float bias;
 };
 
-/// How the next token is chosen: biases first, then the samplers in their order, then a draw by the probabilities that are left.
+/// How the next token is chosen: biases first, then the samplers in their order, then a draw by the probabilities that
+/// are left.
 struct SamplingOptions {
   /// Order; what is not listed is not applied. Known are those of the default.
-  std::vector<std::string> samplers = {"penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"};
+  std::vector<std::string> samplers = {"penalties", "dry",   "top_n_sigma", "top_k",      "typ_p",
+                                       "top_p",     "min_p", "xtc",         "temperature"};
   float temperature = 0.8f;     ///< 0: the most probable token
   float dynatemp_range = 0;     ///< temperature ± this, by the entropy of the distribution; 0: off
   float dynatemp_exponent = 1;  ///< of entropy / greatest entropy
@@ -277,7 +297,8 @@ struct SamplingOptions {
   float dry_base = 1.75f;       ///< factor on that penalty for each further token
   int dry_allowed_length = 2;   ///< tokens
   int dry_penalty_last_n = -1;  ///< tokens that are searched for repetition; −1: all, 0: off
-  std::vector<std::string> dry_sequence_breakers = {"\n", ":", "\"", "*"};  ///< text that repetition does not reach across
+  std::vector<std::string> dry_sequence_breakers = {"\n", ":", "\"",
+                                                    "*"};  ///< text that repetition does not reach across
   float repeat_penalty = 1;     ///< positive logits of tokens in the text are divided by it, others multiplied; 1: off
   int repeat_last_n = 64;       ///< tokens that the three penalties look at; −1: all, 0: off
   float presence_penalty = 0;   ///< taken off the logit of a token in the text
@@ -286,8 +307,8 @@ struct SamplingOptions {
   float mirostat_lr = 0.1f;     ///< how fast it follows its target
   float mirostat_ent = 5;       ///< target: surprise in bits
   std::vector<TokenBias> logit_bias;
-  bool ignore_end = false;      ///< tokens that end a text are never chosen
-  uint64_t seed = 0;            ///< same seed, same request: same tokens
+  bool ignore_end = false;  ///< tokens that end a text are never chosen
+  uint64_t seed = 0;        ///< same seed, same request: same tokens
 };
 
 struct TokenLogprob {
@@ -307,19 +328,24 @@ class Session {
   /// After it, `logits()` are those of the last token. Errors: token out of the vocabulary, context full, logits
   /// that are not finite; room "memory": no page is left.
   void append(std::span<const int32_t> tokens, int chunk = 0);
-  /// As `append`, for who wants nothing but the most probable next token: devices that choose it themselves return it, and then there are
+  /// As `append`, for who wants nothing but the most probable next token: devices that choose it themselves return it,
+  /// and then there are
   /// no `logits()`; nullopt: there are. Errors: as `append`.
   std::optional<int32_t> append_for_best(int32_t token);
-  /// As `append`, and calls `each(i, logits)` with the logits after token i, for every i in order. `each` must not use the session.
-  void append_all_logits(std::span<const int32_t> tokens, const std::function<void(size_t, std::span<const float>)>& each, int chunk = 0);
+  /// As `append`, and calls `each(i, logits)` with the logits after token i, for every i in order. `each` must not use
+  /// the session.
+  void append_all_logits(std::span<const int32_t> tokens,
+                         const std::function<void(size_t, std::span<const float>)>& each, int chunk = 0);
   /// Scores over the vocabulary after the last token. Valid until the next `append`.
   std::span<const float> logits() const;
   /// The `k` most probable next tokens with their log-probabilities, best first (ties: lower id first).
   std::vector<TokenLogprob> top(int k) const;
   /// Log-probability of `id` as the next token.
   float logprob(int32_t id) const;
-  /// Makes the session hold exactly `tokens`, with their logits: what it holds of their beginning is kept, the rest is run. Returns
-  /// how many were kept; the last token is run again where there are no logits of it. Errors: as `append`, and then nothing changed,
+  /// Makes the session hold exactly `tokens`, with their logits: what it holds of their beginning is kept, the rest is
+  /// run. Returns
+  /// how many were kept; the last token is run again where there are no logits of it. Errors: as `append`, and then
+  /// nothing changed,
   /// unless it was stopped.
   int resume(std::span<const int32_t> tokens, int chunk = 0);
   /// Tokens held, how many they are, and how many can be held.
@@ -329,17 +355,22 @@ class Session {
   const Model& model() const;
   /// Forgets all but the first `n` tokens.
   void truncate(int n);
-  /// Writes tokens, keys and values to the file at `path`, in one step; and `note`, which is the caller's (at most 64 MiB).
+  /// Writes tokens, keys and values to the file at `path`, in one step; and `note`, which is the caller's (at most 64
+  /// MiB).
   /// Errors: the file cannot be written.
   void save(const std::string& path, std::string_view note = {}) const;
-  /// Takes what `save` wrote in place of what it holds, with the logits of the last token, and returns the note. Errors: the file cannot
-  /// be read, is damaged, of another version or model; keys and values that are laid out differently (--kv, or codes of another
+  /// Takes what `save` wrote in place of what it holds, with the logits of the last token, and returns the note.
+  /// Errors: the file cannot
+  /// be read, is damaged, of another version or model; keys and values that are laid out differently (--kv, or codes of
+  /// another
   /// instruction set); more tokens than fit; no page is left. Then nothing changed.
   std::string load(const std::string& path);
-  /// From now on every append adds what step i of the plan (PlanInfo::steps) took to `seconds[i]`; empty: no more. `seconds` must
+  /// From now on every append adds what step i of the plan (PlanInfo::steps) took to `seconds[i]`; empty: no more.
+  /// `seconds` must
   /// stay alive until then. Errors: not one for each step.
   void time_steps(std::span<double> seconds);
-  /// A running append ends, keeps the chunks that are done and throws Error("engine", "stopped") soon after `stop` returns true. It is
+  /// A running append ends, keeps the chunks that are done and throws Error("engine", "stopped") soon after `stop`
+  /// returns true. It is
   /// asked before each chunk and, on the CPU, between the steps of a plan, from any thread.
   void set_stop(std::function<bool()> stop);
 
@@ -348,7 +379,8 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
-/// Chooses tokens for one answer: options are checked once, and what a sampler learns on the way is kept from token to token.
+/// Chooses tokens for one answer: options are checked once, and what a sampler learns on the way is kept from token to
+/// token.
 class Sampler {
  public:
   /// Errors: an option out of its range, a sampler that is not known.
@@ -361,7 +393,8 @@ class Sampler {
   /// logits or a mask that do not fit the vocabulary, nothing left to choose from.
   int32_t choose(std::span<const int32_t> tokens, std::span<const float> logits,
                  std::span<const uint64_t> allowed = {});
-  /// Whether `choose` gives the most probable token, the lowest id of equal ones, whatever the text is (where all are allowed).
+  /// Whether `choose` gives the most probable token, the lowest id of equal ones, whatever the text is (where all are
+  /// allowed).
   bool takes_the_best() const;
 
  private:
@@ -386,29 +419,31 @@ struct AnswerLimits {
   /// When the context is full: forget the older half of what follows the first `keep` tokens, run the rest again, and
   /// go on. A beginning-of-text token is always kept. The logits are those of the shortened text.
   bool context_shift = false;
-  int keep = 0;                   ///< −1: all that stands before the answer
+  int keep = 0;  ///< −1: all that stands before the answer
 };
 
 /// What `generate` does beside choosing and appending tokens. Callbacks that are not set are left out.
 struct GenerateOptions : AnswerLimits {
   std::function<std::span<const uint64_t>()> allowed;  ///< before each choice: the mask of Sampler::choose
-  std::function<void(int32_t)> on_token;               ///< each token chosen, before it is appended; not the one that ends a text
-  std::function<void(std::string_view)> on_text;       ///< text as it becomes certain; whole characters
+  std::function<void(int32_t)> on_token;  ///< each token chosen, before it is appended; not the one that ends a text
+  std::function<void(std::string_view)> on_text;  ///< text as it becomes certain; whole characters
   /// Asked before each token, and when an append was stopped (Session::set_stop); stopped while the beginning was being
   /// forgotten, the session holds a part of its text only.
   std::function<bool()> interrupted;
 };
 
 struct Generation {
-  std::string text;              ///< without control tokens and without the stop string
-  std::vector<int32_t> tokens;   ///< all that were chosen, but for the one that ended the text; the session may not hold the last
+  std::string text;  ///< without control tokens and without the stop string
+  std::vector<int32_t>
+      tokens;  ///< all that were chosen, but for the one that ended the text; the session may not hold the last
   StopReason reason = StopReason::length;
-  std::string stop_string;       ///< which one, where the reason is `stop`
-  int shifts = 0;                ///< how often the beginning was forgotten
-  int steps = 0;                 ///< tokens appended
-  double seconds = 0;            ///< choosing and appending; callbacks but `allowed` are not counted
+  std::string stop_string;  ///< which one, where the reason is `stop`
+  int shifts = 0;           ///< how often the beginning was forgotten
+  int steps = 0;            ///< tokens appended
+  double seconds = 0;       ///< choosing and appending; callbacks but `allowed` are not counted
 };
-/// Continues the text of `session`. Errors: those of Sampler::choose and Session::append; an empty stop string; no token in the
+/// Continues the text of `session`. Errors: those of Sampler::choose and Session::append; an empty stop string; no
+/// token in the
 /// session; a `keep` that leaves no room.
 Generation generate(Session& session, Sampler& sampler, const GenerateOptions& options = {});
 
@@ -418,13 +453,17 @@ float log_softmax(std::span<const float> logits, int32_t id);
 // ---------------------------------------------------------------------------------------------------------------------
 // Structured output
 
-/// What a text may look like, from a notation that people know. Copies share one grammar; const and safe to share between threads.
+/// What a text may look like, from a notation that people know. Copies share one grammar; const and safe to share
+/// between threads.
 class Grammar {
  public:
-  /// From GBNF: rules `name ::= …`, of which `root` is the whole text. Errors: not GBNF (names the line), left recursion, too large.
+  /// From GBNF: rules `name ::= …`, of which `root` is the whole text. Errors: not GBNF (names the line), left
+  /// recursion, too large.
   static Grammar from_gbnf(std::string_view text);
-  /// From a JSON schema (text): every text of the grammar is a valid instance. Members stand in the schema's order. Errors: not a
-  /// schema, something in it that cannot be enforced (names its JSON pointer), nothing satisfies it, too large. Reads nothing else.
+  /// From a JSON schema (text): every text of the grammar is a valid instance. Members stand in the schema's order.
+  /// Errors: not a
+  /// schema, something in it that cannot be enforced (names its JSON pointer), nothing satisfies it, too large. Reads
+  /// nothing else.
   static Grammar from_json_schema(std::string_view schema);
   /// Is `text` a whole text of the grammar?
   bool matches(std::string_view text) const;
@@ -443,7 +482,8 @@ class Constraint {
   ~Constraint();
   Constraint(Constraint&&) noexcept;
   Constraint& operator=(Constraint&&) noexcept;
-  /// May token i come next: bit i % 64 of word i / 64. Tokens that end generation may where the text may end. Valid until the next
+  /// May token i come next: bit i % 64 of word i / 64. Tokens that end generation may where the text may end. Valid
+  /// until the next
   /// call. Errors: none may, for the vocabulary cannot spell what the grammar wants, or the text nests too deeply.
   std::span<const uint64_t> allowed();
   /// Goes on behind `id`. Errors: it is not allowed.
@@ -462,51 +502,60 @@ class Constraint {
 // Evaluation
 
 struct EvaluateOptions {
-  int context = 512;  ///< tokens of a window
-  int windows = 0;    ///< most windows to score; 0: all that the text fills
+  int context = 512;                     ///< tokens of a window
+  int windows = 0;                       ///< most windows to score; 0: all that the text fills
   std::function<void(double)> progress;  ///< called with 0…1 on the way
-  std::function<bool()> stop;            ///< asked before each window but the first; true: the result is that of the windows so far
+  std::function<bool()>
+      stop;  ///< asked before each window but the first; true: the result is that of the windows so far
 };
 
 /// How far a model's next-token distributions are from those of a base model, over the scored tokens of the same text.
-/// The divergence of one token is Kullback and Leibler's D(base ‖ model) = Σ p_base · (ln p_base − ln p_model), in nats.
+/// The divergence of one token is Kullback and Leibler's D(base ‖ model) = Σ p_base · (ln p_base − ln p_model), in
+/// nats.
 struct Divergence {
   double base_perplexity = 0, base_perplexity_error = 0;
-  double log_ratio = 0, log_ratio_error = 0;  ///< ln(perplexity / base_perplexity); tokens are paired, so its error is the smaller one
+  double log_ratio = 0,
+         log_ratio_error = 0;  ///< ln(perplexity / base_perplexity); tokens are paired, so its error is the smaller one
   double mean = 0, mean_error = 0;
   double median = 0, p90 = 0, p99 = 0, p999 = 0, max = 0;  ///< quantiles, interpolated between neighbours
-  double same_top = 0, same_top_error = 0;    ///< share of tokens whose most probable next token is the same
+  double same_top = 0, same_top_error = 0;  ///< share of tokens whose most probable next token is the same
 };
 
-/// How well a model predicts a text. Errors are standard errors: deviation over √(scored − 1); 0 where only one token was scored.
+/// How well a model predicts a text. Errors are standard errors: deviation over √(scored − 1); 0 where only one token
+/// was scored.
 struct Evaluation {
-  int context = 0;         ///< tokens of a window
-  int64_t windows = 0;     ///< scored; fewer than the text has where `stop` said so
-  int64_t scored = 0;      ///< tokens that were predicted
+  int context = 0;      ///< tokens of a window
+  int64_t windows = 0;  ///< scored; fewer than the text has where `stop` said so
+  int64_t scored = 0;   ///< tokens that were predicted
   double perplexity = 0, perplexity_error = 0;
-  double nll = 0;          ///< mean −ln p of a scored token, in nats; perplexity = exp(nll)
-  double seconds = 0;      ///< of the models and the scores
+  double nll = 0;      ///< mean −ln p of a scored token, in nats; perplexity = exp(nll)
+  double seconds = 0;  ///< of the models and the scores
   std::optional<Divergence> against;
 };
 
-/// Perplexity of `model` on `text` as llama.cpp defines it: the text's tokens are cut into windows of `context` tokens, what does not
-/// fill one is left out; where the model begins a text with a token of its own, that token takes the place of each window's first;
-/// the tokens of the second half of a window are scored, each with all before it in the window. `base`: a model of the same
-/// vocabulary that runs beside it, window by window: the result has `against`. Logits are never kept beyond a few tokens.
+/// Perplexity of `model` on `text` as llama.cpp defines it: the text's tokens are cut into windows of `context` tokens,
+/// what does not
+/// fill one is left out; where the model begins a text with a token of its own, that token takes the place of each
+/// window's first;
+/// the tokens of the second half of a window are scored, each with all before it in the window. `base`: a model of the
+/// same
+/// vocabulary that runs beside it, window by window: the result has `against`. Logits are never kept beyond a few
+/// tokens.
 /// Errors: a window that no session of the models holds, a text that fills no window, vocabularies that differ.
-Evaluation evaluate(const Model& model, std::string_view text, const EvaluateOptions& options = {}, const Model* base = nullptr);
+Evaluation evaluate(const Model& model, std::string_view text, const EvaluateOptions& options = {},
+                    const Model* base = nullptr);
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Machine
 
 struct DeviceInfo {
-  std::string name;         ///< "cpu", …
+  std::string name;  ///< "cpu", …
   bool available = false;
-  std::string description;  ///< processor or accelerator, or why it cannot be used
-  std::vector<std::string> isas;  ///< kernels in this build that the machine can run, best first
+  std::string description;                ///< processor or accelerator, or why it cannot be used
+  std::vector<std::string> isas;          ///< kernels in this build that the machine can run, best first
   std::vector<std::string> missing_isas;  ///< kernels in this build that it cannot run
-  int cores = 0;            ///< cores this process may use, or multiprocessors
-  bool threads = true;      ///< as many threads as are asked for compute; false: the device shares out its work itself
+  int cores = 0;                          ///< cores this process may use, or multiprocessors
+  bool threads = true;  ///< as many threads as are asked for compute; false: the device shares out its work itself
   uint64_t memory_bytes = 0;
   uint64_t free_bytes = 0;  ///< that this process can still take of it; 0: not said
 };
@@ -521,12 +570,14 @@ struct FormatSpeed {
   double cached = 0;            ///< one token, weights in the cache
   double streamed = 0;          ///< one token, weights from memory
   double batched = 0;           ///< 128 tokens, weights in the cache
-  double share_of_peak = 0;     ///< `batched` over the multiply-adds of codes that the core does in registers alone; 0: it multiplies floats
+  double share_of_peak =
+      0;  ///< `batched` over the multiply-adds of codes that the core does in registers alone; 0: it multiplies floats
 };
 /// Measures every format's kernels; `options`: device, isa, repack, progress. Takes about a second a format.
 std::vector<FormatSpeed> format_speeds(const LoadOptions& options = {});
 
-/// Read bandwidth of `device` in bytes/s with `threads` threads, where threads are asked for: the best of several streams over huge pages,
+/// Read bandwidth of `device` in bytes/s with `threads` threads, where threads are asked for: the best of several
+/// streams over huge pages,
 /// no software prefetch. 0 for a device that is not there.
 double read_bandwidth(int threads, const std::string& device = "auto");
 

@@ -1,4 +1,5 @@
-// Where a page of f16 keys has them: those of 16 positions interleaved element by element (params.h), so that a vector holds the
+// Where a page of f16 keys has them: those of 16 positions interleaved element by element (params.h), so that a vector
+// holds the
 // same element of 16 keys.
 #pragma once
 

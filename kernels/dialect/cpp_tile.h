@@ -1,25 +1,31 @@
-// The tile: what a warp multiplies at once when many rows meet many columns. Three bodies say its words: cuda_tile.h and
+// The tile: what a warp multiplies at once when many rows meet many columns. Three bodies say its words: cuda_tile.h
+// and
 // metal_tile.h by the matrix units of their machines, and this file by ordinary instructions, for every other machine.
 //
-//   tile_row(lane), tile_column(lane)   where a lane's four sums of 16 rows and 8 columns stand: sum i in row tile_row + 8 · (i / 2), column
+//   tile_row(lane), tile_column(lane)   where a lane's four sums of 16 rows and 8 columns stand: sum i in row tile_row
+//   + 8 · (i / 2), column
 //                tile_column + i mod 2
 // Signed bytes, with integer sums:
 //
-//   panel        in the group's memory: lines of 32 signed bytes. First 16 bytes of each line, line after line, then the other 16 of each.
+//   panel        in the group's memory: lines of 32 signed bytes. First 16 bytes of each line, line after line, then
+//   the other 16 of each.
 //                What start_products reads of one came by copy_run, or by the matrix unit's own words
 //   tile_a       16 lines of a panel, in the registers of a warp
 //   load(tile_a, panel, lines, first, lane)   lines first … of a panel that has `lines`
 //   tile_sums<columns>                        sums of 16 lines and 16, 32, 64 or 128 columns
-//   start_products<part, parts>(sums, a, panel, lines, first)   a times the lines first … of a panel, summed over part `part` of 1 or 2 of a
+//   start_products<part, parts>(sums, a, panel, lines, first)   a times the lines first … of a panel, summed over part
+//   `part` of 1 or 2 of a
 //                line. The four warps of a group call it together, each with an a and sums of its own
-//   await_products<n>(sums)                   returns when all products that were started are done, but for the last n; until then
+//   await_products<n>(sums)                   returns when all products that were started are done, but for the last n;
+//   until then
 //                nobody writes to their panels
 //   value_of(sums, n, i)                      sum i of the n-th 8 columns, as i32 or float; exact below 2^24
 // f16, with float sums:
 //
 //   half_a       16 lines of 16 halves;  half_b  8 of them;  half_sum  their 16 × 8 sums
 //   load(half, from, line, lane)        from the group's memory, where line l begins at half l · line (even)
-//   load_upright(half_b, from, line, lane)        its lines stand upright there: element k of line n is half k · line + n
+//   load_upright(half_b, from, line, lane)        its lines stand upright there: element k of line n is half k · line +
+//   n
 //   multiply_halves(a, b, sum)          adds to the sums
 //   value_at(sum, i), put(sum, i, x)    sum i
 //   halves_of(left, right, rest)        16 × 16 sums as lines of the nearest halves; `rest`: of what they leave
@@ -37,28 +43,37 @@ struct tile_a {
   u32 of[2][8];
   u32 lane;
 };
-template <int columns> struct tile_sums { i32 of[columns / 8][4]; };
+template <int columns> struct tile_sums {
+  i32 of[columns / 8][4];
+};
 
 fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 lane) -> void {
   for (int h = 0; h < 2; h++)
     for (int q = 0; q < 8; q++) to.of[h][q] = panel[(q / 4 * lines + first + tile_row(lane) + 8 * h) * 4 + q % 4];
   to.lane = lane;
 }
-template <int part, int parts, int columns>
-fn start_products(THREAD tile_sums<columns>& sums, THREAD const tile_a& a, SHARED const u32* panel, int lines, int first) -> void {
+template <int part, int parts, int columns> fn start_products(THREAD tile_sums<columns>& sums, THREAD const tile_a& a,
+                                                              SHARED const u32* panel, int lines, int first) -> void {
   for (int n = 0; n < columns / 8; n++)
     for (int i = 0; i < 4; i++) {
       int line = first + 8 * n + tile_column(a.lane) + i % 2;
       sums.of[n][i] = 0;
-      for (int q = part * 8 / parts; q < (part + 1) * 8 / parts; q++) sums.of[n][i] = dot4(a.of[i / 2][q], panel[(q / 4 * lines + line) * 4 + q % 4], sums.of[n][i]);
+      for (int q = part * 8 / parts; q < (part + 1) * 8 / parts; q++)
+        sums.of[n][i] = dot4(a.of[i / 2][q], panel[(q / 4 * lines + line) * 4 + q % 4], sums.of[n][i]);
     }
 }
 template <int n, int columns> fn await_products(THREAD tile_sums<columns>&) -> void {}
 template <int columns> fn value_of(THREAD const tile_sums<columns>& sums, int n, int i) { return sums.of[n][i]; }
 
-struct half_a { float of[2][16]; };
-struct half_b { float of[2][16]; };
-struct half_sum { float of[4]; };
+struct half_a {
+  float of[2][16];
+};
+struct half_b {
+  float of[2][16];
+};
+struct half_sum {
+  float of[4];
+};
 
 fn load(THREAD half_a& to, SHARED const u16* from, int line, u32 lane) -> void {
   for (int h = 0; h < 2; h++)

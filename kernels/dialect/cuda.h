@@ -18,7 +18,9 @@ typedef long long i64;
 fn float_of(u32 bits) { return __uint_as_float(bits); }
 fn bits_of(float x) { return __float_as_uint(x); }
 
-struct copy_gate { u64 of; };
+struct copy_gate {
+  u64 of;
+};
 
 #ifndef EMULATED  // words in the GPU's own instructions; a stand-in for it brings its own
 fn half_to_float(u32 bits) {
@@ -44,23 +46,36 @@ fn dependency_wait() -> void {
 }
 fn will_read(const void* line) -> void { asm volatile("prefetch.global.L2 [%0];" ::"l"(line)); }
 fn shared_address(const void* at) -> u32 { return (u32)__cvta_generic_to_shared(at); }
-fn copy_four(uint4* to, const u8* from) -> void { asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(to)), "l"(from) : "memory"); }
+fn copy_four(uint4* to, const u8* from) -> void {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(to)), "l"(from) : "memory");
+}
 fn close_copies() -> void { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int n> fn await_copies() -> void { asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory"); }
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
 // An mbarrier per gate: bulk copies take their bytes off what it waits for.
 fn set_gates(copy_gate* gates, int count, u32 thread) -> void {
-  if ((int)thread < count) asm volatile("mbarrier.init.shared.b64 [%0], 1;" ::"r"(shared_address(gates + thread)) : "memory");
+  if ((int)thread < count)
+    asm volatile("mbarrier.init.shared.b64 [%0], 1;" ::"r"(shared_address(gates + thread)) : "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 fn asks(int turn, int warps, u32 thread) -> bool { return thread == (u32)(turn % warps) * 32; }
 fn copy_run(void* to, const u8* from, int bytes, copy_gate* gate, int, u32) -> void {
-  asm volatile("mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%0], %1;" ::"r"(shared_address(gate)), "r"(bytes) : "memory");
-  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(shared_address(to)), "l"(from), "r"(bytes), "r"(shared_address(gate)) : "memory");
+  asm volatile("mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%0], %1;" ::"r"(shared_address(gate)), "r"(bytes)
+               : "memory");
+  asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+                   shared_address(to)),
+               "l"(from), "r"(bytes), "r"(shared_address(gate))
+               : "memory");
 }
-fn close_gate(copy_gate* gate) -> void { asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(shared_address(gate)) : "memory"); }
+fn close_gate(copy_gate* gate) -> void {
+  asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(shared_address(gate)) : "memory");
+}
 template <int behind> fn await_gate(copy_gate* gate, int turn) -> void {
-  asm volatile("{ .reg .pred done; again: mbarrier.try_wait.parity.shared.b64 done, [%0], %1; @!done bra again; }" ::"r"(shared_address(gate)), "r"(turn & 1) : "memory");
+  asm volatile(
+      "{ .reg .pred done; again: mbarrier.try_wait.parity.shared.b64 done, [%0], %1; @!done bra again; }" ::"r"(
+          shared_address(gate)),
+      "r"(turn & 1)
+      : "memory");
 }
 #else
 fn set_gates(copy_gate*, int, u32) -> void {}
@@ -100,9 +115,10 @@ fn permute(u32 lo, u32 hi, u32 selector) { return __byte_perm(lo, hi, selector);
 
 #ifndef ENTRY
 extern __shared__ uint4 group_memory[];
-#define ENTRY(name, ...)                                                                                                   \
-  typedef __VA_ARGS__ name##_kernel;                                                                                       \
-  extern "C" __global__ void __launch_bounds__(name##_kernel::threads, name##_kernel::groups_a_core) name(const __grid_constant__ name##_kernel::Params p) { \
-    name##_kernel::run(p, *(name##_kernel::Room*)group_memory, Place{blockIdx.x, gridDim.x, threadIdx.x});                 \
+#define ENTRY(name, ...)                                                                                   \
+  typedef __VA_ARGS__ name##_kernel;                                                                       \
+  extern "C" __global__ void __launch_bounds__(name##_kernel::threads, name##_kernel::groups_a_core)       \
+      name(const __grid_constant__ name##_kernel::Params p) {                                              \
+    name##_kernel::run(p, *(name##_kernel::Room*)group_memory, Place{blockIdx.x, gridDim.x, threadIdx.x}); \
   }
 #endif

@@ -1,4 +1,5 @@
-// The tile of the matrix unit on tensor cores (sm_80 and later): integer products by wgmma m64nNk32, which the four warps of a group issue
+// The tile of the matrix unit on tensor cores (sm_80 and later): integer products by wgmma m64nNk32, which the four
+// warps of a group issue
 // together, or, where that is missing (before sm_90a), by mma.sync m16n8k32. The words are described in cpp_tile.h.
 #pragma once
 
@@ -10,8 +11,12 @@ fn tile_row(u32 lane) { return (int)lane / 4; }
 fn tile_column(u32 lane) { return (int)lane % 4 * 2; }
 
 #ifndef EMULATED
-struct tile_a { u32 of[4]; };
-template <int columns> struct tile_sums { i32 of[columns / 8][4]; };
+struct tile_a {
+  u32 of[4];
+};
+template <int columns> struct tile_sums {
+  i32 of[columns / 8][4];
+};
 
 fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 lane) -> void {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -34,36 +39,48 @@ fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 la
 #define WORDS_8 "%0, %1, %2, %3, %4, %5, %6, %7"
 #define WORDS_16 WORDS_8 ", %8, %9, %10, %11, %12, %13, %14, %15"
 #define WORDS_32 WORDS_16 ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define WORDS_64                                                                                                             \
-  WORDS_32 ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, " \
-           "%55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define PRODUCTS(columns, words, a0, a1, a2, a3, from)                                                                       \
-  asm volatile("{ .reg .pred none; setp.ne.b32 none, 0, 0; wgmma.mma_async.sync.aligned.m64n" #columns "k32.s32.s8.s8 {" WORDS_##words "}, {%" #a0 \
-               ", %" #a1 ", %" #a2 ", %" #a3 "}, %" #from ", none; }"                                                        \
-               : OUT_##words(0)                                                                                              \
-               : "r"(low[0]), "r"(low[1]), "r"(high[0]), "r"(high[1]), "l"(descriptor)                                       \
+#define WORDS_64                                                                                                \
+  WORDS_32                                                                                                      \
+  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, " \
+  "%53, %54, "                                                                                                  \
+  "%55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define PRODUCTS(columns, words, a0, a1, a2, a3, from)                                                            \
+  asm volatile("{ .reg .pred none; setp.ne.b32 none, 0, 0; wgmma.mma_async.sync.aligned.m64n" #columns            \
+               "k32.s32.s8.s8 {" WORDS_##words "}, {%" #a0 ", %" #a1 ", %" #a2 ", %" #a3 "}, %" #from ", none; }" \
+               : OUT_##words(0)                                                                                   \
+               : "r"(low[0]), "r"(low[1]), "r"(high[0]), "r"(high[1]), "l"(descriptor)                            \
                : "memory")
 
 // Half the lines of K are left out of a sum by zeros in their place.
-template <int part, int parts, int columns>
-fn start_products(THREAD tile_sums<columns>& sums, THREAD const tile_a& a, SHARED const u32* panel, int lines, int first) -> void {
+template <int part, int parts, int columns> fn start_products(THREAD tile_sums<columns>& sums, THREAD const tile_a& a,
+                                                              SHARED const u32* panel, int lines, int first) -> void {
   const u32 low[2] = {part == 0 ? a.of[0] : 0, part == 0 ? a.of[1] : 0};
   const u32 high[2] = {part == parts - 1 ? a.of[2] : 0, part == parts - 1 ? a.of[3] : 0};
-  // Matrix descriptor without swizzle, in units of 16 bytes: begin, from one half of a line to the other, from eight lines to the next eight.
-  const u64 descriptor = (u64)(((shared_address(panel) + (u32)first * 16) & 0x3ffffu) >> 4) | (u64)(u32)lines << 16 | (u64)8 << 32;
+  // Matrix descriptor without swizzle, in units of 16 bytes: begin, from one half of a line to the other, from eight
+  // lines to the next eight.
+  const u64 descriptor =
+      (u64)(((shared_address(panel) + (u32)first * 16) & 0x3ffffu) >> 4) | (u64)(u32)lines << 16 | (u64)8 << 32;
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
-  if constexpr (columns == 16) PRODUCTS(16, 8, 8, 9, 10, 11, 12);
-  else if constexpr (columns == 32) PRODUCTS(32, 16, 16, 17, 18, 19, 20);
-  else if constexpr (columns == 64) PRODUCTS(64, 32, 32, 33, 34, 35, 36);
-  else PRODUCTS(128, 64, 64, 65, 66, 67, 68);
+  if constexpr (columns == 16)
+    PRODUCTS(16, 8, 8, 9, 10, 11, 12);
+  else if constexpr (columns == 32)
+    PRODUCTS(32, 16, 16, 17, 18, 19, 20);
+  else if constexpr (columns == 64)
+    PRODUCTS(64, 32, 32, 33, 34, 35, 36);
+  else
+    PRODUCTS(128, 64, 64, 65, 66, 67, 68);
   asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
 // The sums pass through the wait, so that nothing reads them before it.
 template <int n, int columns> fn await_products(THREAD tile_sums<columns>& sums) -> void {
-  if constexpr (columns == 16) asm volatile("wgmma.wait_group.sync.aligned %8;" : INOUT_8(0) : "n"(n) : "memory");
-  else if constexpr (columns == 32) asm volatile("wgmma.wait_group.sync.aligned %16;" : INOUT_16(0) : "n"(n) : "memory");
-  else if constexpr (columns == 64) asm volatile("wgmma.wait_group.sync.aligned %32;" : INOUT_32(0) : "n"(n) : "memory");
-  else asm volatile("wgmma.wait_group.sync.aligned %64;" : INOUT_64(0) : "n"(n) : "memory");
+  if constexpr (columns == 16)
+    asm volatile("wgmma.wait_group.sync.aligned %8;" : INOUT_8(0) : "n"(n) : "memory");
+  else if constexpr (columns == 32)
+    asm volatile("wgmma.wait_group.sync.aligned %16;" : INOUT_16(0) : "n"(n) : "memory");
+  else if constexpr (columns == 64)
+    asm volatile("wgmma.wait_group.sync.aligned %32;" : INOUT_32(0) : "n"(n) : "memory");
+  else
+    asm volatile("wgmma.wait_group.sync.aligned %64;" : INOUT_64(0) : "n"(n) : "memory");
 }
 #else
 // Two tiles of columns, 16 lines: both halves of each.
@@ -75,7 +92,8 @@ fn load_columns(u32 (&to)[4], SHARED const u32* panel, int lines, int first, u32
 }
 template <int part, int parts> fn multiply(i32 (&sum)[4], THREAD const tile_a& a, const u32 (&b)[2]) -> void {
   if constexpr (parts == 1)
-    asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, %10};"
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, "
+        "%10};"
         : "=r"(sum[0]), "=r"(sum[1]), "=r"(sum[2]), "=r"(sum[3])
         : "r"(a.of[0]), "r"(a.of[1]), "r"(a.of[2]), "r"(a.of[3]), "r"(b[0]), "r"(b[1]), "r"(0));
   else
@@ -83,8 +101,8 @@ template <int part, int parts> fn multiply(i32 (&sum)[4], THREAD const tile_a& a
         : "=r"(sum[0]), "=r"(sum[1]), "=r"(sum[2]), "=r"(sum[3])
         : "r"(a.of[2 * part]), "r"(a.of[2 * part + 1]), "r"(b[part]), "r"(0));
 }
-template <int part, int parts, int columns>
-fn start_products(THREAD tile_sums<columns>& sums, THREAD const tile_a& a, SHARED const u32* panel, int lines, int first) -> void {
+template <int part, int parts, int columns> fn start_products(THREAD tile_sums<columns>& sums, THREAD const tile_a& a,
+                                                              SHARED const u32* panel, int lines, int first) -> void {
   UNROLL(16)
   for (int n = 0; n < columns / 8; n += 2) {
     u32 b[4];
@@ -99,9 +117,15 @@ template <int n, int columns> fn await_products(THREAD tile_sums<columns>&) -> v
 #endif
 template <int columns> fn value_of(THREAD const tile_sums<columns>& sums, int n, int i) { return sums.of[n][i]; }
 
-struct half_a { u32 of[4]; };
-struct half_b { u32 of[2]; };
-struct half_sum { float of[4]; };
+struct half_a {
+  u32 of[4];
+};
+struct half_b {
+  u32 of[2];
+};
+struct half_sum {
+  float of[4];
+};
 
 fn load(THREAD half_a& to, SHARED const u16* from, int line, u32 lane) -> void {
   SHARED const u16* at = from + (int)lane / 4 * line + (int)lane % 4 * 2;
@@ -122,7 +146,8 @@ fn load_upright(THREAD half_b& to, SHARED const u16* from, int line, u32 lane) -
 }
 #ifndef EMULATED
 fn multiply_halves(THREAD half_a& a, THREAD half_b& b, THREAD half_sum& sum) -> void {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
       : "+f"(sum.of[0]), "+f"(sum.of[1]), "+f"(sum.of[2]), "+f"(sum.of[3])
       : "r"(a.of[0]), "r"(a.of[1]), "r"(a.of[2]), "r"(a.of[3]), "r"(b.of[0]), "r"(b.of[1]));
 }

@@ -1,5 +1,7 @@
-// What kernels of GPUs share: sums over the 32 lanes of a warp, and the lane vocabulary of the matrix kernels, one row a lane. It is the
-// vocabulary of the CPU's instruction sets (src/backends/cpu/lanes) with vectors of one element: a thread holds its own lane.
+// What kernels of GPUs share: sums over the 32 lanes of a warp, and the lane vocabulary of the matrix kernels, one row
+// a lane. It is the
+// vocabulary of the CPU's instruction sets (src/backends/cpu/lanes) with vectors of one element: a thread holds its own
+// lane.
 #pragma once
 
 enum { warp_lanes = 32 };
@@ -35,8 +37,10 @@ typedef u32 bytes;
 
 fn load_bytes(BYTES p) { return *(DEVICE const u32*)p; }
 template <int S> fn take(bytes a, u32 mask) -> bytes {
-  if constexpr (S >= 0) return a >> S & mask * 0x01010101u;
-  else return a << -S & mask * 0x01010101u;
+  if constexpr (S >= 0)
+    return a >> S & mask * 0x01010101u;
+  else
+    return a << -S & mask * 0x01010101u;
 }
 fn merge(bytes a, bytes b) { return a | b; }
 
@@ -52,7 +56,9 @@ fn times(floats a, floats b) { return a * b; }
 fn times(ints a, floats b) { return (float)a * b; }
 
 // Sixteen bytes by index.
-struct table16 { u32 word[4]; };
+struct table16 {
+  u32 word[4];
+};
 fn look_up(bytes codes, table16 t) {
   u32 low = codes & 0x07070707u, selector = low | low >> 4;
   selector = (selector & 0xffu) | (selector >> 8 & 0xff00u);
@@ -62,5 +68,5 @@ fn look_up(bytes codes, table16 t) {
 
 fn load_number(Float32, BYTES p) { return *(DEVICE const float*)p; }
 fn load_number(Float16, BYTES p) { return half_to_float(*(DEVICE const u16*)p); }
-fn load_number(BFloat16, BYTES p) { return float_of((u32)*(DEVICE const u16*)p << 16); }
+fn load_number(BFloat16, BYTES p) { return float_of((u32) * (DEVICE const u16*)p << 16); }
 template <class Number> fn load_number(Number, BYTES p) { return (float)Number{(u32)*p}; }

@@ -31,7 +31,9 @@ fn half_to_float(u32 bits) { return float(as_type<half>(u16(bits))); }
 #define PARAMS(type) const constant type&
 
 enum { copies_overlap = 0 };
-struct copy_gate { u64 of; };
+struct copy_gate {
+  u64 of;
+};
 
 struct Place {
   u32 group, groups, index;
@@ -51,8 +53,10 @@ fn close_copies() -> void {}
 template <int n> fn await_copies() -> void {}
 fn set_gates(threadgroup copy_gate*, int, u32) -> void {}
 fn asks(int, int, u32) { return true; }
-fn copy_run(threadgroup void* to, const device u8* from, int bytes, threadgroup copy_gate*, int threads, u32 index) -> void {
-  for (int at = (int)index; at < bytes / 16; at += threads) ((threadgroup uint4*)to)[at] = ((const device uint4*)from)[at];
+fn copy_run(threadgroup void* to, const device u8* from, int bytes, threadgroup copy_gate*, int threads, u32 index)
+    -> void {
+  for (int at = (int)index; at < bytes / 16; at += threads)
+    ((threadgroup uint4*)to)[at] = ((const device uint4*)from)[at];
 }
 fn close_gate(threadgroup copy_gate*) -> void {}
 template <int behind> fn await_gate(threadgroup copy_gate*, int) -> void {}
@@ -69,12 +73,12 @@ fn permute(u32 lo, u32 hi, u32 selector) {
 fn nearest_half(float x) -> u32 { return as_type<ushort>((half)x); }
 
 #ifndef ENTRY
-#define ENTRY(name, ...)                                                                                                      \
-  typedef __VA_ARGS__ name##_kernel;                                                                                          \
-  [[kernel, max_total_threads_per_threadgroup(name##_kernel::threads)]] void name(                                            \
-      constant name##_kernel::Params& p [[buffer(0)]], threadgroup name##_kernel::Room& room [[threadgroup(0)]],              \
-      uint group [[threadgroup_position_in_grid]], uint groups [[threadgroups_per_grid]],                                     \
-      uint index [[thread_index_in_threadgroup]]) {                                                                           \
-    name##_kernel::run(p, room, Place{group, groups, index});                                                                 \
+#define ENTRY(name, ...)                                                                                         \
+  typedef __VA_ARGS__ name##_kernel;                                                                             \
+  [[kernel, max_total_threads_per_threadgroup(name##_kernel::threads)]] void name(                               \
+      constant name##_kernel::Params& p [[buffer(0)]], threadgroup name##_kernel::Room& room [[threadgroup(0)]], \
+      uint group [[threadgroup_position_in_grid]], uint groups [[threadgroups_per_grid]],                        \
+      uint index [[thread_index_in_threadgroup]]) {                                                              \
+    name##_kernel::run(p, room, Place{group, groups, index});                                                    \
   }
 #endif

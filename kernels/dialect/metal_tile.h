@@ -1,7 +1,9 @@
-// The tile of the matrix unit by Metal's 8 × 8 matrices of halves with float sums: bytes are exact as halves, and so are sums of their
+// The tile of the matrix unit by Metal's 8 × 8 matrices of halves with float sums: bytes are exact as halves, and so
+// are sums of their
 // products as floats. The words are described in cpp_tile.h.
 //
-// A lane holds two neighbouring elements of each matrix. Metal does not document which ones; they are those that MLX relies on.
+// A lane holds two neighbouring elements of each matrix. Metal does not document which ones; they are those that MLX
+// relies on.
 #pragma once
 
 enum { tile_rows = 16, tile_columns = 8 };
@@ -15,10 +17,14 @@ struct tile_a {
   simdgroup_half8x8 of[2][4];  // rows 0–7 and 8–15, by eights along the lines
   u32 lane;
 };
-template <int columns> struct tile_sums { simdgroup_float8x8 of[columns / 8][2]; };
+template <int columns> struct tile_sums {
+  simdgroup_float8x8 of[columns / 8][2];
+};
 
 // The eight bytes from 8 k on of a line.
-fn eight_at(SHARED const u32* panel, int lines, int line, int k) { return (SHARED const i8*)panel + (k / 2 * lines + line) * 16 + k % 2 * 8; }
+fn eight_at(SHARED const u32* panel, int lines, int line, int k) {
+  return (SHARED const i8*)panel + (k / 2 * lines + line) * 16 + k % 2 * 8;
+}
 fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 lane) -> void {
   for (int h = 0; h < 2; h++)
     for (int k = 0; k < 4; k++) {
@@ -27,8 +33,8 @@ fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 la
     }
   to.lane = lane;
 }
-template <int part, int parts, int columns>
-fn start_products(THREAD tile_sums<columns>& sums, THREAD tile_a& a, SHARED const u32* panel, int lines, int first) -> void {
+template <int part, int parts, int columns> fn start_products(THREAD tile_sums<columns>& sums, THREAD tile_a& a,
+                                                              SHARED const u32* panel, int lines, int first) -> void {
   for (int n = 0; n < columns / 8; n++) {
     for (int h = 0; h < 2; h++) sums.of[n][h].thread_elements() = float2(0.0f, 0.0f);
     for (int k = part * 4 / parts; k < (part + 1) * 4 / parts; k++) {
@@ -40,11 +46,19 @@ fn start_products(THREAD tile_sums<columns>& sums, THREAD tile_a& a, SHARED cons
   }
 }
 template <int n, int columns> fn await_products(THREAD tile_sums<columns>&) -> void {}
-template <int columns> fn value_of(THREAD tile_sums<columns>& sums, int n, int i) { return sums.of[n][i / 2].thread_elements()[i % 2]; }
+template <int columns> fn value_of(THREAD tile_sums<columns>& sums, int n, int i) {
+  return sums.of[n][i / 2].thread_elements()[i % 2];
+}
 
-struct half_a { simdgroup_half8x8 of[2][2]; };
-struct half_b { simdgroup_half8x8 of[2]; };
-struct half_sum { simdgroup_float8x8 of[2]; };
+struct half_a {
+  simdgroup_half8x8 of[2][2];
+};
+struct half_b {
+  simdgroup_half8x8 of[2];
+};
+struct half_sum {
+  simdgroup_float8x8 of[2];
+};
 
 fn load(THREAD half_a& to, SHARED const u16* from, int line, u32 lane) -> void {
   for (int h = 0; h < 2; h++) {
@@ -72,7 +86,8 @@ fn halves_of(THREAD half_sum& left, THREAD half_sum& right, THREAD half_a& rest,
   half_a lines;
   for (int h = 0; h < 2; h++)
     for (int k = 0; k < 2; k++) {
-      float x = k == 0 ? value_at(left, 2 * h) : value_at(right, 2 * h), y = k == 0 ? value_at(left, 2 * h + 1) : value_at(right, 2 * h + 1);
+      float x = k == 0 ? value_at(left, 2 * h) : value_at(right, 2 * h),
+            y = k == 0 ? value_at(left, 2 * h + 1) : value_at(right, 2 * h + 1);
       half2 nearest = half2((half)x, (half)y);
       lines.of[h][k].thread_elements() = nearest;
       rest.of[h][k].thread_elements() = half2((half)(x - (float)nearest.x), (half)(y - (float)nearest.y));

@@ -10,7 +10,8 @@ struct quantized {
 
 fn quantize_chunk(float x) {
   float most = lane_max(x < 0 ? -x : x), unsound = lane_sum(x * 0.0f);  // NaN if any value is not finite
-  bool none = unsound != 0.0f || most < 1e-30f;  // all codes 0; the scale carries a NaN on, and drops what is too small to divide by
+  bool none = unsound != 0.0f ||
+              most < 1e-30f;  // all codes 0; the scale carries a NaN on, and drops what is too small to divide by
   quantized q;
   q.code = none ? 0 : (i32)rint(x * (127.0f / most));
   q.scale = none ? unsound : most / 127.0f;

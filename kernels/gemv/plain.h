@@ -1,4 +1,5 @@
-// The op itself, for one row and one token: the twin that every strategy is compared with, bit for bit. It adds in the order
+// The op itself, for one row and one token: the twin that every strategy is compared with, bit for bit. It adds in the
+// order
 // that params.h states, weight by weight, from the format's accessors.
 #pragma once
 #include "quant/decode.h"
@@ -21,8 +22,10 @@ template <class F> fn gemv_plain(const u8* row, i64 cols, const i8* x, const flo
       int g = (first + h) / (int)F::group;
       float scale = unit_of<F>() * (float)scale_of<F>(b, g);
       weighted += (int)values[h / step] * sub_of<F>(b, g);
-      if (!together) acc = __builtin_fmaf((float)values[h / step], scale * (float)sub_of<F>(b, g) * x_scale, acc);
-      else if (h == 16) acc = __builtin_fmaf((float)weighted, scale * x_scale, acc);
+      if (!together)
+        acc = __builtin_fmaf((float)values[h / step], scale * (float)sub_of<F>(b, g) * x_scale, acc);
+      else if (h == 16)
+        acc = __builtin_fmaf((float)weighted, scale * x_scale, acc);
     }
     for (int h = 0; h < 32 && facts<F>::min; h += step) {
       int g = (first + h) / (int)F::group;

@@ -6,5 +6,5 @@ struct NormParams {
   const float* weight;  // (n); null: all ones
   int n;
   float epsilon;
-  float* y;             // (n); may be x
+  float* y;  // (n); may be x
 };

@@ -6,9 +6,12 @@
 // Integer value of weight i of the block (kinds affine, table, vector); fits 8 signed bits, except unsigned 8-bit codes
 // with a zero, which fit after the zero is taken off.
 template <class F> fn integer_of(view b, int i) {
-  if constexpr (facts<F>::affine) return (int)F::code(b, i) - (int)F::zero;
-  else if constexpr (facts<F>::table) return (int)F::value(F::code(b, i));
-  else return (int)(i8)(F::expand(F::code(b, i / 8)) >> 8 * (i % 8));
+  if constexpr (facts<F>::affine)
+    return (int)F::code(b, i) - (int)F::zero;
+  else if constexpr (facts<F>::table)
+    return (int)F::value(F::code(b, i));
+  else
+    return (int)(i8)(F::expand(F::code(b, i / 8)) >> 8 * (i % 8));
 }
 
 // w[i] of the block.

@@ -1,16 +1,19 @@
-// From floats to blocks, derived from a format's accessors alone: for formats of kind affine with one float scale a block and no
-// minimum. Where a block keeps the bits of its codes and its scale is found by asking the accessors about blocks with a single
+// From floats to blocks, derived from a format's accessors alone: for formats of kind affine with one float scale a
+// block and no
+// minimum. Where a block keeps the bits of its codes and its scale is found by asking the accessors about blocks with a
+// single
 // bit set, so a format never says how its bytes are written.
 //
-// The largest magnitude of a block becomes the largest code on its smaller side: scale = max |x| / min(zero, max code − zero).
+// The largest magnitude of a block becomes the largest code on its smaller side: scale = max |x| / min(zero, max code −
+// zero).
 #pragma once
 #include "quant/facts.h"
 
 template <class F> struct encoder {
   enum { bits = 8 * (int)F::block_bytes };
   typedef decltype(scale_of<F>(view{}, 0)) Scale;
-  bool exists = true;         // every bit of a code and of the scale is a bit of the block, each its own
-  bool runs = true;           // the bits of a code lie side by side in one byte
+  bool exists = true;  // every bit of a code and of the scale is a bit of the block, each its own
+  bool runs = true;    // the bits of a code lie side by side in one byte
   int code_at[F::block][F::code_bits], scale_at[32];
   u32 codes_of_zeros[F::block];
 
@@ -47,7 +50,8 @@ template <class F> static const encoder<F>& encoder_of() {
 }
 
 template <class F> static constexpr bool may_encode() {
-  return facts<F>::affine && has_block_scale<F>::value && !has_sub<F>::value && !facts<F>::min && decltype(scale_of<F>(view{}, 0))::storage_bytes >= 2;
+  return facts<F>::affine && has_block_scale<F>::value && !has_sub<F>::value && !facts<F>::min &&
+         decltype(scale_of<F>(view{}, 0))::storage_bytes >= 2;
 }
 
 // Bits of the number nearest to x; ties to even.
@@ -76,7 +80,8 @@ template <class F> static void encode_blocks(const float* from, u8* to, i64 n) {
   int zero = F::zero, above = (1 << F::code_bits) - 1 - zero, side = zero < above ? zero : above;
   for (i64 b = 0; b < n / F::block; b++, from += F::block, to += F::block_bytes) {
     float most = 0, sum = 0;
-    for (int i = 0; i < F::block; i++) most = __builtin_fabsf(from[i]) > most ? __builtin_fabsf(from[i]) : most, sum += from[i] * 0.0f;
+    for (int i = 0; i < F::block; i++)
+      most = __builtin_fabsf(from[i]) > most ? __builtin_fabsf(from[i]) : most, sum += from[i] * 0.0f;
     u32 scale_bits = nearest(Scale{}, sum == 0 ? most / (float)side : sum);
     float scale = Scale{scale_bits}, inverse = scale > 0 ? 1 / scale : 0.0f;
     __builtin_memset(to, 0, F::block_bytes);
@@ -87,10 +92,12 @@ template <class F> static void encode_blocks(const float* from, u8* to, i64 n) {
     put(e.scale_at, scale_bits);
     for (int i = 0; i < F::block; i++) {
       float code = __builtin_nearbyintf(from[i] * inverse);
-      code = code < (float)-zero ? (float)-zero : code > (float)above ? (float)above : code == code ? code : 0.0f;
+      code = code<(float)-zero ? (float)-zero : code>(float) above ? (float)above : code == code ? code : 0.0f;
       u32 bits = (u32)((int)code + zero) ^ e.codes_of_zeros[i];
-      if (e.runs) to[e.code_at[i][0] / 8] |= (u8)(bits << e.code_at[i][0] % 8);
-      else put(e.code_at[i], bits);
+      if (e.runs)
+        to[e.code_at[i][0] / 8] |= (u8)(bits << e.code_at[i][0] % 8);
+      else
+        put(e.code_at[i], bits);
     }
   }
 }

@@ -3,26 +3,64 @@
 #pragma once
 
 // `exists<decltype(expression)>::type` is void whenever the expression compiles.
-template <class> struct exists { typedef void type; };
+template <class> struct exists {
+  typedef void type;
+};
 
-template <class F, class = void> struct has_block_scale { enum { value = 0 }; };
-template <class F, class = void> struct has_group_scale { enum { value = 0 }; };
-template <class F, class = void> struct has_sub { enum { value = 0 }; };
-template <class F, class = void> struct has_block_min { enum { value = 0 }; };
-template <class F, class = void> struct has_group_min { enum { value = 0 }; };
-template <class F, class = void> struct has_sub_min { enum { value = 0 }; };
-template <class F, class = void> struct has_unit { enum { value = 0 }; };
-template <class F, class = void> struct has_values { enum { value = 0 }; };
-template <class F, class = void> struct sub_range { enum { least = -128, most = 127 }; };
-template <class F> struct has_block_scale<F, typename exists<decltype(F::scale(view()))>::type> { enum { value = 1 }; };
-template <class F> struct has_group_scale<F, typename exists<decltype(F::scale(view(), 0))>::type> { enum { value = 1 }; };
-template <class F> struct has_sub<F, typename exists<decltype(F::sub(view(), 0))>::type> { enum { value = 1 }; };
-template <class F> struct has_block_min<F, typename exists<decltype(F::min(view()))>::type> { enum { value = 1 }; };
-template <class F> struct has_group_min<F, typename exists<decltype(F::min(view(), 0))>::type> { enum { value = 1 }; };
-template <class F> struct has_sub_min<F, typename exists<decltype(F::sub_min(view(), 0))>::type> { enum { value = 1 }; };
-template <class F> struct has_unit<F, typename exists<decltype(F::unit())>::type> { enum { value = 1 }; };
-template <class F> struct sub_range<F, typename exists<decltype(F::most_sub)>::type> { enum { least = F::least_sub, most = F::most_sub }; };
-template <class F> struct has_values<F, typename exists<decltype(F::values)>::type> { enum { value = 1 }; };
+template <class F, class = void> struct has_block_scale {
+  enum { value = 0 };
+};
+template <class F, class = void> struct has_group_scale {
+  enum { value = 0 };
+};
+template <class F, class = void> struct has_sub {
+  enum { value = 0 };
+};
+template <class F, class = void> struct has_block_min {
+  enum { value = 0 };
+};
+template <class F, class = void> struct has_group_min {
+  enum { value = 0 };
+};
+template <class F, class = void> struct has_sub_min {
+  enum { value = 0 };
+};
+template <class F, class = void> struct has_unit {
+  enum { value = 0 };
+};
+template <class F, class = void> struct has_values {
+  enum { value = 0 };
+};
+template <class F, class = void> struct sub_range {
+  enum { least = -128, most = 127 };
+};
+template <class F> struct has_block_scale<F, typename exists<decltype(F::scale(view()))>::type> {
+  enum { value = 1 };
+};
+template <class F> struct has_group_scale<F, typename exists<decltype(F::scale(view(), 0))>::type> {
+  enum { value = 1 };
+};
+template <class F> struct has_sub<F, typename exists<decltype(F::sub(view(), 0))>::type> {
+  enum { value = 1 };
+};
+template <class F> struct has_block_min<F, typename exists<decltype(F::min(view()))>::type> {
+  enum { value = 1 };
+};
+template <class F> struct has_group_min<F, typename exists<decltype(F::min(view(), 0))>::type> {
+  enum { value = 1 };
+};
+template <class F> struct has_sub_min<F, typename exists<decltype(F::sub_min(view(), 0))>::type> {
+  enum { value = 1 };
+};
+template <class F> struct has_unit<F, typename exists<decltype(F::unit())>::type> {
+  enum { value = 1 };
+};
+template <class F> struct sub_range<F, typename exists<decltype(F::most_sub)>::type> {
+  enum { least = F::least_sub, most = F::most_sub };
+};
+template <class F> struct has_values<F, typename exists<decltype(F::values)>::type> {
+  enum { value = 1 };
+};
 
 template <class F> struct facts {
   enum {
@@ -43,24 +81,36 @@ struct One {
   MEMBER operator float() const { return 1.0f; }
 };
 template <class F> fn scale_of(view b, int g) {
-  if constexpr (has_group_scale<F>::value) return F::scale(b, g);
-  else if constexpr (has_block_scale<F>::value) return F::scale(b);
-  else return One{};
+  if constexpr (has_group_scale<F>::value)
+    return F::scale(b, g);
+  else if constexpr (has_block_scale<F>::value)
+    return F::scale(b);
+  else
+    return One{};
 }
 template <class F> fn sub_of(view b, int g) {
-  if constexpr (has_sub<F>::value) return (int)F::sub(b, g);
-  else return 1;
+  if constexpr (has_sub<F>::value)
+    return (int)F::sub(b, g);
+  else
+    return 1;
 }
 template <class F> fn min_of(view b, int g) {
-  if constexpr (has_group_min<F>::value) return F::min(b, g);
-  else if constexpr (has_block_min<F>::value) return F::min(b);
-  else return One{};
+  if constexpr (has_group_min<F>::value)
+    return F::min(b, g);
+  else if constexpr (has_block_min<F>::value)
+    return F::min(b);
+  else
+    return One{};
 }
 template <class F> fn sub_min_of(view b, int g) {
-  if constexpr (has_sub_min<F>::value) return (int)F::sub_min(b, g);
-  else return 1;
+  if constexpr (has_sub_min<F>::value)
+    return (int)F::sub_min(b, g);
+  else
+    return 1;
 }
 template <class F> fn unit_of() {
-  if constexpr (has_unit<F>::value) return (float)F::unit();
-  else return 1.0f;
+  if constexpr (has_unit<F>::value)
+    return (float)F::unit();
+  else
+    return 1.0f;
 }

@@ -1,6 +1,9 @@
-// From file blocks to the resident layout (resident.h), derived from a format's accessors. 32 blocks at a time, one a lane: their
-// bytes are interleaved first, so that byte o of all of them is one vector. An accessor asked for the code at a constant index is
-// then a few vector operations, whatever the format, and its results lie almost as a tile wants them. (Block by block, constant
+// From file blocks to the resident layout (resident.h), derived from a format's accessors. 32 blocks at a time, one a
+// lane: their
+// bytes are interleaved first, so that byte o of all of them is one vector. An accessor asked for the code at a
+// constant index is
+// then a few vector operations, whatever the format, and its results lie almost as a tile wants them. (Block by block,
+// constant
 // indices make vector code of those formats only whose file order suits the compiler.)
 #pragma once
 #include "quant/as_table.h"
@@ -11,15 +14,19 @@ constexpr int pack_lanes = 32;
 
 typedef u8 lane_bytes __attribute__((vector_size(16)));
 
-// Bytes of n vectors in turn: byte l of from[i] becomes byte n · l + i of all. Each of log2(n) rounds interleaves one half with the
+// Bytes of n vectors in turn: byte l of from[i] becomes byte n · l + i of all. Each of log2(n) rounds interleaves one
+// half with the
 // other.
 template <int n, int rounds> fn interleave(const lane_bytes* from, lane_bytes* to) -> void {
   lane_bytes v[n];
   for (int i = 0; i < n / 2; i++) {
-    v[2 * i] = __builtin_shufflevector(from[i], from[i + n / 2], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    v[2 * i + 1] = __builtin_shufflevector(from[i], from[i + n / 2], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    v[2 * i] =
+        __builtin_shufflevector(from[i], from[i + n / 2], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    v[2 * i + 1] =
+        __builtin_shufflevector(from[i], from[i + n / 2], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
   }
-  if constexpr (rounds > 1) interleave<n, rounds - 1>(v, to);
+  if constexpr (rounds > 1)
+    interleave<n, rounds - 1>(v, to);
   else
     for (int i = 0; i < n; i++) to[i] = v[i];
 }
@@ -33,7 +40,8 @@ fn interleave_sixteen(const u8* const* blocks, int at, u8* to) {
     for (int o = 0; o < 16; o++) __builtin_memcpy(to + pack_lanes * (at + o) + lane, &v[o], 16);
   }
 }
-// Byte o of block l to to[32 · o + l], for blocks of n bytes. The last sixteen overlap those before: no block is read past its end.
+// Byte o of block l to to[32 · o + l], for blocks of n bytes. The last sixteen overlap those before: no block is read
+// past its end.
 template <int n> static __attribute__((noinline)) void interleave_blocks(const u8* const* blocks, u8* to) {
   if constexpr (n < 16) {
     for (int o = 0; o < n; o++)
@@ -53,7 +61,9 @@ template <class F, int i, int end> fn codes_of(const u8* __restrict bytes, u8* _
 }
 // A chunk of codes, from interleaved bytes.
 template <class F, int first> struct chunk_codes {
-  static __attribute__((noinline)) void read(const u8* __restrict bytes, u8* __restrict codes) { codes_of<F, first, first + 32>(bytes, codes); }
+  static __attribute__((noinline)) void read(const u8* __restrict bytes, u8* __restrict codes) {
+    codes_of<F, first, first + 32>(bytes, codes);
+  }
 };
 // Of a codebook: runs of eight values are looked up lane by lane, then interleaved as blocks are, then become indices.
 template <class F, int first> struct chunk_codes<as_table<F>, first> {
@@ -79,7 +89,8 @@ template <int bits, int R, int flip> fn pack_planes(const u8* codes, u8* const* 
     u8 plane[quad_bytes];
     for (int k = 0; k < quad_bytes; k++) {
       u32 put = 0;
-      for (int q = 0; q < quads; q++) put |= ((u32)(codes[quad_bytes * (w * quads + q) + k] ^ flip) >> low & ((1u << p) - 1)) << p * q;
+      for (int q = 0; q < quads; q++)
+        put |= ((u32)(codes[quad_bytes * (w * quads + q) + k] ^ flip) >> low & ((1u << p) - 1)) << p * q;
       plane[k] = (u8)put;
     }
     for (int lane = 0; lane < pack_lanes; lane += 16) {
@@ -87,12 +98,14 @@ template <int bits, int R, int flip> fn pack_planes(const u8* codes, u8* const* 
       for (int k = 0; k < 4; k++) __builtin_memcpy(&v[k], plane + pack_lanes * k + lane, 16);
       interleave<4, 2>(v, v);
       constexpr int run = R < 16 ? R : 16;
-      for (int r = lane; r < lane + 16; r += run) __builtin_memcpy(tiles[r / R] + at + (w * R + r % R) * 4, v + (r - lane) / 4, run * 4);
+      for (int r = lane; r < lane + 16; r += run)
+        __builtin_memcpy(tiles[r / R] + at + (w * R + r % R) * 4, v + (r - lane) / 4, run * 4);
     }
   }
   if constexpr (low > 0) pack_planes<low, R, flip>(codes, tiles, at + 4 * R * p);
 }
-template <int bits, int R, int flip> static __attribute__((noinline)) void pack_chunk(const u8* codes, u8* const* tiles, int at) {
+template <int bits, int R, int flip>
+static __attribute__((noinline)) void pack_chunk(const u8* codes, u8* const* tiles, int at) {
   pack_planes<bits, R, flip>(codes, tiles, at);
 }
 template <class F, int R, int flip, int chunk> fn pack_chunks(const u8* bytes, u8* const* tiles) -> void {
@@ -122,7 +135,8 @@ template <class F, int R, int g> fn pack_scales(const u8* __restrict bytes, u8* 
   }
 }
 
-// 32 file blocks into 32 / R tiles: lane l is row l mod R of tile l / R. `flip`: xored into 8-bit codes, so that a machine that
+// 32 file blocks into 32 / R tiles: lane l is row l mod R of tile l / R. `flip`: xored into 8-bit codes, so that a
+// machine that
 // multiplies signed bytes needs no correction.
 template <class F, int R, int flip> fn pack_tiles(const u8* const* blocks, u8* const* tiles) {
   static_assert(pack_lanes % R == 0 && (flip == 0 || F::code_bits == 8));
@@ -132,9 +146,11 @@ template <class F, int R, int flip> fn pack_tiles(const u8* const* blocks, u8* c
   pack_chunks<F, R, flip, 0>(bytes, tiles);
 }
 
-// A row group of R rows, of which `rows` are there: rows that the matrix lacks are packed from zero bytes; tiles behind its last block
+// A row group of R rows, of which `rows` are there: rows that the matrix lacks are packed from zero bytes; tiles behind
+// its last block
 // are made and forgotten.
-template <class F, int R, int flip> static void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
+template <class F, int R, int flip>
+static void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
   enum { tile_bytes = resident<F, R>::tile_bytes, step = pack_lanes / R };
   static const u8 no_block[F::block_bytes] = {};
   u8 no_tile[tile_bytes];
@@ -144,7 +160,8 @@ template <class F, int R, int flip> static void pack_row_group(const u8* from, i
     for (int t = 0; t < step; t++) {
       bool there = b + t < cols / F::block;
       tiles[t] = there ? to + (b + t) * tile_bytes : no_tile;
-      for (int r = 0; r < R; r++) blocks[t * R + r] = there && r < rows ? from + r * row_bytes + (b + t) * F::block_bytes : no_block;
+      for (int r = 0; r < R; r++)
+        blocks[t * R + r] = there && r < rows ? from + r * row_bytes + (b + t) * F::block_bytes : no_block;
     }
     pack_tiles<F, R, flip>(blocks, tiles);
   }

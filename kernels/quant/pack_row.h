@@ -1,4 +1,5 @@
-// One row of a file block into its tile, code by code, as resident.h words the layout: the plain twin of pack.h, and the way by
+// One row of a file block into its tile, code by code, as resident.h words the layout: the plain twin of pack.h, and
+// the way by
 // which a key joins a tile whose other rows are there already. The row's bytes of the tile may hold anything before.
 #pragma once
 #include "quant/facts.h"
@@ -8,7 +9,8 @@ template <class F> fn pack_row(view b, int row, int R, u8* tile, u32 flip) -> vo
   typedef resident<F, 1> L;
   auto number = [row](u8* at, u32 bits, int bytes) { __builtin_memcpy(at + row * bytes, &bits, bytes); };
   if constexpr (L::scales > 0)
-    for (int g = 0; g < L::scales; g++, tile += R * L::scale_bytes) number(tile, scale_of<F>(b, g).bits, L::scale_bytes);
+    for (int g = 0; g < L::scales; g++, tile += R * L::scale_bytes)
+      number(tile, scale_of<F>(b, g).bits, L::scale_bytes);
   if constexpr (L::mins > 0)
     for (int g = 0; g < L::mins; g++, tile += R * L::min_bytes) number(tile, min_of<F>(b, g).bits, L::min_bytes);
   for (int g = 0; g < L::subs; g++, tile += R) tile[row] = (u8)sub_of<F>(b, g);

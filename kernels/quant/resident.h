@@ -1,8 +1,10 @@
 // The resident layout, derived from a format's facts: the same codes and scales in an order that kernels read straight
-// through. Lossless; no code takes more bits than in the file (packed 4- to 7-bit sub-scales grow to a byte), but for codebooks, which come
+// through. Lossless; no code takes more bits than in the file (packed 4- to 7-bit sub-scales grow to a byte), but for
+// codebooks, which come
 // here as tables (as_table.h).
 //
-// A matrix is cut into groups of R rows (R: the machine's lane_rows). A row group is a run of tiles along K, one per block:
+// A matrix is cut into groups of R rows (R: the machine's lane_rows). A row group is a run of tiles along K, one per
+// block:
 //
 //   scales     [scales a block] × R numbers of the format's scale type
 //   mins       the same for the minimum
@@ -10,8 +12,10 @@
 //   sub_mins   [groups] × R signed bytes
 //   codes      [block / 32] chunks; a chunk holds, for each plane of the code bits, 4-byte words interleaved by row
 //
-// Code bits are cut into planes of 8, 4, 2 and 1 bits (5 = 4 + 1, 6 = 4 + 2, 3 = 2 + 1, …). A quad is 4 consecutive weights,
-// a chunk 8 quads. In a plane of p bits the quads q, q+1, … of one row share a 4-byte word, quad q at bit p · (q mod 8/p):
+// Code bits are cut into planes of 8, 4, 2 and 1 bits (5 = 4 + 1, 6 = 4 + 2, 3 = 2 + 1, …). A quad is 4 consecutive
+// weights,
+// a chunk 8 quads. In a plane of p bits the quads q, q+1, … of one row share a 4-byte word, quad q at bit p · (q mod
+// 8/p):
 //
 //   byte [q / (8/p)][row][k mod 4]  bits  p · (q mod 8/p) …     of the plane,   q = k / 4
 //
@@ -28,8 +32,12 @@ template <class F, int R> struct resident {
   enum {
     exists = facts<F>::affine || facts<F>::table,
     chunks = (int)F::block / 32,
-    scales = has_group_scale<F>::value ? (int)facts<F>::groups : has_block_scale<F>::value ? 1 : 0,
-    mins = has_group_min<F>::value ? (int)facts<F>::groups : has_block_min<F>::value ? 1 : 0,
+    scales = has_group_scale<F>::value   ? (int)facts<F>::groups
+             : has_block_scale<F>::value ? 1
+                                         : 0,
+    mins = has_group_min<F>::value   ? (int)facts<F>::groups
+           : has_block_min<F>::value ? 1
+                                     : 0,
     subs = has_sub<F>::value ? (int)facts<F>::groups : 0,
     sub_mins = has_sub_min<F>::value ? (int)facts<F>::groups : 0,
     scale_bytes = decltype(scale_of<F>(view{}, 0))::storage_bytes,

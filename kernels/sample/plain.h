@@ -1,4 +1,5 @@
-// The op itself: the twin that the launches are compared with. `ids` (top) and `logits` (top) of the greatest, by repeated search;
+// The op itself: the twin that the launches are compared with. `ids` (top) and `logits` (top) of the greatest, by
+// repeated search;
 // returns log Σ exp(logit), in double.
 #pragma once
 

@@ -27,8 +27,10 @@ struct HashKey {
 /// XXH3 of `bytes`.
 uint64_t keyed_hash(std::string_view bytes);
 /// Twice the 128-bit product with a factor of the key, its halves folded. Multiplication by a random odd number is
-/// universal (Dietzfelbinger et al. 1997) and the fold makes the low bits as good as the high ones; but a single product
-/// maps numbers at equal distances to hashes at nearly equal distances, and under one key in twenty they fill long runs of
+/// universal (Dietzfelbinger et al. 1997) and the fold makes the low bits as good as the high ones; but a single
+/// product
+/// maps numbers at equal distances to hashes at nearly equal distances, and under one key in twenty they fill long runs
+/// of
 /// a table with linear probing.
 inline uint64_t keyed_hash(uint64_t number, const HashKey& key = HashKey::of_process()) {
   const auto folded = [](uint64_t a, uint64_t b) {
@@ -48,9 +50,9 @@ struct KeyedHash {
   }
   /// Anything else whose value is its bytes.
   template <typename T>
-  requires std::is_class_v<T> && std::has_unique_object_representations_v<T> &&
-      (!std::convertible_to<T, std::string_view>)size_t
-      operator()(const T& object) const {
+    requires std::is_class_v<T> && std::has_unique_object_representations_v<T> &&
+             (!std::convertible_to<T, std::string_view>)
+  size_t operator()(const T& object) const {
     return keyed_hash(std::string_view(reinterpret_cast<const char*>(&object), sizeof object));
   }
 };

@@ -29,13 +29,15 @@ std::string json_string(std::string_view text) {
   return json += '"';
 }
 
-std::shared_ptr<const ChatTemplate::State> make_state(std::string_view source, std::optional<std::string_view> for_tools,
+std::shared_ptr<const ChatTemplate::State> make_state(std::string_view source,
+                                                      std::optional<std::string_view> for_tools,
                                                       const Tokenizer& tokenizer) {
   const auto spelled = [&](int32_t id) { return id < 0 ? std::string() : json_string(tokenizer.piece(id, true)); };
   std::optional<jinja::Template> with_tools;
   if (for_tools) with_tools.emplace(*for_tools);
-  return std::make_shared<ChatTemplate::State>(ChatTemplate::State{std::string(source), jinja::Template(source), std::move(with_tools),
-                                                                   spelled(tokenizer.bos()), spelled(tokenizer.eos())});
+  return std::make_shared<ChatTemplate::State>(ChatTemplate::State{std::string(source), jinja::Template(source),
+                                                                   std::move(with_tools), spelled(tokenizer.bos()),
+                                                                   spelled(tokenizer.eos())});
 }
 
 std::tm utc_now() {
@@ -47,15 +49,17 @@ std::tm utc_now() {
 
 }  // namespace
 
-ChatTemplate::ChatTemplate(std::string_view source, const Tokenizer& tokenizer) : state_(make_state(source, std::nullopt, tokenizer)) {}
+ChatTemplate::ChatTemplate(std::string_view source, const Tokenizer& tokenizer)
+    : state_(make_state(source, std::nullopt, tokenizer)) {}
 
 const std::string& ChatTemplate::source() const { return state_->source; }
 
 ChatPrompt ChatTemplate::render(std::string_view messages, const ChatOptions& options) const {
-  std::vector<jinja::Variable> variables = {{"messages", messages, true},
-                                            {"tools", options.tools.empty() ? "null" : std::string_view(options.tools), true},
-                                            {"documents", "null", true, true},
-                                            {"add_generation_prompt", options.add_generation_prompt ? "true" : "false"}};
+  std::vector<jinja::Variable> variables = {
+      {"messages", messages, true},
+      {"tools", options.tools.empty() ? "null" : std::string_view(options.tools), true},
+      {"documents", "null", true, true},
+      {"add_generation_prompt", options.add_generation_prompt ? "true" : "false"}};
   if (!state_->bos.empty()) variables.push_back({"bos_token", state_->bos});
   if (!state_->eos.empty()) variables.push_back({"eos_token", state_->eos});
   const jinja::Template& chosen = !options.tools.empty() && state_->with_tools ? *state_->with_tools : state_->plain;
@@ -75,7 +79,8 @@ namespace engine {
 
 ChatTemplate chat_template_of(const container::Gguf& file, const Tokenizer& tokenizer) {
   const auto source = file.find_string("tokenizer.chat_template");
-  if (!source || source->empty()) throw Error("engine", "the model has no chat template", "", "", "give it plain text to continue");
+  if (!source || source->empty())
+    throw Error("engine", "the model has no chat template", "", "", "give it plain text to continue");
   return ChatTemplate(make_state(*source, file.find_string("tokenizer.chat_template.tool_use"), tokenizer));
 }
 

@@ -16,7 +16,8 @@ namespace {
 
 Grammar make(grammar::Rules (*parse)(std::string_view, grammar::Budget&), std::string_view text) {
   grammar::Budget budget;
-  return Grammar(std::make_shared<Grammar::State>(Grammar::State{std::make_shared<grammar::Rules>(parse(text, budget))}));
+  return Grammar(
+      std::make_shared<Grammar::State>(Grammar::State{std::make_shared<grammar::Rules>(parse(text, budget))}));
 }
 
 }  // namespace

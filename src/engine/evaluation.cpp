@@ -1,4 +1,5 @@
-// Perplexity and divergence of the public door. A text goes through window by window; both models take the scored half of a
+// Perplexity and divergence of the public door. A text goes through window by window; both models take the scored half
+// of a
 // window in slices, whose logits are compared at once and forgotten: only one number a scored token is kept.
 #include <fmt/core.h>
 
@@ -21,7 +22,9 @@ struct Mean {
   double sum = 0, squares = 0;
   void add(double x) { n++, sum += x, squares += x * x; }
   double value() const { return n ? sum / count() : 0; }
-  double error() const { return n > 1 ? std::sqrt(std::max(0.0, squares / count() - value() * value()) / (count() - 1)) : 0; }
+  double error() const {
+    return n > 1 ? std::sqrt(std::max(0.0, squares / count() - value() * value()) / (count() - 1)) : 0;
+  }
   double count() const { return static_cast<double>(n); }
 };
 
@@ -73,8 +76,13 @@ struct Windows {
   int64_t count = 0;
 
   Windows(const Model& model, std::string_view text, const EvaluateOptions& options)
-      : ids(model.tokenizer().encode(text)), first(model.tokenizer().encode("")), context(options.context), count(ids.size() / options.context) {
-    if (count == 0) throw Error("evaluate", "the text fills no window", fmt::format("{} tokens", ids.size()), fmt::format("at least {}", context), "take a longer text or a shorter window");
+      : ids(model.tokenizer().encode(text)),
+        first(model.tokenizer().encode("")),
+        context(options.context),
+        count(ids.size() / options.context) {
+    if (count == 0)
+      throw Error("evaluate", "the text fills no window", fmt::format("{} tokens", ids.size()),
+                  fmt::format("at least {}", context), "take a longer text or a shorter window");
     if (options.windows > 0) count = std::min<int64_t>(count, options.windows);
   }
   std::vector<int32_t> operator[](int64_t window) const {
@@ -89,16 +97,20 @@ void check(const EvaluateOptions& options, const Model& model) {
   constexpr int least = 4;  // half a window has a token to predict, and one before it
   int most = model.explain().context;
   if (options.context < least || options.context > most)
-    throw Error("evaluate", "no session holds a window of that size", fmt::format("{} tokens", options.context), fmt::format("{} to {}", least, most), "load the model with a longer context");
-  if (options.windows < 0) throw Error("evaluate", "cannot score that many windows", std::to_string(options.windows), "0 or more");
+    throw Error("evaluate", "no session holds a window of that size", fmt::format("{} tokens", options.context),
+                fmt::format("{} to {}", least, most), "load the model with a longer context");
+  if (options.windows < 0)
+    throw Error("evaluate", "cannot score that many windows", std::to_string(options.windows), "0 or more");
 }
 
 /// Two models can be compared where each text has the same ids in both.
 void check_same_vocabulary(const Model& model, const Windows& windows, const Model& base, std::string_view text) {
   if (base.info().vocab != model.info().vocab)
-    throw Error("evaluate", "the models have different vocabularies", fmt::format("{} and {} tokens", model.info().vocab, base.info().vocab), "two models of one vocabulary");
+    throw Error("evaluate", "the models have different vocabularies",
+                fmt::format("{} and {} tokens", model.info().vocab, base.info().vocab), "two models of one vocabulary");
   if (base.tokenizer().encode(text) != windows.ids || base.tokenizer().encode("") != windows.first)
-    throw Error("evaluate", "the models have different vocabularies", "other token ids for the same text", "two models of one vocabulary");
+    throw Error("evaluate", "the models have different vocabularies", "other token ids for the same text",
+                "two models of one vocabulary");
 }
 
 /// The model and, where there is one, its base, taken through a text side by side.
@@ -117,11 +129,15 @@ class Pair {
     if (base_) start(*base_, tokens.first(half));
     for (size_t at = half; at < last; at += slice_tokens) {
       auto slice = tokens.subspan(at, std::min(slice_tokens, last - at));
-      if (base_) base_->append_all_logits(slice, [&](size_t i, std::span<const float> logits) { std::ranges::copy(logits, base_logits(i).begin()); });
+      if (base_)
+        base_->append_all_logits(
+            slice, [&](size_t i, std::span<const float> logits) { std::ranges::copy(logits, base_logits(i).begin()); });
       session_.append_all_logits(slice, [&](size_t i, std::span<const float> logits) {
         int32_t next = tokens[at + i + 1];
-        if (base_) scores.add(logits, base_logits(i), next);
-        else scores.add(logits, next);
+        if (base_)
+          scores.add(logits, base_logits(i), next);
+        else
+          scores.add(logits, next);
       });
       if (progress) progress(double(at + slice.size()) / double(last));
     }

@@ -15,8 +15,10 @@ class Hash {
  public:
   Hash() : state_(XXH3_createState(), XXH3_freeState) { XXH3_64bits_reset(state_.get()); }
   template <class T>
-  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
-  void add(T value) { XXH3_64bits_update(state_.get(), &value, sizeof value); }
+    requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  void add(T value) {
+    XXH3_64bits_update(state_.get(), &value, sizeof value);
+  }
   void add(const void* bytes, uint64_t n) { add(n), XXH3_64bits_update(state_.get(), bytes, n); }
   template <class T> void add(const std::vector<T>& values) { add(values.data(), values.size() * sizeof(T)); }
   void add(std::string_view text) { add(text.data(), text.size()); }
@@ -67,8 +69,10 @@ class PlanHash {
 
  private:
   template <class T>
-  requires std::is_arithmetic_v<T> || std::is_enum_v<T>
-  void field(T number) { hash_.add(number); }
+    requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  void field(T number) {
+    hash_.add(number);
+  }
   void field(std::string_view text) { hash_.add(text); }
   template <class T> void field(plan::Id<T> id) { hash_.add(id.index); }
   template <class T> void field(const std::vector<T>& list) {
@@ -111,7 +115,7 @@ class PlanHash {
   }
   // Ops and their parts.
   template <class T>
-  requires requires(const T& part) { plan::describe(part, [](const char*, const auto&) {}); }
+    requires requires(const T& part) { plan::describe(part, [](const char*, const auto&) {}); }
   void field(const T& part) {
     plan::describe(part, [this](const char*, const auto& f) { field(f); });
   }

@@ -14,10 +14,14 @@ std::string type_text(const container::Value& v) {
 }
 
 Scalar owned(const container::Scalar& scalar) {
-  return std::visit([](const auto& x) -> Scalar {
-    if constexpr (std::is_same_v<std::decay_t<decltype(x)>, std::string_view>) return std::string(x);
-    else return x;
-  }, scalar);
+  return std::visit(
+      [](const auto& x) -> Scalar {
+        if constexpr (std::is_same_v<std::decay_t<decltype(x)>, std::string_view>)
+          return std::string(x);
+        else
+          return x;
+      },
+      scalar);
 }
 
 std::string scale_text(const quant::Format& f) {
@@ -37,13 +41,27 @@ std::vector<FormatInfo> formats() {
   for (const quant::Format& f : quant::formats()) {
     static const char* const kinds[] = {"affine", "table", "vector", "float"};
     plan::FormatChoice choice = backend.choose(f);
-    FormatInfo info{f.name, f.space, f.id, f.block, f.block_bytes, f.group, f.code_bits, f.bits_per_weight(), kinds[static_cast<int>(f.kind)], scale_text(f),
-                    f.has_min, choice.resident_class, choice.resident_bits, {"decode"}};
+    FormatInfo info{f.name,
+                    f.space,
+                    f.id,
+                    f.block,
+                    f.block_bytes,
+                    f.group,
+                    f.code_bits,
+                    f.bits_per_weight(),
+                    kinds[static_cast<int>(f.kind)],
+                    scale_text(f),
+                    f.has_min,
+                    choice.resident_class,
+                    choice.resident_bits,
+                    {"decode"}};
     if (f.integers) info.views.push_back("int8");
     if (choice.resident_bits > 0) info.views.push_back("resident");
     list.push_back(std::move(info));
   }
-  std::sort(list.begin(), list.end(), [](const FormatInfo& a, const FormatInfo& b) { return a.space != b.space ? a.space < b.space : a.id < b.id; });
+  std::sort(list.begin(), list.end(), [](const FormatInfo& a, const FormatInfo& b) {
+    return a.space != b.space ? a.space < b.space : a.id < b.id;
+  });
   return list;
 }
 
@@ -52,7 +70,8 @@ FileInfo inspect(const std::string& path, uint64_t max_array) {
   FileInfo info{file.path(), file.version(), file.bytes(), {}, {}};
   for (const auto& [key, value] : file.metadata()) {
     MetadataInfo m{std::string(key), type_text(value), value.count, {}};
-    for (const container::Scalar& scalar : container::Gguf::elements(value, max_array)) m.values.push_back(owned(scalar));
+    for (const container::Scalar& scalar : container::Gguf::elements(value, max_array))
+      m.values.push_back(owned(scalar));
     info.metadata.push_back(std::move(m));
   }
   for (const container::Tensor& t : file.tensors())
@@ -79,8 +98,10 @@ std::vector<DeviceInfo> devices() {
 
 std::vector<FormatSpeed> format_speeds(const LoadOptions& options) {
   std::vector<FormatSpeed> list;
-  for (const plan::FormatSpeed& s : engine::find_backend(options.device).format_speeds(engine::backend_options(options)))
-    list.push_back({s.format->name, s.resident_class, s.slow, s.bytes_per_weight, s.cached, s.streamed, s.batched, s.share_of_peak});
+  for (const plan::FormatSpeed& s :
+       engine::find_backend(options.device).format_speeds(engine::backend_options(options)))
+    list.push_back({s.format->name, s.resident_class, s.slow, s.bytes_per_weight, s.cached, s.streamed, s.batched,
+                    s.share_of_peak});
   return list;
 }
 

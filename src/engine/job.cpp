@@ -32,13 +32,9 @@ Request checked(Request request, const ModelFacts& model) {
 Error current_error() {
   try {
     throw;
-  } catch (const Error& e) {
-    return e;
-  } catch (const std::bad_alloc&) {
+  } catch (const Error& e) { return e; } catch (const std::bad_alloc&) {
     return Error("engine", "not enough memory to go on");
-  } catch (const std::exception& e) {
-    return Error("engine", "a request failed", e.what());
-  } catch (...) {
+  } catch (const std::exception& e) { return Error("engine", "a request failed", e.what()); } catch (...) {
     return Error("engine", "a request failed", "an exception of an unknown type");
   }
 }

@@ -9,7 +9,8 @@
 namespace ingot {
 
 float log_softmax(std::span<const float> logits, int32_t id) {
-  if (id < 0 || static_cast<size_t>(id) >= logits.size()) throw Error("engine", "no score of that token", std::to_string(id), "an id below " + std::to_string(logits.size()));
+  if (id < 0 || static_cast<size_t>(id) >= logits.size())
+    throw Error("engine", "no score of that token", std::to_string(id), "an id below " + std::to_string(logits.size()));
   if (!all_finite(logits)) throw Error("engine", "logits are not finite", "NaN or infinity", "what a model computed");
   float most = *std::max_element(logits.begin(), logits.end());
   double total = 0;
@@ -23,12 +24,14 @@ std::vector<TokenLogprob> top(std::span<const float> logits, int k) {
   std::vector<int32_t> ids(logits.size());
   std::iota(ids.begin(), ids.end(), 0);
   size_t n = std::min(static_cast<size_t>(std::max(k, 0)), logits.size());
-  std::partial_sort(ids.begin(), ids.begin() + n, ids.end(), [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
+  std::partial_sort(ids.begin(), ids.begin() + n, ids.end(),
+                    [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   std::vector<TokenLogprob> result;
   float most = *std::max_element(logits.begin(), logits.end());
   double total = 0;
   for (float x : logits) total += std::exp(double(x) - most);
-  for (size_t i = 0; i < n; i++) result.push_back({ids[i], static_cast<float>(double(logits[ids[i]]) - most - std::log(total))});
+  for (size_t i = 0; i < n; i++)
+    result.push_back({ids[i], static_cast<float>(double(logits[ids[i]]) - most - std::log(total))});
   return result;
 }
 

@@ -39,13 +39,16 @@ namespace {
 constexpr int default_context = 4096;
 
 plan::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& options) {
-  if (options.context < 0) throw Error("engine", "context is negative", std::to_string(options.context), "0 or more tokens");
-  if (options.max_batch < 1) throw Error("engine", "batch is too small", std::to_string(options.max_batch), "1 or more tokens");
+  if (options.context < 0)
+    throw Error("engine", "context is negative", std::to_string(options.context), "0 or more tokens");
+  if (options.max_batch < 1)
+    throw Error("engine", "batch is too small", std::to_string(options.max_batch), "1 or more tokens");
   if (options.max_outputs < 1)
     throw Error("engine", "too few outputs", std::to_string(options.max_outputs), "1 or more tokens with logits");
   int context = options.context ? options.context : std::min(blueprint.context, default_context);
   if (context > blueprint.context)
-    throw Error("engine", "context is longer than the model was made for", std::to_string(context), fmt::format("at most {} tokens", blueprint.context));
+    throw Error("engine", "context is longer than the model was made for", std::to_string(context),
+                fmt::format("at most {} tokens", blueprint.context));
   const quant::Format* kv = options.kv.empty() ? nullptr : quant::find_format(options.kv);
   if (!options.kv.empty() && !kv)
     throw Error("engine", "unknown format for keys and values", options.kv, "a name that `ingot formats` lists");
@@ -94,7 +97,8 @@ PlanInfo describe(const plan::Plan& plan, const plan::Choices& choices, const st
     info.weight_bytes_per_token += choice.weight_bytes;
     info.steps.push_back(std::move(s));
   }
-  for (StepInfo& s : info.steps) s.share = info.weight_bytes_per_token ? double(s.bytes_per_token) / double(info.weight_bytes_per_token) : 0;
+  for (StepInfo& s : info.steps)
+    s.share = info.weight_bytes_per_token ? double(s.bytes_per_token) / double(info.weight_bytes_per_token) : 0;
   return info;
 }
 
@@ -148,9 +152,7 @@ std::shared_ptr<Model::State> load(const std::string& path, const LoadOptions& o
   try {
     state->program = backend.compile(state->plan, backend_options);
     state->memory.emplace(state->program->states(), state->program->states().pages());
-  } catch (const std::bad_alloc&) {
-    throw no_memory(state->explained);
-  }
+  } catch (const std::bad_alloc&) { throw no_memory(state->explained); }
   state->info.load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return state;
 }
@@ -181,7 +183,8 @@ PlanInfo explain(const std::string& path, const LoadOptions& options, double ban
 KernelText kernels(const std::string& path, const LoadOptions& options) {
   container::Gguf file = container::Gguf::open(path, engine::geometry_of);
   const plan::Backend& backend = engine::named_backend(options.device);
-  plan::KernelSource source = backend.source(engine::naming(path, [&] { return engine::make_plan(foundry::resolve(file), options); }));
+  plan::KernelSource source =
+      backend.source(engine::naming(path, [&] { return engine::make_plan(foundry::resolve(file), options); }));
   return {backend.name(), std::move(source.text), std::move(source.entries)};
 }
 

@@ -1,4 +1,5 @@
-// Loops over `lanes` independent sums, which compilers turn into vector code; each block of a row is summed in float, the blocks
+// Loops over `lanes` independent sums, which compilers turn into vector code; each block of a row is summed in float,
+// the blocks
 // in double.
 #include "engine/softmax.h"
 
@@ -16,10 +17,12 @@ namespace {
 
 constexpr size_t lanes = 16, block = 64 * lanes;
 
-/// e^x for x ≤ 0, within 2e-7 of its value; below −87 it is e^−87. x = n·ln 2 + r with |r| ≤ ½ ln 2, e^r by its series to r⁷.
+/// e^x for x ≤ 0, within 2e-7 of its value; below −87 it is e^−87. x = n·ln 2 + r with |r| ≤ ½ ln 2, e^r by its series
+/// to r⁷.
 inline float exp_of_negative(float x) {
-  constexpr float log2_e = 1.44269504f, ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;  // ln 2 in two parts (Cody and Waite)
-  constexpr float to_whole = 0x1.8p23f;  // adding it rounds to a whole number, which then stands in the low bits
+  constexpr float log2_e = 1.44269504f, ln2_high = 0.693359375f,
+                  ln2_low = -2.12194440e-4f;  // ln 2 in two parts (Cody and Waite)
+  constexpr float to_whole = 0x1.8p23f;       // adding it rounds to a whole number, which then stands in the low bits
   x = std::max(x, -87.0f);
   float shifted = x * log2_e + to_whole;
   float n = shifted - to_whole;
@@ -30,8 +33,7 @@ inline float exp_of_negative(float x) {
 }
 
 /// Σ term(i) for i < n.
-template <typename Term>
-double sum(size_t n, Term&& term) {
+template <typename Term> double sum(size_t n, Term&& term) {
   double total = 0;
   size_t i = 0;
   while (i + lanes <= n) {
@@ -57,7 +59,8 @@ Softmax softmax(std::span<const float> logits) {
   return s;
 }
 
-double divergence(std::span<const float> base, const Softmax& of_base, std::span<const float> model, const Softmax& of_model) {
+double divergence(std::span<const float> base, const Softmax& of_base, std::span<const float> model,
+                  const Softmax& of_model) {
   const float *b = base.data(), *m = model.data();
   const float most_b = of_base.most, most_m = of_model.most;
   double weighted = sum(base.size(), [=](size_t i) {

@@ -1,4 +1,5 @@
-// Softmax over a vocabulary, fast enough to be taken for every token of a text: float in, sums in double. Nothing here knows
+// Softmax over a vocabulary, fast enough to be taken for every token of a text: float in, sums in double. Nothing here
+// knows
 // sampling: these are the model's own distributions.
 #pragma once
 #include <cstddef>
@@ -8,9 +9,9 @@ namespace ingot::engine {
 
 /// What normalizes one row of logits: p_i = exp(x_i − most) / total.
 struct Softmax {
-  size_t best = 0;      ///< the highest logit; of equal ones the first
-  float most = 0;       ///< its value
-  double total = 0;     ///< Σ exp(x_i − most)
+  size_t best = 0;   ///< the highest logit; of equal ones the first
+  float most = 0;    ///< its value
+  double total = 0;  ///< Σ exp(x_i − most)
   double log_total = 0;
   /// ln p of a token with logit `x`.
   double logprob(float x) const { return double(x) - most - log_total; }
@@ -20,6 +21,7 @@ struct Softmax {
 Softmax softmax(std::span<const float> logits);
 
 /// D(base ‖ model) = Σ p_base · (ln p_base − ln p_model) in nats, never below 0. Rows of one length with their softmax.
-double divergence(std::span<const float> base, const Softmax& of_base, std::span<const float> model, const Softmax& of_model);
+double divergence(std::span<const float> base, const Softmax& of_base, std::span<const float> model,
+                  const Softmax& of_model);
 
 }  // namespace ingot::engine

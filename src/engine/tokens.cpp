@@ -40,7 +40,9 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool show_special) c
   return text;
 }
 
-std::string Tokenizer::piece(int32_t id, bool show_special) const { return state_->tokenizer->piece(id, false, show_special); }
+std::string Tokenizer::piece(int32_t id, bool show_special) const {
+  return state_->tokenizer->piece(id, false, show_special);
+}
 int Tokenizer::vocab() const { return narrow<int>(state_->tokenizer->vocabulary().tokens.size()); }
 int32_t Tokenizer::bos() const { return state_->tokenizer->vocabulary().bos; }
 int32_t Tokenizer::eos() const { return state_->tokenizer->vocabulary().eos; }

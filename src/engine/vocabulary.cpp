@@ -11,7 +11,8 @@
 namespace ingot::engine {
 namespace {
 
-// Files seldom name every token that ends an answer, so readers of GGUF go by the spelling. Some files also type these tokens as
+// Files seldom name every token that ends an answer, so readers of GGUF go by the spelling. Some files also type these
+// tokens as
 // text; they count as control tokens nevertheless. (Facts found by asking llama.cpp, release of October 2026.)
 const std::string_view answer_ends[] = {"<|eot_id|>",
                                         "<|im_end|>",
@@ -37,14 +38,16 @@ const std::string_view answer_ends[] = {"<|eot_id|>",
                                         "[e~["};
 
 // Ends of code that fills a gap: padding, next repository, next file.
-const std::string_view gap_ends[] = {"<|fim_pad|>",   "<fim-pad>",  "<fim_pad>", "<PAD>",      "[PAD]",       "<|fim_repo|>",
-                                     "<|repo_name|>", "<fim-repo>", "<REPO>",    "<reponame>", "<|file_sep|>"};
+const std::string_view gap_ends[] = {"<|fim_pad|>", "<fim-pad>",    "<fim_pad>",     "<PAD>",
+                                     "[PAD]",       "<|fim_repo|>", "<|repo_name|>", "<fim-repo>",
+                                     "<REPO>",      "<reponame>",   "<|file_sep|>"};
 
 // Where the gap is: control tokens, whatever the file says, but no ends.
 const std::string_view gap_marks[] = {
-    "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<｜fim▁begin｜>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>",
-    "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<｜fim▁hole｜>",  "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>",
-    "<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<｜fim▁end｜>",   "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>"};
+    "<|fim_prefix|>",  "<fim-prefix>",  "<fim_prefix>",    "<｜fim▁begin｜>", "<PRE>",           "▁<PRE>",
+    "<|code_prefix|>", "<|prefix|>",    "<|fim_suffix|>",  "<fim-suffix>",    "<fim_suffix>",    "<｜fim▁hole｜>",
+    "<SUF>",           "▁<SUF>",        "<|code_suffix|>", "<|suffix|>",      "<|fim_middle|>",  "<fim-middle>",
+    "<fim_middle>",    "<｜fim▁end｜>", "<MID>",           "▁<MID>",          "<|code_middle|>", "<|middle|>"};
 
 constexpr std::string_view prefix = "tokenizer.ggml.";
 
@@ -58,8 +61,8 @@ std::vector<text::TokenType> types_from(const std::vector<int32_t>& numbers) {
   types.reserve(numbers.size());
   for (const int32_t number : numbers) {
     if (number < 0 || number > static_cast<int32_t>(text::TokenType::byte)) {
-      throw Error("engine", fmt::format("token {} has an unknown type", types.size()), fmt::format("{}", number), "0 to 6",
-                  "check tokenizer.ggml.token_type");
+      throw Error("engine", fmt::format("token {} has an unknown type", types.size()), fmt::format("{}", number),
+                  "0 to 6", "check tokenizer.ggml.token_type");
     }
     // 0 is "undefined" in the specification; nobody gives it a meaning of its own.
     types.push_back(number == 0 ? text::TokenType::normal : static_cast<text::TokenType>(number));
@@ -81,15 +84,19 @@ void mark_known_spellings(text::Vocabulary& vocabulary) {
   }
 }
 
-// In tokenizer.json the special tokens of Phi-3 swallow the white space behind them, all but three ("rstrip"); GGUF has no key for
+// In tokenizer.json the special tokens of Phi-3 swallow the white space behind them, all but three ("rstrip"); GGUF has
+// no key for
 // that. Its vocabulary is known by a token that no other family has.
 void mark_stripping(text::Vocabulary& vocabulary) {
-  if (std::find(vocabulary.tokens.begin(), vocabulary.tokens.end(), "<|placeholder1|>") == vocabulary.tokens.end()) return;
+  if (std::find(vocabulary.tokens.begin(), vocabulary.tokens.end(), "<|placeholder1|>") == vocabulary.tokens.end())
+    return;
   for (size_t id = 0; id < std::min(vocabulary.tokens.size(), vocabulary.types.size()); id++) {
     using enum text::TokenType;
-    const bool special = vocabulary.types[id] == control || vocabulary.types[id] == user_defined || vocabulary.types[id] == unknown;
+    const bool special =
+        vocabulary.types[id] == control || vocabulary.types[id] == user_defined || vocabulary.types[id] == unknown;
     const std::string& token = vocabulary.tokens[id];
-    if (special && token != "<unk>" && token != "<s>" && token != "<|endoftext|>") vocabulary.stripping.push_back(narrow<int32_t>(id));
+    if (special && token != "<unk>" && token != "<s>" && token != "<|endoftext|>")
+      vocabulary.stripping.push_back(narrow<int32_t>(id));
   }
 }
 
@@ -127,8 +134,10 @@ text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view p
 
   const auto id = [&](std::string_view name, int32_t& value) {
     const auto number = file.find_number(key(name));
-    if (number && (*number == -1 || *number == UINT32_MAX)) value = -1;  // all bits set, as writers of GGUF say "none"
-    else if (number) value = narrow<int32_t>(file.unsigned_at(key(name), INT32_MAX));
+    if (number && (*number == -1 || *number == UINT32_MAX))
+      value = -1;  // all bits set, as writers of GGUF say "none"
+    else if (number)
+      value = narrow<int32_t>(file.unsigned_at(key(name), INT32_MAX));
   };
   id("bos_token_id", vocabulary.bos);
   id("eos_token_id", vocabulary.eos);

@@ -5,7 +5,8 @@
 
 namespace ingot::engine {
 
-/// The vocabulary that `file` carries, with the pre-tokenizer `pre` instead of its own unless that is empty. Errors: a key is missing,
+/// The vocabulary that `file` carries, with the pre-tokenizer `pre` instead of its own unless that is empty. Errors: a
+/// key is missing,
 /// has another type, or holds an id or token type that cannot be; `pre` where there is nothing to cut into words.
 /// Whether the parts fit together is checked by text::Tokenizer::make.
 text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view pre = {});

@@ -23,7 +23,7 @@ double pair_of(double rotations, double context, int dims, double base) {
 struct Scaling {
   std::string kind = "none";
   double factor = 1, magnitude = 1;
-  double extrapolation = 0;   ///< yarn: how much pairs below `low` keep their frequency; those from `high` on keep none
+  double extrapolation = 0;  ///< yarn: how much pairs below `low` keep their frequency; those from `high` on keep none
   double low = 0, high = 0;
 };
 

@@ -1,4 +1,5 @@
-// The rows of one run of a program: tokens of any number of sequences, prompts and single tokens mixed, and the pages in which each
+// The rows of one run of a program: tokens of any number of sequences, prompts and single tokens mixed, and the pages
+// in which each
 // sequence's keys and values lie.
 #pragma once
 #include <cstdint>
@@ -10,15 +11,18 @@ struct Plan;
 
 /// Positions of a page: of every state of a plan, keys and values of 64 consecutive positions from a multiple of 64 on.
 constexpr int page_positions = 64;
-constexpr int pages_for(int64_t positions) { return static_cast<int>((positions + page_positions - 1) / page_positions); }
+constexpr int pages_for(int64_t positions) {
+  return static_cast<int>((positions + page_positions - 1) / page_positions);
+}
 
 /// The part of a batch that belongs to one sequence.
 struct Sequence {
-  std::span<const int32_t> pages;  ///< page i has positions 64·i …; at least pages_for(position + count). Those that are written
-                                   ///< (from `position` on) belong to this sequence alone; those before may be shared
-  int position = 0;                ///< of its first token in this batch; what came before is in the pages
-  int count = 0;                   ///< tokens in this batch, at least 1
-  int outputs = 0;                 ///< logits are wanted after its last `outputs` tokens: 0 … count
+  std::span<const int32_t>
+      pages;         ///< page i has positions 64·i …; at least pages_for(position + count). Those that are written
+                     ///< (from `position` on) belong to this sequence alone; those before may be shared
+  int position = 0;  ///< of its first token in this batch; what came before is in the pages
+  int count = 0;     ///< tokens in this batch, at least 1
+  int outputs = 0;   ///< logits are wanted after its last `outputs` tokens: 0 … count
 };
 
 struct Batch {

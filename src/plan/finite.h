@@ -1,4 +1,5 @@
-// What a model answers is finite, or there is an error that names the cause. Kernels carry NaN and infinities on to the output, and rows of
+// What a model answers is finite, or there is an error that names the cause. Kernels carry NaN and infinities on to the
+// output, and rows of
 // different sequences never meet, so whoever takes logits from a program looks there and nowhere else.
 #pragma once
 #include <span>
@@ -8,7 +9,8 @@
 namespace ingot::plan {
 
 /// Refuses logits that are not finite, of a sequence that has `positions` positions in `pages`.
-void check_finite(std::span<const float> logits, const StateStore& states, std::span<const int32_t> pages, int positions);
+void check_finite(std::span<const float> logits, const StateStore& states, std::span<const int32_t> pages,
+                  int positions);
 /// The same where the device has looked at the logits (Choice).
 [[noreturn]] void refuse_output(const StateStore& states, std::span<const int32_t> pages, int positions);
 

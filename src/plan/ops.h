@@ -1,4 +1,5 @@
-// The ops of a plan: what each one reads and writes, and with which shapes. Their kernels are in kernels/OP; a backend has one entry for
+// The ops of a plan: what each one reads and writes, and with which shapes. Their kernels are in kernels/OP; a backend
+// has one entry for
 // each (its visitor), so an op that one forgets does not compile.
 #pragma once
 #include <cstdint>
@@ -21,7 +22,8 @@ template <class Of> struct Id {
   bool operator==(const Id&) const = default;
 };
 
-/// Rows first_row … and columns first_col … of a weight: the whole of it, or a part of one that is fused, stacked or shared out.
+/// Rows first_row … and columns first_col … of a weight: the whole of it, or a part of one that is fused, stacked or
+/// shared out.
 struct Slice {
   Id<Weight> weight;
   int64_t first_row = 0, rows = 0, first_col = 0, cols = 0;
@@ -58,7 +60,8 @@ struct Output {
   bool add = false;
 };
 
-/// One or several matrices times the same input, which is normed first where there is a norm. Where `from` has a row per token and the
+/// One or several matrices times the same input, which is normed first where there is a norm. Where `from` has a row
+/// per token and the
 /// outputs a row per output, only rows whose logits are asked for are computed.
 struct Linear {
   static constexpr const char* kind = "linear";
@@ -77,7 +80,8 @@ struct GatedLinear {
   Id<Value> to;
 };
 
-/// Norms (where there are norms, per head) and rotates queries and keys, and stores keys and values in `state`. Queries are written in
+/// Norms (where there are norms, per head) and rotates queries and keys, and stores keys and values in `state`. Queries
+/// are written in
 /// place.
 struct RopeStore {
   static constexpr const char* kind = "rope_store";
@@ -107,11 +111,13 @@ struct NormAdd {
 
 using Op = std::variant<Embed, Linear, GatedLinear, RopeStore, Attend, NormAdd>;
 
-/// Calls `visit(name, field)` with every field of an op, or of a part of one, in order. The bindings name all of them, so that a field
+/// Calls `visit(name, field)` with every field of an op, or of a part of one, in order. The bindings name all of them,
+/// so that a field
 /// that is added does not compile until it is listed: fingerprints, `explain` and tests read ops through this alone.
 template <class V> void describe(const Slice& s, V&& visit) {
   const auto& [weight, first_row, rows, first_col, cols] = s;
-  visit("weight", weight), visit("first_row", first_row), visit("rows", rows), visit("first_col", first_col), visit("cols", cols);
+  visit("weight", weight), visit("first_row", first_row), visit("rows", rows), visit("first_col", first_col),
+      visit("cols", cols);
 }
 template <class V> void describe(const Norm& n, V&& visit) {
   const auto& [weight, epsilon] = n;
@@ -135,7 +141,8 @@ template <class V> void describe(const Linear& op, V&& visit) {
 }
 template <class V> void describe(const GatedLinear& op, V&& visit) {
   const auto& [from, norm, gate, up, activation, to] = op;
-  visit("from", from), visit("norm", norm), visit("gate", gate), visit("up", up), visit("activation", activation), visit("to", to);
+  visit("from", from), visit("norm", norm), visit("gate", gate), visit("up", up), visit("activation", activation),
+      visit("to", to);
 }
 template <class V> void describe(const RopeStore& op, V&& visit) {
   const auto& [query, key, value, rope, query_norm, key_norm, state] = op;

@@ -1,4 +1,5 @@
-// What is computed, for which rows, on what state: a list of steps in the order of a token, over values, weights, vectors and states
+// What is computed, for which rows, on what state: a list of steps in the order of a token, over values, weights,
+// vectors and states
 // that it names by id, never by address. A plan knows no device and no file kind; a backend compiles it into a program.
 //
 //   embed;  per layer: a mixer (qkv · rope_store · attend · output) and a feed-forward (gate_up · down);  lm_head
@@ -40,12 +41,13 @@ struct Vector {
   std::vector<float> numbers;
 };
 
-/// One rotary embedding: the angle of pair i at position p is p · frequencies[i]; cos and sin are multiplied by `magnitude`.
+/// One rotary embedding: the angle of pair i at position p is p · frequencies[i]; cos and sin are multiplied by
+/// `magnitude`.
 struct Rope {
   enum class Pairing { neighbours, halves };  ///< rotated together: elements (2i, 2i+1) or (i, i + dims/2)
   Pairing pairing = Pairing::neighbours;
-  int dims = 0;                               ///< elements of a head that are rotated
-  std::vector<double> frequencies;            ///< (dims / 2), scaling (linear, llama3, yarn) already applied
+  int dims = 0;                     ///< elements of a head that are rotated
+  std::vector<double> frequencies;  ///< (dims / 2), scaling (linear, llama3, yarn) already applied
   float magnitude = 1;
 };
 
@@ -88,7 +90,9 @@ struct Plan {
   const State& operator[](Id<State> id) const { return states[id.index]; }
   const Weight& operator[](const Slice& slice) const { return weights[slice.weight.index]; }
   /// The vector's numbers; none where it is absent.
-  std::span<const float> numbers(Id<Vector> id) const { return id ? std::span<const float>(vectors[id.index].numbers) : std::span<const float>(); }
+  std::span<const float> numbers(Id<Vector> id) const {
+    return id ? std::span<const float>(vectors[id.index].numbers) : std::span<const float>();
+  }
   int vocab() const { return narrow<int>((*this)[logits].cols); }
 };
 
@@ -98,10 +102,12 @@ std::vector<Slice> slices_of(const Op& op);
 uint64_t file_bytes(const Plan& plan, const Slice& slice);
 /// Shape of a step in words: "576 -> 576+192+192".
 std::string shape_text(const Plan& plan, const Step& step);
-/// Refuses a plan that contradicts itself: ids that are not there, slices beyond their weight, shapes that do not fit each other.
+/// Refuses a plan that contradicts itself: ids that are not there, slices beyond their weight, shapes that do not fit
+/// each other.
 /// Errors: room "plan"; they are mistakes of whoever made the plan, not of a file.
 void check(const Plan& plan);
-/// More bytes than any backend takes for one sequence of full length and everything between the steps, at most max_size. A plan for
+/// More bytes than any backend takes for one sequence of full length and everything between the steps, at most
+/// max_size. A plan for
 /// which that is reached runs nowhere.
 uint64_t bound_of_bytes(const Plan& plan);
 

@@ -1,4 +1,5 @@
-// From a format's text to its host descriptor. Included by the generated registry only, which then includes every format.
+// From a format's text to its host descriptor. Included by the generated registry only, which then includes every
+// format.
 #pragma once
 #include "quant/format.h"
 
@@ -27,41 +28,68 @@ template <class F> void decode_blocks(const std::byte* from, float* to, int64_t 
 using Encode = void (*)(const float* from, std::byte* to, int64_t n);
 template <class F> Encode encode_of() {
   if constexpr (may_encode<F>())
-    if (encoder_of<F>().exists) return [](const float* from, std::byte* to, int64_t n) { encode_blocks<F>(from, reinterpret_cast<u8*>(to), n); };
+    if (encoder_of<F>().exists)
+      return [](const float* from, std::byte* to, int64_t n) { encode_blocks<F>(from, reinterpret_cast<u8*>(to), n); };
   return nullptr;
 }
 
 template <class F> void block_integers(const std::byte* from, int16_t* values) {
   if constexpr (facts<F>::integers)
-    for (int i = 0; i < F::block; i++) values[i] = static_cast<int16_t>(integer_of<F>(view{reinterpret_cast<const u8*>(from)}, i));
+    for (int i = 0; i < F::block; i++)
+      values[i] = static_cast<int16_t>(integer_of<F>(view{reinterpret_cast<const u8*>(from)}, i));
 }
 
-template <class F, class = void> struct tensor_scaled { enum { value = 0 }; };
-template <class F> struct tensor_scaled<F, typename exists<decltype(F::tensor_scale)>::type> { enum { value = F::tensor_scale }; };
+template <class F, class = void> struct tensor_scaled {
+  enum { value = 0 };
+};
+template <class F> struct tensor_scaled<F, typename exists<decltype(F::tensor_scale)>::type> {
+  enum { value = F::tensor_scale };
+};
 
 // What a format file must keep to, checked where it is read.
 template <class F> constexpr void check() {
   static_assert(F::block > 0 && F::block_bytes > 0 && F::group > 0, "a format states block, group and block_bytes");
   static_assert(F::block % F::group == 0, "a block is a whole number of groups");
   static_assert(facts<F>::floating || F::block % 32 == 0, "a block of codes is a multiple of 32 weights");
-  static_assert(facts<F>::floating || F::group == 16 || F::group % 32 == 0, "a group has 16 weights or a multiple of 32");
+  static_assert(facts<F>::floating || F::group == 16 || F::group % 32 == 0,
+                "a group has 16 weights or a multiple of 32");
   static_assert(F::code_bits > 0 && F::code_bits <= 32, "a code has 1 to 32 bits");
   static_assert(!facts<F>::affine || F::code_bits <= 8, "an affine code has at most 8 bits");
   static_assert(!facts<F>::table || F::code_bits <= 4, "a table has at most 16 values");
-  static_assert(sub_range<F>::least >= -128 && sub_range<F>::least <= sub_range<F>::most && sub_range<F>::most <= 127, "a sub-scale is a signed byte");
-  if constexpr (facts<F>::affine) static_assert(F::zero >= 0 && F::zero < 1 << F::code_bits, "zero is one of the codes");
-  if constexpr (has_values<F>::value) static_assert(facts<F>::vector && F::values >= 2 && F::values <= 16, "only a vector format lists its values, 2 to 16 of them");
+  static_assert(sub_range<F>::least >= -128 && sub_range<F>::least <= sub_range<F>::most && sub_range<F>::most <= 127,
+                "a sub-scale is a signed byte");
+  if constexpr (facts<F>::affine)
+    static_assert(F::zero >= 0 && F::zero < 1 << F::code_bits, "zero is one of the codes");
+  if constexpr (has_values<F>::value)
+    static_assert(facts<F>::vector && F::values >= 2 && F::values <= 16,
+                  "only a vector format lists its values, 2 to 16 of them");
 }
 
 template <class F> Format describe(const char* name, const char* space, uint32_t id) {
   check<F>();
-  ValueKind kind = facts<F>::affine ? ValueKind::affine : facts<F>::table ? ValueKind::table : facts<F>::vector ? ValueKind::vector : ValueKind::floating;
+  ValueKind kind = facts<F>::affine   ? ValueKind::affine
+                   : facts<F>::table  ? ValueKind::table
+                   : facts<F>::vector ? ValueKind::vector
+                                      : ValueKind::floating;
   const char* min_type = "none";
   if constexpr (facts<F>::min) min_type = number_name(decltype(min_of<F>(view{}, 0)){});
-  return {name, space, id, F::block, F::group, F::code_bits, F::block_bytes, kind,
-          has_sub<F>::value != 0, facts<F>::min != 0, has_sub_min<F>::value != 0, tensor_scaled<F>::value != 0,
-          facts<F>::scaled ? number_name(decltype(scale_of<F>(view{}, 0)){}) : "none", min_type,
-          decode_blocks<F>, encode_of<F>(), facts<F>::integers ? block_integers<F> : nullptr};
+  return {name,
+          space,
+          id,
+          F::block,
+          F::group,
+          F::code_bits,
+          F::block_bytes,
+          kind,
+          has_sub<F>::value != 0,
+          facts<F>::min != 0,
+          has_sub_min<F>::value != 0,
+          tensor_scaled<F>::value != 0,
+          facts<F>::scaled ? number_name(decltype(scale_of<F>(view{}, 0)){}) : "none",
+          min_type,
+          decode_blocks<F>,
+          encode_of<F>(),
+          facts<F>::integers ? block_integers<F> : nullptr};
 }
 
 }  // namespace

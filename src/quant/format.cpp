@@ -13,7 +13,9 @@ const Format* find_format(std::string_view space, uint32_t id) {
 }
 
 const Format* find_format(std::string_view name) {
-  auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)); };
+  auto same = [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+  };
   for (const Format& f : formats())
     if (std::ranges::equal(std::string_view(f.name), name, same)) return &f;
   return nullptr;

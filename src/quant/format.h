@@ -23,7 +23,8 @@ struct Format {
   bool has_sub, has_min, has_sub_min, has_tensor_scale;
   const char* scale_type;  ///< storage type of the float scale: "f16", …, "none"
   const char* min_type;    ///< likewise
-  /// Decodes `n` weights (a multiple of `block`) starting at block-aligned `from` (n / block · block_bytes bytes) into `to`.
+  /// Decodes `n` weights (a multiple of `block`) starting at block-aligned `from` (n / block · block_bytes bytes) into
+  /// `to`.
   void (*decode)(const std::byte* from, float* to, int64_t n);
   /// Encodes `n` weights (a multiple of `block`) into n / block blocks; null where that cannot be derived yet.
   void (*encode)(const float* from, std::byte* to, int64_t n);

@@ -26,7 +26,8 @@ Chain::Chain(const Tokens& tokens, SamplingOptions options)
 Chain::Stage Chain::stage(const std::string& name, const Tokens& tokens) {
   const SamplingOptions& o = options_;
   if (name == "penalties") {
-    if (o.repeat_last_n == 0 || (o.repeat_penalty == 1 && o.presence_penalty == 0 && o.frequency_penalty == 0)) return {};
+    if (o.repeat_last_n == 0 || (o.repeat_penalty == 1 && o.presence_penalty == 0 && o.frequency_penalty == 0))
+      return {};
     return [this](Candidates& c, auto text) { penalties_.apply(c, text, options_); };
   }
   if (name == "dry") {
@@ -38,7 +39,8 @@ Chain::Stage Chain::stage(const std::string& name, const Tokens& tokens) {
     if (o.temperature == 1 && o.dynatemp_range == 0) return {};
     return [this](Candidates& c, auto) {
       const SamplingOptions& o = options_;
-      temperature(c, o.dynatemp_range > 0 ? dynamic_temperature(c, o.temperature, o.dynatemp_range, o.dynatemp_exponent) : o.temperature);
+      temperature(c, o.dynatemp_range > 0 ? dynamic_temperature(c, o.temperature, o.dynatemp_range, o.dynatemp_exponent)
+                                          : o.temperature);
     };
   }
   if (name == "xtc") {
@@ -47,7 +49,9 @@ Chain::Stage Chain::stage(const std::string& name, const Tokens& tokens) {
       if (uniform(options_.seed, 2 * position_ + 1) < options_.xtc_probability) xtc(c, options_.xtc_threshold);
     };
   }
-  auto when = [](bool on, auto sampler, auto value) { return on ? Stage([=](Candidates& c, auto) { sampler(c, value); }) : Stage(); };
+  auto when = [](bool on, auto sampler, auto value) {
+    return on ? Stage([=](Candidates& c, auto) { sampler(c, value); }) : Stage();
+  };
   if (name == "top_n_sigma") return when(o.top_n_sigma > 0, top_n_sigma, o.top_n_sigma);
   if (name == "top_k") return when(o.top_k > 0, top_k, o.top_k);
   if (name == "typ_p") return when(o.typical_p < 1, typical, o.typical_p);
@@ -56,7 +60,9 @@ Chain::Stage Chain::stage(const std::string& name, const Tokens& tokens) {
 }
 
 void Chain::order(const Tokens& tokens) {
-  auto is = [](const std::string& name, std::initializer_list<const char*> names) { return std::ranges::find(names, name) != names.end(); };
+  auto is = [](const std::string& name, std::initializer_list<const char*> names) {
+    return std::ranges::find(names, name) != names.end();
+  };
   std::vector<bool> spares_the_best;  // of each stage
   bool greedy = false;
   for (const std::string& name : options_.samplers) {
@@ -72,15 +78,19 @@ void Chain::order(const Tokens& tokens) {
   }
 }
 
-void Chain::check(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed) const {
+void Chain::check(std::span<const float> logits, std::span<const int32_t> text,
+                  std::span<const uint64_t> allowed) const {
   size_t words = (logits.size() + 63) / 64;
   if (logits.size() != vocab_)
-    throw Error("sampling", "the number of logits differs from the vocabulary size", fmt::format("{}", logits.size()), fmt::format("{}", vocab_));
+    throw Error("sampling", "the number of logits differs from the vocabulary size", fmt::format("{}", logits.size()),
+                fmt::format("{}", vocab_));
   if (!allowed.empty() && allowed.size() != words)
-    throw Error("sampling", "the mask does not fit the vocabulary", fmt::format("{} words", allowed.size()), fmt::format("{}", words));
+    throw Error("sampling", "the mask does not fit the vocabulary", fmt::format("{} words", allowed.size()),
+                fmt::format("{}", words));
   for (int32_t t : text)
     if (t < 0 || static_cast<size_t>(t) >= vocab_)
-      throw Error("sampling", "token is not in the vocabulary", fmt::format("{}", t), fmt::format("0 … {}", vocab_ - 1));
+      throw Error("sampling", "token is not in the vocabulary", fmt::format("{}", t),
+                  fmt::format("0 … {}", vocab_ - 1));
   if (!all_finite(logits)) throw Error("sampling", "logits are not finite", "NaN or infinity", "finite logits");
 }
 
@@ -100,7 +110,8 @@ void Chain::fill(std::span<const float> logits, std::span<const uint64_t> allowe
 int32_t Chain::choose(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed) {
   check(logits, text, allowed);
   fill(logits, allowed);
-  if (candidates_.size() == 0) throw Error("sampling", "no token can be chosen", "", "at least one token allowed by mask and bias");
+  if (candidates_.size() == 0)
+    throw Error("sampling", "no token can be chosen", "", "at least one token allowed by mask and bias");
   position_ = std::max<uint64_t>(position_, text.size());
   for (const Stage& stage : stages_) stage(candidates_, text);
   double chance = uniform(options_.seed, 2 * position_++);

@@ -12,7 +12,8 @@ struct Sequence {
   enum State { whole, unfinished, malformed };
   State state;
   size_t
-      bytes;  ///< whole: the character's length; otherwise the bytes that belong together (one U+FFFD stands for them), > 0
+      bytes;  ///< whole: the character's length; otherwise the bytes that belong together (one U+FFFD stands for them),
+              ///< > 0
 };
 
 /// Classifies the first sequence of `bytes` (not empty) by the Unicode Standard, table 3-7 "Well-Formed UTF-8 Byte

@@ -19,7 +19,9 @@ constexpr Machine cascade_lake = {{0x7ffefbff, 0xd19ffffb, 0x00000808, 0xe7}};
 constexpr Machine haswell = {{0x7ffafbff, 0x000027ab, 0, 0x07}};
 constexpr Machine nehalem = {{0x009ce3bd, 0, 0, 0}};
 
-const std::vector<std::string_view> avx2 = {"avx2", "fma", "f16c"}, avx512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni", "avx2", "fma", "f16c"};
+const std::vector<std::string_view> avx2 = {"avx2", "fma", "f16c"},
+                                    avx512 = {"avx512f",    "avx512bw", "avx512dq", "avx512vl",
+                                              "avx512vnni", "avx2",     "fma",      "f16c"};
 
 TEST(Detect, MachinesGetWhatTheyRun) {
   EXPECT_TRUE(has(cascade_lake, avx512));

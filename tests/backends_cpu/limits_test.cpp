@@ -19,7 +19,8 @@ class FakeSystem : public testing::Test {
   void SetUp() override {
     root_ = testing::TempDir() + "ingot_system_XXXXXX";
     ASSERT_NE(mkdtemp(root_.data()), nullptr);
-    put("/proc/meminfo", "MemTotal:       16000000 kB\nMemAvailableX: 1 kB\nMemAvailable:    8000000 kB\nSwapFree:              0 kB\n");
+    put("/proc/meminfo",
+        "MemTotal:       16000000 kB\nMemAvailableX: 1 kB\nMemAvailable:    8000000 kB\nSwapFree:              0 kB\n");
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
   void put(const std::string& path, const std::string& text) const {
@@ -76,7 +77,8 @@ TEST_F(FakeSystem, Version1) {
   put("/proc/self/cgroup", "9:cpuset:/\n4:cpu,cpuacct:/job\n2:memory:/job\n1:name=systemd:/x\n0::/x\n");
   put("/sys/fs/cgroup/memory/job/memory.limit_in_bytes", "1000000000\n");
   put("/sys/fs/cgroup/memory/job/memory.usage_in_bytes", "900000000\n");
-  put("/sys/fs/cgroup/memory/job/memory.stat", "inactive_file 1\ntotal_inactive_file 300000000\ntotal_active_file 100000000\n");
+  put("/sys/fs/cgroup/memory/job/memory.stat",
+      "inactive_file 1\ntotal_inactive_file 300000000\ntotal_active_file 100000000\n");
   put("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");  // no limit
   put("/sys/fs/cgroup/memory/memory.usage_in_bytes", "900000000\n");
   put("/sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us", "150000\n");

@@ -110,16 +110,14 @@ void check(const plan::Backend& device, PlannedModel& model, const plan::Options
            const std::string& name) {
   std::unique_ptr<plan::Program> sound = device.compile(model.plan, options);
   each_way(*sound, effort, [&](const char* way, auto run) {
-    if (std::string got = answer(run);
-        got != "an ordinary answer" && std::string(way) != "chosen by the device")
+    if (std::string got = answer(run); got != "an ordinary answer" && std::string(way) != "chosen by the device")
       fault(fmt::format("{}, nothing planted, {}: {}", name, way, got));
   });
   model.each_plant([&](const std::string& what) {
     std::unique_ptr<plan::Program> program = device.compile(model.plan, options);
     each_way(*program, effort, [&](const char* way, auto run) {
       planted++;
-      if (std::string got = answer(run); !got.empty())
-        fault(fmt::format("{}, {}, {}: {}", name, what, way, got));
+      if (std::string got = answer(run); !got.empty()) fault(fmt::format("{}, {}, {}: {}", name, what, way, got));
     });
   });
 }

@@ -1,4 +1,5 @@
-// What a cubin says of its kernels: registers a thread, and bytes of local memory a thread, which is where spilled registers and arrays
+// What a cubin says of its kernels: registers a thread, and bytes of local memory a thread, which is where spilled
+// registers and arrays
 // go. A cubin is an ELF file; its section .nv.info holds attributes of kernels as NVIDIA's binary utilities list them.
 #pragma once
 #include <cstdint>
@@ -19,7 +20,11 @@ struct KernelResources {
 class Cubin {
  public:
   explicit Cubin(std::span<const std::byte> file) : file_(file) {
-    if (file.size() < 64 || std::memcmp(file.data(), "\x7f" "ELF\x02\x01", 6) != 0) throw std::runtime_error("no 64-bit ELF file");
+    if (file.size() < 64 || std::memcmp(file.data(),
+                                        "\x7f"
+                                        "ELF\x02\x01",
+                                        6) != 0)
+      throw std::runtime_error("no 64-bit ELF file");
     uint64_t at = read<uint64_t>(0x28);
     sections_.resize(read<uint16_t>(0x3c));
     for (size_t i = 0; i < sections_.size(); i++) sections_[i] = read<Section>(at + i * sizeof(Section));
@@ -37,8 +42,10 @@ class Cubin {
       if (attribute == registers || attribute == frame_bytes || attribute == least_stack_bytes) {
         KernelResources& k = kernels[symbol(info.link, read<uint32_t>(at))];
         int value = static_cast<int>(read<uint32_t>(at + 4));
-        if (attribute == registers) k.registers = value;
-        else k.local_bytes = std::max(k.local_bytes, value);
+        if (attribute == registers)
+          k.registers = value;
+        else
+          k.local_bytes = std::max(k.local_bytes, value);
       }
       at += bytes;
     }

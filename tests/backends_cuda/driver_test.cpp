@@ -50,7 +50,8 @@ TEST(Backend, SaysWhatThereIs) {
   const plan::Backend& b = plan::cuda_backend();
   plan::Device device = b.device();
   EXPECT_EQ(device.name, "cuda");
-  EXPECT_NE(device.description.find(driver().ready() ? "NVRTC" : "libcuda.so.1"), std::string::npos) << device.description;
+  EXPECT_NE(device.description.find(driver().ready() ? "NVRTC" : "libcuda.so.1"), std::string::npos)
+      << device.description;
   if (device.available) {
     EXPECT_GT(device.memory_bytes, 0u);
     EXPECT_GT(device.cores, 0);

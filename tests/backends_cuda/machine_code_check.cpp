@@ -1,4 +1,5 @@
-// Compiles every kernel by which formats are run, as the composer lists them, and reads from the machine code that none keeps anything in
+// Compiles every kernel by which formats are run, as the composer lists them, and reads from the machine code that none
+// keeps anything in
 // local memory: no spilled register, no array. Needs NVRTC and no GPU.
 //   machine_code_check (every | classes | FORMAT) ARCHITECTURE…     all formats, the first of each class, or one
 // Leaves with 77 where there is no NVRTC.
@@ -17,7 +18,8 @@ namespace {
 
 // Kernels that keep something in local memory, or whose machine code is missing.
 int faults_of(const Compiler& compiler, const quant::Format& format, const std::string& architecture) {
-  std::vector<gpu::Entry> entries = gpu::entries_of(format, {.copies_overlap = true, .max_gemm_tokens = max_gemm_tokens_of(architecture)});
+  std::vector<gpu::Entry> entries =
+      gpu::entries_of(format, {.copies_overlap = true, .max_gemm_tokens = max_gemm_tokens_of(architecture)});
   gpu::Source source = gpu::compose("cuda", entries);
   std::vector<std::byte> code = compiler.compile(source.text, architecture);
   std::map<std::string, KernelResources> kernels = Cubin(code).kernels();
@@ -31,10 +33,12 @@ int faults_of(const Compiler& compiler, const quant::Format& format, const std::
     }
     most = std::max(most, found->second.registers);
     if (found->second.local_bytes == 0) continue;
-    std::printf("FAILED: %s: %s keeps %d bytes a thread in local memory (%d registers)\n", architecture.c_str(), name.c_str(), found->second.local_bytes, found->second.registers);
+    std::printf("FAILED: %s: %s keeps %d bytes a thread in local memory (%d registers)\n", architecture.c_str(),
+                name.c_str(), found->second.local_bytes, found->second.registers);
     faults++;
   }
-  std::printf("%-6s %-8s %3zu kernels, at most %3d registers\n", architecture.c_str(), format.name, source.entries.size(), most);
+  std::printf("%-6s %-8s %3zu kernels, at most %3d registers\n", architecture.c_str(), format.name,
+              source.entries.size(), most);
   std::fflush(stdout);
   return faults;
 }
@@ -50,7 +54,8 @@ int main(int argc, char** argv) {
   int faults = 0;
   try {
     for (int i = 2; i < argc; i++)
-      for (const quant::Format* format : gpu::formats_to_check(argv[1])) faults += cuda::faults_of(compiler, *format, argv[i]);
+      for (const quant::Format* format : gpu::formats_to_check(argv[1]))
+        faults += cuda::faults_of(compiler, *format, argv[i]);
   } catch (const std::exception& e) {
     std::printf("FAILED: %s\n", e.what());
     return 1;

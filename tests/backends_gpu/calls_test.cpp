@@ -17,17 +17,21 @@ using Names = std::vector<std::string>;
 
 TEST(Calls, OneTokenTakesSixLaunchesPerLayer) {
   const plan::Plan plan = plan_of(*quant::find_format("q4_0"), {.layers = 1});
-  EXPECT_EQ(kernels_of(one_token_calls(plan, {}, true)), (Names{"embed", "gemv_one", "attend_one", "attend_merge", "gemv_one", "gemv_one", "gemv_one", "gemv_one", "sample_parts", "sample_best"}));
+  EXPECT_EQ(kernels_of(one_token_calls(plan, {}, true)),
+            (Names{"embed", "gemv_one", "attend_one", "attend_merge", "gemv_one", "gemv_one", "gemv_one", "gemv_one",
+                   "sample_parts", "sample_best"}));
 }
 
 TEST(Calls, RowsThatAreAloneAndOthersTakeTheirOwnAttention) {
   const plan::Plan plan = plan_of(*quant::find_format("q4_0"), {.layers = 1});
   EXPECT_EQ(kernels_of(body_calls(plan, {}, {.rows = 4, .singles = true, .several = false})),
             (Names{"embed", "prepare", "gemv", "attend_one", "attend_merge", "gemv", "prepare", "gemv", "gemv"}));
-  EXPECT_EQ(kernels_of(body_calls(plan, {}, {.rows = 16, .singles = false, .several = true})),
-            (Names{"embed", "prepare", "gemm", "rope_store", "attend_many", "prepare", "gemm", "prepare", "gemm", "gemm"}));
+  EXPECT_EQ(
+      kernels_of(body_calls(plan, {}, {.rows = 16, .singles = false, .several = true})),
+      (Names{"embed", "prepare", "gemm", "rope_store", "attend_many", "prepare", "gemm", "prepare", "gemm", "gemm"}));
   EXPECT_EQ(kernels_of(body_calls(plan, {}, {.rows = 16, .singles = true, .several = true})),
-            (Names{"embed", "prepare", "gemm", "rope_store", "attend_one", "attend_merge", "attend_many", "prepare", "gemm", "prepare", "gemm", "gemm"}));
+            (Names{"embed", "prepare", "gemm", "rope_store", "attend_one", "attend_merge", "attend_many", "prepare",
+                   "gemm", "prepare", "gemm", "gemm"}));
 }
 
 // Sums of 128 rows are as many as there is space for.
@@ -44,7 +48,8 @@ TEST(Calls, RowsAreGatheredOnlyWhereTheyAreListed) {
   EXPECT_EQ(kernels_of(head_calls(plan, {}, {.outputs = 16})), (Names{"prepare", "gemm"}));
 }
 
-// A Linear of more matrices than a launch takes, some of which are added to what is there; inputs without a norm and without codes.
+// A Linear of more matrices than a launch takes, some of which are added to what is there; inputs without a norm and
+// without codes.
 TEST(Calls, ALinearIsCutIntoLaunches) {
   const quant::Format& format = *quant::find_format("q8_0");
   plan::Plan plan;
@@ -53,7 +58,13 @@ TEST(Calls, ALinearIsCutIntoLaunches) {
   plan.limits = {.context = 64, .max_rows = 8, .max_outputs = 8, .state_format = nullptr, .state_bytes = 0};
   plan.weights = {{.name = "w", .format = &format, .rows = 160, .cols = 64}};
   auto slice = [](int64_t part) { return plan::Slice{{0}, 32 * part, 32, 0, 64}; };
-  plan.steps.push_back({0, "many", plan::Linear{.from = {0}, .norm = std::nullopt, .outputs = {{slice(0), {}, {1}}, {slice(1), {}, {2}}, {slice(2), {}, {1}, true}, {slice(3), {}, {2}, true}}}});
+  plan.steps.push_back(
+      {0, "many",
+       plan::Linear{
+           .from = {0},
+           .norm = std::nullopt,
+           .outputs = {
+               {slice(0), {}, {1}}, {slice(1), {}, {2}}, {slice(2), {}, {1}, true}, {slice(3), {}, {2}, true}}}});
   plan.steps.push_back({-1, "head", plan::Linear{.from = {0}, .norm = std::nullopt, .outputs = {{slice(4), {}, {3}}}}});
   const std::vector<Call> one = one_token_calls(plan, {}, false);
   ASSERT_EQ(one.size(), 3u);
@@ -63,17 +74,21 @@ TEST(Calls, ALinearIsCutIntoLaunches) {
   EXPECT_EQ(kernels_of(body_calls(plan, {}, {.rows = 8})), (Names{"prepare", "gemv", "gemv"}));
 }
 
-// The pass is the tokens of a thread group: more where there are rows enough for all cores, never more than the device's registers hold.
+// The pass is the tokens of a thread group: more where there are rows enough for all cores, never more than the
+// device's registers hold.
 TEST(Calls, PassesFollowRowsAndCores) {
-  constexpr PlanShape shape{.hidden = 3584, .head_size = 128, .ffn = 18944, .heads = 28, .kv_heads = 4, .max_rows = 2048};
-  const plan::Plan plan = plan_of(*quant::find_format("q4_0"), shape), halves = plan_of(*quant::find_format("q6_k"), shape);
+  constexpr PlanShape shape{
+      .hidden = 3584, .head_size = 128, .ffn = 18944, .heads = 28, .kv_heads = 4, .max_rows = 2048};
+  const plan::Plan plan = plan_of(*quant::find_format("q4_0"), shape),
+                   halves = plan_of(*quant::find_format("q6_k"), shape);
   auto passes = [](const plan::Plan& of, int rows, const Places& places) {
     Names names;
     for (const Call& call : body_calls(of, places, {.rows = rows, .singles = false, .several = true}))
       if (std::string_view(call.entry.kernel) == "gemm") names.push_back(call.entry.arguments.front());
     return names;  // of qkv, output, gate_up, down
   };
-  const Places wide{.cores = 132, .copies_overlap = true, .max_gemm_tokens = 256}, narrow{.cores = 132, .copies_overlap = true};
+  const Places wide{.cores = 132, .copies_overlap = true, .max_gemm_tokens = 256},
+      narrow{.cores = 132, .copies_overlap = true};
   EXPECT_EQ(passes(plan, 16, wide), (Names{"16", "16", "16", "16"}));
   EXPECT_EQ(passes(plan, 64, wide), (Names{"32", "16", "64", "16"}));
   EXPECT_EQ(passes(plan, 128, wide), (Names{"64", "32", "128", "32"}));
@@ -84,7 +99,8 @@ TEST(Calls, PassesFollowRowsAndCores) {
 }
 
 TEST(Calls, BucketsArePowersOfTwoUpToTheMost) {
-  for (auto [rows, bucket] : {std::pair{1, 1}, {2, 2}, {3, 4}, {5, 8}, {64, 64}, {65, 100}, {100, 100}}) EXPECT_EQ(bucket_of(rows, 100), bucket) << rows;
+  for (auto [rows, bucket] : {std::pair{1, 1}, {2, 2}, {3, 4}, {5, 8}, {64, 64}, {65, 100}, {100, 100}})
+    EXPECT_EQ(bucket_of(rows, 100), bucket) << rows;
 }
 
 }  // namespace

@@ -29,13 +29,17 @@ TEST(Compose, NamesAnEntryByItsKernelArgumentsAndFormats) {
 
 TEST(Compose, HoldsEveryFileOnceAndNoInclude) {
   for (const char* dialect : {"cuda", "metal"}) {
-    std::vector<Entry> entries = {{"gemv_one", {"32", "normed", "store_out"}, {format("iq2_xs"), format("iq2_s"), format("iq2_xs")}}, {"embed", {}, {format("iq2_xs")}}};
+    std::vector<Entry> entries = {
+        {"gemv_one", {"32", "normed", "store_out"}, {format("iq2_xs"), format("iq2_s"), format("iq2_xs")}},
+        {"embed", {}, {format("iq2_xs")}}};
     Source source = compose(dialect, entries);
     EXPECT_EQ(source.text.find("#include \""), std::string::npos);
     EXPECT_EQ(source.text.find("#pragma once"), std::string::npos);
-    for (const char* once : {"struct iq2_xs :", "struct iq2_s :", "with_signs(u64", "struct view {", "struct gemv {"}) EXPECT_LE(count(source.text, once), 1u) << once;
+    for (const char* once : {"struct iq2_xs :", "struct iq2_s :", "with_signs(u64", "struct view {", "struct gemv {"})
+      EXPECT_LE(count(source.text, once), 1u) << once;
     EXPECT_EQ(count(source.text, "struct iq2_xs :"), 1u);
-    EXPECT_EQ(source.entries, (std::vector<std::string>{"gemv_one_32_normed_store_out_iq2_xs_iq2_s_iq2_xs", "embed_iq2_xs"}));
+    EXPECT_EQ(source.entries,
+              (std::vector<std::string>{"gemv_one_32_normed_store_out_iq2_xs_iq2_s_iq2_xs", "embed_iq2_xs"}));
     for (const std::string& entry : source.entries) EXPECT_EQ(count(source.text, "ENTRY(" + entry + ", "), 1u) << entry;
   }
 }
@@ -66,7 +70,8 @@ TEST(Compose, NoStringOfAModelReachesASource) {
     EXPECT_EQ(source.text.find("canary"), std::string::npos);
     size_t at = source.text.find("#line 1 \"entries\"\n");
     std::string lines = source.text.substr(at + 18);
-    EXPECT_TRUE(std::regex_match(lines, std::regex("(ENTRY\\([a-z0-9_]+, [a-z0-9_]+(<[a-z0-9_, <>]+>)?\\)\n)+"))) << lines;
+    EXPECT_TRUE(std::regex_match(lines, std::regex("(ENTRY\\([a-z0-9_]+, [a-z0-9_]+(<[a-z0-9_, <>]+>)?\\)\n)+")))
+        << lines;
     EXPECT_EQ(count(lines, "ENTRY("), source.entries.size());
   }
 }

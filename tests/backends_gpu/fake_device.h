@@ -48,7 +48,8 @@ class FakeDevice : public Device {
   }
   void copy(Memory& to, uint64_t to_at, const Memory& from, uint64_t from_at, uint64_t bytes) override {
     counts_.entered();
-    std::memcpy(reinterpret_cast<void*>(to.address() + to_at), reinterpret_cast<const void*>(from.address() + from_at), bytes);
+    std::memcpy(reinterpret_cast<void*>(to.address() + to_at), reinterpret_cast<const void*>(from.address() + from_at),
+                bytes);
   }
   std::vector<std::unique_ptr<Kernel>> compile(const Source& source) override {
     counts_.entered();

@@ -12,15 +12,28 @@ namespace ingot::gpu {
 namespace {
 
 PlanShape small(int layers = 2) {
-  return {.hidden = 64, .head_size = 32, .layers = layers, .ffn = 64, .vocab = 64, .heads = 4, .kv_heads = 2, .context = 200, .max_rows = 8, .max_outputs = 8};
+  return {.hidden = 64,
+          .head_size = 32,
+          .layers = layers,
+          .ffn = 64,
+          .vocab = 64,
+          .heads = 4,
+          .kv_heads = 2,
+          .context = 200,
+          .max_rows = 8,
+          .max_outputs = 8};
 }
 
 class Pages : public testing::Test {
  protected:
-  Pages() : plan(plan_of(*quant::find_format("f32"), small())), device(std::make_unique<FakeDevice>(counts)), store(device, plan, 10) {}
+  Pages()
+      : plan(plan_of(*quant::find_format("f32"), small())),
+        device(std::make_unique<FakeDevice>(counts)),
+        store(device, plan, 10) {}
   std::vector<std::byte> saved(std::span<const int32_t> pages, int positions) {
     std::vector<std::byte> all;
-    store.save(pages, positions, [&](std::span<const std::byte> piece) { all.insert(all.end(), piece.begin(), piece.end()); });
+    store.save(pages, positions,
+               [&](std::span<const std::byte> piece) { all.insert(all.end(), piece.begin(), piece.end()); });
     return all;
   }
   std::vector<std::byte> some_bytes(int positions) {
@@ -78,7 +91,8 @@ TEST_F(Pages, ThatWereNeverWrittenCannotBeRead) {
   EXPECT_EQ(store.used_bytes(), 0u);
 }
 
-// Bits of IEEE halves: an infinity is a number that was too large, NaN has come from before. Of positions past the last nothing is said.
+// Bits of IEEE halves: an infinity is a number that was too large, NaN has come from before. Of positions past the last
+// nothing is said.
 TEST_F(Pages, SayWhatOverflowed) {
   const int32_t pages[] = {4, 6};
   auto with = [&](size_t half, uint16_t bits) {

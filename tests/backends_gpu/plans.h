@@ -25,9 +25,14 @@ struct PlanShape {
 class PlanBuilder {
  public:
   PlanBuilder(const quant::Format& format, const PlanShape& shape) : format_(format), s_(shape) {
-    plan_.limits = {.context = s_.context, .max_rows = s_.max_rows, .max_outputs = s_.max_outputs, .state_format = nullptr, .state_bytes = 0};
+    plan_.limits = {.context = s_.context,
+                    .max_rows = s_.max_rows,
+                    .max_outputs = s_.max_outputs,
+                    .state_format = nullptr,
+                    .state_bytes = 0};
     const int q = s_.heads * s_.head_size, kv = s_.kv_heads * s_.head_size;
-    residual_ = value("residual", s_.hidden), query_ = value("query", q), key_ = value("key", kv), value_ = value("value", kv);
+    residual_ = value("residual", s_.hidden), query_ = value("query", q), key_ = value("key", kv),
+    value_ = value("value", kv);
     attended_ = value("attended", q), ffn_ = value("ffn", s_.ffn), block_ = value("block", s_.hidden);
     plan_.logits = value("logits", s_.vocab, plan::Value::Rows::outputs);
     plan::Rope rope{.pairing = plan::Rope::Pairing::halves, .dims = s_.head_size, .frequencies = {}, .magnitude = 1};
@@ -37,7 +42,9 @@ class PlanBuilder {
   plan::Plan plan() {
     step("embed", -1, plan::Embed{.table = matrix(s_.vocab, s_.hidden), .scale = 1, .to = residual_});
     for (int l = 0; l < s_.layers; l++) layer(l);
-    step("lm_head", -1, plan::Linear{.from = residual_, .norm = norm(s_.hidden), .outputs = {{matrix(s_.vocab, s_.hidden), {}, plan_.logits}}});
+    step("lm_head", -1,
+         plan::Linear{
+             .from = residual_, .norm = norm(s_.hidden), .outputs = {{matrix(s_.vocab, s_.hidden), {}, plan_.logits}}});
     plan::check(plan_);
     return plan_;
   }
@@ -46,16 +53,21 @@ class PlanBuilder {
   void layer(int l) {
     const int q = s_.heads * s_.head_size, kv = s_.kv_heads * s_.head_size;
     const plan::Id<plan::State> state{narrow<int32_t>(plan_.states.size())};
-    plan_.states.push_back({"state", {.heads = s_.heads, .kv_heads = s_.kv_heads, .key_size = s_.head_size, .value_size = s_.head_size}});
+    plan_.states.push_back(
+        {"state", {.heads = s_.heads, .kv_heads = s_.kv_heads, .key_size = s_.head_size, .value_size = s_.head_size}});
     step("qkv", l,
          plan::Linear{.from = residual_,
                       .norm = norm(s_.hidden),
-                      .outputs = {{matrix(q, s_.hidden), {}, query_}, {matrix(kv, s_.hidden), {}, key_}, {matrix(kv, s_.hidden), {}, value_}}});
-    plan::RopeStore rope{.query = query_, .key = key_, .value = value_, .rope = {0}, .query_norm = {}, .key_norm = {}, .state = state};
+                      .outputs = {{matrix(q, s_.hidden), {}, query_},
+                                  {matrix(kv, s_.hidden), {}, key_},
+                                  {matrix(kv, s_.hidden), {}, value_}}});
+    plan::RopeStore rope{
+        .query = query_, .key = key_, .value = value_, .rope = {0}, .query_norm = {}, .key_norm = {}, .state = state};
     if (s_.post_norms) rope.query_norm = norm(s_.head_size), rope.key_norm = norm(s_.head_size);
     step("rope_store", l, rope);
     const float scale = 1 / std::sqrt(static_cast<float>(s_.head_size));
-    step("attend", l, plan::Attend{.query = query_, .state = state, .window = s_.window, .scale = scale, .to = attended_});
+    step("attend", l,
+         plan::Attend{.query = query_, .state = state, .window = s_.window, .scale = scale, .to = attended_});
     add_output("output", l, attended_, q);
     const auto activation = s_.post_norms ? plan::Activation::gelu_tanh : plan::Activation::silu;
     step("gate_up", l,
@@ -70,9 +82,11 @@ class PlanBuilder {
   void add_output(const char* name, int l, plan::Id<plan::Value> from, int64_t cols) {
     const bool direct = !s_.post_norms;
     step(name, l,
-         plan::Linear{.from = from,
-                      .norm = std::nullopt,
-                      .outputs = {{.weight = matrix(s_.hidden, cols), .bias = {}, .to = direct ? residual_ : block_, .add = direct}}});
+         plan::Linear{
+             .from = from,
+             .norm = std::nullopt,
+             .outputs = {
+                 {.weight = matrix(s_.hidden, cols), .bias = {}, .to = direct ? residual_ : block_, .add = direct}}});
     if (!direct) step("post-norm", l, plan::NormAdd{.from = block_, .norm = *norm(s_.hidden), .to = residual_});
   }
   plan::Id<plan::Value> value(const char* name, int64_t cols, plan::Value::Rows rows = plan::Value::Rows::tokens) {
@@ -80,8 +94,13 @@ class PlanBuilder {
     return {narrow<int32_t>(plan_.values.size() - 1)};
   }
   plan::Slice matrix(int64_t rows, int64_t cols) {
-    plan_.weights.push_back({.name = std::to_string(plan_.weights.size()), .format = &format_, .rows = rows, .cols = cols});
-    return {.weight = {narrow<int32_t>(plan_.weights.size() - 1)}, .first_row = 0, .rows = rows, .first_col = 0, .cols = cols};
+    plan_.weights.push_back(
+        {.name = std::to_string(plan_.weights.size()), .format = &format_, .rows = rows, .cols = cols});
+    return {.weight = {narrow<int32_t>(plan_.weights.size() - 1)},
+            .first_row = 0,
+            .rows = rows,
+            .first_col = 0,
+            .cols = cols};
   }
   std::optional<plan::Norm> norm(int64_t size) {
     plan_.vectors.push_back({"norm", std::vector<float>(static_cast<size_t>(size), 1.0f)});
@@ -95,7 +114,9 @@ class PlanBuilder {
   plan::Id<plan::Value> residual_, query_, key_, value_, attended_, ffn_, block_;
 };
 
-inline plan::Plan plan_of(const quant::Format& format, const PlanShape& shape) { return PlanBuilder(format, shape).plan(); }
+inline plan::Plan plan_of(const quant::Format& format, const PlanShape& shape) {
+  return PlanBuilder(format, shape).plan();
+}
 
 /// A plan with random weights that it owns; of a format that can be encoded.
 struct RandomPlan {
@@ -108,8 +129,10 @@ struct RandomPlan {
       std::vector<float> numbers(static_cast<size_t>(w.rows * w.cols));
       for (float& x : numbers) x = normal(random);
       std::vector<std::byte>& to = bytes.emplace_back(w.bytes());
-      if (format.encode) format.encode(numbers.data(), to.data(), static_cast<int64_t>(numbers.size()));
-      else std::memcpy(to.data(), numbers.data(), to.size());
+      if (format.encode)
+        format.encode(numbers.data(), to.data(), static_cast<int64_t>(numbers.size()));
+      else
+        std::memcpy(to.data(), numbers.data(), to.size());
       w.data = to.data();
     }
   }
@@ -142,7 +165,8 @@ inline std::vector<const quant::Format*> formats_to_check(const std::string& whi
   for (size_t i = 0; i < quant::formats().size(); i++) {
     const FormatTiles& t = *format_tiles()[i];
     bool first = classes.emplace(t.class_kind, t.class_bits).second;
-    if (which == "classes" ? first : which == "every" || which == quant::formats()[i].name) formats.push_back(&quant::formats()[i]);
+    if (which == "classes" ? first : which == "every" || which == quant::formats()[i].name)
+      formats.push_back(&quant::formats()[i]);
   }
   return formats;
 }

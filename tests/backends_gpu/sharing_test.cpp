@@ -1,4 +1,5 @@
-// Several threads on one GPU: those that run a program and those that read and write its pages. The device notices when two of them are
+// Several threads on one GPU: those that run a program and those that read and write its pages. The device notices when
+// two of them are
 // inside it at once.
 #include <gtest/gtest.h>
 
@@ -30,7 +31,8 @@ TEST(Sharing, NoTwoThreadsAreInsideTheDeviceAtOnce) {
   FakeCounts counts;
   counts.entered = [&] { door.pass(); };
   {
-    RandomPlan random(*quant::find_format("f32"), {.hidden = 64, .ffn = 64, .vocab = 64, .context = 256, .max_rows = 8, .max_outputs = 4});
+    RandomPlan random(*quant::find_format("f32"),
+                      {.hidden = 64, .ffn = 64, .vocab = 64, .context = 256, .max_rows = 8, .max_outputs = 4});
     GpuProgram program(std::make_unique<FakeDevice>(counts), random.plan, {});
     plan::StateStore& store = program.states();
     std::vector<std::thread> others;
@@ -48,7 +50,8 @@ TEST(Sharing, NoTwoThreadsAreInsideTheDeviceAtOnce) {
           plan::Choice choice;
           program.choose({std::span(tokens).first(1), {&token, 1}}, {&choice, 1});
           store.copy(pages[0], 8 + t);
-          store.save(pages, positions, [&](std::span<const std::byte> piece) { read.insert(read.end(), piece.begin(), piece.end()); });
+          store.save(pages, positions,
+                     [&](std::span<const std::byte> piece) { read.insert(read.end(), piece.begin(), piece.end()); });
           wrong += read != kept;
           EXPECT_FALSE(store.overflow(pages, positions));
         }

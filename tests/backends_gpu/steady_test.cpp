@@ -1,4 +1,5 @@
-// Once every size of a batch was there, running batches compiles nothing, records nothing and allocates nothing, on the device or here.
+// Once every size of a batch was there, running batches compiles nothing, records nothing and allocates nothing, on the
+// device or here.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -30,7 +31,13 @@ constexpr int context = 256, max_rows = 24, max_outputs = 10, sequences = 12, pa
 class Steady : public testing::Test {
  protected:
   Steady()
-      : random_plan(*quant::find_format("q8_0"), {.hidden = 64, .head_size = 32, .ffn = 64, .vocab = 64, .context = context, .max_rows = max_rows, .max_outputs = max_outputs}),
+      : random_plan(*quant::find_format("q8_0"), {.hidden = 64,
+                                                  .head_size = 32,
+                                                  .ffn = 64,
+                                                  .vocab = 64,
+                                                  .context = context,
+                                                  .max_rows = max_rows,
+                                                  .max_outputs = max_outputs}),
         program(std::make_unique<FakeDevice>(counts), random_plan.plan, {}) {
     for (int32_t i = 0; i < sequences * pages_per_sequence; i++) pages.push_back(i);
     logits.resize(static_cast<size_t>(max_outputs * random_plan.plan.vocab()));
@@ -47,7 +54,9 @@ class Steady : public testing::Test {
     for (const plan::Sequence& s : batch) rows += s.count;
     return {std::span(tokens).first(static_cast<size_t>(rows)), batch};
   }
-  void run() { program.run(all(), std::span(logits).first(static_cast<size_t>(all().outputs() * random_plan.plan.vocab())), {}); }
+  void run() {
+    program.run(all(), std::span(logits).first(static_cast<size_t>(all().outputs() * random_plan.plan.vocab())), {});
+  }
   void choose() { program.choose(all(), std::span(choices).first(static_cast<size_t>(all().outputs()))); }
 
   FakeCounts counts;
@@ -94,7 +103,8 @@ TEST_F(Steady, EveryPowerOfTwoIsRecordedOnce) {
   EXPECT_EQ(counts.recordings, 2 * 4);  // rows: 2, 4, 8, 16; outputs: 2, 4, 8, 10
 }
 
-// One token, then the ones that the device chose: one run and nothing copied, but for a page when the sequence reaches it.
+// One token, then the ones that the device chose: one run and nothing copied, but for a page when the sequence reaches
+// it.
 TEST_F(Steady, NothingIsCopiedForChosenTokens) {
   add(3, 60, 1, 1);
   choose();
@@ -117,7 +127,8 @@ TEST_F(Steady, NothingIsCopiedForTheChosenTokensOfSeveral) {
   choose();
   const int uploads = counts.uploads;
   for (int i = 0; i < 5; i++) {
-    for (int s = 0; s < 3; s++) batch[static_cast<size_t>(s)].position++, tokens[static_cast<size_t>(s)] = choices[s].id;
+    for (int s = 0; s < 3; s++)
+      batch[static_cast<size_t>(s)].position++, tokens[static_cast<size_t>(s)] = choices[s].id;
     choose();
   }
   EXPECT_EQ(counts.uploads, uploads);

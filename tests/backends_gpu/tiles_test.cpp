@@ -1,4 +1,5 @@
-// Packing for GPUs, 32 rows a tile, against the plain twin of packing, byte for byte: every format with a resident layout.
+// Packing for GPUs, 32 rows a tile, against the plain twin of packing, byte for byte: every format with a resident
+// layout.
 #include "backends/gpu/tiles.h"
 
 #include <gtest/gtest.h>
@@ -40,10 +41,13 @@ TYPED_TEST(Tiles, GiveTheBytesOfThePlainTwin) {
         std::vector<u8> expected(blocks * tiles.tile_bytes), packed(expected.size() + 64, 0xaa);
         for (int r = 0; r < 32; r++)
           for (int b = 0; b < blocks; b++)
-            pack_row<F>(view{(r < rows ? file.data() + r * row_bytes : absent.data()) + b * F::block_bytes}, r, 32, expected.data() + b * tiles.tile_bytes, signed_codes<F>::flip);
+            pack_row<F>(view{(r < rows ? file.data() + r * row_bytes : absent.data()) + b * F::block_bytes}, r, 32,
+                        expected.data() + b * tiles.tile_bytes, signed_codes<F>::flip);
         tiles.pack(file.data(), row_bytes, rows, cols, packed.data());
-        for (size_t i = 0; i < expected.size(); i++) ASSERT_EQ(packed[i], expected[i]) << rows << " rows of " << cols << ", byte " << i;
-        for (size_t i = expected.size(); i < packed.size(); i++) ASSERT_EQ(packed[i], 0xaa) << "written behind the last tile";
+        for (size_t i = 0; i < expected.size(); i++)
+          ASSERT_EQ(packed[i], expected[i]) << rows << " rows of " << cols << ", byte " << i;
+        for (size_t i = expected.size(); i < packed.size(); i++)
+          ASSERT_EQ(packed[i], 0xaa) << "written behind the last tile";
       }
   } else {
     EXPECT_EQ(tiles.tile_bytes, 0);

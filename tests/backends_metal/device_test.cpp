@@ -1,4 +1,5 @@
-// The Metal device through its interface, on a Mac's GPU or on the double of the framework: copies, order, and what is said when something
+// The Metal device through its interface, on a Mac's GPU or on the double of the framework: copies, order, and what is
+// said when something
 // goes wrong. Which kernels compute what is tested elsewhere.
 #include "backends/metal/device.h"
 
@@ -43,7 +44,9 @@ ENTRY(turned, turned)
 ENTRY(uneven, uneven)
 )";
 
-gpu::Source source_of(const std::string& text, std::vector<std::string> entries) { return {gpu::compose("metal", {}).text + "#line 1 \"test\"\n" + text, std::move(entries)}; }
+gpu::Source source_of(const std::string& text, std::vector<std::string> entries) {
+  return {gpu::compose("metal", {}).text + "#line 1 \"test\"\n" + text, std::move(entries)};
+}
 
 class MetalDevice : public testing::Test {
  protected:
@@ -62,7 +65,8 @@ class MetalDevice : public testing::Test {
     return values;
   }
   gpu::Launch launch(const gpu::Kernel& kernel, const gpu::Memory& memory, int32_t count, int32_t add) {
-    return {&kernel, static_cast<uint32_t>((count + 63) / 64), 64, 256, gpu::by_value(Words{memory.address(), count, add})};
+    return {&kernel, static_cast<uint32_t>((count + 63) / 64), 64, 256,
+            gpu::by_value(Words{memory.address(), count, add})};
   }
   // The text of the error that `call` throws.
   template <class Call> std::string said_by(Call call) {
@@ -91,9 +95,14 @@ TEST_F(MetalDevice, KeepsWhatIsCopied) {
   int32_t nine = 9;
   device->upload(*memory, 8, std::as_bytes(std::span(&nine, 1)));
   EXPECT_EQ(words_in(*memory), (std::vector<int32_t>{1, 2, 9, 4, 5}));
-  EXPECT_NE(said_by([&] { device->upload(*memory, 20, std::as_bytes(std::span(&nine, 1))); }).find("out of its memory"), std::string::npos);
-  EXPECT_NE(said_by([&] { device->upload(*memory, ~0ull, std::as_bytes(std::span(&nine, 1))); }).find("out of its memory"), std::string::npos);
-  EXPECT_NE(said_by([&] { device->allocate(uint64_t(1) << 50, "the weights"); }).find("not enough memory for the weights"), std::string::npos);
+  EXPECT_NE(said_by([&] { device->upload(*memory, 20, std::as_bytes(std::span(&nine, 1))); }).find("out of its memory"),
+            std::string::npos);
+  EXPECT_NE(
+      said_by([&] { device->upload(*memory, ~0ull, std::as_bytes(std::span(&nine, 1))); }).find("out of its memory"),
+      std::string::npos);
+  EXPECT_NE(
+      said_by([&] { device->allocate(uint64_t(1) << 50, "the weights"); }).find("not enough memory for the weights"),
+      std::string::npos);
 }
 
 TEST_F(MetalDevice, RunsLaunchesInTheirOrder) {
@@ -149,11 +158,13 @@ TEST_F(MetalDevice, MemoryMayGoWhileWorkIsUnderWay) {
 }
 
 TEST_F(MetalDevice, PassesOnTheCompilersLog) {
-  std::string said = said_by([&] { device->compile(source_of("\n\nstatic inline int wrong() { return no_such_word; }\n", {})); });
+  std::string said =
+      said_by([&] { device->compile(source_of("\n\nstatic inline int wrong() { return no_such_word; }\n", {})); });
   EXPECT_NE(said.find("do not compile"), std::string::npos) << said;
   EXPECT_NE(said.find("no_such_word"), std::string::npos) << said;
   EXPECT_NE(said.find("test:3"), std::string::npos) << said;
-  EXPECT_NE(said_by([&] { device->compile(source_of(kernels, {"not_there"})); }).find("have no not_there"), std::string::npos);
+  EXPECT_NE(said_by([&] { device->compile(source_of(kernels, {"not_there"})); }).find("have no not_there"),
+            std::string::npos);
 }
 
 TEST_F(MetalDevice, RefusesLaunchesThatItCannotTake) {

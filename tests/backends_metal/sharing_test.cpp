@@ -1,4 +1,5 @@
-// Memory that the processor and the GPU share: what is read where it lies, what is copied, and that kernels find the same in both.
+// Memory that the processor and the GPU share: what is read where it lies, what is copied, and that kernels find the
+// same in both.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -73,7 +74,8 @@ class MetalSharing : public testing::Test {
   std::vector<int32_t> words_at(gpu::Address from, size_t count) {
     auto kernels = device->compile({gpu::compose("metal", {}).text + copy_words, {"copy_words"}});
     auto to = device->allocate(count * 4, "words");
-    gpu::Launch launch{kernels[0].get(), static_cast<uint32_t>((count + 63) / 64), 64, 16, gpu::by_value(CopyWords{from, to->address(), static_cast<int32_t>(count)})};
+    gpu::Launch launch{kernels[0].get(), static_cast<uint32_t>((count + 63) / 64), 64, 16,
+                       gpu::by_value(CopyWords{from, to->address(), static_cast<int32_t>(count)})};
     device->run(*device->record({&launch, 1}));
     std::vector<int32_t> words(count);
     device->download(*to, 0, std::as_writable_bytes(std::span(words)));
@@ -90,7 +92,8 @@ class MetalSharing : public testing::Test {
 // Up to the end of the file, whose last page is not full.
 TEST_F(MetalSharing, KernelsReadTheMappedFile) {
   MappedFile file(offset + 20000);
-  for (std::span<const std::byte> part : {file.bytes().subspan(offset), file.bytes(), file.bytes().subspan(offset, 32)}) {
+  for (std::span<const std::byte> part :
+       {file.bytes().subspan(offset), file.bytes(), file.bytes().subspan(offset, 32)}) {
     auto shared = device->share(part);
     ASSERT_TRUE(shared);
     EXPECT_EQ(shared->bytes(), part.size());
@@ -109,9 +112,7 @@ TEST_F(MetalSharing, WhatIsSharedIsOnlyRead) {
   try {
     device->upload(*shared, 0, std::as_bytes(std::span(&nine, 1)));
     FAIL();
-  } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find("only read"), std::string::npos);
-  }
+  } catch (const Error& e) { EXPECT_NE(std::string(e.what()).find("only read"), std::string::npos); }
   EXPECT_FALSE(device->share({}));
 }
 
@@ -160,7 +161,8 @@ TEST_F(MetalSharing, MatricesInFileBlocksStayInTheFile) {
         const bool tiles = !std::holds_alternative<plan::Embed>(step.op) && gpu::has_tiles(format);
         EXPECT_EQ(copied.contains(here.name), tiles) << name << " " << here.name;
         const size_t words = (tiles ? gpu::device_bytes(in_file, slice, true) : here.bytes()) / 4;
-        EXPECT_EQ(words_at(shared.matrix(slice, tiles), words), words_at(other.matrix(slice, tiles), words)) << name << " " << here.name;
+        EXPECT_EQ(words_at(shared.matrix(slice, tiles), words), words_at(other.matrix(slice, tiles), words))
+            << name << " " << here.name;
         if (tiles) continue;
         in_blocks += gpu::device_bytes(in_file, slice, false);
         EXPECT_EQ(words_at(shared.matrix(slice, false), words), words_of({here.data, here.bytes()}));

@@ -23,7 +23,8 @@ TEST(Checked, NarrowRefusesWhatDoesNotFit) {
     narrow<int32_t>(size_t{1} << 31, "text", "the length of a word");
     FAIL();
   } catch (const Error& e) {
-    EXPECT_STREQ(e.what(), "[text] the length of a word is out of range; got 2147483648; expected -2147483648 to 2147483647");
+    EXPECT_STREQ(e.what(),
+                 "[text] the length of a word is out of range; got 2147483648; expected -2147483648 to 2147483647");
   }
 }
 

@@ -8,14 +8,16 @@
 namespace ingot {
 namespace {
 
-// An escape sequence, C1 as a character and as a bare byte, a mark of direction, an overlong form, a cut character, NUL.
+// An escape sequence, C1 as a character and as a bare byte, a mark of direction, an overlong form, a cut character,
+// NUL.
 constexpr char hostile_bytes[] = "\x1b]0;x\x07|\xc2\x9b|\x9b|\xe2\x80\xae|\xc0\x9b|\xe2\x82|\0|\n";
 const std::string hostile(hostile_bytes, sizeof hostile_bytes - 1);
 
 TEST(Printable, EscapesWhatATerminalObeys) {
   EXPECT_EQ(printable(hostile), "\\x1b]0;x\\x07|\\xc2\\x9b|\\x9b|\\xe2\\x80\\xae|\\xc0\\x9b|\\xe2\\x82|\\x00|\\x0a");
   EXPECT_EQ(printable("grüße 你好 😀"), "grüße 你好 😀");
-  EXPECT_EQ(without_controls("a\n\tb\x1b[2J\r\x7f\xc2\x85 👨‍👩‍👧"), "a\n\tb\\x1b[2J\\x0d\\x7f\\xc2\\x85 👨‍👩‍👧");
+  EXPECT_EQ(without_controls("a\n\tb\x1b[2J\r\x7f\xc2\x85 👨‍👩‍👧"),
+            "a\n\tb\\x1b[2J\\x0d\\x7f\\xc2\\x85 👨‍👩‍👧");
 }
 
 TEST(Printable, CutsBetweenCharacters) {

@@ -10,8 +10,8 @@ TEST(Sizes, ProductsStopAtTheCap) {
   EXPECT_EQ(capped_product(3, int64_t{5}, uint64_t{7}), 105u);
   EXPECT_EQ(capped_product(uint64_t{1} << 31, uint64_t{1} << 30), uint64_t{1} << 61);
   EXPECT_EQ(capped_product(uint64_t{1} << 31, uint64_t{1} << 31), max_size);
-  EXPECT_EQ(capped_product(uint64_t{1} << 32, uint64_t{1} << 32), max_size);        // 0 in 64 bits
-  EXPECT_EQ(capped_product(UINT64_MAX, UINT64_MAX, 2), max_size);                   // 2 in 64 bits
+  EXPECT_EQ(capped_product(uint64_t{1} << 32, uint64_t{1} << 32), max_size);  // 0 in 64 bits
+  EXPECT_EQ(capped_product(UINT64_MAX, UINT64_MAX, 2), max_size);             // 2 in 64 bits
   EXPECT_EQ(capped_product(uint64_t{1} << 40, uint64_t{1} << 40, 0), 0u);
   EXPECT_EQ(capped_product(0, uint64_t{1} << 40, uint64_t{1} << 40), 0u);
   EXPECT_THROW(capped_product(3, -1), Error);

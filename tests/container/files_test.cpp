@@ -194,7 +194,8 @@ TEST_F(Splits, FromTheirOwnFolderAndThroughLinks) {
   EXPECT_EQ(Gguf::open(part_path(1, 3), geometry).tensors().size(), 6u);
   std::filesystem::current_path(here);
   std::filesystem::create_directory(folder / "links");  // as download caches do
-  for (int i = 0; i < 3; ++i) std::filesystem::create_symlink("../" + part_path(i, 3), folder / "links/" + part_path(i, 3));
+  for (int i = 0; i < 3; ++i)
+    std::filesystem::create_symlink("../" + part_path(i, 3), folder / "links/" + part_path(i, 3));
   EXPECT_EQ(Gguf::open(folder / "links/" + part_path(2, 3), geometry).tensors().size(), 6u);
   std::filesystem::create_symlink(part_path(0, 3), folder / "model.gguf");
   EXPECT_EQ(Gguf::open(folder / "model.gguf", geometry).tensors().size(), 6u);
@@ -213,14 +214,15 @@ TEST_F(Splits, RefusalsNameThePart) {
   EXPECT_NE(refusal_at(first).find("leaves the model's directory"), std::string::npos);
   std::filesystem::remove(second);
   part(1, 3, 7).write(second);
-  EXPECT_NE(refusal_at(first).find("got part 2 of 3 with 7 tensors in all; expected part 2 of 3 with 6"), std::string::npos);
+  EXPECT_NE(refusal_at(first).find("got part 2 of 3 with 7 tensors in all; expected part 2 of 3 with 6"),
+            std::string::npos);
 }
 
 TEST_F(Splits, NamesFollowTheRule) {
   part(0, 3, 6).write(folder / "m.gguf");
   EXPECT_NE(refusal_at(folder / "m.gguf").find("expected a name that ends in -00001-of-00003.gguf"), std::string::npos);
-  for (const char* name :
-       {"-00001-of-00003.gguf", "m-0001-of-00003.gguf", "m-00001-of-00003.GGUF", "m_00001-of-00003.gguf", "m-0000x-of-00003.gguf"}) {
+  for (const char* name : {"-00001-of-00003.gguf", "m-0001-of-00003.gguf", "m-00001-of-00003.GGUF",
+                           "m_00001-of-00003.gguf", "m-0000x-of-00003.gguf"}) {
     part(0, 3, 6).write(folder / name);
     EXPECT_NE(refusal_at(folder / name).find("has another name"), std::string::npos) << name;
   }
@@ -228,7 +230,9 @@ TEST_F(Splits, NamesFollowTheRule) {
   EXPECT_NE(refusal_at(folder / "m-00002-of-00003.gguf").find("disagree"), std::string::npos);
 }
 
-TEST_F(Splits, NotFromMemory) { EXPECT_NE(refusal_of(part(0, 3, 6)).find("one part of a split model"), std::string::npos); }
+TEST_F(Splits, NotFromMemory) {
+  EXPECT_NE(refusal_of(part(0, 3, 6)).find("one part of a split model"), std::string::npos);
+}
 
 }  // namespace
 }  // namespace ingot::test

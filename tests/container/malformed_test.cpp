@@ -1,5 +1,7 @@
-// Files that lie. Every file of tools/make_malformed.py is opened in a child process, which must come back with a typed error
-// (or a model, where the fault is not the container's business), in bounded memory, and still able to open a sound file.
+// Files that lie. Every file of tools/make_malformed.py is opened in a child process, which must come back with a typed
+// error
+// (or a model, where the fault is not the container's business), in bounded memory, and still able to open a sound
+// file.
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,11 +40,14 @@ void read_all(const Gguf& file) {
   for (const auto& [key, value] : file.metadata()) {
     if (++keys > 1000) break;  // thrown refusals are slow
     sum += static_cast<unsigned>(Gguf::elements(value, 1000).size());
-    for (auto get :
-         {+[](const Gguf&f, std::string_view k) { f.unsigned_at(k); }, +[](const Gguf&f, std::string_view k) { f.number_at(k); },
-          +[](const Gguf&f, std::string_view k) { f.find_bool(k); }, +[](const Gguf&f, std::string_view k) { f.string_at(k); },
-          +[](const Gguf&f, std::string_view k) { f.strings_at(k); }, +[](const Gguf&f, std::string_view k) { f.floats_at(k); },
-          +[](const Gguf&f, std::string_view k) { f.integers_at(k); }, +[](const Gguf&f, std::string_view k) { f.unsigneds_at(k); }}) {
+    for (auto get : {+[](const Gguf& f, std::string_view k) { f.unsigned_at(k); },
+                     +[](const Gguf& f, std::string_view k) { f.number_at(k); },
+                     +[](const Gguf& f, std::string_view k) { f.find_bool(k); },
+                     +[](const Gguf& f, std::string_view k) { f.string_at(k); },
+                     +[](const Gguf& f, std::string_view k) { f.strings_at(k); },
+                     +[](const Gguf& f, std::string_view k) { f.floats_at(k); },
+                     +[](const Gguf& f, std::string_view k) { f.integers_at(k); },
+                     +[](const Gguf& f, std::string_view k) { f.unsigneds_at(k); }}) {
       try {
         get(file, key);
       } catch (const Error&) {}
@@ -107,8 +112,8 @@ struct Case {
 };
 
 std::vector<Case> generate(const Folder& folder, const char* options) {
-  const std::string command =
-      std::string("python3 '") + INGOT_SOURCE_DIR + "/tools/make_malformed.py' " + options + " --out '" + folder / "" + "' > /dev/null";
+  const std::string command = std::string("python3 '") + INGOT_SOURCE_DIR + "/tools/make_malformed.py' " + options +
+                              " --out '" + folder / "" + "' > /dev/null";
   if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);
   std::vector<Case> cases;
   std::ifstream manifest(folder / "manifest.tsv");
@@ -139,8 +144,10 @@ TEST(Malformed, EveryFileOfTheGenerator) {
     if (c.expected == "refused") {
       ++refused;
       EXPECT_EQ(outcome.message.rfind("[container] " + folder / "", 0), 0u) << "names no file: " << outcome.message;
-      EXPECT_NE(outcome.message.find(c.words), std::string::npos) << "got: " << outcome.message << "\nwithout: " << c.words;
-      for (char byte : outcome.message) EXPECT_GE(static_cast<uint8_t>(byte), 0x20) << "unprintable: " << outcome.message;
+      EXPECT_NE(outcome.message.find(c.words), std::string::npos)
+          << "got: " << outcome.message << "\nwithout: " << c.words;
+      for (char byte : outcome.message)
+        EXPECT_GE(static_cast<uint8_t>(byte), 0x20) << "unprintable: " << outcome.message;
     } else {
       EXPECT_EQ(outcome.message, "");
     }
@@ -154,7 +161,8 @@ TEST(Malformed, EveryFileOfTheGenerator) {
 }
 
 size_t entries_of(const char* folder) {
-  return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
+  return static_cast<size_t>(
+      std::distance(std::filesystem::directory_iterator(folder), std::filesystem::directory_iterator()));
 }
 
 size_t mapped_models() {
@@ -214,7 +222,8 @@ TEST(Malformed, EveryByteChanged) {
     for (int mask : {0x01, 0x80, 0xFF}) {
       std::string bytes = sound;
       bytes[at] = static_cast<char>(bytes[at] ^ mask);
-      opened += refusal_of_bytes(bytes).empty();  // a changed value or name is sound; a changed count, type or length is not
+      opened +=
+          refusal_of_bytes(bytes).empty();  // a changed value or name is sound; a changed count, type or length is not
     }
   }
   EXPECT_GT(opened, 100u);
@@ -237,26 +246,28 @@ TEST(Malformed, RefusalsSayFileSubjectAndOffset) {
 TEST(Malformed, UnknownTypeSaysItsNumberAndTheWayOut) {
   GgufBuilder builder;
   const size_t at = builder.tensor("w", {8}, 139, std::string(32, '\0')).table().size() - 8 - 4 - 8 - 4 - 1 - 8;
-  EXPECT_EQ(refusal_of(builder),
-            "[container] memory: tensor \"w\": unknown tensor type (byte " + std::to_string(at) +
-                "); got type 139; expected the number of a known format; a format file states its number in model files; this "
-                "tensor needs a format with this number");
+  EXPECT_EQ(refusal_of(builder), "[container] memory: tensor \"w\": unknown tensor type (byte " + std::to_string(at) +
+                                     "); got type 139; expected the number of a known format; a format file states its "
+                                     "number in model files; this "
+                                     "tensor needs a format with this number");
 }
 
 TEST(Malformed, AnotherFormatUnderTheSameNumber) {
   GgufBuilder builder;
   builder.tensor("w", {256}, 2, std::string(8 * 24, '\0')).tensor("x", {8}, 0, std::string(32, '\0'));
-  EXPECT_NE(refusal_of(builder).find(
-                "leaves a gap before tensor \"x\" (byte 24); got 192 bytes up to it; expected 160 bytes, 8 blocks of format2 (32 "
-                "elements in 18 bytes) aligned to 32; the tensor's type number may mean another format"),
-            std::string::npos)
+  EXPECT_NE(
+      refusal_of(builder).find("leaves a gap before tensor \"x\" (byte 24); got 192 bytes up to it; expected 160 "
+                               "bytes, 8 blocks of format2 (32 "
+                               "elements in 18 bytes) aligned to 32; the tensor's type number may mean another format"),
+      std::string::npos)
       << refusal_of(builder);
 }
 
 TEST(Malformed, NamesAreEscaped) {
   GgufBuilder builder;
   builder.kv(std::string_view("a\0b\x1b[2J\xff", 8), uint8_t{1});
-  EXPECT_NE(refusal_of(builder).find("key \"a\\x00b\\x1b[2J\\xff\": the name"), std::string::npos) << refusal_of(builder);
+  EXPECT_NE(refusal_of(builder).find("key \"a\\x00b\\x1b[2J\\xff\": the name"), std::string::npos)
+      << refusal_of(builder);
   GgufBuilder spoof;
   spoof.tensor("n\xc3\xbc\xe2\x80\xae", {8}, 99, std::string(32, '\0'));  // ü, then a direction override
   EXPECT_NE(refusal_of(spoof).find("tensor \"n\xc3\xbc\\xe2\\x80\\xae\""), std::string::npos) << refusal_of(spoof);
@@ -266,7 +277,8 @@ TEST(Malformed, GeometryWithoutSize) {
   const std::string bytes = GgufBuilder().tensor("w", {8}, 0, std::string(32, '\0')).bytes();
   for (const auto& g : {container::Geometry{0, 4, "no block"}, container::Geometry{1, 0, "no bytes"}}) {
     const auto action = [&] {
-      Gguf::parse({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}, [&](uint32_t) { return std::optional(g); });
+      Gguf::parse({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()},
+                  [&](uint32_t) { return std::optional(g); });
     };
     EXPECT_NE(refusal(action).find("unknown tensor type"), std::string::npos) << g.name;
   }

@@ -76,7 +76,8 @@ TEST_F(SessionFile, EveryDamageIsSeen) {
 TEST_F(SessionFile, LengthsThatOverflowAreSeenBehindARightChecksum) {
   const std::vector<std::byte> bytes = small_session(path_);
   for (size_t at : {12, 24, 32, 40})  // tokens, bytes of layout, note and cache
-    for (uint64_t value : {uint64_t(0), uint64_t(1), uint64_t(1) << 31, ~uint64_t(0), ~uint64_t(0) - 40, uint64_t(1) << 62}) {
+    for (uint64_t value :
+         {uint64_t(0), uint64_t(1), uint64_t(1) << 31, ~uint64_t(0), ~uint64_t(0) - 40, uint64_t(1) << 62}) {
       std::vector<std::byte> changed = bytes;
       std::memcpy(changed.data() + at, &value, at == 12 ? 4 : 8);
       refused(sealed(changed), "damaged");

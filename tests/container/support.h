@@ -1,4 +1,5 @@
-// What the tests of the container share: geometries of a few real types, a folder that goes away, and the text of a refusal.
+// What the tests of the container share: geometries of a few real types, a folder that goes away, and the text of a
+// refusal.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -65,15 +66,22 @@ inline std::string refusal_of(const GgufBuilder& file) {
 inline GgufBuilder every_type() {
   GgufBuilder file;
   file.kv<uint8_t>("u8", 200).kv<int8_t>("i8", -100).kv<uint16_t>("u16", 60000).kv<int16_t>("i16", -30000);
-  file.kv<uint32_t>("u32", 4000000000u).kv<int32_t>("i32", -2000000000).kv<uint64_t>("u64", UINT64_MAX).kv<int64_t>("i64", INT64_MIN);
+  file.kv<uint32_t>("u32", 4000000000u)
+      .kv<int32_t>("i32", -2000000000)
+      .kv<uint64_t>("u64", UINT64_MAX)
+      .kv<int64_t>("i64", INT64_MIN);
   file.kv("f32", 0.5f).kv("f64", -0.25).kv("true", true).kv("false", false).kv("string", "text").kv("empty", "");
   file.array<uint8_t>("u8s", {1, 255})
       .array<int8_t>("i8s", {-1, 127})
       .array<uint16_t>("u16s", {1, 65535})
       .array<int16_t>("i16s", {-1, 32767});
-  file.array<uint32_t>("u32s", {1, 7}).array<int32_t>("i32s", {INT32_MIN, INT32_MAX}).array<uint64_t>("u64s", {1, UINT64_MAX});
+  file.array<uint32_t>("u32s", {1, 7})
+      .array<int32_t>("i32s", {INT32_MIN, INT32_MAX})
+      .array<uint64_t>("u64s", {1, UINT64_MAX});
   file.array<int64_t>("i64s", {-1, INT64_MAX}).array<float>("f32s", {1.5f, -2.5f}).array<double>("f64s", {1.5, -2.5});
-  file.array<bool>("bools", {true, false, true}).array<std::string>("strings", {"one", "", "three"}).array<std::string>("none", {});
+  file.array<bool>("bools", {true, false, true})
+      .array<std::string>("strings", {"one", "", "three"})
+      .array<std::string>("none", {});
   file.tensor("a", {2, 3}, 0, bytes_of(std::vector<float>{1, 2, 3, 4, 5, 6}));
   file.tensor("b", {64, 2, 1, 2}, 8, std::string(8 * 34, '\3')).tensor("c", {5}, 1, std::string(10, '\4'));
   return file;

@@ -48,7 +48,8 @@ TEST_F(Values, Integers) {
   EXPECT_EQ(file.find_unsigned("nothing"), std::nullopt);
   EXPECT_THROW(file.unsigned_at("u8", 199), Error);
   for (const char* key : {"i8", "i16", "i32", "i64"}) EXPECT_THROW(file.unsigned_at(key), Error) << key;
-  for (const char* key : {"f32", "f64", "true", "string", "u8s", "nothing"}) EXPECT_THROW(file.unsigned_at(key), Error) << key;
+  for (const char* key : {"f32", "f64", "true", "string", "u8s", "nothing"})
+    EXPECT_THROW(file.unsigned_at(key), Error) << key;
   EXPECT_THROW(file.find_unsigned("string"), Error);
 }
 
@@ -65,7 +66,11 @@ TEST_F(Values, Numbers) {
 TEST(Value, NumbersAreFinite) {
   const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
   GgufBuilder builder;
-  builder.kv("inf", inf).kv("minus", -inf).kv("nan", nan).kv("nan64", static_cast<double>(nan)).kv("inf64", static_cast<double>(inf));
+  builder.kv("inf", inf)
+      .kv("minus", -inf)
+      .kv("nan", nan)
+      .kv("nan64", static_cast<double>(nan))
+      .kv("inf64", static_cast<double>(inf));
   builder.array<float>("infs", {1, inf}).array<float>("nans", {nan, 1});
   const std::string bytes = builder.bytes();
   const Gguf file = parse(bytes);
@@ -105,11 +110,13 @@ TEST_F(Values, Arrays) {
   EXPECT_EQ(file.integers_at("i16s"), (std::vector<int32_t>{-1, 32767}));
   EXPECT_EQ(file.integers_at("u32s"), (std::vector<int32_t>{1, 7}));
   EXPECT_EQ(file.integers_at("i32s"), (std::vector<int32_t>{INT32_MIN, INT32_MAX}));
-  for (const char* key : {"u64s", "i64s", "f32s", "bools", "strings", "i32"}) EXPECT_THROW(file.integers_at(key), Error) << key;
+  for (const char* key : {"u64s", "i64s", "f32s", "bools", "strings", "i32"})
+    EXPECT_THROW(file.integers_at(key), Error) << key;
   EXPECT_EQ(file.unsigneds_at("u64s"), (std::vector<uint64_t>{1, UINT64_MAX}));
   EXPECT_EQ(file.unsigneds_at("u8s"), (std::vector<uint64_t>{1, 255}));
   EXPECT_EQ(file.unsigneds_at("u16"), (std::vector<uint64_t>{60000}));
-  for (const char* key : {"i8s", "i64s", "i8", "f32s", "bools", "string"}) EXPECT_THROW(file.unsigneds_at(key), Error) << key;
+  for (const char* key : {"i8s", "i64s", "i8", "f32s", "bools", "string"})
+    EXPECT_THROW(file.unsigneds_at(key), Error) << key;
 }
 
 TEST(Value, IntegersThatDoNotFit) {
@@ -160,13 +167,16 @@ TEST_F(Values, RefusalsSayFileKeyAndOffset) {
   EXPECT_EQ(refused([](const Gguf& f) { f.unsigned_at("i8", 10); }),
             "[container] memory: key \"i8\": the number is out of range (byte " + at + "); got -100; expected 0 to 10");
   EXPECT_EQ(refused([](const Gguf& f) { f.unsigned_at("nothing"); }),
-            "[container] memory: the key \"nothing\" is missing; the file may be incomplete, or made for another kind of model");
-  EXPECT_NE(refused([](const Gguf& f) { f.floats_at("i8s"); }).find("got array of 2 i8; expected an array of f32"), std::string::npos);
+            "[container] memory: the key \"nothing\" is missing; the file may be incomplete, or made for another kind "
+            "of model");
+  EXPECT_NE(refused([](const Gguf& f) { f.floats_at("i8s"); }).find("got array of 2 i8; expected an array of f32"),
+            std::string::npos);
 }
 
 TEST(Value, LongArraysAreNotReadOutWhole) {
   GgufBuilder builder;
-  builder.array<uint8_t>("long", std::vector<uint8_t>((1 << 21) + 1)).array<uint8_t>("fits", std::vector<uint8_t>(1 << 21));
+  builder.array<uint8_t>("long", std::vector<uint8_t>((1 << 21) + 1))
+      .array<uint8_t>("fits", std::vector<uint8_t>(1 << 21));
   const std::string bytes = builder.bytes();
   const Gguf file = parse(bytes);
   EXPECT_THROW(file.integers_at("long"), Error);

@@ -1,5 +1,7 @@
-// The matrix kernel for many tokens on a real GPU: bit for bit beside the plain twin at odd shapes and at those of a 7 B model, and how fast
-// it is there, in several shapes (kernels/gemm/gpu/launch.h). Compiling needs NVRTC and no GPU, running a driver and no NVRTC:
+// The matrix kernel for many tokens on a real GPU: bit for bit beside the plain twin at odd shapes and at those of a 7
+// B model, and how fast
+// it is there, in several shapes (kernels/gemm/gpu/launch.h). Compiling needs NVRTC and no GPU, running a driver and no
+// NVRTC:
 //   gemm_device compile FOLDER [VARIANT…]     machine code of each variant, into FOLDER
 //   gemm_device run FOLDER OUT.json [VARIANT…]   all that FOLDER has, or those
 //   gemm_device try FOLDER VARIANT…           a first look at some: one format, two odd shapes
@@ -43,19 +45,23 @@ struct Variant {
   bool ordinary_products;  // mma.sync, where wgmma could be
 };
 const std::vector<Variant> variants = {
-    {"n128", "sm_90a", 128, 64, 0, 2, 3, 3, false},       {"n128_ahead", "sm_90a", 128, 64, 1, 2, 3, 2, false}, {"n128_whole", "sm_90a", 128, 128, 0, 2, 3, 2, false},
-    {"n256", "sm_90a", 256, 64, 0, 2, 3, 2, false},       {"n256_ahead", "sm_90a", 256, 64, 1, 2, 3, 2, false}, {"n64", "sm_90a", 64, 64, 0, 2, 3, 4, false},
-    {"n64_step4", "sm_90a", 64, 64, 0, 4, 3, 4, false},   {"n16", "sm_90a", 16, 16, 0, 4, 6, 4, false},         {"n32", "sm_90a", 32, 32, 0, 4, 6, 4, false},
-    {"n128_mma", "sm_90a", 128, 64, 0, 2, 3, 3, true},    {"n64_mma", "sm_90a", 64, 64, 0, 2, 3, 4, true},
-    {"n128_sm90", "sm_90", 128, 64, 0, 2, 3, 3, false},
+    {"n128", "sm_90a", 128, 64, 0, 2, 3, 3, false},        {"n128_ahead", "sm_90a", 128, 64, 1, 2, 3, 2, false},
+    {"n128_whole", "sm_90a", 128, 128, 0, 2, 3, 2, false}, {"n256", "sm_90a", 256, 64, 0, 2, 3, 2, false},
+    {"n256_ahead", "sm_90a", 256, 64, 1, 2, 3, 2, false},  {"n64", "sm_90a", 64, 64, 0, 2, 3, 4, false},
+    {"n64_step4", "sm_90a", 64, 64, 0, 4, 3, 4, false},    {"n16", "sm_90a", 16, 16, 0, 4, 6, 4, false},
+    {"n32", "sm_90a", 32, 32, 0, 4, 6, 4, false},          {"n128_mma", "sm_90a", 128, 64, 0, 2, 3, 3, true},
+    {"n64_mma", "sm_90a", 64, 64, 0, 2, 3, 4, true},       {"n128_sm90", "sm_90", 128, 64, 0, 2, 3, 3, false},
 };
 const char* const formats[] = {"q4_0", "q8_0", "q4_k", "q6_k"};
-const char* const checked_formats[] = {"q4_0", "q8_0", "q4_k", "q6_k", "iq4_xs", "q2_k", "q3_k", "q5_1", "q1_0", "mxfp4", "nvfp4", "iq2_xs"};
+const char* const checked_formats[] = {"q4_0", "q8_0", "q4_k", "q6_k",  "iq4_xs", "q2_k",
+                                       "q3_k", "q5_1", "q1_0", "mxfp4", "nvfp4",  "iq2_xs"};
 constexpr const char* outs[] = {"store_out", "gate_out<silu_of>"};
 
 bool has_every_format(const Variant& v) { return v.name == "n128" || v.name == "n64" || v.name == "n16"; }
 
-std::string entry_name(const std::string& variant, const std::string& format, bool pair) { return variant + "_" + format + (pair ? "_pair" : ""); }
+std::string entry_name(const std::string& variant, const std::string& format, bool pair) {
+  return variant + "_" + format + (pair ? "_pair" : "");
+}
 
 const quant::Format& format_of(const std::string& name) {
   auto found = std::ranges::find(quant::formats(), name, &quant::Format::name);
@@ -76,12 +82,17 @@ std::string text_of(const Variant& v, std::span<const char* const> names) {
     if (at == std::string::npos) throw Error("test", "the text has no wide products");
     text.replace(at, std::string_view("#ifdef __CUDA_ARCH_FEAT_SM90_ALL").size(), "#if 0");
   }
-  text += fmt::format("struct {}_shape {{ enum {{ tokens = {}, piece = {}, pieces_ahead = {}, step = {}, slots = {}, groups_a_core = {} }}; }};\n", v.name, v.tokens, v.piece, v.pieces_ahead, v.step, v.slots,
-                      v.groups_a_core);
+  text += fmt::format(
+      "struct {}_shape {{ enum {{ tokens = {}, piece = {}, pieces_ahead = {}, step = {}, slots = {}, groups_a_core = "
+      "{} }}; }};\n",
+      v.name, v.tokens, v.piece, v.pieces_ahead, v.step, v.slots, v.groups_a_core);
   for (const char* name : names)
     for (bool pair : {false, true}) {
       std::string entry = entry_name(v.name, name, pair);
-      text += fmt::format("ENTRY({0}, gemm_of<{1}_shape, {2}, {3}, {3}, {3}>)\nextern \"C\" __device__ char room_of_{0}[sizeof({0}_kernel::Room)];\n", entry, v.name, outs[pair], name);
+      text += fmt::format(
+          "ENTRY({0}, gemm_of<{1}_shape, {2}, {3}, {3}, {3}>)\nextern \"C\" __device__ char "
+          "room_of_{0}[sizeof({0}_kernel::Room)];\n",
+          entry, v.name, outs[pair], name);
     }
   return text;
 }
@@ -91,9 +102,12 @@ int compile(const fs::path& folder, std::span<char*> only) {
   if (!compiler.ready()) return std::printf("SKIPPED: %s\n", compiler.missing().c_str()), 77;
   fs::create_directories(folder);
   for (const Variant& v : variants) {
-    if (!only.empty() && std::ranges::find(only, v.name, [](char* word) { return std::string(word); }) == only.end()) continue;
-    std::vector<std::byte> code = compiler.compile(text_of(v, has_every_format(v) ? std::span<const char* const>(checked_formats) : formats), v.architecture);
-    std::ofstream(folder / (v.name + ".cubin"), std::ios::binary).write(reinterpret_cast<const char*>(code.data()), std::streamsize(code.size()));
+    if (!only.empty() && std::ranges::find(only, v.name, [](char* word) { return std::string(word); }) == only.end())
+      continue;
+    std::vector<std::byte> code = compiler.compile(
+        text_of(v, has_every_format(v) ? std::span<const char* const>(checked_formats) : formats), v.architecture);
+    std::ofstream(folder / (v.name + ".cubin"), std::ios::binary)
+        .write(reinterpret_cast<const char*>(code.data()), std::streamsize(code.size()));
     std::printf("%s: %zu bytes\n", v.name.c_str(), code.size());
     std::fflush(stdout);
   }
@@ -123,7 +137,8 @@ struct Driver {
   int (*function_set)(void*, int, int) = nullptr;
   int (*function_get)(int*, int, void*) = nullptr;
   int (*occupancy)(int*, void*, int, size_t) = nullptr;
-  int (*launch)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**, void**) = nullptr;
+  int (*launch)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**,
+                void**) = nullptr;
   int (*synchronize)() = nullptr;
   int (*event_create)(void**, unsigned) = nullptr;
   int (*event_record)(void*, void*) = nullptr;
@@ -136,13 +151,20 @@ struct Driver {
     auto bind = [&](const char* symbol, auto*& function) {
       if (!library.find(symbol, function) && lacking.empty()) lacking = symbol;
     };
-    bind("cuInit", init), bind("cuDeviceGet", device_get), bind("cuDeviceGetAttribute", device_attribute), bind("cuDeviceGetName", device_name);
-    bind("cuDevicePrimaryCtxRetain", retain), bind("cuCtxSetCurrent", set_current), bind("cuMemAlloc_v2", allocate), bind("cuMemFree_v2", release);
-    bind("cuMemcpyHtoD_v2", upload), bind("cuMemcpyDtoH_v2", download), bind("cuMemcpyDtoD_v2", copy), bind("cuMemsetD8_v2", fill);
-    bind("cuModuleLoadData", module_load), bind("cuModuleUnload", module_unload), bind("cuModuleGetFunction", module_function), bind("cuModuleGetGlobal_v2", module_global);
-    bind("cuFuncSetAttribute", function_set), bind("cuFuncGetAttribute", function_get), bind("cuOccupancyMaxActiveBlocksPerMultiprocessor", occupancy);
-    bind("cuLaunchKernel", launch), bind("cuCtxSynchronize", synchronize), bind("cuEventCreate", event_create), bind("cuEventRecord", event_record);
-    bind("cuEventSynchronize", event_wait), bind("cuEventElapsedTime", event_elapsed), bind("cuGetErrorString", error_text);
+    bind("cuInit", init), bind("cuDeviceGet", device_get), bind("cuDeviceGetAttribute", device_attribute),
+        bind("cuDeviceGetName", device_name);
+    bind("cuDevicePrimaryCtxRetain", retain), bind("cuCtxSetCurrent", set_current), bind("cuMemAlloc_v2", allocate),
+        bind("cuMemFree_v2", release);
+    bind("cuMemcpyHtoD_v2", upload), bind("cuMemcpyDtoH_v2", download), bind("cuMemcpyDtoD_v2", copy),
+        bind("cuMemsetD8_v2", fill);
+    bind("cuModuleLoadData", module_load), bind("cuModuleUnload", module_unload),
+        bind("cuModuleGetFunction", module_function), bind("cuModuleGetGlobal_v2", module_global);
+    bind("cuFuncSetAttribute", function_set), bind("cuFuncGetAttribute", function_get),
+        bind("cuOccupancyMaxActiveBlocksPerMultiprocessor", occupancy);
+    bind("cuLaunchKernel", launch), bind("cuCtxSynchronize", synchronize), bind("cuEventCreate", event_create),
+        bind("cuEventRecord", event_record);
+    bind("cuEventSynchronize", event_wait), bind("cuEventElapsedTime", event_elapsed),
+        bind("cuGetErrorString", error_text);
   }
   void check(int status, const std::string& what) const {
     if (status == 0) return;
@@ -163,7 +185,9 @@ class Memory {
     d().check(d().allocate(&at_, bytes), fmt::format("no memory for {} bytes", bytes));
     d().check(d().fill(at_, 0xff, bytes), "memory cannot be filled");
   }
-  template <class T> explicit Memory(const std::vector<T>& from) : Memory(from.size() * sizeof(T)) { d().check(d().upload(at_, from.data(), bytes_), "no copy to the GPU"); }
+  template <class T> explicit Memory(const std::vector<T>& from) : Memory(from.size() * sizeof(T)) {
+    d().check(d().upload(at_, from.data(), bytes_), "no copy to the GPU");
+  }
   Memory(Memory&& from) noexcept : at_(std::exchange(from.at_, 0)), bytes_(from.bytes_) {}
   Memory& operator=(Memory&& from) noexcept {
     std::swap(at_, from.at_), std::swap(bytes_, from.bytes_);
@@ -215,11 +239,14 @@ class Kernel {
     d().check(d().module_function(&function_, module, name.c_str()), "no kernel " + name);
     Address ignored = 0;
     size_t room = 0;
-    d().check(d().module_global(&ignored, &room, module, ("room_of_" + name).c_str()), "no size of the memory of " + name);
+    d().check(d().module_global(&ignored, &room, module, ("room_of_" + name).c_str()),
+              "no size of the memory of " + name);
     const quant::Format& f = format_of(format);
-    room_bytes_ = unsigned(room) + unsigned(gpu::gemm_tiles_bytes(v.step, v.slots, f.block / 32, tiles_of(f).tile_bytes));
+    room_bytes_ =
+        unsigned(room) + unsigned(gpu::gemm_tiles_bytes(v.step, v.slots, f.block / 32, tiles_of(f).tile_bytes));
     d().check(d().function_set(function_, 8, int(room_bytes_)), name + " cannot have its memory");
-    d().check(d().function_get(&registers, 4, function_), "no registers"), d().check(d().function_get(&local_bytes, 3, function_), "no local memory");
+    d().check(d().function_get(&registers, 4, function_), "no registers"),
+        d().check(d().function_get(&local_bytes, 3, function_), "no local memory");
     d().check(d().occupancy(&groups_of_core, function_, group_threads, room_bytes_), "no occupancy");
   }
   int rows() const { return pair_ ? gpu::gemm_rows / 2 : gpu::gemm_rows; }
@@ -231,7 +258,9 @@ class Kernel {
     }
     void* parameters[] = {&p};
     groups *= (p.tokens + v_.tokens - 1) / v_.tokens;
-    d().check(d().launch(function_, unsigned(groups), 1, 1, group_threads, 1, 1, room_bytes_, nullptr, parameters, nullptr), "a launch failed");
+    d().check(
+        d().launch(function_, unsigned(groups), 1, 1, group_threads, 1, 1, room_bytes_, nullptr, parameters, nullptr),
+        "a launch failed");
   }
   unsigned room_bytes() const { return room_bytes_; }
   int registers = 0, local_bytes = 0, groups_of_core = 0;
@@ -266,10 +295,13 @@ struct Weights {
   reference::Matrix of;
   int64_t rows;
   std::vector<uint8_t> packed;
-  Weights(const std::string& format, int64_t rows, int64_t cols, int64_t own, uint32_t seed) : of(reference::random_matrix(reference::format(format.c_str()), std::min(rows, own), cols, seed)), rows(rows) {
-    int64_t group_bytes = cols / of.format->block * of.format->tile_bytes, groups = (rows + 31) / 32, own_groups = (of.rows + 31) / 32;
+  Weights(const std::string& format, int64_t rows, int64_t cols, int64_t own, uint32_t seed)
+      : of(reference::random_matrix(reference::format(format.c_str()), std::min(rows, own), cols, seed)), rows(rows) {
+    int64_t group_bytes = cols / of.format->block * of.format->tile_bytes, groups = (rows + 31) / 32,
+            own_groups = (of.rows + 31) / 32;
     packed.resize(size_t(groups * group_bytes));
-    for (int64_t g = 0; g < groups; g++) std::memcpy(&packed[g * group_bytes], &of.packed[g % own_groups * group_bytes], size_t(group_bytes));
+    for (int64_t g = 0; g < groups; g++)
+      std::memcpy(&packed[g * group_bytes], &of.packed[g % own_groups * group_bytes], size_t(group_bytes));
   }
 };
 
@@ -288,18 +320,26 @@ std::vector<float> plain_of(const reference::Matrix& m, const reference::Input& 
 void check_odd(const Modules& modules, const char* name, int64_t rows, int64_t cols, int tokens) {
   const reference::Format& format = reference::format(name);
   cols = (cols + format.block - 1) / format.block * format.block;
-  Weights first(name, rows, cols, rows, 7 + uint32_t(rows)), second(name, 33, cols, 33, 5), up(name, rows, cols, rows, 99);
+  Weights first(name, rows, cols, rows, 7 + uint32_t(rows)), second(name, 33, cols, 33, 5),
+      up(name, rows, cols, rows, 99);
   reference::Input x = reference::random_input(tokens, cols, 3);
-  std::vector<float> expected = plain_of(first.of, x), expected_second = plain_of(second.of, x), expected_up = plain_of(up.of, x);
+  std::vector<float> expected = plain_of(first.of, x), expected_second = plain_of(second.of, x),
+                     expected_up = plain_of(up.of, x);
   Codes codes(x, tokens);
-  Memory weights(first.packed), more(second.packed), up_at(up.packed), y(expected.size() * 4), z(expected_second.size() * 4), out_codes(expected.size()), out_scales(expected.size() / 8), out_sums(expected.size() / 4);
+  Memory weights(first.packed), more(second.packed), up_at(up.packed), y(expected.size() * 4),
+      z(expected_second.size() * 4), out_codes(expected.size()), out_scales(expected.size() / 8),
+      out_sums(expected.size() / 4);
   for (const auto& [v, module] : modules) {
     if (!has_every_format(*v) && std::ranges::find(formats, std::string_view(name)) == std::end(formats)) continue;
-    auto wrong = [&](const char* what, size_t at, double got, double wanted) { fail(fmt::format("{} {} {}: {}x{}, {} tokens: value {} is {}, expected {}", v->name, name, what, rows, cols, tokens, at, got, wanted)); };
+    auto wrong = [&](const char* what, size_t at, double got, double wanted) {
+      fail(fmt::format("{} {} {}: {}x{}, {} tokens: value {} is {}, expected {}", v->name, name, what, rows, cols,
+                       tokens, at, got, wanted));
+    };
     y.poison(), z.poison();
     GemvLaunch p = {};
     p.rows = codes.rows.as<gpu::i32>(), p.codes = codes.view(), p.segments = 2, p.cols = int(cols), p.tokens = tokens;
-    p.segment[0] = {weights.as<gpu::u8>(), nullptr, y.as<float>(), int(rows), 0, 1.0f}, p.segment[1] = {more.as<gpu::u8>(), nullptr, z.as<float>(), 33, 0, 2.0f};
+    p.segment[0] = {weights.as<gpu::u8>(), nullptr, y.as<float>(), int(rows), 0, 1.0f},
+    p.segment[1] = {more.as<gpu::u8>(), nullptr, z.as<float>(), 33, 0, 2.0f};
     Kernel(*v, module, name, false).launch(p);
     d().check(d().synchronize(), fmt::format("{} {}", v->name, name));
     std::vector<float> got = y.values<float>(), also = z.values<float>();
@@ -311,7 +351,8 @@ void check_odd(const Modules& modules, const char* name, int64_t rows, int64_t c
     y.poison(), out_codes.poison(), out_scales.poison(), out_sums.poison();
     p.out = {out_codes.as<gpu::i8>(), out_scales.as<float>(), out_sums.as<gpu::i32>()};
     const float small = 0.01f;  // keeps the gate where its activation bends
-    p.segment[0] = {weights.as<gpu::u8>(), nullptr, y.as<float>(), int(rows), 0, small}, p.segment[1] = {up_at.as<gpu::u8>(), nullptr, nullptr, int(rows), 0, 1.0f};
+    p.segment[0] = {weights.as<gpu::u8>(), nullptr, y.as<float>(), int(rows), 0, small},
+    p.segment[1] = {up_at.as<gpu::u8>(), nullptr, nullptr, int(rows), 0, 1.0f};
     Kernel(*v, module, name, true).launch(p);
     d().check(d().synchronize(), fmt::format("{} {} pair", v->name, name));
     got = y.values<float>();
@@ -326,7 +367,9 @@ void check_odd(const Modules& modules, const char* name, int64_t rows, int64_t c
     for (int64_t t = 0; t < tokens; t++)
       for (int64_t r = 0; r < rows; r++) {
         size_t at = size_t(r / 16) * tokens + t, i = size_t(t * rows + r);
-        if (c[at * 16 + r % 16] != coded.codes[i] || n[at] != coded.sums[i / 16] || s[size_t(r / 32) * tokens + t] != coded.scales[i / 32]) wrong("code", i, c[at * 16 + r % 16], coded.codes[i]);
+        if (c[at * 16 + r % 16] != coded.codes[i] || n[at] != coded.sums[i / 16] ||
+            s[size_t(r / 32) * tokens + t] != coded.scales[i / 32])
+          wrong("code", i, c[at * 16 + r % 16], coded.codes[i]);
       }
   }
 }
@@ -340,7 +383,11 @@ struct Case {
   bool pair;
   int most_tokens;
 };
-const Case cases[] = {{"qkv", {3584, 512, 512}, 3584, false, 2048}, {"output", {3584}, 3584, false, 2048}, {"gate_up", {18944, 18944}, 3584, true, 2048}, {"down", {3584}, 18944, false, 2048}, {"head", {152064}, 3584, false, 16}};
+const Case cases[] = {{"qkv", {3584, 512, 512}, 3584, false, 2048},
+                      {"output", {3584}, 3584, false, 2048},
+                      {"gate_up", {18944, 18944}, 3584, true, 2048},
+                      {"down", {3584}, 18944, false, 2048},
+                      {"head", {152064}, 3584, false, 16}};
 
 // Of the first `own` rows, for some tokens.
 struct Expected {
@@ -387,15 +434,18 @@ void measure(const Modules& modules, const char* format, const Case& c, std::str
   int64_t rows = 0;
   for (int64_t r : c.rows) rows += r;
   reference::Input x = reference::random_input(c.most_tokens, c.cols, 11);
-  Weights first(format, c.rows[0], c.cols, Expected::own, 1), up(format, c.pair ? c.rows[1] : 32, c.cols, Expected::own, 2);
+  Weights first(format, c.rows[0], c.cols, Expected::own, 1),
+      up(format, c.pair ? c.rows[1] : 32, c.cols, Expected::own, 2);
   Expected expected(first.of, x);
   std::optional<Expected> expected_up;
   if (c.pair) expected_up.emplace(up.of, x);
   size_t bytes = first.packed.size() * 2;  // two matrices, or the first for all segments: the others are shorter
   int copies = int(std::clamp<size_t>(more_than_cached / bytes + 1, 1, 24));
   std::vector<Memory> weights;
-  for (int i = 0; i < copies; i++) weights.emplace_back(first.packed), weights.emplace_back(c.pair ? up.packed : first.packed);
-  Memory y(size_t(rows) * c.most_tokens * 4), out_codes(size_t(c.rows[0]) * c.most_tokens), out_scales(size_t(c.rows[0]) * c.most_tokens / 8), out_sums(size_t(c.rows[0]) * c.most_tokens / 4);
+  for (int i = 0; i < copies; i++)
+    weights.emplace_back(first.packed), weights.emplace_back(c.pair ? up.packed : first.packed);
+  Memory y(size_t(rows) * c.most_tokens * 4), out_codes(size_t(c.rows[0]) * c.most_tokens),
+      out_scales(size_t(c.rows[0]) * c.most_tokens / 8), out_sums(size_t(c.rows[0]) * c.most_tokens / 4);
   for (int tokens : {16, 64, 128, 512, 2048}) {
     if (tokens > c.most_tokens) continue;
     reference::Input part = x;
@@ -406,10 +456,16 @@ void measure(const Modules& modules, const char* format, const Case& c, std::str
       Kernel kernel(*v, module, format, c.pair);
       auto launch_of = [&](int which) {
         GemvLaunch p = {};
-        p.rows = codes.rows.as<gpu::i32>(), p.codes = codes.view(), p.cols = int(c.cols), p.tokens = tokens, p.segments = int(c.rows.size());
+        p.rows = codes.rows.as<gpu::i32>(), p.codes = codes.view(), p.cols = int(c.cols), p.tokens = tokens,
+        p.segments = int(c.rows.size());
         size_t at = 0;
         for (size_t s = 0; s < c.rows.size(); s++) {
-          p.segment[s] = {weights[2 * which + (s > 0 && c.pair)].as<gpu::u8>(), nullptr, y.as<float>(at), int(c.rows[s]), 0, c.pair && s == 0 ? 0.01f : 1.0f};
+          p.segment[s] = {weights[2 * which + (s > 0 && c.pair)].as<gpu::u8>(),
+                          nullptr,
+                          y.as<float>(at),
+                          int(c.rows[s]),
+                          0,
+                          c.pair && s == 0 ? 0.01f : 1.0f};
           at += size_t(c.rows[s]) * tokens * 4;
         }
         if (c.pair) p.out = {out_codes.as<gpu::i8>(), out_scales.as<float>(), out_sums.as<gpu::i32>()};
@@ -423,31 +479,44 @@ void measure(const Modules& modules, const char* format, const Case& c, std::str
       int before = failures;
       for (int64_t t = 0; t < tokens; t += Expected::step)
         for (int64_t r = 0; r < c.rows[0]; r++) {
-          float plain = expected.of[t / Expected::step * Expected::own + r % Expected::own], here = got[t * c.rows[0] + r];
+          float plain = expected.of[t / Expected::step * Expected::own + r % Expected::own],
+                here = got[t * c.rows[0] + r];
           bool same = here == plain;
           if (c.pair) {
-            double g = double(plain) * 0.01f, product = g / (1 + std::exp(-g)) * expected_up->of[t / Expected::step * Expected::own + r % Expected::own];
+            double g = double(plain) * 0.01f,
+                   product =
+                       g / (1 + std::exp(-g)) * expected_up->of[t / Expected::step * Expected::own + r % Expected::own];
             same = std::fabs(here - product) <= 1e-5 * std::fabs(product) + 1e-20, plain = float(product);
           }
-          if (!same) fail(fmt::format("{} {} {}, {} tokens: row {}, token {} is {}, expected {}", v->name, format, c.name, tokens, r, t, here, plain));
+          if (!same)
+            fail(fmt::format("{} {} {}, {} tokens: row {}, token {} is {}, expected {}", v->name, format, c.name,
+                             tokens, r, t, here, plain));
         }
-      double ms = median_ms([&](int which) { kernel.launch(launch_of(which)); }, copies), tflops = 2.0 * double(rows) * double(c.cols) * tokens / ms / 1e9;
+      double ms = median_ms([&](int which) { kernel.launch(launch_of(which)); }, copies),
+             tflops = 2.0 * double(rows) * double(c.cols) * tokens / ms / 1e9;
       bool good = failures == before;
-      say(fmt::format("{:5} {:8} {:5} tokens  {:12} {:9.1f} us  {:6.1f} TFLOP/s  {:3} registers {:4} local {:6} room  {} a core{}", format, c.name, tokens, v->name, ms * 1e3, tflops, kernel.registers, kernel.local_bytes,
-                      kernel.room_bytes(), kernel.groups_of_core, good ? "" : "  WRONG"));
-      json += fmt::format("{}{{\"format\": \"{}\", \"case\": \"{}\", \"tokens\": {}, \"variant\": \"{}\", \"us\": {:.2f}, \"tflops\": {:.2f}, \"registers\": {}, \"local\": {}, \"room\": {}, \"groups\": {}, \"right\": {}}}",
-                          json.empty() ? "" : ",\n", format, c.name, tokens, v->name, ms * 1e3, tflops, kernel.registers, kernel.local_bytes, kernel.room_bytes(), kernel.groups_of_core, good);
+      say(fmt::format(
+          "{:5} {:8} {:5} tokens  {:12} {:9.1f} us  {:6.1f} TFLOP/s  {:3} registers {:4} local {:6} room  {} a core{}",
+          format, c.name, tokens, v->name, ms * 1e3, tflops, kernel.registers, kernel.local_bytes, kernel.room_bytes(),
+          kernel.groups_of_core, good ? "" : "  WRONG"));
+      json += fmt::format(
+          "{}{{\"format\": \"{}\", \"case\": \"{}\", \"tokens\": {}, \"variant\": \"{}\", \"us\": {:.2f}, \"tflops\": "
+          "{:.2f}, \"registers\": {}, \"local\": {}, \"room\": {}, \"groups\": {}, \"right\": {}}}",
+          json.empty() ? "" : ",\n", format, c.name, tokens, v->name, ms * 1e3, tflops, kernel.registers,
+          kernel.local_bytes, kernel.room_bytes(), kernel.groups_of_core, good);
     }
   }
 }
 
 // `out` empty: only a first look.
 int run(const fs::path& folder, const fs::path& out, std::span<char*> only) {
-  if (!d().library.is_open() || !d().lacking.empty()) return std::printf("SKIPPED: no driver: %s %s\n", d().library.refusal().c_str(), d().lacking.c_str()), 77;
+  if (!d().library.is_open() || !d().lacking.empty())
+    return std::printf("SKIPPED: no driver: %s %s\n", d().library.refusal().c_str(), d().lacking.c_str()), 77;
   if (d().init(0) != 0) return std::printf("SKIPPED: no GPU\n"), 77;
   int device = 0;
   void* context = nullptr;
-  d().check(d().device_get(&device, 0), "no GPU"), d().check(d().retain(&context, device), "no context"), d().check(d().set_current(context), "no context");
+  d().check(d().device_get(&device, 0), "no GPU"), d().check(d().retain(&context, device), "no context"),
+      d().check(d().set_current(context), "no context");
   char name[128] = "";
   d().check(d().device_name(name, sizeof name, device), "no name");
   say(name);
@@ -498,5 +567,7 @@ int main(int argc, char** argv) {
     std::printf("FAILED: %s\n", e.what());
     return 1;
   }
-  return std::fprintf(stderr, "gemm_device compile FOLDER [VARIANT…] | run FOLDER OUT.json [VARIANT…] | try FOLDER VARIANT…\n"), 2;
+  return std::fprintf(stderr,
+                      "gemm_device compile FOLDER [VARIANT…] | run FOLDER OUT.json [VARIANT…] | try FOLDER VARIANT…\n"),
+         2;
 }

@@ -1,5 +1,7 @@
-// Batches by a GPU backend, emulated or real: rows of several sequences beside the same sequences one token at a time, single tokens and
-// prompts mixed, in any order and on any pages; choices; pages that are saved, copied and put elsewhere; what is not finite stays with its
+// Batches by a GPU backend, emulated or real: rows of several sequences beside the same sequences one token at a time,
+// single tokens and
+// prompts mixed, in any order and on any pages; choices; pages that are saved, copied and put elsewhere; what is not
+// finite stays with its
 // sequence.
 //   batch_check FORMAT…     leaves with 1 where something is wrong, with 77 where there is no device
 #include <algorithm>
@@ -28,7 +30,9 @@ void expect(bool holds, const std::string& what) {
   std::printf("FAILED: %s\n", what.c_str());
 }
 
-bool same_bits(const Logits& a, const Logits& b) { return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0; }
+bool same_bits(const Logits& a, const Logits& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
 bool near(const Logits& a, const Logits& b, float by) {
   bool all = a.size() == b.size();
   for (size_t i = 0; i < a.size() && all; i++) all = std::fabs(a[i] - b[i]) <= by;
@@ -107,7 +111,11 @@ class Sequences {
 class Check {
  public:
   Check(const quant::Format& format, const PlanShape& shape, float tolerance)
-      : tolerance_(tolerance), vocab_(shape.vocab), random_(format, shape), program_(plan::INGOT_BACKEND().compile(random_.plan, {})), s_(*program_, shape.vocab) {}
+      : tolerance_(tolerance),
+        vocab_(shape.vocab),
+        random_(format, shape),
+        program_(plan::INGOT_BACKEND().compile(random_.plan, {})),
+        s_(*program_, shape.vocab) {}
 
   void all() {
     one_by_one();
@@ -135,7 +143,8 @@ class Check {
       if (near({begin, begin + vocab_}, exact, tolerance_)) continue;
       float worst = 0;
       for (int v = 0; v < vocab_; v++) worst = std::max(worst, std::fabs(begin[v] - exact[static_cast<size_t>(v)]));
-      expect(false, std::string(what) + ": sequence " + std::to_string(sequence) + ", token " + std::to_string(first + static_cast<int>(i)) + " differs by " + std::to_string(worst));
+      expect(false, std::string(what) + ": sequence " + std::to_string(sequence) + ", token " +
+                        std::to_string(first + static_cast<int>(i)) + " differs by " + std::to_string(worst));
     }
   }
 
@@ -163,8 +172,11 @@ class Check {
         const std::vector<Logits> got = s_.run(parts);
         for (size_t i = 0; i < order.size(); i++) {
           compare(got[i], order[i], step, "single tokens");
-          if (way == 0) first.push_back(got[i]);
-          else expect(same_bits(got[i], first[static_cast<size_t>(step * Sequences::number + order[i])]), "other bits in another order, or on other pages");
+          if (way == 0)
+            first.push_back(got[i]);
+          else
+            expect(same_bits(got[i], first[static_cast<size_t>(step * Sequences::number + order[i])]),
+                   "other bits in another order, or on other pages");
         }
       }
     }
@@ -176,22 +188,26 @@ class Check {
     s_.run({{0, 20, 0}, {3, 20, 0}});
     s_.run({{0, 20, 0}, {3, 20, 0}});
     s_.run({{0, 20, 0}, {3, 20, 0}});
-    const std::vector<Part> parts = {{0, 1, 1}, {1, 13, 1}, {3, 1, 1}, {2, 5, 0}}, other = {{2, 5, 0}, {3, 1, 1}, {1, 13, 1}, {0, 1, 1}};
+    const std::vector<Part> parts = {{0, 1, 1}, {1, 13, 1}, {3, 1, 1}, {2, 5, 0}},
+                            other = {{2, 5, 0}, {3, 1, 1}, {1, 13, 1}, {0, 1, 1}};
     const std::vector<Logits> got = s_.run(parts);
-    compare(got[0], 0, 60, "a single token among prompts"), compare(got[1], 1, 12, "a prompt among single tokens"), compare(got[2], 3, 60, "a single token among prompts");
+    compare(got[0], 0, 60, "a single token among prompts"), compare(got[1], 1, 12, "a prompt among single tokens"),
+        compare(got[2], 3, 60, "a single token among prompts");
     const std::vector<Logits> next = s_.run({{1, 20, 20}, {0, 1, 0}, {2, 2, 0}});
     compare(next[0], 1, 13, "the rest of a prompt");
     s_.place(3);
     for (int i = 0; i < 3; i++) s_.run({{3, 20, 0}, {0, 20, 0}});
     const std::vector<Logits> again = s_.run(other);
-    expect(same_bits(got[0], again[3]) && same_bits(got[1], again[2]) && same_bits(got[2], again[1]), "a mixed batch has other bits in another order");
+    expect(same_bits(got[0], again[3]) && same_bits(got[1], again[2]) && same_bits(got[2], again[1]),
+           "a mixed batch has other bits in another order");
     s_.run({{2, 2, 0}});  // logits of nothing
     compare(s_.run({{2, 1, 1}})[0], 2, 7, "a token after prompts");
   }
 
   void choices() {
     s_.place(2);
-    const std::vector<Part> steps[] = {{{0, 1, 1}}, {{1, 5, 1}, {0, 1, 1}}, {{0, 1, 1}, {1, 1, 1}}, {{0, 1, 1}, {1, 1, 1}}, {{3, 3, 3}}};
+    const std::vector<Part> steps[] = {
+        {{0, 1, 1}}, {{1, 5, 1}, {0, 1, 1}}, {{0, 1, 1}, {1, 1, 1}}, {{0, 1, 1}, {1, 1, 1}}, {{3, 3, 3}}};
     for (const std::vector<Part>& parts : steps) {
       int before[Sequences::number];
       std::copy_n(s_.position, Sequences::number, before);
@@ -204,7 +220,8 @@ class Check {
           const auto best = std::max_element(row, row + vocab_);
           double total = 0;
           for (auto x = row; x < row + vocab_; x++) total += std::exp(double(*x) - *best);
-          expect(chosen[i].id == best - row && std::fabs(chosen[i].logprob + std::log(total)) < 1e-5, "a choice is not the greatest logit");
+          expect(chosen[i].id == best - row && std::fabs(chosen[i].logprob + std::log(total)) < 1e-5,
+                 "a choice is not the greatest logit");
         }
     }
     // Tokens that are the chosen ones: the device has their rows already.
@@ -219,12 +236,14 @@ class Check {
         if (way == 0)
           for (const plan::Choice& c : s_.choose({{0, 1, 1}, {1, 1, 1}})) ids.push_back(c.id);
         else
-          for (const Logits& l : s_.run({{0, 1, 1}, {1, 1, 1}})) ids.push_back(static_cast<int32_t>(std::max_element(l.begin(), l.end()) - l.begin()));
+          for (const Logits& l : s_.run({{0, 1, 1}, {1, 1, 1}}))
+            ids.push_back(static_cast<int32_t>(std::max_element(l.begin(), l.end()) - l.begin()));
         for (int s = 0; s < 2; s++) s_.tokens[s][static_cast<size_t>(step + 1)] = ids[static_cast<size_t>(s)];
       }
       const std::vector<Logits> logits = s_.run({{0, 1, 1}, {1, 1, 1}});
       for (int s = 0; s < 2; s++) {
-        if (way == 1) expect(same_bits(logits[static_cast<size_t>(s)], last[s]), "tokens that the device chose leave other bits");
+        if (way == 1)
+          expect(same_bits(logits[static_cast<size_t>(s)], last[s]), "tokens that the device chose leave other bits");
         last[s] = logits[static_cast<size_t>(s)];
       }
     }
@@ -237,7 +256,8 @@ class Check {
     s_.place(0);
     for (int i = 0; i < 3; i++) s_.run({{0, 22, 0}});
     std::vector<std::byte> saved;
-    store.save(s_.pages[0], 66, [&](std::span<const std::byte> piece) { saved.insert(saved.end(), piece.begin(), piece.end()); });
+    store.save(s_.pages[0], 66,
+               [&](std::span<const std::byte> piece) { saved.insert(saved.end(), piece.begin(), piece.end()); });
     expect(saved.size() == store.saved_bytes(66), "other bytes are saved than were said");
     const Logits here = s_.run({{0, 1, 1}})[0];
     s_.pages[0] = {9, 8}, s_.position[0] = 66;
@@ -256,7 +276,9 @@ class Check {
     s_.place(0);
     s_.run({{0, 20, 0}, {1, 20, 0}});
     std::vector<std::byte> bytes(store.saved_bytes(20));
-    store.save(s_.pages[1], 20, [&, at = bytes.begin()](std::span<const std::byte> piece) mutable { at = std::copy(piece.begin(), piece.end(), at); });
+    store.save(s_.pages[1], 20, [&, at = bytes.begin()](std::span<const std::byte> piece) mutable {
+      at = std::copy(piece.begin(), piece.end(), at);
+    });
     const Logits sound = s_.run({{0, 1, 1}, {1, 1, 1}})[0];
     const uint16_t infinity = 0x7c00;
     std::memcpy(bytes.data() + 15 * 64, &infinity, 2);  // a key within every window
@@ -288,21 +310,32 @@ int main(int argc, char** argv) {
   using namespace ingot;
   if (argc < 2) return std::fprintf(stderr, "batch_check FORMAT…\n"), 2;
   const plan::Backend& backend = plan::INGOT_BACKEND();
-  if (const plan::Device device = backend.device(); !device.available) return std::printf("SKIPPED: %s\n", device.description.c_str()), 77;
+  if (const plan::Device device = backend.device(); !device.available)
+    return std::printf("SKIPPED: %s\n", device.description.c_str()), 77;
   try {
     for (int i = 1; i < argc; i++)
       for (bool post_norms : {false, true}) {
         const quant::Format& format = *quant::find_format(argv[i]);
         const int cols = std::max(64, format.block);
-        const gpu::PlanShape shape{.hidden = cols, .head_size = 32, .post_norms = post_norms, .layers = 2, .ffn = cols, .vocab = 100, .heads = cols / 32, .kv_heads = cols / 64,
-                                   .context = 128, .max_rows = 40, .max_outputs = 20, .window = post_norms ? 40 : 0};
-        // Sums in another order round some keys and values to other halves, and, beside coded weights, activations to other codes.
+        const gpu::PlanShape shape{.hidden = cols,
+                                   .head_size = 32,
+                                   .post_norms = post_norms,
+                                   .layers = 2,
+                                   .ffn = cols,
+                                   .vocab = 100,
+                                   .heads = cols / 32,
+                                   .kv_heads = cols / 64,
+                                   .context = 128,
+                                   .max_rows = 40,
+                                   .max_outputs = 20,
+                                   .window = post_norms ? 40 : 0};
+        // Sums in another order round some keys and values to other halves, and, beside coded weights, activations to
+        // other codes.
         gpu::Check(format, shape, gpu::has_tiles(format) ? 0.1f : 2e-3f).all();
-        std::printf("%s%s: %d faults so far\n", argv[i], post_norms ? ", norms behind blocks and a window" : "", gpu::faults);
+        std::printf("%s%s: %d faults so far\n", argv[i], post_norms ? ", norms behind blocks and a window" : "",
+                    gpu::faults);
         std::fflush(stdout);
       }
-  } catch (const std::exception& e) {
-    return std::printf("FAILED: %s\n", e.what()), 1;
-  }
+  } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }
   return gpu::faults ? 1 : 0;
 }

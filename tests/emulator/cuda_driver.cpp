@@ -1,5 +1,7 @@
-// A double of the CUDA driver: one device whose kernels run by the executor. Device memory is memory of this machine, full of NaNs when it
-// is new; work is done in the order of its calls, when somebody waits for it. What a driver would refuse is refused: unknown handles,
+// A double of the CUDA driver: one device whose kernels run by the executor. Device memory is memory of this machine,
+// full of NaNs when it
+// is new; work is done in the order of its calls, when somebody waits for it. What a driver would refuse is refused:
+// unknown handles,
 // addresses out of every allocation, groups or parameters too large, graphs of anything but a chain.
 #include <elf.h>
 
@@ -21,7 +23,15 @@ namespace {
 using ingot::emulator::Grid;
 using ingot::emulator::Library;
 
-enum Status { success = 0, invalid_value = 1, out_of_memory = 2, invalid_image = 200, invalid_context = 201, not_found = 500, launch_failed = 719 };
+enum Status {
+  success = 0,
+  invalid_value = 1,
+  out_of_memory = 2,
+  invalid_image = 200,
+  invalid_context = 201,
+  not_found = 500,
+  launch_failed = 719
+};
 
 constexpr uint64_t memory_bytes = uint64_t(8) << 30, alignment = 256;
 constexpr unsigned most_shared_bytes = 227 << 10, shared_bytes_without_asking = 48 << 10, most_threads = 1024;
@@ -73,10 +83,9 @@ bool inside(uint64_t at, uint64_t bytes) {
 void launch(const Node& node) {
   if (!fault.empty()) return;
   try {
-    ingot::emulator::execute({node.function->entry, node.parameters.data(), node.groups, node.threads, node.shared_bytes, seed++, {}, true});
-  } catch (const std::exception& e) {
-    fault = e.what();
-  }
+    ingot::emulator::execute(
+        {node.function->entry, node.parameters.data(), node.groups, node.threads, node.shared_bytes, seed++, {}, true});
+  } catch (const std::exception& e) { fault = e.what(); }
 }
 
 int finish() {
@@ -91,8 +100,13 @@ extern "C" {
 int cuInit(unsigned) { return ingot::emulator::missing_compiler().empty() ? success : not_found; }
 int cuDriverGetVersion(int* version) { return *version = 13000, success; }
 int cuGetErrorName(int status, const char** name) {
-  static const std::map<int, const char*> names = {{success, "CUDA_SUCCESS"}, {invalid_value, "CUDA_ERROR_INVALID_VALUE"}, {out_of_memory, "CUDA_ERROR_OUT_OF_MEMORY"},
-      {invalid_image, "CUDA_ERROR_INVALID_IMAGE"}, {invalid_context, "CUDA_ERROR_INVALID_CONTEXT"}, {not_found, "CUDA_ERROR_NOT_FOUND"}, {launch_failed, "CUDA_ERROR_LAUNCH_FAILED"}};
+  static const std::map<int, const char*> names = {{success, "CUDA_SUCCESS"},
+                                                   {invalid_value, "CUDA_ERROR_INVALID_VALUE"},
+                                                   {out_of_memory, "CUDA_ERROR_OUT_OF_MEMORY"},
+                                                   {invalid_image, "CUDA_ERROR_INVALID_IMAGE"},
+                                                   {invalid_context, "CUDA_ERROR_INVALID_CONTEXT"},
+                                                   {not_found, "CUDA_ERROR_NOT_FOUND"},
+                                                   {launch_failed, "CUDA_ERROR_LAUNCH_FAILED"}};
   auto found = names.find(status);
   return found == names.end() ? invalid_value : (*name = found->second, success);
 }
@@ -103,7 +117,9 @@ int cuGetErrorString(int status, const char** text) {
 }
 int cuDeviceGetCount(int* count) { return *count = 1, success; }
 int cuDeviceGet(int* device, int ordinal) { return ordinal == 0 ? (*device = 0, success) : invalid_value; }
-int cuDeviceGetName(char* name, int bytes, int) { return std::strncpy(name, "emulated GPU", static_cast<size_t>(bytes)), success; }
+int cuDeviceGetName(char* name, int bytes, int) {
+  return std::strncpy(name, "emulated GPU", static_cast<size_t>(bytes)), success;
+}
 int cuDeviceTotalMem_v2(size_t* bytes, int) { return *bytes = memory_bytes, success; }
 int cuDeviceGetAttribute(int* value, int attribute, int) {
   switch (attribute) {
@@ -115,8 +131,12 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
 }
 int cuDevicePrimaryCtxRetain(void** context, int) { return *context = &context_token, success; }
 int cuDevicePrimaryCtxRelease_v2(int) { return success; }
-int cuCtxSetCurrent(void* context) { return context == &context_token ? (current_context = context, success) : invalid_context; }
-int cuMemGetInfo_v2(size_t* free, size_t* total) { return *total = memory_bytes, *free = memory_bytes - in_use, success; }
+int cuCtxSetCurrent(void* context) {
+  return context == &context_token ? (current_context = context, success) : invalid_context;
+}
+int cuMemGetInfo_v2(size_t* free, size_t* total) {
+  return *total = memory_bytes, *free = memory_bytes - in_use, success;
+}
 
 int cuMemAlloc_v2(uint64_t* to, size_t bytes) {
   if (!current_context) return invalid_context;
@@ -145,7 +165,8 @@ int cuMemFreeHost(void* memory) { return std::free(memory), success; }
 // From pageable memory: taken at once, copied in its turn.
 int cuMemcpyHtoDAsync_v2(uint64_t to, const void* from, size_t bytes, void* on) {
   if (on != &stream_token || !inside(to, bytes)) return invalid_value;
-  auto bytes_of = std::make_shared<std::vector<unsigned char>>(static_cast<const unsigned char*>(from), static_cast<const unsigned char*>(from) + bytes);
+  auto bytes_of = std::make_shared<std::vector<unsigned char>>(static_cast<const unsigned char*>(from),
+                                                               static_cast<const unsigned char*>(from) + bytes);
   stream.push_back([=] { std::memcpy(reinterpret_cast<void*>(to), bytes_of->data(), bytes_of->size()); });
   return success;
 }
@@ -173,9 +194,7 @@ int cuModuleLoadData(Module** module, const void* image) {
   const auto* from = static_cast<const std::byte*>(image);
   try {
     *module = new Module{std::make_shared<const Library>(std::vector<std::byte>(from, from + bytes)), {}};
-  } catch (const ingot::Error&) {
-    return invalid_image;
-  }
+  } catch (const ingot::Error&) { return invalid_image; }
   return success;
 }
 int cuModuleUnload(Module* module) {
@@ -200,15 +219,25 @@ int cuGraphDestroy(Graph* graph) { return delete graph, success; }
 int cuGraphAddKernelNode(Node** node, Graph* graph, Node* const* after, size_t count, const KernelNode* p) {
   bool chain = count == 0 || (count == 1 && !graph->nodes.empty() && after[0] == graph->nodes.back().get());
   for (int i = 1; i < 3; i++) chain = chain && p->groups[i] == 1 && p->threads[i] == 1;
-  if (!chain || !p->groups[0] || !p->threads[0] || p->threads[0] > most_threads || p->shared_bytes > p->function->most_shared || p->extra) return invalid_value;
+  if (!chain || !p->groups[0] || !p->threads[0] || p->threads[0] > most_threads ||
+      p->shared_bytes > p->function->most_shared || p->extra)
+    return invalid_value;
   const auto* parameters = static_cast<const unsigned char*>(p->parameters[0]);
-  graph->nodes.push_back(std::make_unique<Node>(Node{p->function, p->groups[0], p->threads[0], p->shared_bytes, {parameters, parameters + p->function->parameter_bytes}, count == 1}));
+  graph->nodes.push_back(std::make_unique<Node>(Node{p->function,
+                                                     p->groups[0],
+                                                     p->threads[0],
+                                                     p->shared_bytes,
+                                                     {parameters, parameters + p->function->parameter_bytes},
+                                                     count == 1}));
   return *node = graph->nodes.back().get(), success;
 }
-int cuGraphAddDependencies_v2(Graph* graph, Node* const* from, Node* const* to, const unsigned char (*edge)[8], size_t count) {
+int cuGraphAddDependencies_v2(Graph* graph, Node* const* from, Node* const* to, const unsigned char (*edge)[8],
+                              size_t count) {
   size_t n = graph->nodes.size();
   bool programmatic = (*edge)[0] == 1 && (*edge)[1] == 0 && (*edge)[2] == 1;
-  if (count != 1 || n < 2 || !programmatic || *to != graph->nodes[n - 1].get() || *from != graph->nodes[n - 2].get() || (*to)->follows) return invalid_value;
+  if (count != 1 || n < 2 || !programmatic || *to != graph->nodes[n - 1].get() || *from != graph->nodes[n - 2].get() ||
+      (*to)->follows)
+    return invalid_value;
   return (*to)->follows = true, success;
 }
 int cuGraphInstantiateWithFlags(Exec** exec, Graph* graph, unsigned long long) {
@@ -230,5 +259,4 @@ int cuGraphLaunch(Exec* exec, void* on) {
   });
   return fault.empty() ? success : launch_failed;
 }
-
 }

@@ -1,4 +1,5 @@
-// CUDA's language for clang on a machine without CUDA: the words that composed sources use, as the CUDA C++ Programming Guide describes
+// CUDA's language for clang on a machine without CUDA: the words that composed sources use, as the CUDA C++ Programming
+// Guide describes
 // them, and what the dialect says in the GPU's own instructions (kernels/dialect/cuda.h, cuda_tile.h).
 #pragma once
 #include "services.h"
@@ -9,10 +10,18 @@ extern "C" __attribute__((visibility("default"))) const EmulatorServices* emulat
 #define __device__
 #define __forceinline__ inline __attribute__((always_inline))
 
-struct alignas(16) uint4 { unsigned x, y, z, w; };
-struct alignas(8) int2 { int x, y; };
-struct alignas(8) float2 { float x, y; };
-struct alignas(16) float4 { float x, y, z, w; };
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+struct alignas(8) int2 {
+  int x, y;
+};
+struct alignas(8) float2 {
+  float x, y;
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
 
 static inline unsigned __float_as_uint(float x) { return __builtin_bit_cast(unsigned, x); }
 static inline float __uint_as_float(unsigned bits) { return __builtin_bit_cast(float, bits); }
@@ -40,9 +49,15 @@ static inline void close_gate(copy_gate*) { emulator_services->close_copies(); }
 template <int behind> static inline void await_gate(copy_gate*, int) { emulator_services->await_copies(behind); }
 static inline void dependency_wait() { emulator_services->dependency_wait(); }
 static inline void __syncwarp() { emulator_services->warp_barrier(); }
-static inline int __shfl_xor_sync(unsigned, int x, unsigned mask) { return (int)emulator_services->lane_exchange((unsigned)x, mask); }
-static inline float __shfl_xor_sync(unsigned, float x, unsigned mask) { return __uint_as_float(emulator_services->lane_exchange(__float_as_uint(x), mask)); }
-static inline float __shfl_sync(unsigned, float x, unsigned lane) { return __uint_as_float(emulator_services->lane_value(__float_as_uint(x), lane)); }
+static inline int __shfl_xor_sync(unsigned, int x, unsigned mask) {
+  return (int)emulator_services->lane_exchange((unsigned)x, mask);
+}
+static inline float __shfl_xor_sync(unsigned, float x, unsigned mask) {
+  return __uint_as_float(emulator_services->lane_exchange(__float_as_uint(x), mask));
+}
+static inline float __shfl_sync(unsigned, float x, unsigned lane) {
+  return __uint_as_float(emulator_services->lane_value(__float_as_uint(x), lane));
+}
 
 static inline int __dp4a(int a, int b, int sum) {
   for (int i = 0; i < 32; i += 8) sum += (int)(signed char)(a >> i) * (int)(signed char)(b >> i);
@@ -55,8 +70,10 @@ static inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selecto
   return result;
 }
 
-// Words of the dialect that are instructions there: cvt between f16 and float, and mma.sync m16n8 of signed bytes (PTX ISA: lane 4 g + t holds
-// of the first matrix lines g and g + 8, of the second line g, of the sums lines g and g + 8 in columns 2 t and 2 t + 1; words of a line
+// Words of the dialect that are instructions there: cvt between f16 and float, and mma.sync m16n8 of signed bytes (PTX
+// ISA: lane 4 g + t holds
+// of the first matrix lines g and g + 8, of the second line g, of the sums lines g and g + 8 in columns 2 t and 2 t +
+// 1; words of a line
 // are t, and t + 4 where it has eight).
 static inline float half_to_float(unsigned bits) { return (float)__builtin_bit_cast(_Float16, (unsigned short)bits); }
 static inline unsigned nearest_half(float x) { return __builtin_bit_cast(unsigned short, (_Float16)x); }
@@ -68,15 +85,21 @@ static inline __attribute__((always_inline)) const unsigned* hand_in(const unsig
   return emulator_services->lane_values(mine, 3 * halves);
 }
 // Words that a lane multiplies: of its two lines and of its two columns.
-struct Operands { unsigned low, high, left, right; };
+struct Operands {
+  unsigned low, high, left, right;
+};
 UNWATCHED_READS static inline Operands operands_of(const unsigned* all, unsigned lane, int half, unsigned word) {
-  const unsigned *line = all + (lane / 4 * 4 + word) * most_lane_values + 3 * half, *column = all + (lane % 4 * 8 + word) * most_lane_values + 3 * half + 2;
+  const unsigned *line = all + (lane / 4 * 4 + word) * most_lane_values + 3 * half,
+                 *column = all + (lane % 4 * 8 + word) * most_lane_values + 3 * half + 2;
   return {line[0], line[1], column[0], column[4 * most_lane_values]};
 }
 
-// wgmma m64nNk32 of signed bytes, of which each warp has 16 lines in registers, those of lane 4 g + t as above, and reads the columns from the
+// wgmma m64nNk32 of signed bytes, of which each warp has 16 lines in registers, those of lane 4 g + t as above, and
+// reads the columns from the
 // group's memory: as late as can be.
-struct tile_a { unsigned of[4]; };
+struct tile_a {
+  unsigned of[4];
+};
 template <int columns> struct tile_sums {
   int of[columns / 8][4];
   tile_a a;
@@ -86,14 +109,17 @@ template <int columns> struct tile_sums {
 static inline void load(tile_a& to, const unsigned* panel, int lines, int first, unsigned lane) {
   for (int i = 0; i < 4; i++) to.of[i] = panel[(i / 2 * lines + first + (int)lane / 4 + i % 2 * 8) * 4 + (int)lane % 4];
 }
-template <int part, int parts, int columns>
-static inline void start_products(tile_sums<columns>& sums, const tile_a& a, const unsigned* panel, int lines, int first) {
+template <int part, int parts, int columns> static inline void start_products(tile_sums<columns>& sums, const tile_a& a,
+                                                                              const unsigned* panel, int lines,
+                                                                              int first) {
   sums.a = a, sums.panel = panel, sums.lines = lines, sums.first = first, sums.part = part, sums.parts = parts;
   for (int n = 0; n < columns / 8; n++)
     for (int i = 0; i < 4; i++) sums.of[n][i] = 0x55555555;  // seen by who does not wait
 }
 // A word of a line of the lanes' 16: line g or g + 8.
-UNWATCHED_READS static inline int line_word(const unsigned* all, unsigned lane, int high, int half, int word) { return (int)all[(lane / 4 * 4 + word) * most_lane_values + 2 * half + high]; }
+UNWATCHED_READS static inline int line_word(const unsigned* all, unsigned lane, int high, int half, int word) {
+  return (int)all[(lane / 4 * 4 + word) * most_lane_values + 2 * half + high];
+}
 template <int n, int columns> static inline void await_products(tile_sums<columns>& sums) {
   const unsigned lane = emulator_services->lane();
   const unsigned* all = emulator_services->lane_values(sums.a.of, 4);
@@ -127,10 +153,10 @@ template <class A, class B, class Sum> static inline void multiply_halves(const 
     }
 }
 
-#define ENTRY(name, ...)                                                                                                       \
-  typedef __VA_ARGS__ name##_kernel;                                                                                           \
-  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                               \
-  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                                       \
-  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* room, Place place) {               \
-    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Room*)room, place);                         \
+#define ENTRY(name, ...)                                                                                         \
+  typedef __VA_ARGS__ name##_kernel;                                                                             \
+  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                \
+  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                         \
+  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* room, Place place) { \
+    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Room*)room, place);           \
   }

@@ -57,7 +57,8 @@ constexpr size_t stack_bytes = 128 << 10;
 
 enum class State { ready, at_lanes, at_warp_barrier, at_group_barrier, done };
 const char* name_of(State state) {
-  constexpr const char* names[] = {"runs", "is at a lane operation", "is at a warp barrier", "is at a group barrier", "has ended"};
+  constexpr const char* names[] = {"runs", "is at a lane operation", "is at a warp barrier", "is at a group barrier",
+                                   "has ended"};
   return names[static_cast<int>(state)];
 }
 
@@ -70,9 +71,9 @@ struct Fiber {
   State state = State::ready;
   const void* site = nullptr;  // of the operation that it waits at
   uint32_t lane_meetings = 0;
-  bool has_waited = false;     // for the launch in front
+  bool has_waited = false;                       // for the launch in front
   std::vector<std::vector<Copy>> copies = {{}};  // on their way, by group; the last one is open
-  void* stack = nullptr;       // pointer of the stack while others run
+  void* stack = nullptr;                         // pointer of the stack while others run
 };
 
 // What the lanes of a warp hand in.
@@ -101,7 +102,8 @@ class Executor {
 
   void execute(const Grid& grid) {
     if (!grid.threads || grid.threads % warp_threads || grid.threads > most_threads)
-      throw Error("emulator", "a group of a size that cannot be", std::to_string(grid.threads), fmt::format("a multiple of {}, at most {}", warp_threads, most_threads));
+      throw Error("emulator", "a group of a size that cannot be", std::to_string(grid.threads),
+                  fmt::format("a multiple of {}, at most {}", warp_threads, most_threads));
     grid_ = grid;
     fibers_.resize(std::max<size_t>(fibers_.size(), grid.threads));
     lane_values_.resize(std::max<size_t>(lane_values_.size(), grid.threads / warp_threads));
@@ -112,7 +114,9 @@ class Executor {
     fault_.clear();
     device_.clear();
     for (group_ = 0; group_ < grid.groups && fault_.empty(); group_++) run_group();
-    if (!fault_.empty()) throw Error("emulator", fault_, fmt::format("group {} of {}", group_ - 1, grid.groups), "a kernel that a GPU runs as it is meant");
+    if (!fault_.empty())
+      throw Error("emulator", fault_, fmt::format("group {} of {}", group_ - 1, grid.groups),
+                  "a kernel that a GPU runs as it is meant");
   }
 
   // ---- from kernels, on a fiber
@@ -122,7 +126,8 @@ class Executor {
     fiber.state = state, fiber.site = site;
     to_host();
   }
-  // Two tables in turns: a lane that goes on hands in at the other one, and comes back to this when everybody has been there.
+  // Two tables in turns: a lane that goes on hands in at the other one, and comes back to this when everybody has been
+  // there.
   const uint32_t* lane_values(const uint32_t* mine, uint32_t count, const void* site) {
     if (count > most_lane_values) blame("a lane hands in too many values");
     LaneValues& all = lane_values_[current_ / warp_threads][fibers_[current_].lane_meetings++ % 2];
@@ -138,7 +143,8 @@ class Executor {
   void dependency_wait() { fibers_[current_].has_waited = true; }
 
   void copy_four(void* to, const void* from) {
-    if (reinterpret_cast<uintptr_t>(from) % copy_bytes || reinterpret_cast<uintptr_t>(to) % copy_bytes) blame("a copy that is not aligned");
+    if (reinterpret_cast<uintptr_t>(from) % copy_bytes || reinterpret_cast<uintptr_t>(to) % copy_bytes)
+      blame("a copy that is not aligned");
     access(from, copy_bytes, false);
     fibers_[current_].copies.back().push_back({to, from});
   }
@@ -154,8 +160,11 @@ class Executor {
   }
 
   void access(const void* at, uint64_t bytes, bool writes) {
-    auto address = reinterpret_cast<uintptr_t>(at), room = reinterpret_cast<uintptr_t>(room_at_), stack = reinterpret_cast<uintptr_t>(stacks_);
-    auto inside = [&](uintptr_t begin, uint64_t size) { return address >= begin && address - begin < size && bytes <= size - (address - begin); };
+    auto address = reinterpret_cast<uintptr_t>(at), room = reinterpret_cast<uintptr_t>(room_at_),
+         stack = reinterpret_cast<uintptr_t>(stacks_);
+    auto inside = [&](uintptr_t begin, uint64_t size) {
+      return address >= begin && address - begin < size && bytes <= size - (address - begin);
+    };
     if (inside(room, grid_.room_bytes)) {
       for (uint64_t i = 0; i < bytes; i++) touch(room_shadow_[address - room + i], writes, true);
     } else if (address >= stack && address - stack < stacks_threads_ * stack_bytes) {
@@ -165,13 +174,18 @@ class Executor {
         if (inside(reinterpret_cast<uintptr_t>(region.at), region.bytes)) {
           if (writes && !region.writable) return blame("a write to memory that is only read");
           if (grid_.overlaps && !fibers_[current_].has_waited && (writes || !region.settled))
-            return blame(fmt::format("a {} before the launch in front has ended", writes ? "write" : "read of what it may write,"));
+            return blame(fmt::format("a {} before the launch in front has ended",
+                                     writes ? "write" : "read of what it may write,"));
           for (uint64_t i = 0; i < bytes; i++) touch(device_shadow(address + i), writes, false);
           return;
         }
-      if (address < 1 << 16) return blame(fmt::format("{} of {} bytes at {}, near null", writes ? "a write" : "a read", bytes, address));
-      if (address >= room - 4096 && address < room + grid_.room_bytes + 4096) return blame(fmt::format("{} outside of the group's memory, at byte {}", writes ? "a write" : "a read", int64_t(address - room)));
-      if (!grid_.regions.empty() && (writes || !is_constant(address))) blame(writes ? "a write outside of every buffer" : "a read outside of every buffer");
+      if (address < 1 << 16)
+        return blame(fmt::format("{} of {} bytes at {}, near null", writes ? "a write" : "a read", bytes, address));
+      if (address >= room - 4096 && address < room + grid_.room_bytes + 4096)
+        return blame(fmt::format("{} outside of the group's memory, at byte {}", writes ? "a write" : "a read",
+                                 int64_t(address - room)));
+      if (!grid_.regions.empty() && (writes || !is_constant(address)))
+        blame(writes ? "a write outside of every buffer" : "a read outside of every buffer");
     }
   }
 
@@ -184,7 +198,8 @@ class Executor {
  private:
   void map_stacks(uint32_t threads) {
     if (stacks_) munmap(stacks_, stacks_threads_ * stack_bytes);
-    stacks_ = static_cast<char*>(mmap(nullptr, threads * stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    stacks_ = static_cast<char*>(mmap(nullptr, threads * stack_bytes, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (stacks_ == MAP_FAILED) throw std::bad_alloc();
     stacks_threads_ = threads;
   }
@@ -207,7 +222,8 @@ class Executor {
 #endif
     Executor& e = here();
     e.grid_.entry(e.grid_.parameters, e.room_at_, {e.group_, e.grid_.groups, e.current_});
-    if (e.grid_.overlaps && !e.fibers_[e.current_].has_waited) e.blame("a thread ends without waiting for the launch in front");
+    if (e.grid_.overlaps && !e.fibers_[e.current_].has_waited)
+      e.blame("a thread ends without waiting for the launch in front");
     for (const auto& group : e.fibers_[e.current_].copies)
       if (!group.empty()) e.blame("a thread ends before its copies have come");
     e.fibers_[e.current_].state = State::done;
@@ -255,7 +271,8 @@ class Executor {
       group_barriers_++;
     }
     for (uint32_t i = 0; i < canary_bytes && fault_.empty(); i++)
-      if (room_at_[grid_.room_bytes + i] != poison) fault_ = fmt::format("a write behind the group's memory of {} bytes", grid_.room_bytes);
+      if (room_at_[grid_.room_bytes + i] != poison)
+        fault_ = fmt::format("a write behind the group's memory of {} bytes", grid_.room_bytes);
   }
 
   // Until its threads have ended or wait for the other warps.
@@ -269,7 +286,8 @@ class Executor {
         if (!fault_.empty()) return;
       }
       bool apart = false;
-      for (uint32_t t = begin; t < begin + warp_threads; t++) apart |= fibers_[t].state == State::at_lanes || fibers_[t].state == State::at_warp_barrier;
+      for (uint32_t t = begin; t < begin + warp_threads; t++)
+        apart |= fibers_[t].state == State::at_lanes || fibers_[t].state == State::at_warp_barrier;
       if (!apart) return;
       warp_barriers_[warp] += fibers_[begin].state == State::at_warp_barrier;
       meet(begin, begin + warp_threads);
@@ -282,7 +300,8 @@ class Executor {
     for (uint32_t t = begin; t < end; t++) {
       const Fiber &one = fibers_[begin], &other = fibers_[t];
       if (other.state != one.state || other.site != one.site) {
-        fault_ = fmt::format("threads part: thread {} {} where thread {} {}{}", begin, name_of(one.state), t, name_of(other.state), one.state == other.state ? " of another place" : "");
+        fault_ = fmt::format("threads part: thread {} {} where thread {} {}{}", begin, name_of(one.state), t,
+                             name_of(other.state), one.state == other.state ? " of another place" : "");
         return;
       }
     }
@@ -303,8 +322,11 @@ class Executor {
           [](dl_phdr_info* library, size_t, void* to) {
             auto& e = *static_cast<Executor*>(to);
             for (int i = 0; i < library->dlpi_phnum; i++) {
-              uintptr_t begin = library->dlpi_addr + library->dlpi_phdr[i].p_vaddr, end = begin + library->dlpi_phdr[i].p_memsz;
-              if (e.constants_end_ == 0 && library->dlpi_phdr[i].p_type == PT_LOAD && begin <= e.constants_begin_ && e.constants_begin_ < end) e.constants_begin_ = begin, e.constants_end_ = end;
+              uintptr_t begin = library->dlpi_addr + library->dlpi_phdr[i].p_vaddr,
+                        end = begin + library->dlpi_phdr[i].p_memsz;
+              if (e.constants_end_ == 0 && library->dlpi_phdr[i].p_type == PT_LOAD && begin <= e.constants_begin_ &&
+                  e.constants_begin_ < end)
+                e.constants_begin_ = begin, e.constants_end_ = end;
             }
             return 0;
           },
@@ -328,19 +350,29 @@ class Executor {
     if (t.group_barriers < group_barriers_) return true;
     return is_of_this_warp(t) && t.warp_barriers < warp_barriers_[current_ / warp_threads];
   }
-  bool is_of_this_warp(const Touch& t) const { return t.thread && (t.thread - 1) % grid_.threads / warp_threads == current_ / warp_threads; }
+  bool is_of_this_warp(const Touch& t) const {
+    return t.thread && (t.thread - 1) % grid_.threads / warp_threads == current_ / warp_threads;
+  }
   void touch(Shadow& s, bool writes, bool in_room) {
     const uint32_t me = thread_number(in_room);
     const char* where = in_room ? "the group's memory" : "device memory";
-    if (!is_before(s.writer, me, in_room)) blame(fmt::format("a race in {}: thread {} {} what thread {} wrote", where, me - 1, writes ? "writes" : "reads", s.writer.thread - 1));
+    if (!is_before(s.writer, me, in_room))
+      blame(fmt::format("a race in {}: thread {} {} what thread {} wrote", where, me - 1, writes ? "writes" : "reads",
+                        s.writer.thread - 1));
     const Touch now{me, group_barriers_, warp_barriers_[current_ / warp_threads]};
     if (writes) {
-      const bool behind = s.readers == Shadow::of_several ? in_room && s.reader.group_barriers < group_barriers_ : is_before(s.reader, s.readers == Shadow::one ? me : 0, in_room);
-      if (!behind) blame(fmt::format("a race in {}: thread {} writes what thread {} read", where, me - 1, s.reader.thread - 1));
+      const bool behind = s.readers == Shadow::of_several
+                              ? in_room && s.reader.group_barriers < group_barriers_
+                              : is_before(s.reader, s.readers == Shadow::one ? me : 0, in_room);
+      if (!behind)
+        blame(fmt::format("a race in {}: thread {} writes what thread {} read", where, me - 1, s.reader.thread - 1));
       s = {now, {}, Shadow::one};
     } else {
-      if (is_before(s.reader, me, in_room)) s.readers = s.reader.thread == me ? s.readers : Shadow::one;
-      else s.readers = is_of_this_warp(s.reader) && s.readers != Shadow::of_several ? Shadow::of_one_warp : Shadow::of_several;
+      if (is_before(s.reader, me, in_room))
+        s.readers = s.reader.thread == me ? s.readers : Shadow::one;
+      else
+        s.readers =
+            is_of_this_warp(s.reader) && s.readers != Shadow::of_several ? Shadow::of_one_warp : Shadow::of_several;
       s.reader = now;
     }
   }
@@ -376,9 +408,15 @@ const EmulatorServices& services() {
   static const EmulatorServices all{
       [] { Executor::here().wait(State::at_group_barrier, __builtin_return_address(0)); },
       [] { Executor::here().wait(State::at_warp_barrier, __builtin_return_address(0)); },
-      [](unsigned value, unsigned mask) { return Executor::here().from_lane(value, Executor::here().lane() ^ mask, __builtin_return_address(0)); },
-      [](unsigned value, unsigned lane) { return Executor::here().from_lane(value, lane, __builtin_return_address(0)); },
-      [](const unsigned* mine, unsigned count) { return Executor::here().lane_values(mine, count, __builtin_return_address(0)); },
+      [](unsigned value, unsigned mask) {
+        return Executor::here().from_lane(value, Executor::here().lane() ^ mask, __builtin_return_address(0));
+      },
+      [](unsigned value, unsigned lane) {
+        return Executor::here().from_lane(value, lane, __builtin_return_address(0));
+      },
+      [](const unsigned* mine, unsigned count) {
+        return Executor::here().lane_values(mine, count, __builtin_return_address(0));
+      },
       [] { return Executor::here().lane(); },
       [](const void* at, unsigned long bytes, int writes) { Executor::here().access(at, bytes, writes != 0); },
       [](const char* what) { Executor::here().blame(std::string("arithmetic without a meaning: ") + what); },

@@ -1,8 +1,13 @@
-// Runs a launch of a composed kernel on this machine: a fiber a thread, in an order that a seed chooses; warps of 32 meet at lane operations,
-// groups at barriers. The group's memory is full of NaNs when a group begins. What a GPU would pass over is an error here: operations that
-// not all their threads reach at the same place, writes behind the group's memory, threads that end without a dependency_wait, and, for
-// texts that are watched (toolchain.h), accesses outside of all buffers, accesses before a dependency_wait to what the launch in front may use,
-// and races: two threads at one byte, one of them writing, with no barrier between. In device memory barriers do not help: what threads of
+// Runs a launch of a composed kernel on this machine: a fiber a thread, in an order that a seed chooses; warps of 32
+// meet at lane operations,
+// groups at barriers. The group's memory is full of NaNs when a group begins. What a GPU would pass over is an error
+// here: operations that
+// not all their threads reach at the same place, writes behind the group's memory, threads that end without a
+// dependency_wait, and, for
+// texts that are watched (toolchain.h), accesses outside of all buffers, accesses before a dependency_wait to what the
+// launch in front may use,
+// and races: two threads at one byte, one of them writing, with no barrier between. In device memory barriers do not
+// help: what threads of
 // one launch hand each other there is not defined on every GPU.
 #pragma once
 #include <cstdint>
@@ -29,9 +34,10 @@ struct Grid {
   const void* parameters = nullptr;
   uint32_t groups = 1, threads = 32;  ///< threads: a multiple of 32
   uint32_t room_bytes = 0;
-  uint64_t seed = 0;                  ///< 0: threads in their order
-  std::span<const Region> regions = {};  ///< all that a watched kernel may use besides its parameters and room; empty: not checked
-  bool overlaps = false;              ///< it may begin before the launch in front has ended: its threads have to wait for that
+  uint64_t seed = 0;  ///< 0: threads in their order
+  std::span<const Region> regions =
+      {};                 ///< all that a watched kernel may use besides its parameters and room; empty: not checked
+  bool overlaps = false;  ///< it may begin before the launch in front has ended: its threads have to wait for that
 };
 
 /// Errors: `ingot::Error` of room "emulator": the first fault.

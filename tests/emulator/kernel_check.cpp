@@ -1,6 +1,9 @@
-// Every kernel by itself beside float64 at odd shapes. DIALECT: cuda or metal, emulated; or `gpu`: cuda on the GPU of this machine.
-//   kernel_check DIALECT (ops | classes | every | FORMAT)       emulated: three orders of threads, then watched for races, bounds and arithmetic
-//   kernel_check DIALECT barriers (one | every)                 the same with one barrier after another taken out: each has to be missed
+// Every kernel by itself beside float64 at odd shapes. DIALECT: cuda or metal, emulated; or `gpu`: cuda on the GPU of
+// this machine.
+//   kernel_check DIALECT (ops | classes | every | FORMAT)       emulated: three orders of threads, then watched for
+//   races, bounds and arithmetic
+//   kernel_check DIALECT barriers (one | every)                 the same with one barrier after another taken out: each
+//   has to be missed
 // Leaves with 77 where clang 19, or a GPU, is missing.
 #include <fmt/format.h>
 
@@ -19,13 +22,15 @@ namespace {
 
 class Emulated : public Kernels {
  public:
-  Emulated(Dialect dialect, const std::string& text, Watch watch, uint64_t seed) : library_(compile(dialect, text, watch)), seed_(seed), overlaps_(dialect == Dialect::cuda) {}
+  Emulated(Dialect dialect, const std::string& text, Watch watch, uint64_t seed)
+      : library_(compile(dialect, text, watch)), seed_(seed), overlaps_(dialect == Dialect::cuda) {}
   bool copies_overlap() const override { return overlaps_; }
 
  protected:
   void launch(const gpu::Entry& entry, const gpu::Launch& l, const Regions& memory) override {
     auto* run = library_->entry(entry.name());
-    if (!run || library_->parameter_bytes(entry.name()) != l.parameters.size()) throw Error("emulator", "a kernel is not there, or takes other parameters", entry.type());
+    if (!run || library_->parameter_bytes(entry.name()) != l.parameters.size())
+      throw Error("emulator", "a kernel is not there, or takes other parameters", entry.type());
     std::vector<Region> regions(memory.all().begin(), memory.all().end());
     regions.push_back({l.parameters.data(), l.parameters.size(), false, true});
     execute({run, l.parameters.data(), l.groups, l.threads, l.room_bytes, seed_, regions, overlaps_});
@@ -40,7 +45,8 @@ class Emulated : public Kernels {
 // On a GPU: memory is the host's, pinned, which it sees at the same address.
 class OnDevice : public Kernels {
  public:
-  explicit OnDevice(std::span<const gpu::Entry> entries) : entries_(entries.begin(), entries.end()), kernels_(device().compile(gpu::compose("cuda", entries))) {
+  explicit OnDevice(std::span<const gpu::Entry> entries)
+      : entries_(entries.begin(), entries.end()), kernels_(device().compile(gpu::compose("cuda", entries))) {
     const cuda::Driver& driver = cuda::driver();
     Regions::source = [&driver](size_t bytes) {
       void* at = nullptr;
@@ -72,16 +78,18 @@ struct Way {
   uint64_t seed;
   const char* name;
 };
-constexpr Way ways[] = {{Watch::nothing, 0, "in order"}, {Watch::nothing, 1, "order 1"}, {Watch::nothing, 2, "order 2"}, {Watch::accesses, 3, "accesses"}, {Watch::arithmetic, 4, "arithmetic"}};
+constexpr Way ways[] = {{Watch::nothing, 0, "in order"},
+                        {Watch::nothing, 1, "order 1"},
+                        {Watch::nothing, 2, "order 2"},
+                        {Watch::accesses, 3, "accesses"},
+                        {Watch::arithmetic, 4, "arithmetic"}};
 
 const char* name_of(Dialect dialect) { return dialect == Dialect::cuda ? "cuda" : "metal"; }
 
 void check(Kernels& kernels, const quant::Format* format, Findings& findings) {
   try {
     format ? check_matrices(kernels, *format, findings) : check_ops(kernels, findings);
-  } catch (const Error& e) {
-    findings.faults.push_back(e.what());
-  }
+  } catch (const Error& e) { findings.faults.push_back(e.what()); }
 }
 
 std::vector<gpu::Entry> entries_of(Dialect dialect, const quant::Format* format) {
@@ -89,8 +97,10 @@ std::vector<gpu::Entry> entries_of(Dialect dialect, const quant::Format* format)
 }
 
 int told(const Findings& findings, const char* name, const quant::Format* format) {
-  std::printf("%s %s: %d checks, %zu faults\n", name, format ? format->name : "ops", findings.checks, findings.faults.size());
-  for (size_t i = 0; i < std::min<size_t>(findings.faults.size(), 5); i++) std::printf("FAILED: %s\n", findings.faults[i].c_str());
+  std::printf("%s %s: %d checks, %zu faults\n", name, format ? format->name : "ops", findings.checks,
+              findings.faults.size());
+  for (size_t i = 0; i < std::min<size_t>(findings.faults.size(), 5); i++)
+    std::printf("FAILED: %s\n", findings.faults[i].c_str());
   std::fflush(stdout);
   return findings.faults.empty() ? 0 : 1;
 }
@@ -130,7 +140,8 @@ std::vector<size_t> places_of_barriers(const std::string& text) {
 // File and line, as the text's own #line says.
 std::string where(const std::string& text, size_t at) {
   size_t mark = text.rfind("#line 1 \"", at), begin = text.find('\n', mark);
-  return fmt::format("{}:{}", text.substr(mark + 9, text.find('"', mark + 9) - mark - 9), std::count(text.begin() + begin, text.begin() + at, '\n'));
+  return fmt::format("{}:{}", text.substr(mark + 9, text.find('"', mark + 9) - mark - 9),
+                     std::count(text.begin() + begin, text.begin() + at, '\n'));
 }
 
 // What a text says when the barrier at `place` is taken out of it; "" if nothing.
@@ -150,13 +161,15 @@ std::string missed(Dialect dialect, const quant::Format* format, const std::stri
 int check_barriers(Dialect dialect, bool every) {
   // Kernels of a resident format, of one without, and those that know none: a barrier has to be missed by one of them.
   const quant::Format* formats[] = {nullptr, nullptr, nullptr};
-  for (const quant::Format* f : gpu::formats_to_check("classes")) formats[f->kind == quant::ValueKind::floating ? 1 : 0] = f;
+  for (const quant::Format* f : gpu::formats_to_check("classes"))
+    formats[f->kind == quant::ValueKind::floating ? 1 : 0] = f;
   std::string text = gpu::compose(name_of(dialect), entries_of(dialect, formats[0])).text;
   int passed_over = 0, taken_out = 0;
   for (size_t at : places_of_barriers(text)) {
     std::string place = where(text, at), fault;
     for (int i = 0; i < 3 && fault.empty(); i++) fault = missed(dialect, formats[i], place);
-    std::printf("%s%s without its barrier: %s\n", fault.empty() ? "FAILED: " : "", place.c_str(), fault.empty() ? "nothing is found" : fault.c_str());
+    std::printf("%s%s without its barrier: %s\n", fault.empty() ? "FAILED: " : "", place.c_str(),
+                fault.empty() ? "nothing is found" : fault.c_str());
     std::fflush(stdout);
     passed_over += fault.empty(), taken_out++;
     if (!every) break;
@@ -175,16 +188,17 @@ int main(int argc, char** argv) {
   bool on_device = name == "gpu", barriers = what == "barriers";
   if ((name != "cuda" && name != "metal" && !on_device) || argc != (barriers ? 4 : 3) || (barriers && on_device))
     return std::fprintf(stderr, "kernel_check DIALECT (ops | classes | every | FORMAT | barriers (one | every))\n"), 2;
-  if (std::string missing = on_device ? cuda::driver().missing : missing_compiler(); !missing.empty()) return std::printf("SKIPPED: %s\n", missing.c_str()), 77;
+  if (std::string missing = on_device ? cuda::driver().missing : missing_compiler(); !missing.empty())
+    return std::printf("SKIPPED: %s\n", missing.c_str()), 77;
   Dialect dialect = name == "metal" ? Dialect::metal : Dialect::cuda;
   int faults = 0;
   try {
     if (barriers) return check_barriers(dialect, std::strcmp(argv[3], "every") == 0);
-    auto check = [&](const quant::Format* format) { faults += on_device ? check_on_device(format) : check_kernels(dialect, format); };
+    auto check = [&](const quant::Format* format) {
+      faults += on_device ? check_on_device(format) : check_kernels(dialect, format);
+    };
     if (what == "ops" || (on_device && what == "every")) check(nullptr);
     for (const quant::Format* format : gpu::formats_to_check(std::string(what))) check(format);
-  } catch (const std::exception& e) {
-    return std::printf("FAILED: %s\n", e.what()), 1;
-  }
+  } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }
   return faults ? 1 : 0;
 }

@@ -18,9 +18,12 @@ namespace ingot::emulator {
 class Regions {
  public:
   /// Where memory comes from: this machine's, or that which a GPU sees at the same address.
-  static inline std::function<std::shared_ptr<void>(size_t bytes)> source = [](size_t bytes) { return std::shared_ptr<void>(::operator new(bytes), [](void* p) { ::operator delete(p); }); };
+  static inline std::function<std::shared_ptr<void>(size_t bytes)> source = [](size_t bytes) {
+    return std::shared_ptr<void>(::operator new(bytes), [](void* p) { ::operator delete(p); });
+  };
   template <class T> T* make(size_t count) { return static_cast<T*>(add(count * sizeof(T))); }
-  /// What a kernel may read before the launch in front has ended: no launch writes it, or only one that has ended long ago.
+  /// What a kernel may read before the launch in front has ended: no launch writes it, or only one that has ended long
+  /// ago.
   template <class T> T* make_settled(const std::vector<T>& from) {
     T* to = make(from);
     regions_.back().settled = true;
@@ -52,8 +55,11 @@ class Kernels {
  public:
   virtual ~Kernels() = default;
   virtual bool copies_overlap() const = 0;  ///< the dialect's constant
-  template <class Params> void run(const gpu::Entry& entry, int64_t groups, uint32_t threads, size_t room_bytes, const Params& params, const Regions& memory) {
-    launch(entry, {nullptr, static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(room_bytes), gpu::by_value(params)}, memory);
+  template <class Params> void run(const gpu::Entry& entry, int64_t groups, uint32_t threads, size_t room_bytes,
+                                   const Params& params, const Regions& memory) {
+    launch(entry,
+           {nullptr, static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(room_bytes), gpu::by_value(params)},
+           memory);
   }
 
  protected:

@@ -16,7 +16,9 @@ using gpu::GemvLaunch;
 
 constexpr float epsilon = 1e-5f;
 
-const gpu::FormatTiles& tiles_of(const quant::Format& format) { return *gpu::format_tiles()[&format - quant::formats().data()]; }
+const gpu::FormatTiles& tiles_of(const quant::Format& format) {
+  return *gpu::format_tiles()[&format - quant::formats().data()];
+}
 
 Entry gemv(const quant::Format& f, int tokens, int rows, const char* out, int matrices = 1) {
   return {"gemv", {std::to_string(tokens), std::to_string(rows), out}, std::vector<const quant::Format*>(matrices, &f)};
@@ -24,7 +26,9 @@ Entry gemv(const quant::Format& f, int tokens, int rows, const char* out, int ma
 Entry gemv_one(const quant::Format& f, int rows, const char* input, const char* out, int matrices = 1) {
   return {"gemv_one", {std::to_string(rows), input, out}, std::vector<const quant::Format*>(matrices, &f)};
 }
-Entry gemm(const quant::Format& f, int tokens, const char* out, int matrices = 1) { return {"gemm", {std::to_string(tokens), out}, std::vector<const quant::Format*>(matrices, &f)}; }
+Entry gemm(const quant::Format& f, int tokens, const char* out, int matrices = 1) {
+  return {"gemm", {std::to_string(tokens), out}, std::vector<const quant::Format*>(matrices, &f)};
+}
 const Entry prepare_entry{"prepare", {}, {}};
 
 // Of gemm: those that devices of the dialect use.
@@ -56,7 +60,8 @@ struct Matrix {
   int rows, cols;
   std::vector<float> weights;
   const unsigned char* packed;
-  Matrix(const quant::Format& f, int rows, int cols, Regions& memory, std::mt19937& random) : rows(rows), cols(cols), weights(size_t(rows) * cols) {
+  Matrix(const quant::Format& f, int rows, int cols, Regions& memory, std::mt19937& random)
+      : rows(rows), cols(cols), weights(size_t(rows) * cols) {
     std::vector<std::byte> file = random_rows(f, rows, cols, random);
     f.decode(file.data(), weights.data(), int64_t(weights.size()));
     const auto* bytes = reinterpret_cast<const unsigned char*>(file.data());
@@ -68,7 +73,9 @@ struct Matrix {
     int groups = (rows + 31) / 32;
     int64_t group_bytes = int64_t(cols / f.block) * tiles.tile_bytes;
     std::vector<unsigned char> to(size_t(groups * group_bytes));
-    for (int g = 0; g < groups; g++) tiles.pack(bytes + g * 32 * f.row_bytes(cols), int64_t(f.row_bytes(cols)), std::min(32, rows - 32 * g), cols, to.data() + g * group_bytes);
+    for (int g = 0; g < groups; g++)
+      tiles.pack(bytes + g * 32 * f.row_bytes(cols), int64_t(f.row_bytes(cols)), std::min(32, rows - 32 * g), cols,
+                 to.data() + g * group_bytes);
     packed = memory.make_settled(to);
   }
 };
@@ -81,28 +88,37 @@ struct Input {
   gpu::DeviceActivations codes;
   std::vector<double> values;      // what kernels multiply with
   std::vector<double> own_values;  // the same of gemv_one where it norms for itself: codes of x · norm, and 1 / rms
-  Input(Kernels& kernels, bool coded, int tokens, int cols, Regions& memory, std::mt19937& random, Findings& findings) : tokens(tokens), cols(cols) {
+  Input(Kernels& kernels, bool coded, int tokens, int cols, Regions& memory, std::mt19937& random, Findings& findings)
+      : tokens(tokens), cols(cols) {
     std::normal_distribution<float> normal(0, 1);
     std::vector<float> from(size_t(tokens) * cols), weights(cols);
     for (float& v : from) v = normal(random);
     for (float& v : weights) v = 1 + 0.1f * normal(random);
     rows = memory.make_settled(std::vector<gpu::i32>{tokens});
     x = memory.make(from), norm = memory.make(weights);
-    codes = {memory.make<gpu::i8>(from.size()), memory.make<float>(from.size() / 32), memory.make<gpu::i32>(from.size() / 16)};
-    kernels.run(prepare_entry, tokens, gpu::split_warps * 32, sizeof(gpu::NormRoom), gpu::PrepareLaunch{rows, x, norm, codes, nullptr, cols, epsilon}, memory);
+    codes = {memory.make<gpu::i8>(from.size()), memory.make<float>(from.size() / 32),
+             memory.make<gpu::i32>(from.size() / 16)};
+    kernels.run(prepare_entry, tokens, gpu::split_warps * 32, sizeof(gpu::NormRoom),
+                gpu::PrepareLaunch{rows, x, norm, codes, nullptr, cols, epsilon}, memory);
     values.resize(from.size()), own_values.resize(from.size());
     for (int t = 0; t < tokens; t++) {
       double squares = 0;
       for (int i = 0; i < cols; i++) squares += double(from[t * cols + i]) * from[t * cols + i];
       for (int first = t * cols; first < (t + 1) * cols; first += 32) {
         float y[32], most = 0;
-        for (int i = 0; i < 32; i++) y[i] = from[first + i] * weights[(first + i) % cols], most = std::max(most, std::fabs(y[i]));
-        for (int i = 0; i < 32; i++) own_values[first + i] = (coded ? double(std::rint(y[i] * (127.0f / most))) * (most / 127.0f) : double(y[i])) / std::sqrt(squares / cols + epsilon);
+        for (int i = 0; i < 32; i++)
+          y[i] = from[first + i] * weights[(first + i) % cols], most = std::max(most, std::fabs(y[i]));
+        for (int i = 0; i < 32; i++)
+          own_values[first + i] = (coded ? double(std::rint(y[i] * (127.0f / most))) * (most / 127.0f) : double(y[i])) /
+                                  std::sqrt(squares / cols + epsilon);
       }
       for (int i = 0; i < cols; i++) {
         int at = t * cols + i;
-        double exact = from[at] / std::sqrt(squares / cols + epsilon) * weights[i], scale = codes.scales[i / 32 * tokens + t], coded_value = double(codes.codes[code_at(tokens, t, i)]) * scale;
-        findings.expect(std::fabs(coded_value - exact) <= 0.5001 * scale + 1e-5 * std::fabs(exact), fmt::format("prepare: {} for {}", coded_value, exact));
+        double exact = from[at] / std::sqrt(squares / cols + epsilon) * weights[i],
+               scale = codes.scales[i / 32 * tokens + t],
+               coded_value = double(codes.codes[code_at(tokens, t, i)]) * scale;
+        findings.expect(std::fabs(coded_value - exact) <= 0.5001 * scale + 1e-5 * std::fabs(exact),
+                        fmt::format("prepare: {} for {}", coded_value, exact));
         values[at] = coded ? coded_value : exact;
       }
     }
@@ -129,7 +145,8 @@ bool near(double got, Exact exact) { return std::fabs(got - exact.value) <= 3e-6
 
 class Checker {
  public:
-  Checker(Kernels& kernels, const quant::Format& format, Findings& findings) : kernels_(kernels), f_(format), findings_(findings), coded_(tiles_of(format).tile_bytes > 0) {}
+  Checker(Kernels& kernels, const quant::Format& format, Findings& findings)
+      : kernels_(kernels), f_(format), findings_(findings), coded_(tiles_of(format).tile_bytes > 0) {}
 
   // y = W x of two matrices with bias and factor, stored or added to.
   void store(int rows, int cols, int tokens) {
@@ -141,18 +158,22 @@ class Checker {
     GemvLaunch p = launch(x);
     const float* bias_at = memory.make(bias);
     float *ya = memory.make<float>(size_t(rows) * tokens), *yb = memory.make<float>(33 * size_t(tokens));
-    p.segment[0] = {a.packed, bias_at, ya, rows, 0, 0.5f}, p.segment[1] = {b.packed, nullptr, yb, 33, 0, 1.0f}, p.segments = 2;
+    p.segment[0] = {a.packed, bias_at, ya, rows, 0, 0.5f}, p.segment[1] = {b.packed, nullptr, yb, 33, 0, 1.0f},
+    p.segments = 2;
     auto check = [&](const Entry& entry, const std::vector<double>& values, int times) {
       for (int t = 0; t < tokens; t++) {
         for (int r = 0; r < rows; r++) {
           Exact e = product(a, values, r, t);
           e = {times * (0.5 * e.value + bias[r]), times * (e.size + bias[r])};
-          findings_.expect(near(ya[t * rows + r], e), fmt::format("{} {}: {}x{}, token {} row {}: {} for {}", f_.name, entry.type(), rows, cols, t, r, ya[t * rows + r], e.value));
+          findings_.expect(near(ya[t * rows + r], e),
+                           fmt::format("{} {}: {}x{}, token {} row {}: {} for {}", f_.name, entry.type(), rows, cols, t,
+                                       r, ya[t * rows + r], e.value));
         }
         for (int r = 0; r < 33; r++) {
           Exact e = product(b, values, r, t);
           e = {times * e.value, times * e.size};
-          findings_.expect(near(yb[t * 33 + r], e), fmt::format("{} {}: second matrix, token {} row {}: {} for {}", f_.name, entry.type(), t, r, yb[t * 33 + r], e.value));
+          findings_.expect(near(yb[t * 33 + r], e), fmt::format("{} {}: second matrix, token {} row {}: {} for {}",
+                                                                f_.name, entry.type(), t, r, yb[t * 33 + r], e.value));
         }
       }
     };
@@ -173,7 +194,8 @@ class Checker {
     GemvLaunch p = launch(x);
     size_t n = size_t(rows) * tokens;
     float* y = memory.make<float>(n);
-    p.segment[0] = {gate.packed, nullptr, y, rows, 0, 4.0f}, p.segment[1] = {up.packed, nullptr, nullptr, rows, 0, 1.0f}, p.segments = 2;
+    p.segment[0] = {gate.packed, nullptr, y, rows, 0, 4.0f},
+    p.segment[1] = {up.packed, nullptr, nullptr, rows, 0, 1.0f}, p.segments = 2;
     p.out = {memory.make<gpu::i8>(n), memory.make<float>(n / 32), memory.make<gpu::i32>(n / 16)};
     for (const Way& way : ways(tokens)) {
       if (way.rows < gpu::group_rows) continue;  // codes need a whole chunk of rows
@@ -183,11 +205,14 @@ class Checker {
         for (int r = 0; r < rows; r++) {
           const std::vector<double>& values = way.norms() ? x.own_values : x.values;
           Exact g = product(gate, values, r, t), u = product(up, values, r, t);
-          double z = 4 * g.value, exact = z / (1 + std::exp(-z)) * u.value, error = 3e-6 * (4.4 * g.size * std::fabs(u.value) + std::fabs(z) * u.size) + 1e-6 * std::fabs(exact);
+          double z = 4 * g.value, exact = z / (1 + std::exp(-z)) * u.value,
+                 error = 3e-6 * (4.4 * g.size * std::fabs(u.value) + std::fabs(z) * u.size) + 1e-6 * std::fabs(exact);
           int at = t * rows + r;
-          findings_.expect(std::fabs(y[at] - exact) <= error, fmt::format("{} {}: token {} row {}: {} for {}", f_.name, entry.type(), t, r, y[at], exact));
+          findings_.expect(std::fabs(y[at] - exact) <= error,
+                           fmt::format("{} {}: token {} row {}: {} for {}", f_.name, entry.type(), t, r, y[at], exact));
           double scale = p.out.scales[r / 32 * tokens + t];
-          findings_.expect(std::fabs(double(p.out.codes[code_at(tokens, t, r)]) * scale - y[at]) <= 0.5001 * scale, fmt::format("{} {}: a code", f_.name, entry.type()));
+          findings_.expect(std::fabs(double(p.out.codes[code_at(tokens, t, r)]) * scale - y[at]) <= 0.5001 * scale,
+                           fmt::format("{} {}: a code", f_.name, entry.type()));
         }
     }
   }
@@ -207,12 +232,15 @@ class Checker {
     float* out = memory.make(std::vector<float>(space * size_t(cols), 7));
     int runs = (cols + gpu::embed_cols - 1) / gpu::embed_cols;
     gpu::DeviceBatch batch{reinterpret_cast<gpu::BatchHeader*>(memory.make_settled(ints)), nullptr, 0};
-    kernels_.run({"embed", {}, {&f_}}, space * runs, gpu::embed_cols, sizeof(gpu::EmbedRoom),
-                 gpu::EmbedLaunch{batch, memory.make(std::vector<unsigned char>(bytes, bytes + file.size())), out, cols, 2.0f}, memory);
+    kernels_.run(
+        {"embed", {}, {&f_}}, space * runs, gpu::embed_cols, sizeof(gpu::EmbedRoom),
+        gpu::EmbedLaunch{batch, memory.make(std::vector<unsigned char>(bytes, bytes + file.size())), out, cols, 2.0f},
+        memory);
     for (int t = 0; t < space; t++)
       for (int i = 0; i < cols; i++) {
         float expected = t < 3 ? 2 * decoded[tokens[t] * cols + i] : 7;
-        findings_.expect(out[t * cols + i] == expected, fmt::format("{} embed: {} for {}", f_.name, out[t * cols + i], expected));
+        findings_.expect(out[t * cols + i] == expected,
+                         fmt::format("{} embed: {} for {}", f_.name, out[t * cols + i], expected));
       }
   }
 
@@ -238,16 +266,21 @@ class Checker {
       run(way.entry("store_out", 2), way, p, memory);
       for (int t = 0; t < p.tokens; t++)
         for (int r = 0; r < rows; r++)
-          findings_.expect((y[t * rows + r] == 1e30f) == (t >= there), fmt::format("{}: token {} of {} in a launch for {}", f_.name, t, there, p.tokens));
+          findings_.expect((y[t * rows + r] == 1e30f) == (t >= there),
+                           fmt::format("{}: token {} of {} in a launch for {}", f_.name, t, there, p.tokens));
     }
   }
   std::vector<Way> ways(int tokens) const {
     if (tokens == 1) {
-      std::vector<Way> all{{Way::few, 1, 32, "", 0, 0, &f_}, {Way::one, 1, 32, "normed", 3, 1, &f_}, {Way::one, 1, 16, "normed", 2, 3, &f_}};
-      if (coded_) all.insert(all.end(), {{Way::one, 1, 32, "copied", 1, 2, &f_}, {Way::one, 1, 16, "copied", 2, 2, &f_}});
+      std::vector<Way> all{{Way::few, 1, 32, "", 0, 0, &f_},
+                           {Way::one, 1, 32, "normed", 3, 1, &f_},
+                           {Way::one, 1, 16, "normed", 2, 3, &f_}};
+      if (coded_)
+        all.insert(all.end(), {{Way::one, 1, 32, "copied", 1, 2, &f_}, {Way::one, 1, 16, "copied", 2, 2, &f_}});
       return all;
     }
-    if (tokens <= int(gpu::most_tokens_a_pass)) return {{Way::few, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, "", 0, 0, &f_}};
+    if (tokens <= int(gpu::most_tokens_a_pass))
+      return {{Way::few, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, "", 0, 0, &f_}};
     if (!coded_) return {{Way::few, 8, 32, "", 0, 0, &f_}};
     std::vector<Way> all;
     for (int pass : passes(kernels_.copies_overlap()))
@@ -256,7 +289,8 @@ class Checker {
   }
   GemvLaunch launch(const Input& x) const {
     GemvLaunch p = {};
-    p.rows = x.rows, p.x = x.x, p.norm = x.norm, p.codes = x.codes, p.cols = x.cols, p.tokens = x.tokens, p.epsilon = epsilon;
+    p.rows = x.rows, p.x = x.x, p.norm = x.norm, p.codes = x.codes, p.cols = x.cols, p.tokens = x.tokens,
+    p.epsilon = epsilon;
     return p;
   }
   void run(const Entry& entry, const Way& way, GemvLaunch p, const Regions& memory) {
@@ -269,13 +303,16 @@ class Checker {
     if (way.kernel == Way::one) {
       p.batch = way.batch;
       int sums = way.batch * way.rows * gpu::one_token_warps * (gate ? 2 : 1);
-      kernels_.run(entry, std::min(groups, way.cores), gpu::one_token_warps * 32, gpu::one_token_room_bytes(coded_ ? p.cols : 0, sums) + gpu::ring_bytes(), p, memory);
+      kernels_.run(entry, std::min(groups, way.cores), gpu::one_token_warps * 32,
+                   gpu::one_token_room_bytes(coded_ ? p.cols : 0, sums) + gpu::ring_bytes(), p, memory);
       return;
     }
     groups *= (p.tokens + way.pass - 1) / way.pass;
     if (!many) return kernels_.run(entry, groups, gpu::split_warps * 32, sizeof(gpu::GemvRoom), p, memory);
     const bool overlap = kernels_.copies_overlap();
-    kernels_.run(entry, groups, gpu::gemm_warps * 32, gpu::gemm_group(way.pass, overlap).room_with(f_.block / 32, tiles_of(f_).tile_bytes, overlap), p, memory);
+    kernels_.run(entry, groups, gpu::gemm_warps * 32,
+                 gpu::gemm_group(way.pass, overlap).room_with(f_.block / 32, tiles_of(f_).tile_bytes, overlap), p,
+                 memory);
   }
 
   Kernels& kernels_;

@@ -29,7 +29,8 @@ uint64_t new_number() {
   return ++last;
 }
 
-// The same bytes at another address, only to be read; null where they are not whole pages of one region that is mapped to be shared.
+// The same bytes at another address, only to be read; null where they are not whole pages of one region that is mapped
+// to be shared.
 void* alias_of(void* pages, uint64_t bytes) {
   const uint64_t page = static_cast<uint64_t>(getpagesize()), begin = reinterpret_cast<uint64_t>(pages);
   if (bytes == 0 || begin % page || bytes % page) return nullptr;
@@ -74,8 +75,10 @@ void* alias_of(void* pages, uint64_t bytes) {
 }
 - (void)dealloc {
   buffers().erase(number);
-  if (!shared) free(memory);
-  else if (memory) munmap(memory, bytes);
+  if (!shared)
+    free(memory);
+  else if (memory)
+    munmap(memory, bytes);
   [super dealloc];
 }
 - (NSUInteger)length {

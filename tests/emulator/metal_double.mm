@@ -1,6 +1,9 @@
-// A device that answers to Metal's names (metal/Metal/Metal.h) and runs kernels by the executor of this folder. Stricter than a GPU where it
-// can be: work runs no earlier than somebody waits for it; launches that no barrier keeps apart run in an order of their own; a launch sees
-// no buffer that was not declared; new memory is full of NaNs; memory that is shared without a copy lies at another address than the
+// A device that answers to Metal's names (metal/Metal/Metal.h) and runs kernels by the executor of this folder.
+// Stricter than a GPU where it
+// can be: work runs no earlier than somebody waits for it; launches that no barrier keeps apart run in an order of
+// their own; a launch sees
+// no buffer that was not declared; new memory is full of NaNs; memory that is shared without a copy lies at another
+// address than the
 // processor's and is only read; what Metal would only assert is an error of the command buffer.
 #import <Metal/Metal.h>
 
@@ -22,7 +25,8 @@ using ingot::emulator::buffers;
 using ingot::emulator::Grid;
 using ingot::emulator::Library;
 
-constexpr NSUInteger memory_bytes = NSUInteger(4) << 30, most_parameter_bytes = 4096, most_room_bytes = 32768, room_unit = 16, most_threads = 1024, warp_threads = 32;
+constexpr NSUInteger memory_bytes = NSUInteger(4) << 30, most_parameter_bytes = 4096, most_room_bytes = 32768,
+                     room_unit = 16, most_threads = 1024, warp_threads = 32;
 
 struct Dispatch {
   decltype(Grid::entry) entry;
@@ -41,10 +45,14 @@ struct Work {
 };
 
 NSError* error_of(const std::string& text) {
-  return [NSError errorWithDomain:@"emulated Metal" code:1 userInfo:[NSDictionary dictionaryWithObject:[NSString stringWithUTF8String:text.c_str()] forKey:NSLocalizedDescriptionKey]];
+  return [NSError errorWithDomain:@"emulated Metal"
+                             code:1
+                         userInfo:[NSDictionary dictionaryWithObject:[NSString stringWithUTF8String:text.c_str()]
+                                                              forKey:NSLocalizedDescriptionKey]];
 }
 
-// Every word of the parameters that is an address in a buffer: was the buffer declared? And are the declared ones still there?
+// Every word of the parameters that is an address in a buffer: was the buffer declared? And are the declared ones still
+// there?
 void check_residency(const Dispatch& d, Work& work) {
   for (uint64_t number : work.declared)
     if (!buffers().contains(number)) work.blame("a buffer was given back before the work that it was declared for");
@@ -68,10 +76,9 @@ void run(Work& work) {
     for (; begin != end && work.fault.empty(); begin++) {
       check_residency(*begin, work);
       if (work.fault.empty()) try {
-          ingot::emulator::execute({begin->entry, begin->parameters.data(), begin->groups, begin->threads, begin->room_bytes, random()});
-        } catch (const std::exception& e) {
-          work.blame(e.what());
-        }
+          ingot::emulator::execute(
+              {begin->entry, begin->parameters.data(), begin->groups, begin->threads, begin->room_bytes, random()});
+        } catch (const std::exception& e) { work.blame(e.what()); }
     }
   }
 }
@@ -148,24 +155,31 @@ void run(Work& work) {
   pipeline = [(EmulatedFunction*)state retain];
 }
 - (void)setBytes:(const void*)bytes length:(NSUInteger)length atIndex:(NSUInteger)index {
-  if (length == 0 || length > most_parameter_bytes || index != 0) work->blame("bytes are set that no launch takes");
-  else parameters.assign(static_cast<const unsigned char*>(bytes), static_cast<const unsigned char*>(bytes) + length);
+  if (length == 0 || length > most_parameter_bytes || index != 0)
+    work->blame("bytes are set that no launch takes");
+  else
+    parameters.assign(static_cast<const unsigned char*>(bytes), static_cast<const unsigned char*>(bytes) + length);
 }
 - (void)setThreadgroupMemoryLength:(NSUInteger)length atIndex:(NSUInteger)index {
-  if (length % room_unit || length > most_room_bytes || index != 0) work->blame("a threadgroup's memory is of a size that Metal does not take");
-  else room = static_cast<uint32_t>(length);
+  if (length % room_unit || length > most_room_bytes || index != 0)
+    work->blame("a threadgroup's memory is of a size that Metal does not take");
+  else
+    room = static_cast<uint32_t>(length);
 }
 - (void)useResource:(id<MTLResource>)resource usage:(MTLResourceUsage)usage {
   if (usage == 0) work->blame("a resource is declared for no use");
   EmulatedBuffer* buffer = (EmulatedBuffer*)resource;
-  if (buffer->shared && (usage & MTLResourceUsageWrite)) work->blame("memory that is shared to be read is declared to be written");
+  if (buffer->shared && (usage & MTLResourceUsageWrite))
+    work->blame("memory that is shared to be read is declared to be written");
   work->declared.insert(buffer->number);
 }
 - (void)dispatchThreadgroups:(MTLSize)groups threadsPerThreadgroup:(MTLSize)threads {
   if (!pipeline || ended) return work->blame("a launch has no pipeline, or its encoder has ended");
-  if (groups.height * groups.depth * threads.height * threads.depth != 1 || groups.width == 0 || threads.width == 0 || threads.width > most_threads)
+  if (groups.height * groups.depth * threads.height * threads.depth != 1 || groups.width == 0 || threads.width == 0 ||
+      threads.width > most_threads)
     return work->blame("a launch is of a shape that is not run here");
-  work->dispatches.push_back({pipeline->entry, parameters, static_cast<uint32_t>(groups.width), static_cast<uint32_t>(threads.width), room, barrier || !concurrent});
+  work->dispatches.push_back({pipeline->entry, parameters, static_cast<uint32_t>(groups.width),
+                              static_cast<uint32_t>(threads.width), room, barrier || !concurrent});
   barrier = NO;
 }
 - (void)memoryBarrierWithScope:(MTLBarrierScope)scope {
@@ -273,7 +287,10 @@ void run(Work& work) {
   if (length == 0 || length > [self maxBufferLength] || options != MTLResourceStorageModeShared) return nil;
   return [[EmulatedBuffer alloc] initWithLength:length];
 }
-- (id<MTLBuffer>)newBufferWithBytesNoCopy:(void*)pointer length:(NSUInteger)length options:(MTLResourceOptions)options deallocator:(id)deallocator {
+- (id<MTLBuffer>)newBufferWithBytesNoCopy:(void*)pointer
+                                   length:(NSUInteger)length
+                                  options:(MTLResourceOptions)options
+                              deallocator:(id)deallocator {
   if (length > [self maxBufferLength] || options != MTLResourceStorageModeShared || deallocator) return nil;
   return [[EmulatedBuffer alloc] initWithPages:pointer length:length];
 }

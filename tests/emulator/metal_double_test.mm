@@ -31,15 +31,21 @@ struct Params {
 
 class MetalDouble : public testing::Test {
  protected:
-  MetalDouble() : device(MTLCreateSystemDefaultDevice()), queue([device.get() newCommandQueue]), buffer([device.get() newBufferWithLength:128 options:MTLResourceStorageModeShared]) {
+  MetalDouble()
+      : device(MTLCreateSystemDefaultDevice()),
+        queue([device.get() newCommandQueue]),
+        buffer([device.get() newBufferWithLength:128 options:MTLResourceStorageModeShared]) {
     Pool pool;
     MTLCompileOptions* options = [[[MTLCompileOptions alloc] init] autorelease];
     [options setFastMathEnabled:NO];
     NSError* error = nil;
-    Held<id<MTLLibrary>> library([device.get() newLibraryWithSource:[NSString stringWithUTF8String:source] options:options error:&error]);
+    Held<id<MTLLibrary>> library([device.get() newLibraryWithSource:[NSString stringWithUTF8String:source]
+                                                            options:options
+                                                              error:&error]);
     EXPECT_TRUE(library) << text_of(error);
     Held<id<MTLFunction>> function([library.get() newFunctionWithName:@"add_kernel"]);
-    pipeline = Held<id<MTLComputePipelineState>>([device.get() newComputePipelineStateWithFunction:function.get() error:&error]);
+    pipeline = Held<id<MTLComputePipelineState>>([device.get() newComputePipelineStateWithFunction:function.get()
+                                                                                             error:&error]);
   }
   // What the command buffer says that `encode` filled.
   template <class Encode> std::string fault_of(Encode encode) {
@@ -93,11 +99,12 @@ TEST_F(MetalDouble, BarriersAreWhatKeepsLaunchesInOrder) {
     for (int i = 0; i < 32; i++) {
       words()[0] = 1;
       EXPECT_EQ(fault_of([&](id<MTLComputeCommandEncoder> to) {
-        dispatch(to, 3, 1);
-        if (barrier) [to memoryBarrierWithScope:MTLBarrierScopeBuffers];
-        dispatch(to, 1, 1);
-        [to endEncoding];
-      }), "");
+                  dispatch(to, 3, 1);
+                  if (barrier) [to memoryBarrierWithScope:MTLBarrierScopeBuffers];
+                  dispatch(to, 1, 1);
+                  [to endEncoding];
+                }),
+                "");
       others += words()[0] != 5;
     }
     return others;
@@ -109,32 +116,49 @@ TEST_F(MetalDouble, BarriersAreWhatKeepsLaunchesInOrder) {
 TEST_F(MetalDouble, BuffersHaveToBeDeclared) {
   Held<id<MTLBuffer>> other([device.get() newBufferWithLength:128 options:MTLResourceStorageModeShared]);
   EXPECT_NE(fault_of([&](id<MTLComputeCommandEncoder> to) {
-    std::swap(buffer, other);
-    dispatch(to, 1, 1);
-    std::swap(buffer, other);
-    [to endEncoding];
-  }).find("not declared"), std::string::npos);
+              std::swap(buffer, other);
+              dispatch(to, 1, 1);
+              std::swap(buffer, other);
+              [to endEncoding];
+            }).find("not declared"),
+            std::string::npos);
 }
 
 TEST_F(MetalDouble, EncodersHaveToEnd) {
-  EXPECT_NE(fault_of([&](id<MTLComputeCommandEncoder> to) { dispatch(to, 1, 1); }).find("before their encoder"), std::string::npos);
+  EXPECT_NE(fault_of([&](id<MTLComputeCommandEncoder> to) { dispatch(to, 1, 1); }).find("before their encoder"),
+            std::string::npos);
 }
 
 TEST_F(MetalDouble, SizesHaveToFit) {
   std::vector<char> many(5000);
-  EXPECT_NE(fault_of([&](id<MTLComputeCommandEncoder> to) { [to setBytes:many.data() length:many.size() atIndex:0]; [to endEncoding]; }), "");
-  EXPECT_NE(fault_of([&](id<MTLComputeCommandEncoder> to) { [to setThreadgroupMemoryLength:40 atIndex:0]; [to endEncoding]; }), "");
-  EXPECT_NE(fault_of([&](id<MTLComputeCommandEncoder> to) { [to setThreadgroupMemoryLength:65536 atIndex:0]; [to endEncoding]; }), "");
   EXPECT_NE(fault_of([&](id<MTLComputeCommandEncoder> to) {
-    [to dispatchThreadgroups:MTLSizeMake(1, 1, 1) threadsPerThreadgroup:MTLSizeMake(2048, 1, 1)];
-    [to endEncoding];
-  }), "");
+              [to setBytes:many.data() length:many.size() atIndex:0];
+              [to endEncoding];
+            }),
+            "");
+  EXPECT_NE(fault_of([&](id<MTLComputeCommandEncoder> to) {
+              [to setThreadgroupMemoryLength:40 atIndex:0];
+              [to endEncoding];
+            }),
+            "");
+  EXPECT_NE(fault_of([&](id<MTLComputeCommandEncoder> to) {
+              [to setThreadgroupMemoryLength:65536 atIndex:0];
+              [to endEncoding];
+            }),
+            "");
+  EXPECT_NE(fault_of([&](id<MTLComputeCommandEncoder> to) {
+              [to dispatchThreadgroups:MTLSizeMake(1, 1, 1) threadsPerThreadgroup:MTLSizeMake(2048, 1, 1)];
+              [to endEncoding];
+            }),
+            "");
   EXPECT_EQ([device.get() newBufferWithLength:0 options:MTLResourceStorageModeShared], nil);
 }
 
 // Pages that other mappings can share.
 struct Pages {
-  explicit Pages(size_t count) : bytes(count * static_cast<size_t>(getpagesize())), at(static_cast<char*>(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
+  explicit Pages(size_t count)
+      : bytes(count * static_cast<size_t>(getpagesize())),
+        at(static_cast<char*>(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
   ~Pages() { munmap(at, bytes); }
   size_t bytes;
   char* at;
@@ -143,7 +167,12 @@ struct Pages {
 TEST_F(MetalDouble, OnlyWholePagesOfOneMappingAreShared) {
   Pages pages(4);
   size_t page = pages.bytes / 4;
-  auto shared = [&](void* at, size_t bytes) { return Held<id<MTLBuffer>>([device.get() newBufferWithBytesNoCopy:at length:bytes options:MTLResourceStorageModeShared deallocator:nil]); };
+  auto shared = [&](void* at, size_t bytes) {
+    return Held<id<MTLBuffer>>([device.get() newBufferWithBytesNoCopy:at
+                                                               length:bytes
+                                                              options:MTLResourceStorageModeShared
+                                                          deallocator:nil]);
+  };
   EXPECT_TRUE(shared(pages.at, pages.bytes));
   EXPECT_TRUE(shared(pages.at + page, page));
   EXPECT_FALSE(shared(pages.at + 16, page));
@@ -160,7 +189,10 @@ TEST_F(MetalDouble, OnlyWholePagesOfOneMappingAreShared) {
 TEST_F(MetalDouble, SharedMemoryIsReadAtAnAddressOfItsOwn) {
   Pages pages(1);
   int* there = reinterpret_cast<int*>(pages.at);
-  Held<id<MTLBuffer>> shared([device.get() newBufferWithBytesNoCopy:pages.at length:pages.bytes options:MTLResourceStorageModeShared deallocator:nil]);
+  Held<id<MTLBuffer>> shared([device.get() newBufferWithBytesNoCopy:pages.at
+                                                             length:pages.bytes
+                                                            options:MTLResourceStorageModeShared
+                                                        deallocator:nil]);
   there[5] = 7;
   EXPECT_EQ([shared.get() contents], pages.at);
   ASSERT_NE([shared.get() gpuAddress], reinterpret_cast<uint64_t>(pages.at));
@@ -175,14 +207,18 @@ TEST_F(MetalDouble, SharedMemoryIsReadAtAnAddressOfItsOwn) {
       [to endEncoding];
     });
   };
-  EXPECT_NE(fault(MTLResourceUsageRead, reinterpret_cast<uint64_t>(pages.at)).find("the processor's"), std::string::npos);
-  EXPECT_NE(fault(MTLResourceUsageRead | MTLResourceUsageWrite, [buffer.get() gpuAddress]).find("declared to be written"), std::string::npos);
+  EXPECT_NE(fault(MTLResourceUsageRead, reinterpret_cast<uint64_t>(pages.at)).find("the processor's"),
+            std::string::npos);
+  EXPECT_NE(
+      fault(MTLResourceUsageRead | MTLResourceUsageWrite, [buffer.get() gpuAddress]).find("declared to be written"),
+      std::string::npos);
   EXPECT_EQ(fault(MTLResourceUsageRead, [buffer.get() gpuAddress]), "");
 }
 
 TEST_F(MetalDouble, FastMathIsRefused) {
   NSError* error = nil;
-  EXPECT_EQ([device.get() newLibraryWithSource:@"" options:[[[MTLCompileOptions alloc] init] autorelease] error:&error], nil);
+  EXPECT_EQ([device.get() newLibraryWithSource:@"" options:[[[MTLCompileOptions alloc] init] autorelease] error:&error],
+            nil);
   EXPECT_NE(text_of(error).find("fast math"), std::string::npos);
 }
 

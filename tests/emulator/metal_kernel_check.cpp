@@ -17,7 +17,10 @@ namespace {
 // A launch's memory is copied to the device and back; addresses among its parameters are those that it has there.
 class OnDevice : public Kernels {
  public:
-  OnDevice(gpu::Device& device, std::vector<gpu::Entry> entries) : device_(device), entries_(std::move(entries)), kernels_(device.compile(gpu::compose(device.dialect(), entries_))) {}
+  OnDevice(gpu::Device& device, std::vector<gpu::Entry> entries)
+      : device_(device),
+        entries_(std::move(entries)),
+        kernels_(device.compile(gpu::compose(device.dialect(), entries_))) {}
   bool copies_overlap() const override { return device_.facts().copies_overlap; }
 
  protected:
@@ -28,7 +31,8 @@ class OnDevice : public Kernels {
     for (const Region& here : memory.all()) there.push_back(device_.allocate(here.bytes, "a check"));
     for (size_t i = 0; i < there.size(); i++) {
       const Region& here = memory.all()[i];
-      std::vector<std::byte> content(static_cast<const std::byte*>(here.at), static_cast<const std::byte*>(here.at) + here.bytes);
+      std::vector<std::byte> content(static_cast<const std::byte*>(here.at),
+                                     static_cast<const std::byte*>(here.at) + here.bytes);
       if (memory.has_addresses(i)) move_all(content, memory, there);
       device_.upload(*there[i], 0, content);
     }
@@ -40,8 +44,10 @@ class OnDevice : public Kernels {
   }
 
  private:
-  static void move_all(std::span<std::byte> words, const Regions& from, std::span<const std::unique_ptr<gpu::Memory>> to) {
-    for (size_t word = 0; word + sizeof(uint64_t) <= words.size(); word += sizeof(uint64_t)) move(words.data() + word, from, to);
+  static void move_all(std::span<std::byte> words, const Regions& from,
+                       std::span<const std::unique_ptr<gpu::Memory>> to) {
+    for (size_t word = 0; word + sizeof(uint64_t) <= words.size(); word += sizeof(uint64_t))
+      move(words.data() + word, from, to);
   }
   static void move(std::byte* word, const Regions& from, std::span<const std::unique_ptr<gpu::Memory>> to) {
     uint64_t address;
@@ -64,8 +70,10 @@ int check(gpu::Device& device, const quant::Format* format) {
   Findings findings;
   OnDevice kernels(device, format ? matrix_entries(*format, device.facts().copies_overlap) : op_entries());
   format ? check_matrices(kernels, *format, findings) : check_ops(kernels, findings);
-  std::printf("%s, %s: %d checks, %zu faults\n", device.facts().name.c_str(), format ? format->name : "ops", findings.checks, findings.faults.size());
-  for (size_t i = 0; i < std::min<size_t>(findings.faults.size(), 5); i++) std::printf("FAILED: %s\n", findings.faults[i].c_str());
+  std::printf("%s, %s: %d checks, %zu faults\n", device.facts().name.c_str(), format ? format->name : "ops",
+              findings.checks, findings.faults.size());
+  for (size_t i = 0; i < std::min<size_t>(findings.faults.size(), 5); i++)
+    std::printf("FAILED: %s\n", findings.faults[i].c_str());
   std::fflush(stdout);
   return findings.faults.empty() ? 0 : 1;
 }
@@ -76,7 +84,8 @@ int check(gpu::Device& device, const quant::Format* format) {
 int main(int argc, char** argv) {
   using namespace ingot;
   if (argc != 2) return std::fprintf(stderr, "metal_kernel_check (ops | classes | every | FORMAT)\n"), 2;
-  if (plan::Device found = metal::describe(); !found.available) return std::printf("SKIPPED: %s\n", found.description.c_str()), 77;
+  if (plan::Device found = metal::describe(); !found.available)
+    return std::printf("SKIPPED: %s\n", found.description.c_str()), 77;
   std::string what = argv[1];
   int faults = 0;
   try {
@@ -84,8 +93,6 @@ int main(int argc, char** argv) {
     if (what == "ops" || what == "every") faults += emulator::check(*device, nullptr);
     if (what != "ops")
       for (const quant::Format* format : gpu::formats_to_check(what)) faults += emulator::check(*device, format);
-  } catch (const std::exception& e) {
-    return std::printf("FAILED: %s\n", e.what()), 1;
-  }
+  } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }
   return faults ? 1 : 0;
 }

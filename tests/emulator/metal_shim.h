@@ -1,24 +1,31 @@
-// Metal's language and standard library for clang on a machine without Apple's compiler: just the words that the composed sources use, as
+// Metal's language and standard library for clang on a machine without Apple's compiler: just the words that the
+// composed sources use, as
 // the Metal Shading Language Specification describes them. Found as <metal_stdlib>. Three readings of one text:
-//   METAL_CHECK_SPACES   C++14 whose address spaces are types of their own that do not convert into each other; compiled only
-//   METAL_CHECK_STRICT   C++ for OpenCL, stricter than Metal: besides, no `double`, no casts between address spaces, no function pointers, and
+//   METAL_CHECK_SPACES   C++14 whose address spaces are types of their own that do not convert into each other;
+//   compiled only
+//   METAL_CHECK_STRICT   C++ for OpenCL, stricter than Metal: besides, no `double`, no casts between address spaces, no
+//   function pointers, and
 //                        nothing without an address space; compiled only
-//   neither              address spaces mean nothing; compiled to be run by executor.h, which `emulator_services` leads to
+//   neither              address spaces mean nothing; compiled to be run by executor.h, which `emulator_services` leads
+//   to
 // Not here: what the device's compiler alone can refuse, how exact its functions are, how fast anything is.
 #pragma once
 
-// An entry point without attributes, which have no meaning here. For METAL_CHECK_SPACES the dialect's own stands, its attributes taken out.
+// An entry point without attributes, which have no meaning here. For METAL_CHECK_SPACES the dialect's own stands, its
+// attributes taken out.
 #if defined(METAL_CHECK_STRICT)
-#define ENTRY(name, ...)          \
-  typedef __VA_ARGS__ name##_kernel; \
-  inline void name##_entry(constant name##_kernel::Params& p, threadgroup name##_kernel::Room& room) { name##_kernel::run(p, room, Place{0, 1, 0}); }
+#define ENTRY(name, ...)                                                                               \
+  typedef __VA_ARGS__ name##_kernel;                                                                   \
+  inline void name##_entry(constant name##_kernel::Params& p, threadgroup name##_kernel::Room& room) { \
+    name##_kernel::run(p, room, Place{0, 1, 0});                                                       \
+  }
 #elif !defined(METAL_CHECK_SPACES)
-#define ENTRY(name, ...)                                                                                                       \
-  typedef __VA_ARGS__ name##_kernel;                                                                                           \
-  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                               \
-  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                                       \
-  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* room, Place place) {               \
-    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Room*)room, place);                         \
+#define ENTRY(name, ...)                                                                                         \
+  typedef __VA_ARGS__ name##_kernel;                                                                             \
+  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                \
+  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                         \
+  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* room, Place place) { \
+    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Room*)room, place);           \
   }
 #endif
 
@@ -89,7 +96,8 @@ inline float tanh(float x) { return __builtin_tanhf(x); }
 
 enum class mem_flags { mem_none, mem_device, mem_threadgroup };
 
-// Calls that all lanes of a SIMD-group, or all threads of a threadgroup, make together. Lanes are read through the words of a value.
+// Calls that all lanes of a SIMD-group, or all threads of a threadgroup, make together. Lanes are read through the
+// words of a value.
 #if defined(METAL_CHECK_STRICT) || defined(METAL_CHECK_SPACES)
 inline void threadgroup_barrier(mem_flags) {}
 inline void simdgroup_barrier(mem_flags) {}
@@ -98,13 +106,20 @@ inline uint lane_across(uint value, ushort) { return value; }
 #else
 [[clang::convergent]] inline void threadgroup_barrier(mem_flags) { emulator_services->group_barrier(); }
 [[clang::convergent]] inline void simdgroup_barrier(mem_flags) { emulator_services->warp_barrier(); }
-[[clang::convergent]] inline uint lane_at(uint value, ushort lane) { return emulator_services->lane_value(value, lane); }
-[[clang::convergent]] inline uint lane_across(uint value, ushort mask) { return emulator_services->lane_exchange(value, mask); }
+[[clang::convergent]] inline uint lane_at(uint value, ushort lane) {
+  return emulator_services->lane_value(value, lane);
+}
+[[clang::convergent]] inline uint lane_across(uint value, ushort mask) {
+  return emulator_services->lane_exchange(value, mask);
+}
 #endif
 template <class T> inline T simd_shuffle(T x, ushort lane) { return as_type<T>(lane_at(as_type<uint>(x), lane)); }
-template <class T> inline T simd_shuffle_xor(T x, ushort mask) { return as_type<T>(lane_across(as_type<uint>(x), mask)); }
+template <class T> inline T simd_shuffle_xor(T x, ushort mask) {
+  return as_type<T>(lane_across(as_type<uint>(x), mask));
+}
 
-// 8 × 8 matrices of a SIMD-group: a lane holds two neighbours of a row. Where they stand is what MLX relies on; Metal does not say.
+// 8 × 8 matrices of a SIMD-group: a lane holds two neighbours of a row. Where they stand is what MLX relies on; Metal
+// does not say.
 template <class T, class Two> struct simdgroup_matrix {
   Two elements;
   inline thread Two& thread_elements() thread { return elements; }
@@ -124,7 +139,8 @@ UNWATCHED_READS inline float2 product_of(const uint* all, uint lane, float2 sum)
   return sum;
 }
 #endif
-inline void simdgroup_multiply_accumulate(thread simdgroup_float8x8& to, thread simdgroup_half8x8& a, thread simdgroup_half8x8& b, thread simdgroup_float8x8& c) {
+inline void simdgroup_multiply_accumulate(thread simdgroup_float8x8& to, thread simdgroup_half8x8& a,
+                                          thread simdgroup_half8x8& b, thread simdgroup_float8x8& c) {
   float2 sum = c.elements;
 #if !defined(METAL_CHECK_STRICT) && !defined(METAL_CHECK_SPACES)
   const uint mine[2] = {as_type<uint>(a.elements), as_type<uint>(b.elements)};

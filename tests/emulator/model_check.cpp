@@ -1,7 +1,10 @@
-// A whole model by another device, emulated or real, beside the processor: the processor's greedy answer is run by both, token after token.
+// A whole model by another device, emulated or real, beside the processor: the processor's greedy answer is run by
+// both, token after token.
 //   model_check DEVICE MODEL TOKENS DIVERGENCE PROMPT     divergence of the distributions, in nats, at most
-// A token agrees when both choose it, or when the processor's choice leads by less than a last-bit difference can turn (decision 0009:
-// activations are int8, so two honest runs differ). Leaves with 77 where the model is missing, with 1 where they disagree.
+// A token agrees when both choose it, or when the processor's choice leads by less than a last-bit difference can turn
+// (decision 0009:
+// activations are int8, so two honest runs differ). Leaves with 77 where the model is missing, with 1 where they
+// disagree.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -56,7 +59,8 @@ int check(const char* device, const std::string& path, int tokens, double most, 
     double lead = a.top(2)[0].logprob - a.top(2)[1].logprob, kl = divergence(p, q);
     bool agrees = chosen == others || lead < small_lead;
     sum += kl, faults += !agrees;
-    std::printf("%stoken %d: %s %d, %s %d; lead %.3f, divergence %.2e\n", agrees ? "" : "FAILED: ", t + 1, "cpu", chosen, device, others, lead, kl);
+    std::printf("%stoken %d: %s %d, %s %d; lead %.3f, divergence %.2e\n", agrees ? "" : "FAILED: ", t + 1, "cpu",
+                chosen, device, others, lead, kl);
     std::fflush(stdout);
     ids = {chosen};
     own_choices.push_back(others);
@@ -67,11 +71,13 @@ int check(const char* device, const std::string& path, int tokens, double most, 
   for (int t = 0; t + 1 < tokens; t++) {
     std::optional<int32_t> best = c.append_for_best(a.tokens()[prompt_tokens + t]);
     if (best == own_choices[t + 1]) continue;
-    std::printf("FAILED: token %d: %s chooses %d by itself, and %d by its logits\n", t + 2, device, best.value_or(-1), own_choices[t + 1]);
+    std::printf("FAILED: token %d: %s chooses %d by itself, and %d by its logits\n", t + 2, device, best.value_or(-1),
+                own_choices[t + 1]);
     faults++;
   }
   double mean = sum / tokens;
-  std::printf("%s (%s) beside cpu: mean divergence %.2e nats over %d tokens behind %zu\n", device, description_of(device).c_str(), mean, tokens, prompt_tokens);
+  std::printf("%s (%s) beside cpu: mean divergence %.2e nats over %d tokens behind %zu\n", device,
+              description_of(device).c_str(), mean, tokens, prompt_tokens);
   if (!(mean <= most)) std::printf("FAILED: it may be %.2e\n", most), faults++;
   return faults ? 1 : 0;
 }
@@ -83,10 +89,12 @@ int main(int argc, char** argv) {
   int tokens = argc == 6 ? std::atoi(argv[3]) : 0;
   if (tokens < 1) return std::fprintf(stderr, "model_check DEVICE MODEL TOKENS DIVERGENCE PROMPT\n"), 2;
   std::optional<std::string> path = ingot::tests::model_path(argv[2]);
-  if (!path) return std::printf("SKIPPED: %s is not in %s/models; tools/fetch_model.sh or tools/goldens/make_models.py puts it there\n", argv[2], ingot::tests::cache_folder().c_str()), 77;
+  if (!path)
+    return std::printf(
+               "SKIPPED: %s is not in %s/models; tools/fetch_model.sh or tools/goldens/make_models.py puts it there\n",
+               argv[2], ingot::tests::cache_folder().c_str()),
+           77;
   try {
     return ingot::check(argv[1], *path, tokens, std::atof(argv[4]), argv[5]);
-  } catch (const std::exception& e) {
-    return std::printf("FAILED: %s\n", e.what()), 1;
-  }
+  } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }
 }

@@ -1,4 +1,5 @@
-// A double of NVRTC: the run-time compiler's names (NVRTC manual) over the emulator's toolchain. What it calls machine code is a shared
+// A double of NVRTC: the run-time compiler's names (NVRTC manual) over the emulator's toolchain. What it calls machine
+// code is a shared
 // library of this machine, for the doubled driver (cuda_driver.cpp).
 #include <cstring>
 #include <string>
@@ -22,7 +23,8 @@ int nvrtcVersion(int* major, int* minor) {
   return success;
 }
 
-int nvrtcCreateProgram(Program** program, const char* source, const char*, int headers, const char* const*, const char* const*) {
+int nvrtcCreateProgram(Program** program, const char* source, const char*, int headers, const char* const*,
+                       const char* const*) {
   if (headers != 0) return invalid_input;
   *program = new Program{source, "", {}};
   return success;
@@ -64,6 +66,9 @@ int nvrtcDestroyProgram(Program** program) {
   return success;
 }
 
-const char* nvrtcGetErrorString(int status) { return status == compilation ? "NVRTC_ERROR_COMPILATION" : status == invalid_input ? "NVRTC_ERROR_INVALID_INPUT" : "NVRTC_SUCCESS"; }
-
+const char* nvrtcGetErrorString(int status) {
+  return status == compilation     ? "NVRTC_ERROR_COMPILATION"
+         : status == invalid_input ? "NVRTC_ERROR_INVALID_INPUT"
+                                   : "NVRTC_SUCCESS";
+}
 }

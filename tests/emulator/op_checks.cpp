@@ -1,4 +1,5 @@
-// The kernels that know no format, beside float64: rope and pages, attention of rows that are alone and of several, norms, gathered rows, the
+// The kernels that know no format, beside float64: rope and pages, attention of rows that are alone and of several,
+// norms, gathered rows, the
 // choice of tokens.
 #include <fmt/format.h>
 
@@ -39,10 +40,15 @@ u16 half_of(float x) {
   float down = size - float_of_half(below), up = float_of_half(above) - size;
   return static_cast<u16>((up < down || (up == down && below % 2) ? above : below) | (x < 0 ? 0x8000 : 0));
 }
-bool near(double got, double expected, double by) { return std::fabs(got - expected) <= by * (std::fabs(expected) + 1); }
+bool near(double got, double expected, double by) {
+  return std::fabs(got - expected) <= by * (std::fabs(expected) + 1);
+}
 
 Entry attend_one(const Heads& h, bool alone) {
-  return {"attend_one", {std::to_string(h.size), std::to_string(gpu::attend_heads_at_once(h.heads / h.kv_heads, h.size)), alone ? "1" : "0"}, {}};
+  return {"attend_one",
+          {std::to_string(h.size), std::to_string(gpu::attend_heads_at_once(h.heads / h.kv_heads, h.size)),
+           alone ? "1" : "0"},
+          {}};
 }
 Entry attend_many(const Heads& h) { return {"attend_many", {std::to_string(h.size)}, {}}; }
 
@@ -53,15 +59,18 @@ struct Sequence {
 class Batch {
  public:
   Batch(std::vector<Sequence> sequences, Regions& memory) : sequences(std::move(sequences)), memory_(memory) {
-    for (const Sequence& s : this->sequences) rows += s.count, stride_ = std::max(stride_, (s.position + s.count + 63) / 64);
+    for (const Sequence& s : this->sequences)
+      rows += s.count, stride_ = std::max(stride_, (s.position + s.count + 63) / 64);
     std::vector<i32> ints(4 + 8 * static_cast<size_t>(rows));
     gpu::BatchHeader& header = *reinterpret_cast<gpu::BatchHeader*>(ints.data());
     gpu::BatchLine* lines = reinterpret_cast<gpu::BatchLine*>(ints.data() + 4);
     header = {.rows = rows, .outputs = 0, .singles = 0, .several = 0};
     int row = 0, number = 0;
     for (const Sequence& s : this->sequences) {
-      if (s.count == 1) lines[header.singles++].single_row = row;
-      else lines[header.several].first_row = row, lines[header.several++].row_count = s.count;
+      if (s.count == 1)
+        lines[header.singles++].single_row = row;
+      else
+        lines[header.several].first_row = row, lines[header.several++].row_count = s.count;
       for (int i = 0; i < s.count; i++, row++)
         lines[row].position = s.position + i, lines[row].sequence = number, lines[row].alone = s.count == 1;
       number++;
@@ -69,7 +78,8 @@ class Batch {
     singles = header.singles;
     header_ = reinterpret_cast<gpu::BatchHeader*>(memory.make_settled(ints));
   }
-  /// Memory for keys and values of `h` in every page, at some distance from its beginning. What is not there holds NaNs.
+  /// Memory for keys and values of `h` in every page, at some distance from its beginning. What is not there holds
+  /// NaNs.
   void make_pages(const Heads& h) {
     heads = h, keys_at = 32, values_at = keys_at + int64_t(h.kv_heads) * 64 * h.size;
     std::vector<u16*> table(sequences.size() * size_t(stride_));
@@ -90,7 +100,8 @@ class Batch {
 
  private:
   u16* in_page(int64_t at, size_t sequence, int head, int position) const {
-    return pages[sequence * size_t(stride_) + size_t(position / 64)] + at + (int64_t(head) * 64 + position % 64) * heads.size;
+    return pages[sequence * size_t(stride_) + size_t(position / 64)] + at +
+           (int64_t(head) * 64 + position % 64) * heads.size;
   }
   Regions& memory_;
   gpu::BatchHeader* header_ = nullptr;
@@ -134,8 +145,10 @@ void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Find
   Batch batch({{5, 3}, {9, 1}, {62, 4}}, memory);
   batch.make_pages(h);
   int dims = halves ? h.size : h.size / 2, rows = batch.rows + past;
-  std::vector<float> query = normals(size_t(rows) * h.heads * h.size, random), key = normals(size_t(rows) * h.kv_heads * h.size, random);
-  std::vector<float> value = normals(key.size(), random), query_norm = normals(h.size, random), key_norm = normals(h.size, random);
+  std::vector<float> query = normals(size_t(rows) * h.heads * h.size, random),
+                     key = normals(size_t(rows) * h.kv_heads * h.size, random);
+  std::vector<float> value = normals(key.size(), random), query_norm = normals(h.size, random),
+                     key_norm = normals(h.size, random);
   Angles angles(dims, halves, 66);
   gpu::RopeLaunch p = {};
   p.batch = batch.at();
@@ -143,8 +156,10 @@ void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Find
   if (normed) p.query_norm = memory.make(query_norm), p.key_norm = memory.make(key_norm);
   p.cosines = memory.make(angles.cosines), p.sines = memory.make(angles.sines);
   p.keys_at = batch.keys_at, p.values_at = batch.values_at;
-  p.heads = h.heads, p.kv_heads = h.kv_heads, p.head_size = h.size, p.dims = dims, p.halves = halves, p.query_epsilon = p.key_epsilon = 1e-5f;
-  kernels.run({"rope_store", {}, {}}, (rows * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps, gpu::rope_warps * 32, sizeof(gpu::RopeRoom), p, memory);
+  p.heads = h.heads, p.kv_heads = h.kv_heads, p.head_size = h.size, p.dims = dims, p.halves = halves,
+  p.query_epsilon = p.key_epsilon = 1e-5f;
+  kernels.run({"rope_store", {}, {}}, (rows * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps,
+              gpu::rope_warps * 32, sizeof(gpu::RopeRoom), p, memory);
 
   int row = 0;
   for (size_t s = 0; s < batch.sequences.size(); s++)
@@ -156,7 +171,8 @@ void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Find
         std::vector<double> expected = angles.turned(&query[at], h.size, normed ? &query_norm : nullptr, position);
         for (int e = 0; e < h.size; e++) {
           double wanted = alone ? query[at + e] : expected[e];
-          findings.expect(near(p.query[at + e], wanted, alone ? 0 : 2e-6), fmt::format("rope_store: row {}: query {} for {}", row, p.query[at + e], wanted));
+          findings.expect(near(p.query[at + e], wanted, alone ? 0 : 2e-6),
+                          fmt::format("rope_store: row {}: query {} for {}", row, p.query[at + e], wanted));
         }
       }
       for (int head = 0; head < h.kv_heads; head++) {
@@ -164,28 +180,39 @@ void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Find
         const u16 *to_key = batch.key(s, head, position), *to_value = batch.value(s, head, position);
         std::vector<double> expected = angles.turned(&key[at], h.size, normed ? &key_norm : nullptr, position);
         for (int e = 0; e < h.size; e++) {
-          if (alone) findings.expect(to_key[e] == 0x7e00 && to_value[e] == 0x7e00, "rope_store: stored a row that is alone");
+          if (alone)
+            findings.expect(to_key[e] == 0x7e00 && to_value[e] == 0x7e00, "rope_store: stored a row that is alone");
           if (alone) continue;
-          findings.expect(near(float_of_half(to_key[e]), expected[e], 1e-3), fmt::format("rope_store: key {} for {}", float_of_half(to_key[e]), expected[e]));
+          findings.expect(near(float_of_half(to_key[e]), expected[e], 1e-3),
+                          fmt::format("rope_store: key {} for {}", float_of_half(to_key[e]), expected[e]));
           findings.expect(to_value[e] == half_of(value[at + e]), "rope_store: a value is not the nearest half");
         }
       }
     }
-  for (size_t i = size_t(batch.rows) * h.heads * h.size; i < query.size(); i++) findings.expect(p.query[i] == query[i], "rope_store: wrote past the last row");
+  for (size_t i = size_t(batch.rows) * h.heads * h.size; i < query.size(); i++)
+    findings.expect(p.query[i] == query[i], "rope_store: wrote past the last row");
 }
 
-// Something that is not finite: in the key of a sequence's first visible position, or in the one that attend_one stores itself.
+// Something that is not finite: in the key of a sequence's first visible position, or in the one that attend_one stores
+// itself.
 struct Planted {
   u16 bits = 0;
   bool own = false;
 };
 
-// Attention over random pages. Rows that are alone go through attend_one with `groups` thread groups (0: the kernel for one row) and
+// Attention over random pages. Rows that are alone go through attend_one with `groups` thread groups (0: the kernel for
+// one row) and
 // attend_merge, `at_once` rows per launch; the others through attend_many.
 class Attention {
  public:
-  Attention(Kernels& kernels, const Heads& h, std::vector<Sequence> sequences, int window, Findings& findings, Planted planted = {})
-      : kernels_(kernels), h_(h), window_(window), findings_(findings), planted_(planted), batch_(std::move(sequences), memory_) {
+  Attention(Kernels& kernels, const Heads& h, std::vector<Sequence> sequences, int window, Findings& findings,
+            Planted planted = {})
+      : kernels_(kernels),
+        h_(h),
+        window_(window),
+        findings_(findings),
+        planted_(planted),
+        batch_(std::move(sequences), memory_) {
     batch_.make_pages(h);
     query = by_sequence(width(), 1);
     for (size_t s = 0; s < batch_.sequences.size(); s++) {
@@ -198,9 +225,12 @@ class Attention {
             for (int e = 0; e < h.size; e++) row[e] = half_of(normals(1, random)[0]);
       if (planted.bits && !planted.own) batch_.key(s, 0, q.position - alone)[3] = planted.bits;
     }
-    p_.batch = batch_.at(), p_.out = memory_.make<float>(query.size()), p_.keys_at = batch_.keys_at, p_.values_at = batch_.values_at;
-    p_.codes = {memory_.make<gpu::i8>(query.size()), memory_.make<float>(query.size() / 32), memory_.make<i32>(query.size() / 16)};
-    p_.rows = int(query.size()) / width(), p_.kv_heads = h.kv_heads, p_.heads_per_kv_head = group(), p_.head_size = h.size, p_.window = window, p_.scale = 1 / std::sqrt(float(h.size));
+    p_.batch = batch_.at(), p_.out = memory_.make<float>(query.size()), p_.keys_at = batch_.keys_at,
+    p_.values_at = batch_.values_at;
+    p_.codes = {memory_.make<gpu::i8>(query.size()), memory_.make<float>(query.size() / 32),
+                memory_.make<i32>(query.size() / 16)};
+    p_.rows = int(query.size()) / width(), p_.kv_heads = h.kv_heads, p_.heads_per_kv_head = group(),
+    p_.head_size = h.size, p_.window = window, p_.scale = 1 / std::sqrt(float(h.size));
   }
 
   // Bits of all rows, to be compared.
@@ -208,7 +238,8 @@ class Attention {
     constexpr uint32_t threads = gpu::attend_warps * 32;
     p_.splits = 9, p_.singles = at_once;
     p_.sums = memory_.make<float>(size_t(at_once) * width() * p_.splits);
-    p_.max = memory_.make<float>(size_t(at_once) * h_.heads * p_.splits), p_.totals = memory_.make<float>(size_t(at_once) * h_.heads * p_.splits);
+    p_.max = memory_.make<float>(size_t(at_once) * h_.heads * p_.splits),
+    p_.totals = memory_.make<float>(size_t(at_once) * h_.heads * p_.splits);
     int heads = gpu::attend_heads_at_once(group(), h_.size), parts = (group() + heads - 1) / heads;
     bool normed = window_ % 2, alone = groups == 0;
     Angles angles(h_.size / 2, normed, 600);
@@ -223,8 +254,10 @@ class Attention {
     r.dims = angles.dims, r.halves = angles.halves, r.query_epsilon = r.key_epsilon = 1e-5f;
     for (p_.first_single = 0; p_.first_single < batch_.singles; p_.first_single += at_once) {
       int64_t items = int64_t(h_.kv_heads) * parts * p_.splits;
-      kernels_.run(attend_one(h_, alone), alone ? items : groups, threads, sizeof(gpu::AttendOneRoom), gpu::AttendOneLaunch{p_, r}, memory_);
-      kernels_.run({"attend_merge", {}, {}}, (width() + int(threads) - 1) / int(threads) * at_once, threads, sizeof(gpu::AttendMergeRoom), p_, memory_);
+      kernels_.run(attend_one(h_, alone), alone ? items : groups, threads, sizeof(gpu::AttendOneRoom),
+                   gpu::AttendOneLaunch{p_, r}, memory_);
+      kernels_.run({"attend_merge", {}, {}}, (width() + int(threads) - 1) / int(threads) * at_once, threads,
+                   sizeof(gpu::AttendMergeRoom), p_, memory_);
     }
     int row = 0;
     for (size_t s = 0; s < batch_.sequences.size(); row += batch_.sequences[s++].count) {
@@ -241,7 +274,8 @@ class Attention {
         for (int i = 0; i < h_.size; i++) {
           float got = float_of_half(batch_.key(s, head, position)[i]);
           findings_.expect(planted_.own || near(got, k[i], 1e-3), fmt::format("attend_one: key {} for {}", got, k[i]));
-          findings_.expect(batch_.value(s, head, position)[i] == half_of(value[at + i]), "attend_one: a value is not the nearest half");
+          findings_.expect(batch_.value(s, head, position)[i] == half_of(value[at + i]),
+                           "attend_one: a value is not the nearest half");
         }
       }
       check_rows(s, row, true);
@@ -254,7 +288,8 @@ class Attention {
     p_.query = rotated;
     int rows = gpu::attend_rows(h_.size), tiles = spare_groups;
     for (const Sequence& s : batch_.sequences) tiles += s.count > 1 ? (s.count * group() + rows - 1) / rows : 0;
-    kernels_.run(attend_many(h_), int64_t(h_.kv_heads) * tiles, rows * 2, gpu::attend_many_room_bytes(h_.size), p_, memory_);
+    kernels_.run(attend_many(h_), int64_t(h_.kv_heads) * tiles, rows * 2, gpu::attend_many_room_bytes(h_.size), p_,
+                 memory_);
     int row = 0;
     for (size_t s = 0; s < batch_.sequences.size(); row += batch_.sequences[s++].count)
       if (batch_.sequences[s].count > 1) check_rows(s, row, false);
@@ -284,7 +319,9 @@ class Attention {
         size_t at = (size_t(row) * h_.heads + head) * h_.size;
         if (planted_.bits) {
           if (head < group())
-            for (int i = 0; i < h_.size; i++) findings_.expect(std::isnan(p_.out[at + i]), fmt::format("attention: a key of {:x} leaves {}", planted_.bits, p_.out[at + i]));
+            for (int i = 0; i < h_.size; i++)
+              findings_.expect(std::isnan(p_.out[at + i]),
+                               fmt::format("attention: a key of {:x} leaves {}", planted_.bits, p_.out[at + i]));
           continue;
         }
         std::vector<double> weights, out(h_.size);
@@ -297,14 +334,18 @@ class Attention {
         }
         for (double& w : weights) w = std::exp(w - most), total += w;
         for (int k = first; k <= last; k++)
-          for (int i = 0; i < h_.size; i++) out[i] += weights[k - first] / total * float_of_half(batch_.value(s, head / group(), k)[i]);
+          for (int i = 0; i < h_.size; i++)
+            out[i] += weights[k - first] / total * float_of_half(batch_.value(s, head / group(), k)[i]);
         for (int i = 0; i < h_.size; i++) {
           float got = p_.out[at + i];
-          findings_.expect(near(got, out[i], 1e-5), fmt::format("attention: sequence {} position {} window {} head {}: {} for {}", s, last, window_, head, got, out[i]));
+          findings_.expect(near(got, out[i], 1e-5),
+                           fmt::format("attention: sequence {} position {} window {} head {}: {} for {}", s, last,
+                                       window_, head, got, out[i]));
           if (!coded) continue;
           const int column = head * h_.size + i;
           const double scale = p_.codes.scales[column / 32 * p_.rows + row];
-          findings_.expect(std::fabs(p_.codes.codes[code_at(p_.rows, row, column)] * scale - got) <= 0.5001 * scale, "attend_merge: a code");
+          findings_.expect(std::fabs(p_.codes.codes[code_at(p_.rows, row, column)] * scale - got) <= 0.5001 * scale,
+                           "attend_merge: a code");
         }
       }
   }
@@ -325,11 +366,13 @@ void check_same_bits(Kernels& kernels, const Heads& h, Findings& findings) {
   std::vector<float> one = Attention(kernels, h, {{130, 1}}, 0, findings).singles(0, 1);
   std::vector<float> all = Attention(kernels, h, several, 0, findings).singles(4, 2);
   std::vector<float> again = Attention(kernels, h, several, 0, findings).singles(7, 3);
-  findings.expect(std::memcmp(all.data(), again.data(), all.size() * 4) == 0, "attend_one: other bits with other groups and launches");
+  findings.expect(std::memcmp(all.data(), again.data(), all.size() * 4) == 0,
+                  "attend_one: other bits with other groups and launches");
   findings.expect(std::memcmp(all.data(), one.data(), one.size() * 4) == 0, "attend_one: other bits beside other rows");
   // More groups than there is work for.
   std::vector<float> spare = Attention(kernels, h, {{130, 1}}, 0, findings).singles(40, 1);
-  findings.expect(std::memcmp(spare.data(), one.data(), one.size() * 4) == 0, "attend_one: other bits in the kernel for several rows");
+  findings.expect(std::memcmp(spare.data(), one.data(), one.size() * 4) == 0,
+                  "attend_one: other bits in the kernel for several rows");
 }
 
 void check_gather(Kernels& kernels, int cols, Findings& findings) {
@@ -355,20 +398,30 @@ void check_norm_add(Kernels& kernels, int cols, bool large, Findings& findings) 
   std::vector<float> block = normals(2 * size_t(cols), random);
   if (large) block[cols + 1] = 1e20f;
   std::vector<float> norm = normals(cols, random), residual = normals(block.size(), random);
-  gpu::NormAddLaunch p{memory.make_settled(std::vector<i32>{2}), memory.make(block), memory.make(norm), memory.make(residual), cols, 1e-6f};
+  gpu::NormAddLaunch p{memory.make_settled(std::vector<i32>{2}),
+                       memory.make(block),
+                       memory.make(norm),
+                       memory.make(residual),
+                       cols,
+                       1e-6f};
   kernels.run({"norm_add", {}, {}}, 3, gpu::split_warps * 32, sizeof(gpu::NormRoom), p, memory);
   for (int t = 0; t < 2; t++) {
     double squares = 0;
     for (int i = 0; i < cols; i++) squares += double(block[t * cols + i]) * block[t * cols + i];
     for (int i = 0; i < cols; i++) {
       double expected = residual[t * cols + i] + block[t * cols + i] / std::sqrt(squares / cols + 1e-6) * norm[i];
-      if (large && t == 1) findings.expect(std::isnan(p.residual[t * cols + i]), fmt::format("norm_add: {} where squares are too large", p.residual[t * cols + i]));
-      else findings.expect(near(p.residual[t * cols + i], expected, 2e-6), fmt::format("norm_add: {} for {}", p.residual[t * cols + i], expected));
+      if (large && t == 1)
+        findings.expect(std::isnan(p.residual[t * cols + i]),
+                        fmt::format("norm_add: {} where squares are too large", p.residual[t * cols + i]));
+      else
+        findings.expect(near(p.residual[t * cols + i], expected, 2e-6),
+                        fmt::format("norm_add: {} for {}", p.residual[t * cols + i], expected));
     }
   }
 }
 
-// Two outputs of three rows, and space for a third: the first is of a row that is alone, which becomes the row of the chosen token.
+// Two outputs of three rows, and space for a third: the first is of a row that is alone, which becomes the row of the
+// chosen token.
 void check_sample(Kernels& kernels, int vocab, int top, Findings& findings) {
   Regions memory;
   std::mt19937 random(6);
@@ -379,13 +432,14 @@ void check_sample(Kernels& kernels, int vocab, int top, Findings& findings) {
   size_t in_parts = size_t(space) * parts;
   std::vector<i32> ints(4 + 8 * 3);
   ints[0] = 3, ints[1] = outputs;
-  ints[4 + 4] = 2, ints[12 + 4] = 1;                    // rows of the outputs
-  for (int row : {1, 2}) ints[4 + 8 * row + 1] = 10;    // positions
-  ints[4 + 8 * 2 + 3] = 1;                              // row 2 is alone
+  ints[4 + 4] = 2, ints[12 + 4] = 1;                  // rows of the outputs
+  for (int row : {1, 2}) ints[4 + 8 * row + 1] = 10;  // positions
+  ints[4 + 8 * 2 + 3] = 1;                            // row 2 is alone
   gpu::SampleLaunch p = {};
   i32* header = memory.make(ints);
   p.batch.header = reinterpret_cast<gpu::BatchHeader*>(header);
-  p.logits = memory.make(logits), p.part_logits = memory.make<float>(in_parts * top), p.part_ids = memory.make<i32>(in_parts * top);
+  p.logits = memory.make(logits), p.part_logits = memory.make<float>(in_parts * top),
+  p.part_ids = memory.make<i32>(in_parts * top);
   p.part_most = memory.make<float>(in_parts), p.part_total = memory.make<float>(in_parts);
   p.best_logits = memory.make<float>(size_t(space) * top), p.best_ids = memory.make<i32>(size_t(space) * top);
   p.log_sum = memory.make(std::vector<float>(space, 7)), p.vocab = vocab, p.parts = parts, p.top = top;
@@ -400,7 +454,8 @@ void check_sample(Kernels& kernels, int vocab, int top, Findings& findings) {
     for (int i = 0; i < vocab; i++) sum += std::exp(double(row[i]) - row[order[0]]);
     for (int k = 0; k < top; k++) {
       int expected = k < vocab ? order[k] : -1, got = p.best_ids[o * top + k];
-      findings.expect(got == expected, fmt::format("sample: output {}: {} of {}: {} for {}", o, k, vocab, got, expected));
+      findings.expect(got == expected,
+                      fmt::format("sample: output {}: {} of {}: {} for {}", o, k, vocab, got, expected));
       if (expected >= 0) findings.expect(p.best_logits[o * top + k] == row[expected], "sample: a logit");
     }
     findings.expect(near(p.log_sum[o], row[order[0]] + std::log(sum), 1e-6), "sample: the logarithm of the sum");
@@ -418,13 +473,16 @@ void check_sample_planted(Kernels& kernels, float planted, int at, Findings& fin
   std::vector<float> logits = normals(vocab, random, 3);
   logits[at] = planted;
   gpu::SampleLaunch p = {};
-  p.batch.header = reinterpret_cast<gpu::BatchHeader*>(memory.make(std::vector<i32>{1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0}));
+  p.batch.header =
+      reinterpret_cast<gpu::BatchHeader*>(memory.make(std::vector<i32>{1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0}));
   p.logits = memory.make(logits), p.part_logits = memory.make<float>(parts), p.part_ids = memory.make<i32>(parts);
-  p.part_most = memory.make<float>(parts), p.part_total = memory.make<float>(parts), p.best_logits = memory.make<float>(1), p.best_ids = memory.make<i32>(1);
+  p.part_most = memory.make<float>(parts), p.part_total = memory.make<float>(parts),
+  p.best_logits = memory.make<float>(1), p.best_ids = memory.make<i32>(1);
   p.log_sum = memory.make<float>(1), p.vocab = vocab, p.parts = parts, p.top = 1;
   kernels.run({"sample_parts", {}, {}}, parts, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
   kernels.run({"sample_best", {}, {}}, 1, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
-  findings.expect(!std::isfinite(p.log_sum[0]), fmt::format("sample: {} among the logits leaves {}", planted, p.log_sum[0]));
+  findings.expect(!std::isfinite(p.log_sum[0]),
+                  fmt::format("sample: {} among the logits leaves {}", planted, p.log_sum[0]));
 }
 
 void check_probe(Kernels& kernels, Findings& findings) {
@@ -439,7 +497,9 @@ void check_probe(Kernels& kernels, Findings& findings) {
 
 std::vector<Entry> op_entries() {
   std::vector<Entry> all;
-  for (const char* name : {"rope_store", "attend_merge", "norm_add", "gather_rows", "sample_parts", "sample_best", "probe_read"}) all.push_back({name, {}, {}});
+  for (const char* name :
+       {"rope_store", "attend_merge", "norm_add", "gather_rows", "sample_parts", "sample_best", "probe_read"})
+    all.push_back({name, {}, {}});
   for (const Heads& h : shapes) all.insert(all.end(), {attend_one(h, true), attend_one(h, false), attend_many(h)});
   return all;
 }

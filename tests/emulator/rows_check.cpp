@@ -1,4 +1,5 @@
-// Models whose rows have odd lengths, by a device, emulated or real, beside the same model computed in double: only blocks limit the length
+// Models whose rows have odd lengths, by a device, emulated or real, beside the same model computed in double: only
+// blocks limit the length
 // of a row.
 //   rows_check DEVICE     leaves with 1 where they disagree
 // On the processor also from the file and by several threads, where the bits are the same, alone and in a batch.
@@ -29,7 +30,8 @@ using Numbers = std::vector<double>;
 
 /// A number of at most 8 significant bits, as every one of the formats keeps it without loss.
 std::string bytes_of_number(const quant::Format& format, float x) {
-  const uint32_t bits = std::bit_cast<uint32_t>(x), sign = bits >> 16 & 0x8000, exponent = bits >> 23 & 255, fraction = bits >> 13 & 1023;
+  const uint32_t bits = std::bit_cast<uint32_t>(x), sign = bits >> 16 & 0x8000, exponent = bits >> 23 & 255,
+                 fraction = bits >> 13 & 1023;
   if (format.block_bytes == 4) return test::raw(x);
   if (std::string_view(format.name) == "bf16") return test::raw(static_cast<uint16_t>(bits >> 16));
   return test::raw(static_cast<uint16_t>(x == 0 ? sign : sign | (exponent - 112) << 10 | fraction));
@@ -62,8 +64,11 @@ struct OddModel {
       std::snprintf(name, sizeof name, "<0x%02X>", b);
       tokens.push_back(name), types.push_back(6);
     }
-    while (tokens.size() < vocab) tokens.push_back(std::string("t").append(std::to_string(tokens.size()))), types.push_back(1);
-    file.array("tokenizer.ggml.tokens", tokens).array("tokenizer.ggml.token_type", types).array("tokenizer.ggml.scores", std::vector<float>(vocab, 0.0f));
+    while (tokens.size() < vocab)
+      tokens.push_back(std::string("t").append(std::to_string(tokens.size()))), types.push_back(1);
+    file.array("tokenizer.ggml.tokens", tokens)
+        .array("tokenizer.ggml.token_type", types)
+        .array("tokenizer.ggml.scores", std::vector<float>(vocab, 0.0f));
     std::mt19937 random(static_cast<uint32_t>(s.hidden * 1000 + s.ffn));
     auto matrix = [&](const std::string& name, int rows, int cols) {
       std::normal_distribution<float> normal(0, 1 / std::sqrt(float(cols)));
@@ -87,9 +92,11 @@ struct OddModel {
     for (int l = 0; l < layers; l++) {
       std::string in = "blk." + std::to_string(l) + ".";
       vector(in + "attn_norm", s.hidden), vector(in + "ffn_norm", s.hidden);
-      matrix(in + "attn_q", s.heads * s.head, s.hidden), matrix(in + "attn_k", s.kv_heads * s.head, s.hidden), matrix(in + "attn_v", s.kv_heads * s.head, s.hidden);
+      matrix(in + "attn_q", s.heads * s.head, s.hidden), matrix(in + "attn_k", s.kv_heads * s.head, s.hidden),
+          matrix(in + "attn_v", s.kv_heads * s.head, s.hidden);
       matrix(in + "attn_output", s.hidden, s.heads * s.head);
-      matrix(in + "ffn_gate", s.ffn, s.hidden), matrix(in + "ffn_up", s.ffn, s.hidden), matrix(in + "ffn_down", s.hidden, s.ffn);
+      matrix(in + "ffn_gate", s.ffn, s.hidden), matrix(in + "ffn_up", s.ffn, s.hidden),
+          matrix(in + "ffn_down", s.hidden, s.ffn);
     }
     vector("output_norm", s.hidden);
     matrix("output", vocab, s.hidden);
@@ -116,7 +123,8 @@ struct OddModel {
   void turn(Numbers& x, int position) const {
     for (size_t h = 0; h < x.size(); h += size_t(s.head))
       for (int i = 0; i < s.head / 2; i++) {
-        double angle = position * std::pow(10000.0, -2.0 * i / s.head), &a = x[h + 2 * size_t(i)], &b = x[h + 2 * size_t(i) + 1];
+        double angle = position * std::pow(10000.0, -2.0 * i / s.head), &a = x[h + 2 * size_t(i)],
+               &b = x[h + 2 * size_t(i) + 1];
         double turned = a * std::cos(angle) - b * std::sin(angle);
         b = a * std::sin(angle) + b * std::cos(angle), a = turned;
       }
@@ -133,7 +141,8 @@ struct OddModel {
       };
       for (size_t l = 0; l < layers; l++) {
         std::string in = "blk." + std::to_string(l) + ".";
-        Numbers normed = norm(in + "attn_norm", x), q = multiply(in + "attn_q", normed), k = multiply(in + "attn_k", normed), v = multiply(in + "attn_v", normed);
+        Numbers normed = norm(in + "attn_norm", x), q = multiply(in + "attn_q", normed),
+                k = multiply(in + "attn_k", normed), v = multiply(in + "attn_v", normed);
         turn(q, int(t)), turn(k, int(t));
         for (Numbers* kept : {&k, &v})
           for (double& number : *kept) number = half(number);
@@ -144,12 +153,14 @@ struct OddModel {
           Numbers scores(t + 1);
           double most = -1e300, total = 0;
           for (size_t j = 0; j <= t; j++) {
-            for (int i = 0; i < s.head; i++) scores[j] += q[own + size_t(i)] * keys[l][j][shared + size_t(i)] / std::sqrt(double(s.head));
+            for (int i = 0; i < s.head; i++)
+              scores[j] += q[own + size_t(i)] * keys[l][j][shared + size_t(i)] / std::sqrt(double(s.head));
             most = std::max(most, scores[j]);
           }
           for (double& score : scores) total += score = std::exp(score - most);
           for (size_t j = 0; j <= t; j++)
-            for (int i = 0; i < s.head; i++) out[own + size_t(i)] += scores[j] / total * values[l][j][shared + size_t(i)];
+            for (int i = 0; i < s.head; i++)
+              out[own + size_t(i)] += scores[j] / total * values[l][j][shared + size_t(i)];
         }
         add(multiply(in + "attn_output", out));
         normed = norm(in + "ffn_norm", x);
@@ -163,16 +174,19 @@ struct OddModel {
   }
 };
 
-std::vector<std::vector<float>> run(const std::string& path, const LoadOptions& options, const std::vector<int32_t>& ids, int chunk) {
+std::vector<std::vector<float>> run(const std::string& path, const LoadOptions& options,
+                                    const std::vector<int32_t>& ids, int chunk) {
   Session session(Model::load(path, options));
   std::vector<std::vector<float>> all;
-  session.append_all_logits(ids, [&](size_t, std::span<const float> logits) { all.emplace_back(logits.begin(), logits.end()); }, chunk);
+  session.append_all_logits(
+      ids, [&](size_t, std::span<const float> logits) { all.emplace_back(logits.begin(), logits.end()); }, chunk);
   return all;
 }
 
 int check(const std::string& device) {
   std::vector<Shape> shapes = {{100, 172, 2, 1, 32}, {33, 1, 2, 2, 32}, {1, 100, 1, 1, 32}, {64, 33, 4, 2, 32}};
-  if (device == "cpu") shapes.push_back({64, 172, 8, 8, 8}), shapes.push_back({50, 172, 4, 2, 26});  // heads of any even size
+  if (device == "cpu")
+    shapes.push_back({64, 172, 8, 8, 8}), shapes.push_back({50, 172, 4, 2, 26});  // heads of any even size
   std::vector<int32_t> ids;
   for (int i = 0; i < prompt; i++) ids.push_back(3 + i * 37 % (vocab - 3));
   int faults = 0;
@@ -194,9 +208,11 @@ int check(const std::string& device) {
             options.threads = threads, options.repack = repack;
             same = same && run(model.path, options, ids, chunk) == got;
           }
-      bool good = worst < 2e-3 && same;  // logits are about 1; keys and values round to other halves where their last bits differ
+      bool good = worst < 2e-3 &&
+                  same;  // logits are about 1; keys and values round to other halves where their last bits differ
       faults += !good;
-      std::printf("%s%s, hidden %d, ffn %d, heads of %d: at most %.1e from the exact logits%s\n", good ? "" : "FAILED: ", name, shape.hidden, shape.ffn, shape.head, worst,
+      std::printf("%s%s, hidden %d, ffn %d, heads of %d: at most %.1e from the exact logits%s\n",
+                  good ? "" : "FAILED: ", name, shape.hidden, shape.ffn, shape.head, worst,
                   same ? "" : "; other bits in another batch, from the file or by other threads");
     }
   return faults ? 1 : 0;
@@ -209,7 +225,5 @@ int main(int argc, char** argv) {
   if (argc != 2) return std::fprintf(stderr, "rows_check DEVICE\n"), 2;
   try {
     return ingot::check(argv[1]);
-  } catch (const std::exception& e) {
-    return std::printf("FAILED: %s\n", e.what()), 1;
-  }
+  } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }
 }

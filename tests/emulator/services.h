@@ -1,5 +1,7 @@
-// What a kernel that runs on this machine asks of whoever runs it (executor.h): the words of the dialect that need other threads. Included
-// by the shims in front of composed texts, so it is plain C++14 without a library. The loader of a compiled text sets `emulator_services`.
+// What a kernel that runs on this machine asks of whoever runs it (executor.h): the words of the dialect that need
+// other threads. Included
+// by the shims in front of composed texts, so it is plain C++14 without a library. The loader of a compiled text sets
+// `emulator_services`.
 #pragma once
 
 enum { most_lane_values = 8 };  // that a lane hands in at once
@@ -19,7 +21,8 @@ struct EmulatorServices {
   void (*access)(const void* at, unsigned long bytes, int writes);
   void (*fault)(const char* what);
   void (*dependency_wait)();
-  // Of 16 bytes that come later: at the latest when the thread has waited for all but as many groups as were closed behind theirs.
+  // Of 16 bytes that come later: at the latest when the thread has waited for all but as many groups as were closed
+  // behind theirs.
   void (*copy_four)(void* to, const void* from);
   void (*close_copies)();
   void (*await_copies)(unsigned but);

@@ -54,13 +54,31 @@ std::string contents_of(const fs::path& path) {
 }
 
 std::vector<std::string> options_of(Dialect dialect, Watch watch) {
-  std::vector<std::string> options = {"-x", "c++", "-O2", "-march=native", "-ffp-contract=off", "-fconvergent-functions", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-w",
-                                      "-I" + fs::path(here).parent_path().string(), "-include", here + "/" + (dialect == Dialect::cuda ? "cuda_shim.h" : "metal_shim.h"), "-include", here + "/watch.h"};
-  if (dialect == Dialect::cuda) options.insert(options.end(), {"-std=c++17"});
-  else options.insert(options.end(), {"-std=c++14", "-nostdinc", "-I" + here + "/metal_include"});
+  std::vector<std::string> options = {"-x",
+                                      "c++",
+                                      "-O2",
+                                      "-march=native",
+                                      "-ffp-contract=off",
+                                      "-fconvergent-functions",
+                                      "-fPIC",
+                                      "-fvisibility=hidden",
+                                      "-fno-exceptions",
+                                      "-fno-rtti",
+                                      "-w",
+                                      "-I" + fs::path(here).parent_path().string(),
+                                      "-include",
+                                      here + "/" + (dialect == Dialect::cuda ? "cuda_shim.h" : "metal_shim.h"),
+                                      "-include",
+                                      here + "/watch.h"};
+  if (dialect == Dialect::cuda)
+    options.insert(options.end(), {"-std=c++17"});
+  else
+    options.insert(options.end(), {"-std=c++14", "-nostdinc", "-I" + here + "/metal_include"});
   if (watch == Watch::accesses) options.insert(options.end(), {"-fsanitize=thread", "-DEMULATOR_WATCHES_ACCESSES"});
   if (watch == Watch::arithmetic)
-    options.insert(options.end(), {"-fsanitize=undefined,float-divide-by-zero", "-fno-sanitize=float-divide-by-zero,vptr,function", "-fsanitize-minimal-runtime", "-DEMULATOR_WATCHES_ARITHMETIC"});
+    options.insert(options.end(),
+                   {"-fsanitize=undefined,float-divide-by-zero", "-fno-sanitize=float-divide-by-zero,vptr,function",
+                    "-fsanitize-minimal-runtime", "-DEMULATOR_WATCHES_ARITHMETIC"});
   return options;
 }
 
@@ -77,7 +95,8 @@ int run(const std::vector<std::string>& words, const fs::path& log) {
     _exit(127);
   }
   int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) < 0) throw Error("emulator", "the compiler does not start", std::strerror(errno));
+  if (child < 0 || waitpid(child, &status, 0) < 0)
+    throw Error("emulator", "the compiler does not start", std::strerror(errno));
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
@@ -94,24 +113,30 @@ std::string missing_compiler() {
 }
 
 std::vector<std::byte> compile_to_bytes(Dialect dialect, const std::string& text, Watch watch) {
-  if (std::string missing = missing_compiler(); !missing.empty()) throw Error("emulator", "kernels cannot be compiled", "", "", missing);
+  if (std::string missing = missing_compiler(); !missing.empty())
+    throw Error("emulator", "kernels cannot be compiled", "", "", missing);
   std::vector<std::string> options = options_of(dialect, watch);
   std::string made_from = text;
   for (const std::string& option : options) made_from += "\n" + option;
-  for (const char* shim : {"cuda_shim.h", "metal_shim.h", "watch.h", "services.h"}) made_from += contents_of(fs::path(here) / shim);
+  for (const char* shim : {"cuda_shim.h", "metal_shim.h", "watch.h", "services.h"})
+    made_from += contents_of(fs::path(here) / shim);
   fs::path folder = cache_folder(), kept = folder / fmt::format("{:016x}.so", std::hash<std::string>{}(made_from));
   if (!fs::exists(kept)) {
-    fs::path own = kept.string() + fmt::format(".{}", getpid()), source = own.string() + ".txt", object = own.string() + ".o", log = own.string() + ".log";
+    fs::path own = kept.string() + fmt::format(".{}", getpid()), source = own.string() + ".txt",
+             object = own.string() + ".o", log = own.string() + ".log";
     std::ofstream(source) << text;
     // Linked by itself, without the sanitizers' own libraries: watch.h stands for them.
-    std::vector<std::string> compile = {compiler_name}, link = {compiler_name, "-shared", "-o", own.string(), object.string(), "-lm"};
+    std::vector<std::string> compile = {compiler_name},
+                             link = {compiler_name, "-shared", "-o", own.string(), object.string(), "-lm"};
     compile.insert(compile.end(), options.begin(), options.end());
     compile.insert(compile.end(), {"-c", "-o", object.string(), source.string()});
     int status = run(compile, log);
     if (status == 0) status = run(link, log);
     std::string said = contents_of(log).substr(0, most_log);
     for (const fs::path& path : {source, object, log}) fs::remove(path);
-    if (status != 0) throw Error("emulator", "a composed source does not compile: " + said, "", fmt::format("{} leaves with 0, not with {}", compiler_name, status));
+    if (status != 0)
+      throw Error("emulator", "a composed source does not compile: " + said, "",
+                  fmt::format("{} leaves with 0, not with {}", compiler_name, status));
     fs::rename(own, kept);
   }
   std::string bytes = contents_of(kept);
@@ -121,7 +146,8 @@ std::vector<std::byte> compile_to_bytes(Dialect dialect, const std::string& text
 
 Library::Library(const std::vector<std::byte>& bytes) {
   file_ = memfd_create("kernels", MFD_CLOEXEC);
-  if (file_ < 0 || write(file_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) throw Error("emulator", "a library cannot be written", std::strerror(errno));
+  if (file_ < 0 || write(file_, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+    throw Error("emulator", "a library cannot be written", std::strerror(errno));
   handle_ = dlopen(fmt::format("/proc/self/fd/{}", file_).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle_) throw Error("emulator", "a library cannot be loaded", dlerror());
   auto* table = static_cast<const EmulatorServices**>(dlsym(handle_, "emulator_services"));
@@ -134,7 +160,9 @@ Library::~Library() {
   if (file_ >= 0) close(file_);
 }
 
-decltype(Grid::entry) Library::entry(const std::string& name) const { return reinterpret_cast<decltype(Grid::entry)>(dlsym(handle_, name.c_str())); }
+decltype(Grid::entry) Library::entry(const std::string& name) const {
+  return reinterpret_cast<decltype(Grid::entry)>(dlsym(handle_, name.c_str()));
+}
 
 uint32_t Library::parameter_bytes(const std::string& name) const {
   auto* bytes = static_cast<const unsigned*>(dlsym(handle_, (name + "_parameter_bytes").c_str()));

@@ -1,14 +1,16 @@
-// Behind the shims, in texts that are compiled to be watched: what clang calls in front of every access to memory (-fsanitize=thread) and
-// where an operation has no meaning (-fsanitize=undefined with its minimal runtime). Both lead to the executor; no sanitizer runs.
+// Behind the shims, in texts that are compiled to be watched: what clang calls in front of every access to memory
+// (-fsanitize=thread) and
+// where an operation has no meaning (-fsanitize=undefined with its minimal runtime). Both lead to the executor; no
+// sanitizer runs.
 #pragma once
 
 #define UNWATCHED extern "C" __attribute__((used, visibility("hidden"), disable_sanitizer_instrumentation))
 
 #if defined(EMULATOR_WATCHES_ACCESSES)
-#define ACCESS(bytes)                                                                                                        \
-  UNWATCHED void __tsan_read##bytes(void* at) { emulator_services->access(at, bytes, 0); }                                   \
-  UNWATCHED void __tsan_write##bytes(void* at) { emulator_services->access(at, bytes, 1); }                                  \
-  UNWATCHED void __tsan_unaligned_read##bytes(void* at) { emulator_services->access(at, bytes, 0); }                         \
+#define ACCESS(bytes)                                                                                \
+  UNWATCHED void __tsan_read##bytes(void* at) { emulator_services->access(at, bytes, 0); }           \
+  UNWATCHED void __tsan_write##bytes(void* at) { emulator_services->access(at, bytes, 1); }          \
+  UNWATCHED void __tsan_unaligned_read##bytes(void* at) { emulator_services->access(at, bytes, 0); } \
   UNWATCHED void __tsan_unaligned_write##bytes(void* at) { emulator_services->access(at, bytes, 1); }
 ACCESS(1)
 ACCESS(2)

@@ -33,14 +33,18 @@ struct Case {
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.format; }
 
-// The words of CUDA that only yardstick.cu uses, and each of its kernels as an entry. A thread reads its place before the first barrier.
+// The words of CUDA that only yardstick.cu uses, and each of its kernels as an entry. A thread reads its place before
+// the first barrier.
 std::string as_entry(const std::string& format) {
   std::ifstream file(INGOT_SOURCE_DIR "/bench/gpu/yardstick.cu");
   std::stringstream text;
-  text << "struct ThreadPlace { unsigned x; };\nstatic thread_local ThreadPlace threadIdx, blockIdx;\n"
-          "#define __global__\n#define __launch_bounds__(...)\n#define __grid_constant__\n#define __shared__ static thread_local\n#define fmaf __builtin_fmaf\n"
-       << file.rdbuf() << "\nstruct by_hand { typedef Call Params; struct Room { float none; };\n"
-       << "  static void run(const Call& p, Room&, Place at) { threadIdx.x = at.index; blockIdx.x = at.group; yardstick_" << format << "(p); } };\nENTRY(by_hand_entry, by_hand)\n";
+  text
+      << "struct ThreadPlace { unsigned x; };\nstatic thread_local ThreadPlace threadIdx, blockIdx;\n"
+         "#define __global__\n#define __launch_bounds__(...)\n#define __grid_constant__\n#define __shared__ static "
+         "thread_local\n#define fmaf __builtin_fmaf\n"
+      << file.rdbuf() << "\nstruct by_hand { typedef Call Params; struct Room { float none; };\n"
+      << "  static void run(const Call& p, Room&, Place at) { threadIdx.x = at.index; blockIdx.x = at.group; yardstick_"
+      << format << "(p); } };\nENTRY(by_hand_entry, by_hand)\n";
   return text.str();
 }
 
@@ -62,7 +66,9 @@ TEST_P(Yardstick, GivesTheComposedKernelsBits) {
     std::vector<unsigned char> weights(size_t(groups) * (cols / block) * tile_bytes);
     for (size_t i = 0; i < weights.size(); i++) weights[i] = static_cast<unsigned char>(random());
     for (size_t tile = 0; tile < weights.size(); tile += tile_bytes)
-      for (int i = 1; i < half_bytes; i += 2) weights[tile + i] = static_cast<unsigned char>(0x10 + random() % 0x10 + random() % 2 * 0x80);  // magnitudes below 0.01
+      for (int i = 1; i < half_bytes; i += 2)
+        weights[tile + i] =
+            static_cast<unsigned char>(0x10 + random() % 0x10 + random() % 2 * 0x80);  // magnitudes below 0.01
     alignas(16) static gpu::i8 codes[2048];
     alignas(16) static gpu::i32 sums[2048 / 16];
     std::vector<float> scales(cols / 32), y(rows), expected(rows);
@@ -79,12 +85,17 @@ TEST_P(Yardstick, GivesTheComposedKernelsBits) {
     execute({library->entry(entry.name()), &p, groups, 256, sizeof(gpu::GemvRoom), 0});
     Call call = {weights.data(), codes, scales.data(), sums, y.data(), rows, cols / 32};
     execute({library->entry("by_hand_entry"), &call, groups, 256, 16, 0});
-    for (int r = 0; r < rows; r++) EXPECT_EQ(std::bit_cast<uint32_t>(y[r]), std::bit_cast<uint32_t>(expected[r])) << cols << " columns, row " << r << ": " << y[r] << " for " << expected[r];
+    for (int r = 0; r < rows; r++)
+      EXPECT_EQ(std::bit_cast<uint32_t>(y[r]), std::bit_cast<uint32_t>(expected[r]))
+          << cols << " columns, row " << r << ": " << y[r] << " for " << expected[r];
     EXPECT_TRUE(std::ranges::all_of(expected, [](float v) { return std::isfinite(v) && v != 0; }));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, Yardstick, testing::Values(Case{"q4_0", 32, 576, 64}, Case{"q8_0", 32, 1088, 64}, Case{"q4_k", 256, 4736, 128}), testing::PrintToStringParamName());
+INSTANTIATE_TEST_SUITE_P(Formats, Yardstick,
+                         testing::Values(Case{"q4_0", 32, 576, 64}, Case{"q8_0", 32, 1088, 64},
+                                         Case{"q4_k", 256, 4736, 128}),
+                         testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace ingot::emulator

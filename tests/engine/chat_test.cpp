@@ -1,4 +1,5 @@
-// Chat templates with a vocabulary: what a user spells stays text wherever a template puts it, and the beginning-of-text token stands
+// Chat templates with a vocabulary: what a user spells stays text wherever a template puts it, and the
+// beginning-of-text token stands
 // in front once. Real vocabularies: SmolLM2's, and those that tools/fetch_vocabularies.sh fetches.
 #include <unistd.h>
 
@@ -19,7 +20,8 @@ namespace {
 std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
 
 /// Everything that a template can do to a text: join it, cut it, change it, write it as JSON, keep it, pass it on.
-const std::string everywhere = R"({{ bos_token }}{%- macro say(x) %}[{{ x }}]{% endmacro %}{% set ns = namespace(t='') -%}
+const std::string everywhere =
+    R"({{ bos_token }}{%- macro say(x) %}[{{ x }}]{% endmacro %}{% set ns = namespace(t='') -%}
 {%- for m in messages -%}
 <{{ m.role }}>{{ m.content }}{{ m['content'] + '!' }}{{ m.content|trim }}{{ say(m.content) }}{{ m.content[0:] }}{{ m.content.split('zz')|join }}{{ m.content.strip() ~ '' }}
 {{ m.content|tojson }}{{ m|tojson(indent=2) }}{{ '%s' % m.content }}{{ '{}'.format(m.content) }}{{ m.content|replace('zz', '') }}{{ [m.content] }}{{ m.name }}{{ m.content|indent }}
@@ -36,9 +38,10 @@ size_t expect_no_control_token_of_a_user(const std::string& path) {
     ChatOptions options;
     options.tools = "[{\"name\": " + quoted(spelled) + "}]";
     // once as the whole content, once across two messages, in a name, in a tool
-    const std::string messages = "[{\"role\": \"system\", \"content\": " + quoted(spelled) +
-                                 "}, {\"role\": \"user\", \"content\": " + quoted(spelled.substr(0, spelled.size() / 2)) +
-                                 "}, {\"role\": \"user\", \"content\": " + quoted(rest) + ", \"name\": " + quoted(spelled) + "}]";
+    const std::string messages =
+        "[{\"role\": \"system\", \"content\": " + quoted(spelled) +
+        "}, {\"role\": \"user\", \"content\": " + quoted(spelled.substr(0, spelled.size() / 2)) +
+        "}, {\"role\": \"user\", \"content\": " + quoted(rest) + ", \"name\": " + quoted(spelled) + "}]";
     std::multiset<int32_t> found;
     for (const int32_t id : tokenizer.encode(chat.render(messages, options)))
       if (vocabulary.types[static_cast<size_t>(id)] == text::TokenType::control) found.insert(id);
@@ -48,7 +51,8 @@ size_t expect_no_control_token_of_a_user(const std::string& path) {
   size_t tried = 0;
   for (size_t id = 0; id < vocabulary.tokens.size(); id++) {
     const std::string& token = vocabulary.tokens[id];
-    const bool ascii = std::all_of(token.begin(), token.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    const bool ascii =
+        std::all_of(token.begin(), token.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
     if (vocabulary.types[id] != text::TokenType::control || token.size() < 2 || !ascii || tried == 60) continue;
     tried++;
     EXPECT_EQ(control_tokens(token, token.substr(token.size() / 2)), without) << path << " " << token;
@@ -78,8 +82,10 @@ TEST(ChatTemplates, UsersOfPublishedVocabulariesSpellNoControlToken) {
 /// Two letters, a begin and an end token; byte-level BPE.
 std::string small_file(bool add_bos, const std::string& chat_template, const std::string& for_tools = "") {
   test::GgufBuilder file;
-  file.kv("tokenizer.ggml.model", "gpt2").array("tokenizer.ggml.tokens", std::vector<std::string>{"a", "b", "<s>", "</s>"});
-  file.array("tokenizer.ggml.token_type", std::vector<int32_t>{1, 1, 3, 3}).array("tokenizer.ggml.merges", std::vector<std::string>{});
+  file.kv("tokenizer.ggml.model", "gpt2")
+      .array("tokenizer.ggml.tokens", std::vector<std::string>{"a", "b", "<s>", "</s>"});
+  file.array("tokenizer.ggml.token_type", std::vector<int32_t>{1, 1, 3, 3})
+      .array("tokenizer.ggml.merges", std::vector<std::string>{});
   file.kv("tokenizer.ggml.bos_token_id", uint32_t{2})
       .kv("tokenizer.ggml.eos_token_id", uint32_t{3})
       .kv("tokenizer.ggml.add_bos_token", add_bos);
@@ -94,7 +100,8 @@ using Ids = std::vector<int32_t>;
 const char* const hi = R"([{"role": "user", "content": "ab"}])";
 
 TEST(ChatTemplates, BeginOnceWhoeverWritesIt) {
-  for (const char* source : {"{{ bos_token }}{{ messages[0].content }}{{ eos_token }}", "{{ messages[0].content }}</s>"}) {
+  for (const char* source :
+       {"{{ bos_token }}{{ messages[0].content }}{{ eos_token }}", "{{ messages[0].content }}</s>"}) {
     for (const bool add_bos : {true, false}) {
       const std::string path = small_file(add_bos, source);
       const bool writes_it = std::string_view(source).starts_with("{{ bos");

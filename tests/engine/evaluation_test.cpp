@@ -46,7 +46,8 @@ TEST(Softmax, IsThatOfFloat64) {
       engine::Softmax s = engine::softmax(row);
       std::vector<double> expected = plain_logprobs(row);
       EXPECT_EQ(s.best, static_cast<size_t>(std::ranges::max_element(row) - row.begin()));
-      for (size_t i = 0; i < n; i += std::max<size_t>(1, n / 50)) EXPECT_NEAR(s.logprob(row[i]), expected[i], 1e-6) << n << " " << spread;
+      for (size_t i = 0; i < n; i += std::max<size_t>(1, n / 50))
+        EXPECT_NEAR(s.logprob(row[i]), expected[i], 1e-6) << n << " " << spread;
     }
 }
 
@@ -70,7 +71,9 @@ TEST(DivergenceOfRows, IsThatOfFloat64) {
       std::vector<float> base = random_row(n, 3, 4), model = random_row(n, 4, apart);
       for (size_t i = 0; i < n; i++) model[i] += base[i];
       double expected = plain_divergence(base, model);
-      EXPECT_NEAR(engine::divergence(base, engine::softmax(base), model, engine::softmax(model)), expected, 1e-6 + 1e-5 * expected) << n << " " << apart;
+      EXPECT_NEAR(engine::divergence(base, engine::softmax(base), model, engine::softmax(model)), expected,
+                  1e-6 + 1e-5 * expected)
+          << n << " " << apart;
     }
   std::vector<float> same = random_row(1000, 5, 4);
   EXPECT_EQ(engine::divergence(same, engine::softmax(same), same, engine::softmax(same)), 0);
@@ -80,9 +83,12 @@ class Evaluating : public testing::Test {
  protected:
   static constexpr int context = 33;  // odd: the scored half is the longer one, and no multiple of a slice
   static constexpr const char* text =
-      "Ships were built of oak, and oak was slow to grow. A yard that laid down three keels in a year had to think a hundred years ahead, "
-      "so the shipwrights planted acorns along the road to the harbour. Their grandchildren built with iron. The trees are still there, and "
-      "in autumn the road is so deep in leaves that the carts leave no track; children say that a fleet lies under it, at anchor, waiting.";
+      "Ships were built of oak, and oak was slow to grow. A yard that laid down three keels in a year had to think a "
+      "hundred years ahead, "
+      "so the shipwrights planted acorns along the road to the harbour. Their grandchildren built with iron. The trees "
+      "are still there, and "
+      "in autumn the road is so deep in leaves that the carts leave no track; children say that a fleet lies under it, "
+      "at anchor, waiting.";
 
   void SetUp() override {
     auto path = model_path("smollm2-135m-instruct-q4_1.gguf");
@@ -130,7 +136,8 @@ TEST_F(Evaluating, FollowsTheDefinition) {
       nll.push_back(-plain_logprobs(rows[i])[next]);
       base_nll -= plain_logprobs(base_rows[i])[next];
       divergences.push_back(plain_divergence(base_rows[i], rows[i]));
-      same += std::ranges::max_element(rows[i]) - rows[i].begin() == std::ranges::max_element(base_rows[i]) - base_rows[i].begin();
+      same += std::ranges::max_element(rows[i]) - rows[i].begin() ==
+              std::ranges::max_element(base_rows[i]) - base_rows[i].begin();
     }
   }
   for (double x : nll) sum += x;

@@ -1,4 +1,5 @@
-// The token loop on the small real model: stop strings, limits, the forgotten beginning, masks, kept prefixes, repeatability.
+// The token loop on the small real model: stop strings, limits, the forgotten beginning, masks, kept prefixes,
+// repeatability.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -48,8 +49,8 @@ GenerateOptions most(int n) {
 
 TEST_F(Generating, GreedyAndSeededRunsRepeat) {
   SamplingOptions drawn;
-  drawn.temperature = 1.3f, drawn.seed = 5, drawn.repeat_penalty = 1.1f, drawn.dry_multiplier = 0.8f, drawn.xtc_probability = 0.5f,
-  drawn.typical_p = 0.9f;
+  drawn.temperature = 1.3f, drawn.seed = 5, drawn.repeat_penalty = 1.1f, drawn.dry_multiplier = 0.8f,
+  drawn.xtc_probability = 0.5f, drawn.typical_p = 0.9f;
   SamplingOptions mirostat;
   mirostat.mirostat = 2;
   for (const SamplingOptions& o : {greedy(), drawn, mirostat})

@@ -1,4 +1,5 @@
-// From a file to a model: what is wrong names the file, what only informs is never fatal, and a model that was laid out survives its file.
+// From a file to a model: what is wrong names the file, what only informs is never fatal, and a model that was laid out
+// survives its file.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -65,7 +66,9 @@ TEST(Loading, SessionFilesAreNamed) {
 TEST(Loading, WhatOnlyInformsIsNeverFatal) {
   TinyModel tiny;
   tiny.file.kv("general.name", 7u).kv("general.author", true).array("tokenizer.chat_template", std::vector<int32_t>{1});
-  tiny.file.array("general.file_type", std::vector<std::string>{"x"}).kv("tokenizer.ggml.eos_token_id", UINT32_MAX).kv("tokenizer.ggml.eot_token_id", int32_t{-1});
+  tiny.file.array("general.file_type", std::vector<std::string>{"x"})
+      .kv("tokenizer.ggml.eos_token_id", UINT32_MAX)
+      .kv("tokenizer.ggml.eot_token_id", int32_t{-1});
   Model model = load(tiny.write());
   EXPECT_EQ(model.info().name, "");
   EXPECT_EQ(model.info().chat_template, "");
@@ -77,7 +80,8 @@ std::vector<float> after(Session& session, const std::vector<int32_t>& ids) {
   return {session.logits().begin(), session.logits().end()};
 }
 
-// Weights that were laid out, and the rows of the embedding, are not read through the mapping any more: there a file that has become
+// Weights that were laid out, and the rows of the embedding, are not read through the mapping any more: there a file
+// that has become
 // shorter would end the process.
 TEST(Loading, AModelThatWasLaidOutSurvivesItsFile) {
   TinyModel tiny;
@@ -89,7 +93,9 @@ TEST(Loading, AModelThatWasLaidOutSurvivesItsFile) {
   try {
     session.append(std::vector<int32_t>{5, 6, 7});
     ADD_FAILURE() << "rows of the embedding came from nowhere";
-  } catch (const Error& e) { EXPECT_NE(std::string(e.what()).find("the model's file was changed while in use"), std::string::npos) << e.what(); }
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("the model's file was changed while in use"), std::string::npos) << e.what();
+  }
   EXPECT_EQ(session.size(), 0);
   EXPECT_NO_THROW(session.save(tiny.path + ".session"));
   std::filesystem::remove(tiny.path + ".session");
@@ -97,7 +103,8 @@ TEST(Loading, AModelThatWasLaidOutSurvivesItsFile) {
   EXPECT_EQ(after(session, {5, 6, 7}), before);
 }
 
-// A run of changed bytes as long as the distance of two samples is seen wherever it lies; so are the first and the last byte.
+// A run of changed bytes as long as the distance of two samples is seen wherever it lies; so are the first and the last
+// byte.
 TEST(Fingerprint, SeesChangesAllOverATensor) {
   constexpr uint64_t n = 100'000;
   auto fingerprint = [](const std::string& data) {

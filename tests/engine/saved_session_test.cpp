@@ -1,4 +1,5 @@
-// Sessions on disk: what was saved comes back bit for bit; another model's, or one kept differently, is refused and changes nothing.
+// Sessions on disk: what was saved comes back bit for bit; another model's, or one kept differently, is refused and
+// changes nothing.
 #include <gtest/gtest.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -26,7 +27,8 @@ class WithFile : public testing::Test {
   void TearDown() override { std::filesystem::remove(path_); }
   std::vector<std::byte> content() const { return read_file(path_, 1 << 28); }
   void put(const std::vector<std::byte>& bytes) const {
-    std::ofstream(path_, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(path_, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   }
   std::string path_;
 };
@@ -74,7 +76,8 @@ class SavedOnSmallModel : public WithFile {
 TEST_F(SavedOnSmallModel, ComesBackBitForBit) {
   for (const char* kv : {"", "q8_0"})
     for (int n : {1, 17, 64, 65, 150}) {
-      Session saved(load(256, kv)), restored(load(200, kv));  // a longer or shorter context is another arrangement in memory
+      Session saved(load(256, kv)),
+          restored(load(200, kv));  // a longer or shorter context is another arrangement in memory
       saved.append(tokens(n));
       saved.save(path_, "note");
       restored.append(tokens(9));

@@ -185,8 +185,9 @@ class Schedules {
   static void expect_same(std::span<const float> got, std::span<const float> expected) {
     const auto [a, b] = std::ranges::mismatch(got, expected);
     EXPECT_TRUE(a == got.end() && b == expected.end())
-        << "number " << a - got.begin() << " of " << got.size() << " log-probabilities: "
-        << (a != got.end() && b != expected.end() ? *a - *b : NAN) << " more than the same alone";
+        << "number " << a - got.begin() << " of " << got.size()
+        << " log-probabilities: " << (a != got.end() && b != expected.end() ? *a - *b : NAN)
+        << " more than the same alone";
   }
 
   static void compare(const Planned& p) {

@@ -1,4 +1,5 @@
-// A session on the small real model: limits, truncation, repeatability, no allocation while decoding, and the same bits whatever
+// A session on the small real model: limits, truncation, repeatability, no allocation while decoding, and the same bits
+// whatever
 // the threads, chunks, layout and instruction set.
 #include <gtest/gtest.h>
 
@@ -91,7 +92,8 @@ TEST_F(OnSmallModel, SameBitsOnEveryInstructionSet) {
     if (expected.empty()) expected = got;
     EXPECT_EQ(got, expected) << isa;
   }
-  for (const std::string& isa : device.missing_isas) std::printf("this machine cannot run %s: not tested here\n", isa.c_str());
+  for (const std::string& isa : device.missing_isas)
+    std::printf("this machine cannot run %s: not tested here\n", isa.c_str());
 }
 
 TEST_F(OnSmallModel, DecodingAllocatesNothing) {
@@ -191,12 +193,14 @@ TEST_F(OnSmallModel, ACallbackThatThrowsLeavesNoOldLogits) {
   Model model = load();
   Session s(model);
   s.append(tokens(3));
-  EXPECT_ANY_THROW(s.append_all_logits(tokens(3), [](size_t, std::span<const float>) { throw std::runtime_error("enough"); }));
+  EXPECT_ANY_THROW(
+      s.append_all_logits(tokens(3), [](size_t, std::span<const float>) { throw std::runtime_error("enough"); }));
   EXPECT_EQ(s.size(), 6);
   EXPECT_THROW(s.logits(), Error);
 }
 
-// Asked once per step of the plan, it ends a prompt inside a chunk; the chunks before it are kept, and what goes on is as if nothing had been.
+// Asked once per step of the plan, it ends a prompt inside a chunk; the chunks before it are kept, and what goes on is
+// as if nothing had been.
 TEST_F(OnSmallModel, StopsInsideAChunk) {
   Model model = load();
   Session stopped(model), whole(model);

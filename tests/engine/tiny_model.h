@@ -1,4 +1,5 @@
-// A llama of two layers as a file that the command could run: 259 tokens, matrices of one format. What a test wants otherwise, it changes
+// A llama of two layers as a file that the command could run: 259 tokens, matrices of one format. What a test wants
+// otherwise, it changes
 // before it writes.
 #pragma once
 #include <gtest/gtest.h>
@@ -33,7 +34,9 @@ struct TinyModel {
       std::snprintf(name, sizeof name, "<0x%02X>", b);
       tokens.push_back(name), types.push_back(6);
     }
-    file.array("tokenizer.ggml.tokens", tokens).array("tokenizer.ggml.token_type", types).array("tokenizer.ggml.scores", std::vector<float>(vocab, 0.0f));
+    file.array("tokenizer.ggml.tokens", tokens)
+        .array("tokenizer.ggml.token_type", types)
+        .array("tokenizer.ggml.scores", std::vector<float>(vocab, 0.0f));
     std::mt19937 random(seed);
     const quant::Format& format = *quant::find_format(format_name);
     auto matrix = [&](const std::string& name, uint32_t rows, uint32_t cols) {
@@ -44,14 +47,17 @@ struct TinyModel {
       format.encode(values.data(), reinterpret_cast<std::byte*>(bytes.data()), static_cast<int64_t>(values.size()));
       file.tensor(name, {cols, rows}, format.id, bytes);
     };
-    auto ones = [&](const std::string& name) { file.tensor(name, {hidden}, 0, test::bytes_of(std::vector<float>(hidden, 1.0f))); };
+    auto ones = [&](const std::string& name) {
+      file.tensor(name, {hidden}, 0, test::bytes_of(std::vector<float>(hidden, 1.0f)));
+    };
     matrix("token_embd.weight", vocab, hidden);
     for (uint32_t l = 0; l < layers; l++) {
       std::string in = "blk." + std::to_string(l) + ".";
       ones(in + "attn_norm.weight"), ones(in + "ffn_norm.weight");
       matrix(in + "attn_q.weight", heads * head, hidden), matrix(in + "attn_k.weight", kv_heads * head, hidden);
       matrix(in + "attn_v.weight", kv_heads * head, hidden), matrix(in + "attn_output.weight", hidden, heads * head);
-      matrix(in + "ffn_gate.weight", ffn, hidden), matrix(in + "ffn_up.weight", ffn, hidden), matrix(in + "ffn_down.weight", hidden, ffn);
+      matrix(in + "ffn_gate.weight", ffn, hidden), matrix(in + "ffn_up.weight", ffn, hidden),
+          matrix(in + "ffn_down.weight", hidden, ffn);
     }
     ones("output_norm.weight");
     int made = mkstemp(path.data());

@@ -1,4 +1,5 @@
-// Vocabularies and pre-tokenizers of many families against llama.cpp: 10,000 strings each, whose ids tools/goldens/vocabularies.py has
+// Vocabularies and pre-tokenizers of many families against llama.cpp: 10,000 strings each, whose ids
+// tools/goldens/vocabularies.py has
 // put into the cache folder.
 #include <gtest/gtest.h>
 
@@ -50,7 +51,8 @@ class Answers {
 };
 
 constexpr const char* how =
-    "tools/fetch_vocabularies.sh, tools/fetch_model.sh and then tools/goldens/vocabularies.py make it; ./test --full runs all three";
+    "tools/fetch_vocabularies.sh, tools/fetch_model.sh and then tools/goldens/vocabularies.py make it; ./test --full "
+    "runs all three";
 
 /// The tokenizer of the file at `path`, cutting words by the rule `pre` instead of the file's own where one is given.
 std::unique_ptr<text::Tokenizer> tokenizer_of(const std::string& path, const std::string& pre) {
@@ -72,7 +74,8 @@ int compare(const text::Tokenizer& tokenizer, Answers& from_llama_cpp) {
       const Ids got = tokenizer.encode(text, false, parse);
       if (got == (parse ? parsed : plain)) continue;
       if (wrong++ < 3) {
-        EXPECT_EQ(got, parse ? parsed : plain) << "string " << i << ", parsed " << parse << ": " << testing::PrintToString(text);
+        EXPECT_EQ(got, parse ? parsed : plain)
+            << "string " << i << ", parsed " << parse << ": " << testing::PrintToString(text);
       }
     }
   }
@@ -89,7 +92,8 @@ int compare(const text::Tokenizer& tokenizer, Answers& from_llama_cpp) {
 /// `model`: in the cache folder. False when something is missing.
 bool compare_named(const std::string& name, const std::string& model, const std::string& pre) {
   SCOPED_TRACE(name);
-  const std::string path = tests::cache_folder() + model, answers = tests::cache_folder() + "/vocabulary-ids/" + name + ".bin";
+  const std::string path = tests::cache_folder() + model,
+                    answers = tests::cache_folder() + "/vocabulary-ids/" + name + ".bin";
   if (!std::filesystem::exists(path) || !std::filesystem::exists(answers)) return false;
   Answers from_llama_cpp(answers);
   const int parsed_differently = compare(*tokenizer_of(path, pre), from_llama_cpp);
@@ -100,8 +104,9 @@ bool compare_named(const std::string& name, const std::string& model, const std:
 TEST(Vocabularies, IdsAreLlamaCpps) {
   std::vector<std::pair<std::string, std::string>> models{{"smollm2", "/models/smollm2-135m-instruct-q4_1.gguf"},
                                                           {"gemma3", "/models/gemma-3-270m-q4_k_m.gguf"}};
-  for (const std::string name : {"aquila", "baichuan", "command-r", "deepseek-coder", "deepseek-llm", "falcon", "gpt-2", "gpt-neox",
-                                 "llama-bpe", "llama-spm", "mpt", "phi-3", "qwen2", "qwen35", "refact", "starcoder"})
+  for (const std::string name :
+       {"aquila", "baichuan", "command-r", "deepseek-coder", "deepseek-llm", "falcon", "gpt-2", "gpt-neox", "llama-bpe",
+        "llama-spm", "mpt", "phi-3", "qwen2", "qwen35", "refact", "starcoder"})
     models.emplace_back(name, "/llama-cpp-models/ggml-vocab-" + name + ".gguf");
   std::string missing;
   for (const auto& [name, model] : models) {
@@ -115,11 +120,12 @@ TEST(Vocabularies, IdsAreLlamaCpps) {
 TEST(Vocabularies, EveryRuleCutsAsLlamaCppsDoes) {
   std::string missing;
   for (const std::string rule :
-       {"default", "gpt-2", "smollm", "falcon", "llama-bpe", "qwen2", "qwen35", "glm4", "minicpm5", "jais-2", "laguna", "bailingmoe",
-        "seed-coder", "deepseek-llm", "deepseek-coder", "deepseek-v3", "bloom", "viking"}) {
+       {"default", "gpt-2", "smollm", "falcon", "llama-bpe", "qwen2", "qwen35", "glm4", "minicpm5", "jais-2", "laguna",
+        "bailingmoe", "seed-coder", "deepseek-llm", "deepseek-coder", "deepseek-v3", "bloom", "viking"}) {
     if (!compare_named("pre-" + rule, "/vocabulary-ids/pairs-of-bytes.gguf", rule)) missing += " " + rule;
   }
-  if (!missing.empty() && !HasFailure()) GTEST_SKIP() << "not compared, since what llama.cpp says is not there:" << missing << "; " << how;
+  if (!missing.empty() && !HasFailure())
+    GTEST_SKIP() << "not compared, since what llama.cpp says is not there:" << missing << "; " << how;
 }
 
 std::string contents(const std::string& path) {
@@ -136,14 +142,15 @@ Ids ids_on(std::string_view line) {
 TEST(Vocabularies, IdsAreTheMakersOwn) {
   const std::string folder = tests::cache_folder() + "/llama-cpp-models/", separator = "\n__ggml_vocab_test__\n";
   int compared = 0;
-  for (const std::string name : {"command-r", "deepseek-coder", "deepseek-llm", "falcon", "gpt-2", "llama-bpe", "llama-spm", "mpt", "phi-3",
-                                 "qwen2", "qwen35", "refact", "starcoder"}) {
+  for (const std::string name : {"command-r", "deepseek-coder", "deepseek-llm", "falcon", "gpt-2", "llama-bpe",
+                                 "llama-spm", "mpt", "phi-3", "qwen2", "qwen35", "refact", "starcoder"}) {
     const std::string model = folder + "ggml-vocab-" + name + ".gguf";
     if (!std::filesystem::exists(model)) GTEST_SKIP() << "there is no " << model << ": " << how;
     const auto tokenizer = tokenizer_of(model, "");
     const std::string texts = contents(model + ".inp"), lines = contents(model + ".out");
     for (size_t at = 0, line = 0; line < lines.size(); compared++) {
-      const size_t end = std::min(texts.find(separator, at), texts.size()), line_end = std::min(lines.find('\n', line), lines.size());
+      const size_t end = std::min(texts.find(separator, at), texts.size()),
+                   line_end = std::min(lines.find('\n', line), lines.size());
       const std::string_view text = std::string_view(texts).substr(at, end - at);
       EXPECT_EQ(tokenizer->encode(text, false, false), ids_on(std::string_view(lines).substr(line, line_end - line)))
           << name << ": " << text;

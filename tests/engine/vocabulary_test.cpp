@@ -1,4 +1,5 @@
-// From a model file to token ids: reading of the metadata, and real vocabularies against llama.cpp's ids (tests/text/golden, made
+// From a model file to token ids: reading of the metadata, and real vocabularies against llama.cpp's ids
+// (tests/text/golden, made
 // by tools/goldens/tokenizer.py).
 #include "engine/vocabulary.h"
 
@@ -41,10 +42,13 @@ GgufBuilder with_tokens(const std::string& model, const std::vector<std::string>
 TEST(VocabularyFrom, ReadsEveryKey) {
   GgufBuilder file = with_tokens("gpt2", {"a", "b", "ab", "<x>"});
   file.kv("tokenizer.ggml.pre", "smollm").array("tokenizer.ggml.token_type", std::vector<int32_t>{1, 0, 5, 4});
-  file.array("tokenizer.ggml.scores", std::vector<float>{-1, -2, -3, -4}).array("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
+  file.array("tokenizer.ggml.scores", std::vector<float>{-1, -2, -3, -4})
+      .array("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
   file.kv("tokenizer.ggml.bos_token_id", uint32_t{0}).kv("tokenizer.ggml.eos_token_id", uint32_t{1});
   file.kv("tokenizer.ggml.eot_token_id", uint32_t{2}).kv("tokenizer.ggml.unknown_token_id", uint32_t{3});
-  file.kv("tokenizer.ggml.add_bos_token", true).kv("tokenizer.ggml.add_eos_token", true).kv("tokenizer.ggml.add_space_prefix", true);
+  file.kv("tokenizer.ggml.add_bos_token", true)
+      .kv("tokenizer.ggml.add_eos_token", true)
+      .kv("tokenizer.ggml.add_space_prefix", true);
   const text::Vocabulary v = read(file);
   using enum text::TokenType;
   EXPECT_EQ(v.model, "gpt2");
@@ -59,7 +63,8 @@ TEST(VocabularyFrom, ReadsEveryKey) {
 }
 
 TEST(VocabularyFrom, TakesWhatIsUnsaidFromTheKind) {
-  const text::Vocabulary spm = read(with_tokens("llama", {"<unk>", "<s>", "a"})), bpe = read(with_tokens("gpt2", {"a"}));
+  const text::Vocabulary spm = read(with_tokens("llama", {"<unk>", "<s>", "a"})),
+                         bpe = read(with_tokens("gpt2", {"a"}));
   EXPECT_TRUE(spm.add_bos && spm.add_space_prefix && spm.bos == 1);
   EXPECT_TRUE(!bpe.add_bos && !bpe.add_space_prefix && bpe.bos == -1);
   EXPECT_EQ(bpe.types, std::vector<text::TokenType>{text::TokenType::normal});
@@ -77,12 +82,15 @@ TEST(VocabularyFrom, KnowsEndsByTheirSpelling) {
 
 TEST(VocabularyFrom, ReadsEveryEndThatAFileNames) {
   int32_t id = 0;
-  for (const char* key : {"eos_token_id", "eot_token_id", "eom_token_id", "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id"}) {
-    const std::unique_ptr<text::Tokenizer> tokenizer = text::Tokenizer::make(
-        read(with_tokens("gpt2", {"a", "b", "c", "d", "e", "f", "g"}).kv(std::string("tokenizer.ggml.") + key, static_cast<uint32_t>(++id))));
+  for (const char* key :
+       {"eos_token_id", "eot_token_id", "eom_token_id", "fim_pad_token_id", "fim_rep_token_id", "fim_sep_token_id"}) {
+    const std::unique_ptr<text::Tokenizer> tokenizer =
+        text::Tokenizer::make(read(with_tokens("gpt2", {"a", "b", "c", "d", "e", "f", "g"})
+                                       .kv(std::string("tokenizer.ggml.") + key, static_cast<uint32_t>(++id))));
     for (int32_t i = 0; i < 7; i++) EXPECT_EQ(tokenizer->is_end(i), i == id) << key << i;
   }
-  EXPECT_THROW(text::Tokenizer::make(read(with_tokens("gpt2", {"a"}).kv("tokenizer.ggml.eom_token_id", uint32_t{1}))), Error);
+  EXPECT_THROW(text::Tokenizer::make(read(with_tokens("gpt2", {"a"}).kv("tokenizer.ggml.eom_token_id", uint32_t{1}))),
+               Error);
 }
 
 TEST(VocabularyFrom, SaysWhatIsAGuess) {
@@ -102,7 +110,8 @@ TEST(VocabularyFrom, SaysWhatIsAGuess) {
 }
 
 TEST(VocabularyFrom, KnowsTokensThatStrip) {
-  GgufBuilder file = with_tokens("llama", {"<unk>", "<s>", "</s>", "a", "<|endoftext|>", "<|assistant|>", "<|placeholder1|>"});
+  GgufBuilder file =
+      with_tokens("llama", {"<unk>", "<s>", "</s>", "a", "<|endoftext|>", "<|assistant|>", "<|placeholder1|>"});
   file.array("tokenizer.ggml.token_type", std::vector<int32_t>{2, 3, 4, 1, 3, 3, 3});
   EXPECT_EQ(read(file).stripping, (Ids{2, 5, 6}));
   file = with_tokens("llama", {"<unk>", "<s>", "</s>", "a", "<|endoftext|>", "<|assistant|>", "<|user|>"});
@@ -151,13 +160,16 @@ class RealVocabulary : public testing::TestWithParam<Real> {
  protected:
   void SetUp() override {
     const auto path = tests::model_path(GetParam().file);
-    if (!path) GTEST_SKIP() << "no " << GetParam().file << " in the cache: tools/fetch_model.sh " << GetParam().name << " fetches it";
+    if (!path)
+      GTEST_SKIP() << "no " << GetParam().file << " in the cache: tools/fetch_model.sh " << GetParam().name
+                   << " fetches it";
     tokenizer_ = text::Tokenizer::make(engine::vocabulary_from(container::Gguf::open(*path, engine::geometry_of)));
     std::ifstream golden(std::string(INGOT_SOURCE_DIR "/tests/text/golden/") + GetParam().name + ".json");
     golden_ = nlohmann::json::parse(golden);
   }
   static std::string text_of(const nlohmann::json& golden_case) {
-    return golden_case.contains("text") ? golden_case["text"].get<std::string>() : from_hex(golden_case["hex"].get<std::string>());
+    return golden_case.contains("text") ? golden_case["text"].get<std::string>()
+                                        : from_hex(golden_case["hex"].get<std::string>());
   }
   std::string decoded(const Ids& ids) const {
     std::string text;
@@ -200,18 +212,21 @@ TEST_P(RealVocabulary, EndsAreLlamaCpps) {
   EXPECT_EQ(ends, golden_["ends"].get<Ids>());
 }
 
-// U+2581 comes back as the space that it stands for in SPM, and some bytes SmolLM2 has no token for (those of planes where no
+// U+2581 comes back as the space that it stands for in SPM, and some bytes SmolLM2 has no token for (those of planes
+// where no
 // character is); nothing else changes.
 TEST_P(RealVocabulary, TextComesBack) {
   std::array<bool, 256> can_say{};
   for (size_t id = 0; id < tokenizer_->vocabulary().tokens.size(); id++) {
-    for (const char byte : tokenizer_->piece(static_cast<int32_t>(id), false, false)) can_say[static_cast<uint8_t>(byte)] = true;
+    for (const char byte : tokenizer_->piece(static_cast<int32_t>(id), false, false))
+      can_say[static_cast<uint8_t>(byte)] = true;
   }
   int compared = 0;
   for (const auto& golden_case : golden_["cases"]) {
     if (!golden_case.contains("text")) continue;
     const std::string text = text_of(golden_case);
-    const bool sayable = std::all_of(text.begin(), text.end(), [&](char byte) { return can_say[static_cast<uint8_t>(byte)]; });
+    const bool sayable =
+        std::all_of(text.begin(), text.end(), [&](char byte) { return can_say[static_cast<uint8_t>(byte)]; });
     if (!sayable || text.find("\u2581") != std::string::npos) continue;
     EXPECT_EQ(decoded(tokenizer_->encode(text, false, true)), text);
     compared++;
@@ -220,7 +235,8 @@ TEST_P(RealVocabulary, TextComesBack) {
 }
 
 TEST_P(RealVocabulary, LongTextsComeBack) {
-  for (const std::string part : {"a", " ", "\n", "\t", "9", "<", "ab1 ", "gr\u00fcn \u4f60\u597d \U0001f642, \u0440\u0430\u0437\n"}) {
+  for (const std::string part :
+       {"a", " ", "\n", "\t", "9", "<", "ab1 ", "gr\u00fcn \u4f60\u597d \U0001f642, \u0440\u0430\u0437\n"}) {
     std::string text;
     while (text.size() < 1 << 20) text += part;
     EXPECT_TRUE(decoded(tokenizer_->encode(text, false, true)) == text) << part;
@@ -259,7 +275,8 @@ TEST_P(RealVocabulary, StreamingNeverSplitsACharacter) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, RealVocabulary,
-                         testing::Values(Real{"smollm2", "smollm2-135m-instruct-q4_1.gguf"}, Real{"gemma3", "gemma-3-270m-q4_k_m.gguf"}),
+                         testing::Values(Real{"smollm2", "smollm2-135m-instruct-q4_1.gguf"},
+                                         Real{"gemma3", "gemma-3-270m-q4_k_m.gguf"}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -1,5 +1,7 @@
-// Every format of the registry: its facts, its number and name, its values against golden blocks decoded elsewhere, and its
-// integer view against its own accessors. A format without a golden file is held to the last only, and the test says so.
+// Every format of the registry: its facts, its number and name, its values against golden blocks decoded elsewhere, and
+// its
+// integer view against its own accessors. A format without a golden file is held to the last only, and the test says
+// so.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -28,7 +30,9 @@ TEST(Registry, IsFilledBeforeMain) { EXPECT_STREQ(first_before_main.name, format
 const std::string golden_folder = INGOT_SOURCE_DIR "/tests/formats/golden";
 
 // Bit for bit, except that a NaN equals any NaN.
-bool same(float a, float b) { return (std::isnan(a) && std::isnan(b)) || std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b); }
+bool same(float a, float b) {
+  return (std::isnan(a) && std::isnan(b)) || std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
+}
 
 std::vector<std::byte> noise(size_t n, uint32_t seed) {
   std::mt19937 random(seed);
@@ -79,7 +83,8 @@ TEST_P(EveryFormat, decodes_the_golden_blocks_bit_for_bit) {
   const Format& f = GetParam();
   auto golden = tests::read_golden(golden_folder, f.name);
   if (!golden) {
-    GTEST_SKIP() << "no tests/formats/golden/" << f.name << ".bin; tools/goldens/formats.py makes it for formats that a reference decodes";
+    GTEST_SKIP() << "no tests/formats/golden/" << f.name
+                 << ".bin; tools/goldens/formats.py makes it for formats that a reference decodes";
   }
   ASSERT_EQ(static_cast<int>(golden->block), f.block);
   ASSERT_EQ(static_cast<int>(golden->block_bytes), f.block_bytes);
@@ -89,12 +94,14 @@ TEST_P(EveryFormat, decodes_the_golden_blocks_bit_for_bit) {
   for (size_t i = 0; i < values.size(); i++) {
     if (same(values[i], golden->values[i])) continue;
     if (wrong++ > 0) continue;
-    ADD_FAILURE() << "block " << i / f.block << ", weight " << i % f.block << ": " << values[i] << ", expected " << golden->values[i];
+    ADD_FAILURE() << "block " << i / f.block << ", weight " << i % f.block << ": " << values[i] << ", expected "
+                  << golden->values[i];
   }
   EXPECT_EQ(wrong, 0u) << "of " << values.size();
 }
 
-// The integers of the int8 view fit 8 bits, signed or unsigned, and decoding is affine in them: in a group, equal integers give
+// The integers of the int8 view fit 8 bits, signed or unsigned, and decoding is affine in them: in a group, equal
+// integers give
 // equal weights, and greater ones greater weights (or smaller: the scale may be negative).
 TEST_P(EveryFormat, integers_agree_with_the_values) {
   const Format& f = GetParam();
@@ -110,7 +117,8 @@ TEST_P(EveryFormat, integers_agree_with_the_values) {
       for (int i = g; i < g + f.group; i++) {
         seen.insert(integers[i]);
         if (!std::isfinite(w[i]) || !std::isfinite(w[g])) continue;
-        ASSERT_TRUE(integers[i] != integers[g] || same(w[i], w[g])) << "block " << n << ", weights " << g << " and " << i;
+        ASSERT_TRUE(integers[i] != integers[g] || same(w[i], w[g]))
+            << "block " << n << ", weights " << g << " and " << i;
       }
       // Up or down with the sign of the scale, never both.
       int up = 0, down = 0;
@@ -126,9 +134,7 @@ TEST_P(EveryFormat, integers_agree_with_the_values) {
   EXPECT_GE(seen.size(), 2u) << "every integer is the same";
   EXPECT_GE(*seen.begin(), -128);
   EXPECT_LE(*seen.rbegin(), 127);
-  if (f.kind != ValueKind::vector) {
-    EXPECT_LE(static_cast<int>(seen.size()), 1 << f.code_bits);
-  }
+  if (f.kind != ValueKind::vector) { EXPECT_LE(static_cast<int>(seen.size()), 1 << f.code_bits); }
 }
 
 // One block decodes to the same values wherever it stands.
@@ -139,18 +145,21 @@ TEST_P(EveryFormat, blocks_are_independent) {
   for (int n = 0; n < 5; n++) {
     std::vector<std::byte> one(blocks.begin() + n * f.block_bytes, blocks.begin() + (n + 1) * f.block_bytes);
     std::vector<float> alone = decoded(f, one);
-    for (int i = 0; i < f.block; i++) ASSERT_TRUE(same(alone[i], all[n * f.block + i])) << "block " << n << ", weight " << i;
+    for (int i = 0; i < f.block; i++)
+      ASSERT_TRUE(same(alone[i], all[n * f.block + i])) << "block " << n << ", weight " << i;
   }
 }
 
-// A block may be the last of a mapped file: nothing behind it may be read, not even bits that are masked away. Here the page
+// A block may be the last of a mapped file: nothing behind it may be read, not even bits that are masked away. Here the
+// page
 // behind it cannot be read, so a format that does dies in the child.
 TEST_P(EveryFormat, reads_only_its_block) {
   const Format& f = GetParam();
   testing::FLAGS_gtest_death_test_style = "fast";
   auto read_at_the_edge = [&f] {
     size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    auto* pages = static_cast<std::byte*>(mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    auto* pages =
+        static_cast<std::byte*>(mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     if (pages == MAP_FAILED || mprotect(pages + page, page, PROT_NONE) != 0) _exit(2);
     std::memset(pages, 0x5a, page);
     const std::byte* last = pages + page - f.block_bytes;
@@ -160,7 +169,8 @@ TEST_P(EveryFormat, reads_only_its_block) {
     if (f.integers) f.integers(last, values.data());
     _exit(0);
   };
-  EXPECT_EXIT(read_at_the_edge(), testing::ExitedWithCode(0), "") << f.name << " reads bytes behind its block of " << f.block_bytes;
+  EXPECT_EXIT(read_at_the_edge(), testing::ExitedWithCode(0), "")
+      << f.name << " reads bytes behind its block of " << f.block_bytes;
 }
 
 TEST(Registry, numbers_and_names_are_unique) {
@@ -173,9 +183,10 @@ TEST(Registry, numbers_and_names_are_unique) {
 }
 
 TEST(Registry, has_every_format_of_gguf_in_use) {
-  for (const char* name : {"F32",     "F16",    "BF16",  "Q4_0",    "Q4_1",  "Q5_0",   "Q5_1",   "Q8_0",  "Q2_K",  "Q3_K",
-                           "Q4_K",    "Q5_K",   "Q6_K",  "IQ1_S",   "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S",
-                           "IQ4_NL",  "IQ4_XS", "TQ1_0", "TQ2_0",   "MXFP4", "NVFP4",  "Q1_0",   "Q2_0"})
+  for (const char* name :
+       {"F32",    "F16",    "BF16",  "Q4_0",  "Q4_1",  "Q5_0",    "Q5_1",   "Q8_0",  "Q2_K",    "Q3_K",
+        "Q4_K",   "Q5_K",   "Q6_K",  "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S",
+        "IQ4_NL", "IQ4_XS", "TQ1_0", "TQ2_0", "MXFP4", "NVFP4",   "Q1_0",   "Q2_0"})
     EXPECT_NE(find_format(name), nullptr) << name;
 }
 
@@ -187,7 +198,8 @@ TEST(Registry, knows_nothing_of_the_unknown) {
   EXPECT_EQ(find_format(""), nullptr);
 }
 
-// Encoding is derived from the accessors: a weight is off by at most half a step (the scale's own rounding apart), zeros stay zeros,
+// Encoding is derived from the accessors: a weight is off by at most half a step (the scale's own rounding apart),
+// zeros stay zeros,
 // and what is not finite does not become a number.
 TEST(Encode, IsWithinHalfAStep) {
   std::set<std::string> names;
@@ -208,7 +220,9 @@ TEST(Encode, IsWithinHalfAStep) {
       float most = 0;
       for (int i = 0; i < f.block; i++) most = std::max(most, std::fabs(x[b * f.block + i]));
       float step = most / float((1 << (f.code_bits - 1)) - 1 ? (1 << (f.code_bits - 1)) - 1 : 1);
-      for (int i = 0; i < f.block; i++) ASSERT_NEAR(y[b * f.block + i], x[b * f.block + i], step * 0.501f + most * 0x1p-10f) << f.name << " block " << b << " weight " << i;
+      for (int i = 0; i < f.block; i++)
+        ASSERT_NEAR(y[b * f.block + i], x[b * f.block + i], step * 0.501f + most * 0x1p-10f)
+            << f.name << " block " << b << " weight " << i;
     }
     x[2 * f.block + 1] = INFINITY;
     f.encode(x.data(), blocks.data(), n);

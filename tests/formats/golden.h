@@ -1,4 +1,5 @@
-// Reads one file of tests/formats/golden: blocks of a format and the values that a reference written elsewhere decodes from
+// Reads one file of tests/formats/golden: blocks of a format and the values that a reference written elsewhere decodes
+// from
 // them. Made by tools/goldens/formats.py, which describes the file.
 #pragma once
 #include <cstddef>
@@ -19,7 +20,8 @@ struct Golden {
   std::vector<float> values;      // [n_blocks][block]
 };
 
-/// The golden data of a format; nothing when there is no such file. Throws std::runtime_error for a file of another size.
+/// The golden data of a format; nothing when there is no such file. Throws std::runtime_error for a file of another
+/// size.
 inline std::optional<Golden> read_golden(const std::string& folder, const std::string& name) {
   std::ifstream file(folder + "/" + name + ".bin", std::ios::binary);
   if (!file) return std::nullopt;

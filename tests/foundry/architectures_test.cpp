@@ -207,11 +207,8 @@ TEST(Architectures, Gemma3PatternForEachLayer) {
   EXPECT_EQ(windows(std::vector<int32_t>{1, 0, 0, 1}), expected);
   EXPECT_EQ(windows(std::vector<bool>(4, true)), std::vector<int>(4, 512));
   EXPECT_EQ(windows(std::vector<uint32_t>(4, 2)), (std::vector<int>{512, 0, 512, 0}));  // one number, spelt out
-  tests::expect_refused(
-      [&] {
-        windows(std::vector<bool>{true, false});
-      },
-      {"sliding_window_pattern is a list of 2 values", "one for each layer"});
+  tests::expect_refused([&] { windows(std::vector<bool>{true, false}); },
+                        {"sliding_window_pattern is a list of 2 values", "one for each layer"});
   tests::expect_refused([&] { windows(std::vector<uint32_t>{1, 0, 2, 1}); }, {"differs from layer to layer"});
   tests::expect_refused([&] { windows(true); }, {"sliding_window_pattern"});
 }

@@ -102,8 +102,8 @@ TEST(Refused, KeysThatNothingReads) {
 }
 
 TEST(Refused, MissingTensor) {
-  for (const char* name :
-       {"token_embd.weight", "output_norm.weight", "blk.1.attn_v.weight", "blk.0.ffn_norm.weight", "blk.1.ffn_down.weight"}) {
+  for (const char* name : {"token_embd.weight", "output_norm.weight", "blk.1.attn_v.weight", "blk.0.ffn_norm.weight",
+                           "blk.1.ffn_down.weight"}) {
     SmallModel m("llama");
     m.tensors.erase(name);
     expect_refused(m, {std::string("tensor ") + name + " is missing", "architectures/llama.json"});
@@ -121,7 +121,8 @@ TEST(Refused, WrongShape) {
     expect_refused(m, parts);
   };
   shaped("blk.0.attn_q.weight", {64, 32},
-         {"[foundry] blk.0.attn_q.weight is 32x64; expected 64x64; check llama.attention.head_count, llama.attention.key_length"});
+         {"[foundry] blk.0.attn_q.weight is 32x64; expected 64x64; check llama.attention.head_count, "
+          "llama.attention.key_length"});
   shaped("blk.1.ffn_down.weight", {64, 96},
          {"blk.1.ffn_down.weight is 96x64; expected 64x96; check llama.embedding_length, llama.feed_forward_length"});
   shaped("blk.0.attn_k.weight", {64}, {"blk.0.attn_k.weight is 64; expected 32x64"});
@@ -150,11 +151,13 @@ TEST(Refused, VectorsThatAreNotFinite) {
 }
 
 TEST(Refused, TensorsThatNothingReads) {
-  for (const char* name : {"blk.1.attn_output.bias", "blk.0.attn_q_norm.weight", "blk.2.attn_norm.weight", "blk.0.ffn_gate_inp.weight",
-                           "output.bias", "blk.0.something.weight", "v.blk.0.attn_q.weight"}) {
+  for (const char* name :
+       {"blk.1.attn_output.bias", "blk.0.attn_q_norm.weight", "blk.2.attn_norm.weight", "blk.0.ffn_gate_inp.weight",
+        "output.bias", "blk.0.something.weight", "v.blk.0.attn_q.weight"}) {
     SmallModel m("llama");
     m.add(name, {64});
-    expect_refused(m, {std::string("tensor \"") + name + "\" is not understood", "tensors of architectures/llama.json with 2 layers"});
+    expect_refused(m, {std::string("tensor \"") + name + "\" is not understood",
+                       "tensors of architectures/llama.json with 2 layers"});
   }
   SmallModel g("gemma3", 2, 32);
   g.add_gemma3(2, 32);

@@ -11,7 +11,9 @@ using tests::SmallModel;
 
 constexpr int pairs = SmallModel::head_size / 2;
 
-long double plain(long double base, int i, int dims = SmallModel::head_size) { return std::exp(-2.0L * i / dims * std::log(base)); }
+long double plain(long double base, int i, int dims = SmallModel::head_size) {
+  return std::exp(-2.0L * i / dims * std::log(base));
+}
 
 TEST(Rope, PlainFrequencies) {
   SmallModel m("llama");
@@ -70,7 +72,8 @@ TEST(Rope, FactorsPerPairDivide) {  // as Llama 3.1 files carry them
   tests::expect_refused(m, {"rope_freqs.weight is 9", "expected 8"});
 }
 
-/// YaRN after the paper: pair i turns r = context · frequency / 2π times; the bounds of the ramp are the pairs where r is
+/// YaRN after the paper: pair i turns r = context · frequency / 2π times; the bounds of the ramp are the pairs where r
+/// is
 /// beta_fast and beta_slow, found here by walking, rounded outwards to whole pairs.
 long double yarn(long double base, long double context, long double factor, long double fast, long double slow, int i) {
   auto turns = [&](long double pair) {
@@ -81,7 +84,8 @@ long double yarn(long double base, long double context, long double factor, long
     for (int step = 0; step < 200; step++) (turns((low + high) / 2) > wanted ? low : high) = (low + high) / 2;
     return low;
   };
-  long double from = std::max(0.0L, std::floor(pair_with(fast))), to = std::min(SmallModel::head_size - 1.0L, std::ceil(pair_with(slow)));
+  long double from = std::max(0.0L, std::floor(pair_with(fast))),
+              to = std::min(SmallModel::head_size - 1.0L, std::ceil(pair_with(slow)));
   long double stretched = i <= from ? 0 : i >= to ? 1 : (i - from) / (to - from);
   return plain(base, i) * ((1 - stretched) + stretched / factor);
 }
@@ -122,7 +126,8 @@ TEST(Rope, YarnWithStatedBetasAndMagnitude) {
   EXPECT_FLOAT_EQ(r.magnitude, 0.5 * (1 + 0.1 * std::log(16.0)));
 }
 
-// attention_factor of a configuration: in place of what the formula makes of the factor (transformers, modeling_rope_utils).
+// attention_factor of a configuration: in place of what the formula makes of the factor (transformers,
+// modeling_rope_utils).
 TEST(Rope, YarnWithItsOwnMagnitude) {
   SmallModel m = yarn_model(16, 4096);
   m.set("rope.scaling.yarn_attn_factor", 0.75f);
@@ -156,7 +161,9 @@ TEST(Rope, OtherNamesOfKeysOfGemma3) {
   m.set("rope.scaling.beta_slow", 2.0f);
   foundry::Blueprint other = m.resolve();
   EXPECT_DOUBLE_EQ(rope(other, 0).frequencies[8], std::pow(2e4, -0.5));
-  for (const char* key : {"rope.global.freq_base", "rope.scaling.extrapolation_factor", "rope.scaling.beta_fast", "rope.scaling.beta_slow"}) m.unset(key);
+  for (const char* key : {"rope.global.freq_base", "rope.scaling.extrapolation_factor", "rope.scaling.beta_fast",
+                          "rope.scaling.beta_slow"})
+    m.unset(key);
   m.set("rope.freq_base", 500000.0f);
   m.set("rope.scaling.yarn_ext_factor", 1.0f);
   m.set("rope.scaling.yarn_beta_fast", 64.0f);

@@ -1,4 +1,5 @@
-// A small model of any architecture as a GGUF file: metadata and f32 tensors that a test changes before it is written. Element i
+// A small model of any architecture as a GGUF file: metadata and f32 tensors that a test changes before it is written.
+// Element i
 // of a tensor is a small number that follows from i alone.
 #pragma once
 #include <gtest/gtest.h>
@@ -20,8 +21,9 @@
 
 namespace ingot::tests {
 
-using Metadata = std::variant<bool, uint32_t, int32_t, float, double, std::string, std::vector<bool>, std::vector<uint32_t>, std::vector<int32_t>,
-                              std::vector<float>, std::vector<std::string>>;
+using Metadata =
+    std::variant<bool, uint32_t, int32_t, float, double, std::string, std::vector<bool>, std::vector<uint32_t>,
+                 std::vector<int32_t>, std::vector<float>, std::vector<std::string>>;
 
 struct SmallTensor {
   std::vector<uint64_t> shape;  // fastest-running dimension first

@@ -203,11 +203,8 @@ TEST(Spec, RulesOfLayers) {
   EXPECT_EQ(locals({{"every", "pattern"}}, listed), "x--xx-x");
   EXPECT_EQ(locals({{"all_but_every", "pattern"}}, listed), "x--xx-x");
   EXPECT_EQ(locals({{"first", "pattern"}}, listed), "x--xx-x");
-  expect_refused(
-      [&] {
-        locals({{"every", "pattern"}}, std::vector<uint32_t>{1, 0, 2, 1, 0, 0, 0});
-      },
-      {"differs from layer to layer"});
+  expect_refused([&] { locals({{"every", "pattern"}}, std::vector<uint32_t>{1, 0, 2, 1, 0, 0, 0}); },
+                 {"differs from layer to layer"});
   expect_refused([&] { locals({{"every", -1}}); }, {"got -1"});
 }
 

@@ -21,7 +21,9 @@ struct Pieces {
     std::set<std::string> set;
     for (int b = 0; b < 256; b++) set.insert(std::string(1, static_cast<char>(b)));
     std::mt19937 random(3);
-    const std::vector<std::string> parts{"\"", "\":", ", ", "{\"", "}", "]", "[", ": ", "true", "null", "a", "bc", " the", "é", "\xF0\x9F", "\x99\x82", "12", "0", ".5", "-", "\\u00", "\\", "\n", "  ", "\n    ", "aaaa", "x_y"};
+    const std::vector<std::string> parts{"\"",   "\":", ", ",    "{\"",  "}",  "]",        "[",        ": ",   "true",
+                                         "null", "a",   "bc",    " the", "é",  "\xF0\x9F", "\x99\x82", "12",   "0",
+                                         ".5",   "-",   "\\u00", "\\",   "\n", "  ",       "\n    ",   "aaaa", "x_y"};
     while (set.size() < 1500) {
       std::string text;
       for (size_t n = 1 + random() % 4; n > 0; n--) text += parts[random() % parts.size()];
@@ -29,7 +31,7 @@ struct Pieces {
     }
     texts.assign(set.begin(), set.end());
     std::shuffle(texts.begin(), texts.end(), random);
-    texts.push_back("a"), texts.push_back("");                   // twice, and none
+    texts.push_back("a"), texts.push_back("");                       // twice, and none
     texts.push_back(std::string(VocabularyTrie::longest + 1, 'a'));  // too long
     ends = {5, static_cast<int32_t>(texts.size())};
     texts.push_back("<end>");
@@ -62,8 +64,12 @@ void compare(const std::shared_ptr<const Rules>& rules, unsigned seed) {
       std::vector<int32_t> possible;
       for (size_t id = 0; id < pieces.texts.size(); id++) {
         const bool is_end = std::ranges::find(pieces.ends, static_cast<int32_t>(id)) != pieces.ends.end();
-        const bool expected = is_end ? plain.accepts(state) : !pieces.texts[id].empty() && pieces.texts[id].size() <= VocabularyTrie::longest && plain.step(state, pieces.texts[id]) != dead;
-        ASSERT_EQ(has(mask, id), expected) << "answer " << answer << ", token " << n << ": \"" << pieces.texts[id] << '"';
+        const bool expected = is_end
+                                  ? plain.accepts(state)
+                                  : !pieces.texts[id].empty() && pieces.texts[id].size() <= VocabularyTrie::longest &&
+                                        plain.step(state, pieces.texts[id]) != dead;
+        ASSERT_EQ(has(mask, id), expected)
+            << "answer " << answer << ", token " << n << ": \"" << pieces.texts[id] << '"';
         if (expected && !is_end) possible.push_back(static_cast<int32_t>(id));
       }
       ASSERT_EQ(constraint.may_end(), plain.accepts(state));
@@ -78,18 +84,25 @@ void compare(const std::shared_ptr<const Rules>& rules, unsigned seed) {
 
 TEST(Constraint, MasksAreWhatEveryTokenAloneSays) {
   unsigned seed = 0;
-  for (const char* schema :
-       {"{}", R"({"type":"string","maxLength":7})", R"({"type":"string","minLength":3})", R"({"type":"integer","minimum":-3,"maximum":1200})",
-        R"({"type":"array","items":{"type":"string"},"minItems":2,"maxItems":5})", R"({"type":"object","properties":{"aaaa":{"type":"number"},"x_y":{"enum":["a","bc",null]}},"required":["x_y"]})",
-        R"({"type":"string","pattern":"^[a-c]{1,40}( [a-z]+)*$"})", R"({"$ref":"#/$defs/n","$defs":{"n":{"type":"array","items":{"$ref":"#/$defs/n"}}}})"})
+  for (
+      const char* schema :
+      {"{}", R"({"type":"string","maxLength":7})", R"({"type":"string","minLength":3})",
+       R"({"type":"integer","minimum":-3,"maximum":1200})",
+       R"({"type":"array","items":{"type":"string"},"minItems":2,"maxItems":5})",
+       R"({"type":"object","properties":{"aaaa":{"type":"number"},"x_y":{"enum":["a","bc",null]}},"required":["x_y"]})",
+       R"({"type":"string","pattern":"^[a-c]{1,40}( [a-z]+)*$"})",
+       R"({"$ref":"#/$defs/n","$defs":{"n":{"type":"array","items":{"$ref":"#/$defs/n"}}}})"})
     compare(from_schema(schema), ++seed);
-  for (const char* grammar : {"root ::= [a-z ]* (\"\\\"\" [^\"]* \"\\\"\")* [ \\n]*", "root ::= (\"a\" | \"aa\" | \"bc\")* \".5\"", "root ::= . {0,300} \"x\"?", "root ::= \"(\" root \")\" | \"true\"+ | root2\nroot2 ::= \"[\" root \"]\""})
+  for (const char* grammar :
+       {"root ::= [a-z ]* (\"\\\"\" [^\"]* \"\\\"\")* [ \\n]*", "root ::= (\"a\" | \"aa\" | \"bc\")* \".5\"",
+        "root ::= . {0,300} \"x\"?", "root ::= \"(\" root \")\" | \"true\"+ | root2\nroot2 ::= \"[\" root \"]\""})
     compare(from_gbnf(grammar), ++seed);
 }
 
 TEST(Constraint, EndsOnlyWhereTheTextMayEnd) {
   const Pieces pieces;
-  Constraint constraint(from_gbnf("root ::= \"a\" \"a\"?"), std::make_shared<VocabularyTrie>(pieces.texts, pieces.ends));
+  Constraint constraint(from_gbnf("root ::= \"a\" \"a\"?"),
+                        std::make_shared<VocabularyTrie>(pieces.texts, pieces.ends));
   EXPECT_FALSE(constraint.may_end());
   EXPECT_THROW(constraint.accept(pieces.ends[0]), Error);
   const auto a = static_cast<int32_t>(std::ranges::find(pieces.texts, "a") - pieces.texts.begin());
@@ -118,12 +131,15 @@ TEST(Constraint, RefusesTokensThatAreNoneOrNoText) {
   Constraint constraint(from_gbnf("root ::= .*"), std::make_shared<VocabularyTrie>(pieces.texts, pieces.ends));
   EXPECT_THROW(constraint.accept(-1), Error);
   EXPECT_THROW(constraint.accept(static_cast<int32_t>(pieces.texts.size())), Error);
-  EXPECT_THROW(constraint.accept(static_cast<int32_t>(std::ranges::find(pieces.texts, "") - pieces.texts.begin())), Error);
+  EXPECT_THROW(constraint.accept(static_cast<int32_t>(std::ranges::find(pieces.texts, "") - pieces.texts.begin())),
+               Error);
   EXPECT_THROW(constraint.accept(static_cast<int32_t>(pieces.texts.size()) - 2), Error);  // the long one
 }
 
 TEST(Constraint, SaysSoWhereTheVocabularyCannotSpellIt) {
-  Constraint constraint(from_gbnf("root ::= \"xyz\""), std::make_shared<VocabularyTrie>(std::vector<std::string>{"x", "z", ""}, std::vector<int32_t>{2}));
+  Constraint constraint(
+      from_gbnf("root ::= \"xyz\""),
+      std::make_shared<VocabularyTrie>(std::vector<std::string>{"x", "z", ""}, std::vector<int32_t>{2}));
   constraint.accept(0);
   EXPECT_THROW(constraint.allowed(), Error);
 }
@@ -131,12 +147,11 @@ TEST(Constraint, SaysSoWhereTheVocabularyCannotSpellIt) {
 TEST(Constraint, MemoryStaysBounded) {
   // Every repetition is a state of its own, and there are more of them than are kept.
   std::vector<std::string> pieces{"a", std::string(900, 'a'), ""};
-  Constraint constraint(from_gbnf("root ::= \"a\"{0,2000000}"), std::make_shared<VocabularyTrie>(pieces, std::vector<int32_t>{2}));
+  Constraint constraint(from_gbnf("root ::= \"a\"{0,2000000}"),
+                        std::make_shared<VocabularyTrie>(pieces, std::vector<int32_t>{2}));
   size_t most = 0;
   for (int i = 0; i < 2000; i++) {
-    if (i % 100 == 0) {
-      ASSERT_TRUE(has(constraint.allowed(), 1));
-    }
+    if (i % 100 == 0) { ASSERT_TRUE(has(constraint.allowed(), 1)); }
     constraint.accept(1);
     most = std::max(most, constraint.matcher().size());
   }

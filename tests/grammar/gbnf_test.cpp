@@ -1,4 +1,5 @@
-// GBNF: what it matches, what it refuses and in which line, and that hostile grammars end after a bounded number of steps.
+// GBNF: what it matches, what it refuses and in which line, and that hostile grammars end after a bounded number of
+// steps.
 #include "grammar/gbnf.h"
 
 #include <gmock/gmock.h>
@@ -110,7 +111,8 @@ TEST(Gbnf, HostileGrammarsEndSoon) {
   const std::string many(60000, '(');
   EXPECT_THAT(refusal("root ::= " + many), HasSubstr("nest too deeply"));
   std::string chain = "root ::= 0\n5000 ::= \"a\"\n";
-  for (int i = 0; i < 5000; i++) chain.append(std::to_string(i)).append(" ::= ").append(std::to_string(i + 1)).append("\n");
+  for (int i = 0; i < 5000; i++)
+    chain.append(std::to_string(i)).append(" ::= ").append(std::to_string(i + 1)).append("\n");
   EXPECT_THAT(refusal(chain), HasSubstr("too deeply"));
   EXPECT_TRUE(matches("root ::= \"a\"{1,1000000000} \"b\"", "aaaaaab"));
   EXPECT_TRUE(matches("root ::= \"a\"{100}{100}{100} | \"b\"", "b"));

@@ -71,11 +71,14 @@ Id random_grammar(Expressions& grammar, std::mt19937& random) {
       case 1: return rule + 1 < rules.size() ? rules[rule + 1 + random() % (rules.size() - rule - 1)] : letter;
       case 2: return grammar.sequence({make(depth - 1, rule), make(depth - 1, rule)});
       case 3: return grammar.choice({make(depth - 1, rule), make(depth - 1, rule)});
-      case 4: return grammar.sequence({letter, rules[random() % rules.size()], make(depth - 1, rule)});  // any rule, behind a letter
+      case 4:
+        return grammar.sequence(
+            {letter, rules[random() % rules.size()], make(depth - 1, rule)});  // any rule, behind a letter
       case 5: return grammar.optional(make(depth - 1, rule));
       default: {
         const auto min = static_cast<uint32_t>(random() % 3);
-        return grammar.repeat(make(depth - 1, rule), min, random() % 2 ? unlimited : min + static_cast<uint32_t>(random() % 3));
+        return grammar.repeat(make(depth - 1, rule), min,
+                              random() % 2 ? unlimited : min + static_cast<uint32_t>(random() % 3));
       }
     }
   };
@@ -105,8 +108,10 @@ TEST(Matcher, AgreesWithItsPlainTwinOnRandomGrammars) {
       State state = matcher.start();
       for (size_t n = random() % 9; text.size() < n;) {
         const char c = static_cast<char>('a' + random() % 3);
-        if (const State next = matcher.step(state, static_cast<uint8_t>(c)); next != dead || i % 2) text += c, state = next;
-        else if (matcher.shortest(state) == 0 && random() % 4 == 0) break;
+        if (const State next = matcher.step(state, static_cast<uint8_t>(c)); next != dead || i % 2)
+          text += c, state = next;
+        else if (matcher.shortest(state) == 0 && random() % 4 == 0)
+          break;
       }
       texts.insert(text);
     }
@@ -142,8 +147,11 @@ Matcher matcher_of(const std::string& grammar) {
 
 TEST(Matcher, AmbiguityCostsLittle) {
   // Each would have 2^n readings.
-  for (const char* grammar : {"root ::= (\"a\" | \"a\" \"a\"?)*", "root ::= (\"a\"+)+ \"b\"?", "root ::= s \"!\"\ns ::= \"a\" s \"b\" s | \"a\" s \"c\" s | \"\"",
-                              "root ::= x0\nx0 ::= x1 \"p\" | x1 \"q\"\nx1 ::= x2 \"p\" | x2 \"q\"\nx2 ::= x3 \"p\" | x3 \"q\"\nx3 ::= \"a\"+", "root ::= (\"a\"? \"a\"?){500}"}) {
+  for (const char* grammar : {"root ::= (\"a\" | \"a\" \"a\"?)*", "root ::= (\"a\"+)+ \"b\"?",
+                              "root ::= s \"!\"\ns ::= \"a\" s \"b\" s | \"a\" s \"c\" s | \"\"",
+                              "root ::= x0\nx0 ::= x1 \"p\" | x1 \"q\"\nx1 ::= x2 \"p\" | x2 \"q\"\nx2 ::= x3 \"p\" | "
+                              "x3 \"q\"\nx3 ::= \"a\"+",
+                              "root ::= (\"a\"? \"a\"?){500}"}) {
     Matcher matcher = matcher_of(grammar);
     State state = matcher.start();
     for (int i = 0; i < 500; i++) state = matcher.step(state, 'a');
@@ -154,7 +162,8 @@ TEST(Matcher, AmbiguityCostsLittle) {
 }
 
 TEST(Matcher, TooMuchAmbiguityIsRefusedNotSuffered) {
-  Matcher matcher = matcher_of("root ::= (\"a\"? \"a\"?){1000000}");  // after n letters any of n/2 … n repetitions may be done
+  Matcher matcher =
+      matcher_of("root ::= (\"a\"? \"a\"?){1000000}");  // after n letters any of n/2 … n repetitions may be done
   State state = matcher.start();
   EXPECT_THROW(
       {

@@ -3,7 +3,8 @@
 //   {"schema" or "grammar": TEXT, "walks": N, "seed": N, "check": [TEXT…]}   →
 //   {"walks": [TEXT…], "accepts": [true or false…], "steps": N}   or   {"error": TEXT, "steps": N}
 //
-// A walk is a random text of the grammar: any byte that may follow, until it has become long; from then on the shortest way out.
+// A walk is a random text of the grammar: any byte that may follow, until it has become long; from then on the shortest
+// way out.
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -28,7 +29,8 @@ std::string walk(Matcher& matcher, std::mt19937& random) {
     if (possible.empty()) return matcher.accepts(state) ? text : "DEAD END " + text;
     auto [byte, next] = possible[random() % possible.size()];
     if (is_long)
-      std::tie(byte, next) = *std::ranges::min_element(possible, {}, [&](const auto& p) { return matcher.shortest(p.second); });
+      std::tie(byte, next) =
+          *std::ranges::min_element(possible, {}, [&](const auto& p) { return matcher.shortest(p.second); });
     std::vector<char> alike;  // bytes of the same class lead to the same state
     for (int b = 0; b < 256; b++)
       if (matcher.rules().byte_class[b] == matcher.rules().byte_class[byte]) alike.push_back(static_cast<char>(b));
@@ -43,20 +45,20 @@ nlohmann::json answer(const nlohmann::json& question) {
     Rules rules = question.contains("schema") ? parse_json_schema(question["schema"].get<std::string>(), budget)
                                               : parse_gbnf(question["grammar"].get<std::string>(), budget);
     Matcher matcher(std::make_shared<Rules>(std::move(rules)));
-    nlohmann::json made{{"walks", nlohmann::json::array()}, {"accepts", nlohmann::json::array()}, {"steps", budget.spent()}};
+    nlohmann::json made{
+        {"walks", nlohmann::json::array()}, {"accepts", nlohmann::json::array()}, {"steps", budget.spent()}};
     std::mt19937 random(question.value("seed", 1u));
     for (int i = 0; i < question.value("walks", 0); i++) made["walks"].push_back(walk(matcher, random));
     for (const auto& text : question.value("check", nlohmann::json::array()))
       made["accepts"].push_back(matcher.accepts(matcher.step(matcher.start(), text.get<std::string>())));
     return made;
-  } catch (const ingot::Error& e) {
-    return {{"error", e.what()}, {"steps", budget.spent()}};
-  }
+  } catch (const ingot::Error& e) { return {{"error", e.what()}, {"steps", budget.spent()}}; }
 }
 
 }  // namespace
 
 int main() {
   for (std::string line; std::getline(std::cin, line);)
-    std::cout << answer(nlohmann::json::parse(line)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+    std::cout << answer(nlohmann::json::parse(line)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+              << std::endl;
 }

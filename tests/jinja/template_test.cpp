@@ -1,4 +1,5 @@
-// What the comparison with jinja2 cannot show: which parts of a text come from the conversation, what errors say, and limits.
+// What the comparison with jinja2 cannot show: which parts of a text come from the conversation, what errors say, and
+// limits.
 #include "jinja/template.h"
 
 #include <fmt/format.h>
@@ -67,11 +68,14 @@ TEST(Origin, FollowsATextThroughEverything) {
   says("('[1, \"' + c + '\"]')|from_json|last", "{uSer tExt}");
   says("c|length", "9");
   says("c.partition(' ')|join('_')", "{uSer}_{ }_{tExt}");
-  EXPECT_EQ(marked("{% macro m(x) %}<{{ x }}{{ caller() }}>{% endmacro %}{% call m(messages[0].content) %}!{% endcall %}"),
-            "<{uSer tExt}!>");
-  EXPECT_EQ(marked("{% set ns = namespace(a='') %}{% for c in messages[0].content %}{% set ns.a = ns.a + c %}{% endfor %}{{ ns.a }}"),
+  EXPECT_EQ(
+      marked("{% macro m(x) %}<{{ x }}{{ caller() }}>{% endmacro %}{% call m(messages[0].content) %}!{% endcall %}"),
+      "<{uSer tExt}!>");
+  EXPECT_EQ(marked("{% set ns = namespace(a='') %}{% for c in messages[0].content %}{% set ns.a = ns.a + c %}{% endfor "
+                   "%}{{ ns.a }}"),
             "{uSer tExt}");
-  EXPECT_EQ(marked("{% set x %}a{{ messages[0].content }}{% endset %}{% filter upper %}{{ x }}{% endfilter %}"), "A{USER TEXT}");
+  EXPECT_EQ(marked("{% set x %}a{{ messages[0].content }}{% endset %}{% filter upper %}{{ x }}{% endfilter %}"),
+            "A{USER TEXT}");
   EXPECT_EQ(marked("{{ messages[0].role }}{{ messages[0].keys()|first }}"), "user{role}");
   EXPECT_EQ(marked("{{ messages[0].content|tojson }}", R"("a\"\n\u00e9")"), "\"{a\\\"\\né}\"");
 }
@@ -104,8 +108,10 @@ TEST(Errors, NameTheConstructAndItsLine) {
   EXPECT_EQ(error_of("{{ 1 is nothing }}"), "[jinja] line 1: the test 'nothing' is not supported");
   EXPECT_EQ(error_of("a\n{{ 'x'.encode() }}"), "[jinja] line 2: the method 'encode' is not supported");
   for (const char* name : {"self", "lipsum"})  // which jinja2 defines
-    EXPECT_EQ(error_of(std::string("{{ ") + name + " }}"), std::string("[jinja] line 1: '") + name + "' is not supported");
-  EXPECT_TRUE(error_of("{% if 1 %}\n{% block a %}").starts_with("[jinja] line 2: there is no statement 'block' here; expected if, for"));
+    EXPECT_EQ(error_of(std::string("{{ ") + name + " }}"),
+              std::string("[jinja] line 1: '") + name + "' is not supported");
+  EXPECT_TRUE(error_of("{% if 1 %}\n{% block a %}")
+                  .starts_with("[jinja] line 2: there is no statement 'block' here; expected if, for"));
   EXPECT_EQ(error_of("{{ messages[0].role.upper() }}"), "[jinja] line 1: an undefined value is used");
   EXPECT_EQ(error_of("{{ a.b }}"), "[jinja] line 1: 'a' is undefined");
   EXPECT_EQ(error_of("{{ messages.b.c }}"), "[jinja] line 1: 'b' is undefined");
@@ -113,11 +119,14 @@ TEST(Errors, NameTheConstructAndItsLine) {
   EXPECT_EQ(error_of("{% for a in b %}\n"),
             "[jinja] line 1: malformed tag; got the end of the template; expected {% endfor %}");
   EXPECT_EQ(error_of("\xff"), "[jinja] the template is not UTF-8 text");
-  EXPECT_EQ(error_of("{{ raise_exception('No.') }}"), "[template] No.; the model's chat template refuses this conversation (line 1)");
+  EXPECT_EQ(error_of("{{ raise_exception('No.') }}"),
+            "[template] No.; the model's chat template refuses this conversation (line 1)");
 }
 
 TEST(Variables, FurtherOnesTakeNoNameOfTheConversation) {
-  EXPECT_EQ(Template("{{ a }}{{ b is defined }}").render({{"b", "1", false, true}}, R"({"a": 2, "c": 3})", noon).bytes(), "2True");
+  EXPECT_EQ(
+      Template("{{ a }}{{ b is defined }}").render({{"b", "1", false, true}}, R"({"a": 2, "c": 3})", noon).bytes(),
+      "2True");
   EXPECT_EQ(Template("{{ b }}").render({{"b", "1", false, true}}, R"({"b": 2})", noon).bytes(), "2");
   EXPECT_EQ(error_of("", R"({"messages": []})"), "[jinja] a variable has a reserved name; got messages");
   EXPECT_EQ(error_of("", "7").substr(0, 43), "[jinja] the variables are not a JSON object");
@@ -128,27 +137,31 @@ TEST(Limits, GrowWithTheConversation) {
   std::string messages = "[";
   for (int i = 0; i < 600; i++)
     messages += (i ? ", " : "") + std::string(R"({"role": "user", "content": ")") + std::string(200, 'x') + "\"}";
-  const Text text = Template(
-                        "{% for m in messages %}{% for n in messages[loop.index0:] %}{% if n.role == 'x' %}{% endif %}{% endfor %}{{ "
-                        "m.content }}{% endfor %}")
-                        .render({{"messages", messages + "]", true}}, "", noon);
+  const Text text =
+      Template(
+          "{% for m in messages %}{% for n in messages[loop.index0:] %}{% if n.role == 'x' %}{% endif %}{% endfor %}{{ "
+          "m.content }}{% endfor %}")
+          .render({{"messages", messages + "]", true}}, "", noon);
   EXPECT_EQ(text.size(), 120'000u);
 }
 
 TEST(Template, RendersInSeveralThreadsAtOnce) {
-  const Template shared("{% macro m(x) %}{{ x|upper }}{% endmacro %}{% for i in range(50) %}{{ m(messages) }}{% endfor %}");
+  const Template shared(
+      "{% macro m(x) %}{{ x|upper }}{% endmacro %}{% for i in range(50) %}{{ m(messages) }}{% endfor %}");
   std::vector<std::string> results(4);
   std::vector<std::thread> threads;
-  for (std::string& result : results) threads.emplace_back([&] { result = shared.render({{"messages", "\"ab\""}}, "", noon).bytes(); });
+  for (std::string& result : results)
+    threads.emplace_back([&] { result = shared.render({{"messages", "\"ab\""}}, "", noon).bytes(); });
   for (std::thread& thread : threads) thread.join();
   for (const std::string& result : results) EXPECT_EQ(result, results[0]);
   EXPECT_EQ(results[0].size(), 100u);
 }
 
 TEST(Unicode, WellFormedIsWhatTheStandardSays) {
-  for (const char* good : {"", "a", "é", "\u0800", "\uffff", "\U00010000", "\U0010ffff"}) EXPECT_TRUE(is_utf8(good)) << good;
-  for (const char* bad :
-       {"\xda\x83\x96", "\xd8\x8e\xa8\x84:", "\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff"})
+  for (const char* good : {"", "a", "é", "\u0800", "\uffff", "\U00010000", "\U0010ffff"})
+    EXPECT_TRUE(is_utf8(good)) << good;
+  for (const char* bad : {"\xda\x83\x96", "\xd8\x8e\xa8\x84:", "\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80",
+                          "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff"})
     EXPECT_FALSE(is_utf8(bad)) << bad;
 }
 

@@ -1,5 +1,7 @@
-// Formats that nobody uses, for the corners of the contract that no format in formats/ reaches: minima by group, sub-minima under
-// scales by group, 7-bit codes, 8-bit values with and without a sign, a small table. In the dialect; included where its words are known.
+// Formats that nobody uses, for the corners of the contract that no format in formats/ reaches: minima by group,
+// sub-minima under
+// scales by group, 7-bit codes, 8-bit values with and without a sign, a small table. In the dialect; included where its
+// words are known.
 #pragma once
 
 struct min_by_group : affine {  // groups of 16, a scale and a minimum each
@@ -54,7 +56,8 @@ struct four_values : vector {  // signs and magnitudes of runs, a scale and a mi
   fn code(view b, int j) { return b.word16(16 + 2 * j); }
   fn expand(u32 code) {
     u64 run = 0;
-    for (int k = 0; k < 8; k++) run |= (u64)(u8)(i8)value((int)(code >> k & 1) | (int)(code >> (8 + k) & 1) << 1) << 8 * k;
+    for (int k = 0; k < 8; k++)
+      run |= (u64)(u8)(i8)value((int)(code >> k & 1) | (int)(code >> (8 + k) & 1) << 1) << 8 * k;
     return run;
   }
   fn scale(view b, int g) { return b.f16(4 * g); }

@@ -1,4 +1,5 @@
-// Formats that nobody uses (made_up_formats.h): all strategies against the plain twin, bit for bit, and against float64, in the
+// Formats that nobody uses (made_up_formats.h): all strategies against the plain twin, bit for bit, and against
+// float64, in the
 // portable lanes (every instruction set compiles the same text).
 #include <gtest/gtest.h>
 
@@ -16,7 +17,8 @@ namespace {
 #include "kernels/made_up_formats.h"
 
 template <class F> class MadeUp : public testing::Test {};
-using Formats = testing::Types<min_by_group, sub_min_by_group, wide_groups, signed_bytes, unsigned_bytes, eight_values, large_subs, four_values>;
+using Formats = testing::Types<min_by_group, sub_min_by_group, wide_groups, signed_bytes, unsigned_bytes, eight_values,
+                               large_subs, four_values>;
 TYPED_TEST_SUITE(MadeUp, Formats);
 
 TYPED_TEST(MadeUp, AllStrategiesAgree) {
@@ -38,10 +40,12 @@ TYPED_TEST(MadeUp, AllStrategiesAgree) {
   for (size_t i = 0; i < codes.size(); i++) sums[i / 16] = i16(sums[i / 16] + codes[i]);
 
   constexpr FormatKernels k = format_kernels<F>("made up");
-  i64 row_bytes = cols / F::block * F::block_bytes, groups = (rows + k.lane_rows - 1) / k.lane_rows, group_bytes = cols / F::block * k.tile_bytes;
+  i64 row_bytes = cols / F::block * F::block_bytes, groups = (rows + k.lane_rows - 1) / k.lane_rows,
+      group_bytes = cols / F::block * k.tile_bytes;
   std::vector<u8> packed(groups * group_bytes);
   for (i64 g = 0; g < groups; g++)
-    k.pack(file.data() + g * k.lane_rows * row_bytes, row_bytes, int(std::min<i64>(k.lane_rows, rows - g * k.lane_rows)), cols, packed.data() + g * group_bytes);
+    k.pack(file.data() + g * k.lane_rows * row_bytes, row_bytes,
+           int(std::min<i64>(k.lane_rows, rows - g * k.lane_rows)), cols, packed.data() + g * group_bytes);
   std::vector<float> from_file(gemv_max_tokens * gemv_max_rows), resident = from_file;
   Activations x{codes.data(), scales.data(), sums.data(), nullptr};
   k.from_file({file.data(), cols, 0, rows, x, 0, tokens, 1.0f, from_file.data()});
@@ -54,7 +58,8 @@ TYPED_TEST(MadeUp, AllStrategiesAgree) {
       ASSERT_EQ(resident[t * gemv_max_rows + r], plain) << "resident, row " << r << " token " << t;
       double exact = 0, size = 0;
       for (i64 i = 0; i < cols; i++) {
-        double p = double(decode<F>(view{row + i / F::block * F::block_bytes}, int(i % F::block))) * codes[t * cols + i] * scales[(t * cols + i) / 32];
+        double p = double(decode<F>(view{row + i / F::block * F::block_bytes}, int(i % F::block))) *
+                   codes[t * cols + i] * scales[(t * cols + i) / 32];
         exact += p, size += std::fabs(p);
       }
       ASSERT_NEAR(plain, exact, size * 1e-5);

@@ -1,4 +1,5 @@
-// Norm, quantize, rope, attention and gate on every instruction set that this machine has, against their plain twins, and
+// Norm, quantize, rope, attention and gate on every instruction set that this machine has, against their plain twins,
+// and
 // against each other bit for bit.
 #include <gtest/gtest.h>
 
@@ -30,8 +31,10 @@ std::vector<float> normal(size_t n, uint32_t seed, float size = 1) {
 std::vector<const Isa*> here() {
   std::vector<const Isa*> list;
   for (int i = 0; i < isas().count; i++) {
-    if (isas().begin[i]->supported()) list.push_back(isas().begin[i]);
-    else std::printf("this machine cannot run %s: not tested here\n", isas().begin[i]->name);
+    if (isas().begin[i]->supported())
+      list.push_back(isas().begin[i]);
+    else
+      std::printf("this machine cannot run %s: not tested here\n", isas().begin[i]->name);
   }
   return list;
 }
@@ -416,8 +419,10 @@ TEST(Attend, ARunWithoutAMaximumLeavesNoAnswer) {
 }
 
 TEST(StoreHalves, RoundsAsIeee) {
-  std::vector<float> x = {0, -0.0f, 1, -1, 65504, 65519, 65520, 1e30f, -1e30f, 6.1e-5f, 5.96e-8f, 2.98e-8f, 2.99e-8f, 1e-10f, 1.00048828125f, 1.0014648f};
-  std::vector<u16> expected = {0, 0x8000, 0x3c00, 0xbc00, 0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00, 0x03ff, 1, 0, 1, 0, 0x3c00, 0x3c02};
+  std::vector<float> x = {0,      -0.0f,   1,        -1,       65504,    65519,  65520,          1e30f,
+                          -1e30f, 6.1e-5f, 5.96e-8f, 2.98e-8f, 2.99e-8f, 1e-10f, 1.00048828125f, 1.0014648f};
+  std::vector<u16> expected = {0,      0x8000, 0x3c00, 0xbc00, 0x7bff, 0x7bff, 0x7c00, 0x7c00,
+                               0xfc00, 0x03ff, 1,      0,      1,      0,      0x3c00, 0x3c02};
   auto halves = same_everywhere([&](const Isa& isa) {
     std::vector<u16> h(16);
     isa.ops->store_halves(x.data(), 16, h.data());
@@ -452,7 +457,14 @@ TEST(Gate, NearThePlainTwin) {
 }
 
 TEST(Gate, KeepsWhatIsNotFinite) {
-  for (auto [gate, up] : {std::pair{NAN, 1.0f}, {1.0f, NAN}, {INFINITY, 1.0f}, {INFINITY, 0.0f}, {-INFINITY, 1.0f}, {0.0f, INFINITY}, {-100.0f, -INFINITY}, {NAN, 0.0f}})
+  for (auto [gate, up] : {std::pair{NAN, 1.0f},
+                          {1.0f, NAN},
+                          {INFINITY, 1.0f},
+                          {INFINITY, 0.0f},
+                          {-INFINITY, 1.0f},
+                          {0.0f, INFINITY},
+                          {-100.0f, -INFINITY},
+                          {NAN, 0.0f}})
     for (const Isa* isa : here())
       for (auto run : {isa->ops->gate_silu, isa->ops->gate_gelu_tanh}) {
         std::vector<float> gates(16, 1.0f), ups(16, 1.0f), y(16);

@@ -1,4 +1,5 @@
-// Codebooks seen as tables; and packing against its plain twin, byte for byte: every format with a resident layout, on every instruction set of this machine
+// Codebooks seen as tables; and packing against its plain twin, byte for byte: every format with a resident layout, on
+// every instruction set of this machine
 // (rows of a group and the bias of 8-bit codes are the machine's), at shapes that leave lanes, rows and tiles over.
 #include <gtest/gtest.h>
 
@@ -22,7 +23,8 @@ namespace {
 #include "quant/pack_row.h"
 #include "every_format.h"
 
-template <class F> void compare(const Isa& isa, const FormatKernels& kernels, const quant::Format& format, int rows, i64 cols) {
+template <class F>
+void compare(const Isa& isa, const FormatKernels& kernels, const quant::Format& format, int rows, i64 cols) {
   SCOPED_TRACE(testing::Message() << format.name << " on " << isa.name << ", " << rows << " rows of " << cols);
   // dot_large of these multiplies signed bytes
   bool takes_signed = std::strcmp(isa.name, "avx2") == 0 || std::strcmp(isa.name, "neon") == 0;
@@ -33,7 +35,8 @@ template <class F> void compare(const Isa& isa, const FormatKernels& kernels, co
   std::vector<u8> expected(blocks * kernels.tile_bytes), packed(expected.size() + 64, 0xaa);
   for (int r = 0; r < R; r++)
     for (i64 b = 0; b < blocks; b++)
-      pack_row<F>(view{(r < rows ? file.data() + r * row_bytes : absent.data()) + b * F::block_bytes}, r, R, expected.data() + b * kernels.tile_bytes, flip);
+      pack_row<F>(view{(r < rows ? file.data() + r * row_bytes : absent.data()) + b * F::block_bytes}, r, R,
+                  expected.data() + b * kernels.tile_bytes, flip);
   kernels.pack(file.data(), row_bytes, rows, cols, packed.data());
   for (size_t i = 0; i < expected.size(); i++) ASSERT_EQ(packed[i], expected[i]) << "byte " << i;
   for (size_t i = expected.size(); i < packed.size(); i++) ASSERT_EQ(packed[i], 0xaa) << "written behind the last tile";
@@ -48,7 +51,8 @@ template <class F, class... All> size_t index_of(testing::Types<All...>) {
 template <class F> class Pack : public testing::Test {};
 TYPED_TEST_SUITE(Pack, EveryFormat);
 
-// The list is ascending, every byte of a codeword is in it, and every value of it is one; so weights are the same by either view.
+// The list is ascending, every byte of a codeword is in it, and every value of it is one; so weights are the same by
+// either view.
 TYPED_TEST(Pack, ListsTheValuesOfCodebooks) {
   using F = TypeParam;
   if constexpr (has_values<F>::value) {
@@ -69,7 +73,8 @@ TYPED_TEST(Pack, ListsTheValuesOfCodebooks) {
       view b{file.data() + i / F::block * F::block_bytes};
       ASSERT_EQ(decode<as_table<F>>(b, i % F::block), decode<F>(b, i % F::block)) << "weight " << i;
     }
-  } else GTEST_SKIP() << "no codebook";
+  } else
+    GTEST_SKIP() << "no codebook";
 }
 
 TYPED_TEST(Pack, GivesTheBytesOfThePlainTwin) {
@@ -81,9 +86,11 @@ TYPED_TEST(Pack, GivesTheBytesOfThePlainTwin) {
       if (!isa.supported()) continue;
       const FormatKernels& kernels = *isa.formats[f];
       for (i64 blocks : {1, 2, 3, 9})
-        for (int rows : {1, kernels.lane_rows - 1, kernels.lane_rows}) compare<F>(isa, kernels, quant::formats()[f], rows, blocks * F::block);
+        for (int rows : {1, kernels.lane_rows - 1, kernels.lane_rows})
+          compare<F>(isa, kernels, quant::formats()[f], rows, blocks * F::block);
     }
-  else GTEST_SKIP() << quant::formats()[f].name << " has no resident layout";
+  else
+    GTEST_SKIP() << quant::formats()[f].name << " has no resident layout";
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Random file rows of any format: random bytes, drawn again where a block decodes to something that is not a moderate number.
+// Random file rows of any format: random bytes, drawn again where a block decodes to something that is not a moderate
+// number.
 #pragma once
 #include <cmath>
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Reads one file of tests/oracle/golden: what llama.cpp says of some token sequences. Made by tools/goldens/logits.py (real models)
+// Reads one file of tests/oracle/golden: what llama.cpp says of some token sequences. Made by tools/goldens/logits.py
+// (real models)
 // and tools/goldens/make_models.py (synthetic ones).
 #pragma once
 #include <cstdint>
@@ -45,11 +46,13 @@ inline std::vector<GoldenModel> read_golden(const std::string& file) {
   const nlohmann::json golden = nlohmann::json::parse(stream);
   for (const auto& m : golden.at("models")) {
     GoldenModel model{m.at("name"), m.at("file"), {}, {}};
-    if (m.contains("peer")) model.peer = Peer{m["peer"].at("top1_share"), m["peer"].at("worst_gap"), m["peer"].at("mean_difference")};
+    if (m.contains("peer"))
+      model.peer = Peer{m["peer"].at("top1_share"), m["peer"].at("worst_gap"), m["peer"].at("mean_difference")};
     for (const auto& c : m.at("cases")) {
       model.cases.push_back({c.value("prompt", ""), c.at("prompt_ids"), c.at("ids"), c.at("top")});
       const GoldenCase& last = model.cases.back();
-      if (last.ids.empty() || last.prompt_ids.empty() || last.top.size() != last.ids.size()) throw std::runtime_error(path + " has a case of unequal lengths");
+      if (last.ids.empty() || last.prompt_ids.empty() || last.top.size() != last.ids.size())
+        throw std::runtime_error(path + " has a case of unequal lengths");
     }
     if (model.cases.empty()) throw std::runtime_error(path + " has a model without cases");
     models.push_back(std::move(model));

@@ -73,10 +73,7 @@ TEST(Batch, RefusedWithTheCause) {
       {"token is not in the vocabulary; got -1", [](Parts& p) { p.tokens[0] = -1; }},
       {"sequence 2 of the batch writes a page that is used 2 times; got 1",
        [](Parts& p) { p.second[1] = p.first[0] = 1, p.first[1] = 5; }},
-      {"sequence 1 of the batch writes a page that is used 2 times; got 0",
-       [](Parts& p) {
-         p.first = {3, 0};
-       }},
+      {"sequence 1 of the batch writes a page that is used 2 times; got 0", [](Parts& p) { p.first = {3, 0}; }},
       {"sequence 0 of the batch writes a page that is used 2 times; got 4", [](Parts& p) { p.prompt[1] = 4; }},
   };
   const Plan plan = small_plan();

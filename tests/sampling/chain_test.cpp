@@ -64,10 +64,15 @@ TEST(Chain, DrawsOfEachSamplerFollowItsTwin) {
       {"dynamic temperature", [](SamplingOptions& o) { o.dynatemp_range = 0.5f, o.dynatemp_exponent = 1.5f; },
        twin_temperature(d, dynamic)},
       {"penalties",
-       [](SamplingOptions& o) { o.repeat_penalty = 1.3f, o.frequency_penalty = 0.4f, o.presence_penalty = 0.2f, o.repeat_last_n = 5; },
+       [](SamplingOptions& o) {
+         o.repeat_penalty = 1.3f, o.frequency_penalty = 0.4f, o.presence_penalty = 0.2f, o.repeat_last_n = 5;
+       },
        twin_penalties(d, text, 5, 1.3, 0.2, 0.4)},
       {"dry", [](SamplingOptions& o) { o.dry_multiplier = 0.7f; }, twin_dry(d, text, text.size(), -1, 0.7, 1.75, 2)},
-      {"mirostat", [](SamplingOptions& o) { o.mirostat = 2, o.mirostat_ent = 1.4f, o.mirostat_lr = 0; },  // a limit that stands: 2.8 bits
+      {"mirostat",
+       [](SamplingOptions& o) {
+         o.mirostat = 2, o.mirostat_ent = 1.4f, o.mirostat_lr = 0;
+       },  // a limit that stands: 2.8 bits
        those(d, [](const Token& t) { return -std::log2(t.p) <= 2.8; })},
   };
   for (const Case& c : cases) {
@@ -86,7 +91,8 @@ TEST(Chain, DrawsOfEachSamplerFollowItsTwin) {
 TEST(Chain, XtcIsAppliedAsOftenAsAskedFor) {
   SamplingOptions o = plain();
   o.xtc_probability = 0.3f, o.xtc_threshold = 0.2f;  // applied, it leaves 0.3 : 0.1 of 0.6 : 0.3 : 0.1
-  tests::expect_distribution(draws(logits_of({0.6, 0.3, 0.1}), o, 20000), {0.7 * 0.6, 0.7 * 0.3 + 0.3 * 0.75, 0.7 * 0.1 + 0.3 * 0.25});
+  tests::expect_distribution(draws(logits_of({0.6, 0.3, 0.1}), o, 20000),
+                             {0.7 * 0.6, 0.7 * 0.3 + 0.3 * 0.75, 0.7 * 0.1 + 0.3 * 0.25});
 }
 
 TEST(Chain, OnlyAllowedTokensAreDrawnByTheirShares) {
@@ -102,7 +108,8 @@ TEST(Chain, OnlyAllowedTokensAreDrawnByTheirShares) {
 
 TEST(Chain, RefusesMasksThatDoNotFitOrLeaveNothing) {
   std::vector<float> logits(65);
-  for (std::vector<uint64_t> allowed : {std::vector<uint64_t>{1}, {1, 1, 1}, {0, 0}, {0, 2}})  // the last names token 65
+  for (std::vector<uint64_t> allowed :
+       {std::vector<uint64_t>{1}, {1, 1, 1}, {0, 0}, {0, 2}})  // the last names token 65
     EXPECT_THROW(draws(logits, plain(), 1, allowed), Error);
   EXPECT_NO_THROW(draws(logits, plain(), 1, std::vector<uint64_t>{0, 1}));
 }
@@ -143,7 +150,8 @@ TEST(Chain, GreedyLooksAtPenaltiesWhereverTheyStand) {
     SamplingOptions o;
     o.temperature = 0, o.top_k = 1, o.presence_penalty = 5, o.samplers = order;
     Chain chain(tokens(3), o);
-    EXPECT_EQ(chain.choose(logits, text, {}), order[0] == "penalties" ? 1 : 0) << order[0];  // top_k 1 in front leaves no choice
+    EXPECT_EQ(chain.choose(logits, text, {}), order[0] == "penalties" ? 1 : 0)
+        << order[0];  // top_k 1 in front leaves no choice
   }
 }
 
@@ -202,12 +210,8 @@ TEST(Chain, RefusesWhatIsOutOfRange) {
                             [](SamplingOptions& o) { o.mirostat = 1; },
                             [](SamplingOptions& o) { o.mirostat_lr = -1; },
                             [](SamplingOptions& o) { o.mirostat_ent = NAN; },
-                            [](SamplingOptions& o) {
-                              o.logit_bias = {{2, 0}};
-                            },
-                            [](SamplingOptions& o) {
-                              o.logit_bias = {{0, INFINITY}};
-                            },
+                            [](SamplingOptions& o) { o.logit_bias = {{2, 0}}; },
+                            [](SamplingOptions& o) { o.logit_bias = {{0, INFINITY}}; },
                             [](SamplingOptions& o) { o.samplers = {"top_q"}; }};
   for (Change change : changes) {
     SamplingOptions o;

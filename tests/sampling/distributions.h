@@ -24,9 +24,11 @@ inline SamplingOptions plain() {
   return o;
 }
 
-/// Pearson's test that counts come from probabilities `p`; a right sampler fails once in a thousand seeds, and seeds are fixed.
+/// Pearson's test that counts come from probabilities `p`; a right sampler fails once in a thousand seeds, and seeds
+/// are fixed.
 inline void expect_distribution(const std::map<int32_t, int>& counts, const std::vector<double>& p) {
-  const double bounds[] = {0, 10.8, 13.8, 16.3, 18.5, 20.5, 22.5, 24.3, 26.1, 27.9};  // chi squared, p = 0.001, by degrees of freedom
+  const double bounds[] = {0,    10.8, 13.8, 16.3, 18.5,
+                           20.5, 22.5, 24.3, 26.1, 27.9};  // chi squared, p = 0.001, by degrees of freedom
   double chi = 0, n = 0;
   size_t kinds = 0;
   for (auto [id, count] : counts) n += count;

@@ -29,18 +29,17 @@ void apply(const Json& a_case, Candidates& c) {
   if (name == "xtc") return xtc(c, option("xtc_threshold"));
   if (name == "temperature") return temperature(c, option("temperature"));
   if (name == "dynamic_temperature")
-    return temperature(c, dynamic_temperature(c, option("temperature"), option("dynatemp_range"), option("dynatemp_exponent")));
+    return temperature(
+        c, dynamic_temperature(c, option("temperature"), option("dynatemp_range"), option("dynatemp_exponent")));
   SamplingOptions o;
   o.repeat_last_n = whole("repeat_last_n"), o.repeat_penalty = option("repeat_penalty");
   o.frequency_penalty = option("frequency_penalty"), o.presence_penalty = option("presence_penalty");
   o.dry_multiplier = option("dry_multiplier"), o.dry_base = option("dry_base");
-  o.dry_allowed_length = whole("dry_allowed_length"), o.dry_penalty_last_n = whole("dry_penalty_last_n"), o.dry_sequence_breakers = {};
+  o.dry_allowed_length = whole("dry_allowed_length"), o.dry_penalty_last_n = whole("dry_penalty_last_n"),
+  o.dry_sequence_breakers = {};
   int vocab = static_cast<int>(c.size());
   if (name == "penalties") return Penalties(vocab).apply(c, text, o);
-  if (name == "dry")
-    return Dry(
-               vocab, [](int32_t) { return std::string(); }, o)
-        .apply(c, text, o);
+  if (name == "dry") return Dry(vocab, [](int32_t) { return std::string(); }, o).apply(c, text, o);
   ASSERT_EQ(name, "mirostat");
   Mirostat(option("mirostat_ent"), 0.1f).choose(c, 0);
 }

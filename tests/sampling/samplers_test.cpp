@@ -81,24 +81,20 @@ TEST(Samplers, TheBestAreAddedAsIfAllHadBeen) {
   }
 }
 TEST(Samplers, TopP) {
-  compare(
-      "top_p", 0.01, 1, [](Candidates& c, double x) { top_p(c, static_cast<float>(x)); }, twin_top_p);
+  compare("top_p", 0.01, 1, [](Candidates& c, double x) { top_p(c, static_cast<float>(x)); }, twin_top_p);
 }
 TEST(Samplers, MinP) {
-  compare(
-      "min_p", 0.001, 1, [](Candidates& c, double x) { min_p(c, static_cast<float>(x)); }, twin_min_p);
+  compare("min_p", 0.001, 1, [](Candidates& c, double x) { min_p(c, static_cast<float>(x)); }, twin_min_p);
 }
 TEST(Samplers, Typical) {
-  compare(
-      "typ_p", 0.01, 0.99, [](Candidates& c, double x) { typical(c, static_cast<float>(x)); }, twin_typical);
+  compare("typ_p", 0.01, 0.99, [](Candidates& c, double x) { typical(c, static_cast<float>(x)); }, twin_typical);
 }
 TEST(Samplers, TopNSigma) {
   compare(
       "top_n_sigma", 0.01, 4, [](Candidates& c, double x) { top_n_sigma(c, static_cast<float>(x)); }, twin_top_n_sigma);
 }
 TEST(Samplers, Xtc) {
-  compare(
-      "xtc", 0.001, 0.5, [](Candidates& c, double x) { xtc(c, static_cast<float>(x)); }, twin_xtc);
+  compare("xtc", 0.001, 0.5, [](Candidates& c, double x) { xtc(c, static_cast<float>(x)); }, twin_xtc);
 }
 TEST(Samplers, Temperature) {
   compare(
@@ -116,8 +112,11 @@ TEST(Samplers, DynamicTemperatureFollowsTheEntropy) {
   for (int i = 0; i < 400; i++) {
     std::vector<float> logits = made_up(i);
     Candidates c = candidates(logits);
-    float t = static_cast<float>(real(0, 2)), range = static_cast<float>(real(0.01, 2)), exponent = static_cast<float>(real(0.2, 3));
-    EXPECT_NEAR(dynamic_temperature(c, t, range, exponent), twin_dynamic_temperature(distribution(logits), t, range, exponent), 1e-5) << i;
+    float t = static_cast<float>(real(0, 2)), range = static_cast<float>(real(0.01, 2)),
+          exponent = static_cast<float>(real(0.2, 3));
+    EXPECT_NEAR(dynamic_temperature(c, t, range, exponent),
+                twin_dynamic_temperature(distribution(logits), t, range, exponent), 1e-5)
+        << i;
   }
   Candidates flat = candidates(std::vector<float>(10, 1.5f));
   EXPECT_FLOAT_EQ(dynamic_temperature(flat, 1, 0.5f, 2), 1.5f);  // greatest entropy: the highest temperature
@@ -141,7 +140,9 @@ TEST(Samplers, Penalties) {
     Candidates c = candidates(logits);
     c.sort(3);
     penalties.apply(c, text, o);
-    expect_same(c, twin_penalties(distribution(logits), text, o.repeat_last_n, o.repeat_penalty, o.presence_penalty, o.frequency_penalty),
+    expect_same(c,
+                twin_penalties(distribution(logits), text, o.repeat_last_n, o.repeat_penalty, o.presence_penalty,
+                               o.frequency_penalty),
                 "case " + std::to_string(i));
   }
 }
@@ -159,7 +160,8 @@ size_t behind_breaker(std::span<const int32_t> text, const std::vector<std::stri
     for (char c : piece(text[i])) bytes += c, token_of.push_back(i);
   size_t behind = text.size();
   for (const std::string& b : breakers)
-    if (size_t at = bytes.rfind(b); at != std::string::npos) behind = std::min(behind, text.size() - 1 - token_of[at + b.size() - 1]);
+    if (size_t at = bytes.rfind(b); at != std::string::npos)
+      behind = std::min(behind, text.size() - 1 - token_of[at + b.size() - 1]);
   return behind;
 }
 
@@ -171,8 +173,8 @@ TEST(Samplers, Dry) {
     for (float& x : logits) x = static_cast<float>(real(-3, 3));
     std::vector<int32_t> text = made_up_text(kinds, 60);
     SamplingOptions o;
-    o.dry_multiplier = static_cast<float>(real(0.1, 2)), o.dry_base = static_cast<float>(real(1, 2)), o.dry_allowed_length = whole(0, 4),
-    o.dry_penalty_last_n = whole(-1, 40);
+    o.dry_multiplier = static_cast<float>(real(0.1, 2)), o.dry_base = static_cast<float>(real(1, 2)),
+    o.dry_allowed_length = whole(0, 4), o.dry_penalty_last_n = whole(-1, 40);
     o.dry_sequence_breakers = i % 3 ? std::vector<std::string>{"\n", "<>"} : std::vector<std::string>();
     Dry dry(kinds, piece, o);
     std::vector<int32_t> seen(last_of(text, o.dry_penalty_last_n).begin(), last_of(text, o.dry_penalty_last_n).end());
@@ -180,8 +182,8 @@ TEST(Samplers, Dry) {
     ASSERT_EQ(dry.since_breaker(seen), behind) << i;
     Candidates c = candidates(logits);
     dry.apply(c, text, o);
-    Distribution expected =
-        twin_dry(distribution(logits), text, behind, o.dry_penalty_last_n, o.dry_multiplier, o.dry_base, o.dry_allowed_length);
+    Distribution expected = twin_dry(distribution(logits), text, behind, o.dry_penalty_last_n, o.dry_multiplier,
+                                     o.dry_base, o.dry_allowed_length);
     penalized += expected[0].p != distribution(logits)[0].p;
     expect_same(c, expected, "case " + std::to_string(i));
   }
@@ -232,7 +234,8 @@ TEST(Samplers, Mirostat2) {
 
 TEST(Samplers, MirostatHoldsItsTarget) {
   std::vector<float> logits;
-  for (int i = 1; i <= 1000; i++) logits.push_back(static_cast<float>(-1.1 * std::log(i)));  // as words are distributed (Zipf)
+  for (int i = 1; i <= 1000; i++)
+    logits.push_back(static_cast<float>(-1.1 * std::log(i)));  // as words are distributed (Zipf)
   Mirostat mirostat(4, 0.1f);
   Distribution d = distribution(logits);
   double surprise = 0;

@@ -1,4 +1,5 @@
-// The obvious twins of the samplers: whole distributions sorted in double precision, straight from the published rules. Each returns the
+// The obvious twins of the samplers: whole distributions sorted in double precision, straight from the published rules.
+// Each returns the
 // distribution that is left, most probable first; a token that was cut is not in it.
 #pragma once
 #include <algorithm>
@@ -18,7 +19,8 @@ using Distribution = std::vector<Token>;
 
 /// Sorts, and makes probabilities of logits.
 inline Distribution normalized(Distribution d) {
-  std::ranges::sort(d, [](const Token& a, const Token& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; });
+  std::ranges::sort(
+      d, [](const Token& a, const Token& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; });
   double total = 0;
   for (Token& t : d) total += t.p = std::exp(t.logit - d[0].logit);
   for (Token& t : d) t.p /= total;
@@ -63,8 +65,9 @@ inline Distribution twin_min_p(const Distribution& d, double p) {
 inline Distribution twin_typical(Distribution d, double p) {
   double h = entropy(d);
   auto distance = [&](const Token& t) { return std::abs(-std::log(t.p) - h); };
-  std::ranges::sort(d,
-                    [&](const Token& a, const Token& b) { return distance(a) != distance(b) ? distance(a) < distance(b) : a.id < b.id; });
+  std::ranges::sort(d, [&](const Token& a, const Token& b) {
+    return distance(a) != distance(b) ? distance(a) < distance(b) : a.id < b.id;
+  });
   return until(d, p);
 }
 inline Distribution twin_top_n_sigma(const Distribution& d, double n) {
@@ -90,8 +93,8 @@ inline double twin_dynamic_temperature(const Distribution& d, double t, double r
   return low + (high - low) * std::pow(entropy(d) / std::log(double(d.size())), exponent);
 }
 
-inline Distribution twin_penalties(Distribution d, std::span<const int32_t> text, int last_n, double repeat, double presence,
-                                   double frequency) {
+inline Distribution twin_penalties(Distribution d, std::span<const int32_t> text, int last_n, double repeat,
+                                   double presence, double frequency) {
   for (Token& t : d) {
     int count = 0;
     for (size_t i = 0; i < text.size(); i++)
@@ -104,8 +107,8 @@ inline Distribution twin_penalties(Distribution d, std::span<const int32_t> text
 }
 
 /// `behind`: tokens at the end of the text that stand behind the last breaker.
-inline Distribution twin_dry(Distribution d, std::vector<int32_t> text, size_t behind, int last_n, double multiplier, double base,
-                             int allowed) {
+inline Distribution twin_dry(Distribution d, std::vector<int32_t> text, size_t behind, int last_n, double multiplier,
+                             double base, int allowed) {
   if (last_n >= 0 && text.size() > static_cast<size_t>(last_n)) text.erase(text.begin(), text.end() - last_n);
   for (Token& t : d) {
     size_t longest = 0;
@@ -115,7 +118,8 @@ inline Distribution twin_dry(Distribution d, std::vector<int32_t> text, size_t b
       while (m < next && m < behind && text[next - 1 - m] == text[text.size() - 1 - m]) m++;
       longest = std::max(longest, m);
     }
-    if (longest >= 1 && longest >= static_cast<size_t>(allowed)) t.logit -= multiplier * std::pow(base, double(longest) - allowed);
+    if (longest >= 1 && longest >= static_cast<size_t>(allowed))
+      t.logit -= multiplier * std::pow(base, double(longest) - allowed);
   }
   return normalized(d);
 }

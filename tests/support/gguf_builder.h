@@ -117,7 +117,8 @@ class GgufBuilder {
 
   /// Header, metadata and tensor table, unpadded.
   std::string table() const {
-    std::string out = magic + raw(version) + raw(n_tensors.value_or(tensors.size())) + raw(n_keys.value_or(keys_written_)) + keys_;
+    std::string out =
+        magic + raw(version) + raw(n_tensors.value_or(tensors.size())) + raw(n_keys.value_or(keys_written_)) + keys_;
     uint64_t offset = 0;
     for (const Tensor& t : tensors) {
       out += raw_string(t.name) + raw<uint32_t>(t.n_dims.value_or(static_cast<uint32_t>(t.shape.size())));
@@ -134,7 +135,8 @@ class GgufBuilder {
     out.resize(padded(out.size()));
     for (size_t i = 0; i < tensors.size(); ++i) {
       out += tensors[i].data;
-      if (pad_end || i + 1 < tensors.size()) out.resize(out.size() + padded(tensors[i].data.size()) - tensors[i].data.size());
+      if (pad_end || i + 1 < tensors.size())
+        out.resize(out.size() + padded(tensors[i].data.size()) - tensors[i].data.size());
     }
     return out;
   }

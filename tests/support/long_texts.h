@@ -1,4 +1,5 @@
-// Texts without mercy for tokenizers, of any length: runs of one thing, words without an end, beginnings of what never comes.
+// Texts without mercy for tokenizers, of any length: runs of one thing, words without an end, beginnings of what never
+// comes.
 #pragma once
 #include <random>
 #include <string>
@@ -35,7 +36,8 @@ inline std::vector<std::pair<std::string, std::string>> long_texts(size_t bytes)
   add("ideographs", "\u4e2d");
   add("beginnings of a token", "<|im_start|<");
   add("mixed scripts",
-      "gr\u00fcn \u4f60\u597d \U0001f642, \u0440\u0430\u0437 \u0928\u092e\u0938\u094d\u0924\u0947 \u05e9\u05dc\u05d5\u05dd 123\n");
+      "gr\u00fcn \u4f60\u597d \U0001f642, \u0440\u0430\u0437 \u0928\u092e\u0938\u094d\u0924\u0947 "
+      "\u05e9\u05dc\u05d5\u05dd 123\n");
   std::mt19937 random(1);
   std::string base64, noise;
   for (size_t i = 0; i < bytes; i++) {

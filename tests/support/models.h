@@ -1,4 +1,5 @@
-// Where tests find real and synthetic models: in the cache folder, never in the tree. A test without its model skips and says how
+// Where tests find real and synthetic models: in the cache folder, never in the tree. A test without its model skips
+// and says how
 // to get it.
 #pragma once
 #include <cstdlib>
@@ -14,7 +15,8 @@ inline std::string cache_folder() {
   return cache && *cache ? cache : INGOT_SOURCE_DIR "/.cache";
 }
 
-/// Path of the model file `name` ("smollm2-135m-instruct-q4_1.gguf", "gemma-3-270m-q4_k_m.gguf", "synthetic/….gguf"), if it is there.
+/// Path of the model file `name` ("smollm2-135m-instruct-q4_1.gguf", "gemma-3-270m-q4_k_m.gguf", "synthetic/….gguf"),
+/// if it is there.
 inline std::optional<std::string> model_path(const std::string& name) {
   std::string path = cache_folder() + "/models/" + name;
   if (!std::filesystem::exists(path)) return std::nullopt;

@@ -14,7 +14,8 @@ Ids encode(const Vocabulary& v, std::string_view text) { return Tokenizer::make(
 
 TEST(Bpe, BestRankFirstThenLeftmost) {
   const Vocabulary v = bpe_vocabulary({"b c", "a b", "a a", "ab c"});
-  EXPECT_EQ(encode(v, "abc"), (Ids{id_of(v, "a"), id_of(v, "bc")})) << "bc has the better rank, so ab and abc never come";
+  EXPECT_EQ(encode(v, "abc"), (Ids{id_of(v, "a"), id_of(v, "bc")}))
+      << "bc has the better rank, so ab and abc never come";
 }
 
 TEST(Bpe, MergesLeftmostOfEqualRank) {
@@ -30,7 +31,8 @@ TEST(Bpe, ALaterMergeNeedsItsParts) {
   EXPECT_EQ(encode(v, "bcd"), (Ids{id_of(v, "b"), id_of(v, "cd")}));
 }
 
-// After "bc" the pair of "a" and "b" is gone; its place in the queue must not stand for "a" and "bc", whose turn comes later.
+// After "bc" the pair of "a" and "b" is gone; its place in the queue must not stand for "a" and "bc", whose turn comes
+// later.
 TEST(Bpe, AMergeWhosePartsChangedIsForgotten) {
   const Vocabulary v = bpe_vocabulary({"b c", "a b", "bc d", "a bc"});
   EXPECT_EQ(encode(v, "abcd"), (Ids{id_of(v, "a"), id_of(v, "bcd")}));
@@ -48,7 +50,8 @@ TEST(Bpe, SpacesAndBytesAreSpelledAsGpt2Does) {
   EXPECT_EQ(tokenizer->encode("a t", false, false), (Ids{id_of(v, "a"), id_of(v, "\u0120t")}));
   EXPECT_EQ(tokenizer->piece(id_of(v, "\u0120t"), false, false), " t");
   EXPECT_EQ(tokenizer->piece(id_of(v, "\u0120t"), true, false), " t") << "BPE has no prefix space to drop";
-  for (int32_t byte = 0; byte < 256; byte++) EXPECT_EQ(tokenizer->piece(byte, false, false), std::string(1, static_cast<char>(byte)));
+  for (int32_t byte = 0; byte < 256; byte++)
+    EXPECT_EQ(tokenizer->piece(byte, false, false), std::string(1, static_cast<char>(byte)));
 }
 
 TEST(Bpe, MergesStayInsideWords) {
@@ -144,7 +147,8 @@ TEST(Bpe, EveryPairOfBytesCanBeMerged) {
 
 TEST(Bpe, AddedTokensMayHoldCharactersThatSpellNoByte) {
   Vocabulary v = bpe_vocabulary({});
-  const int32_t added = add_token(v, "<\u4f60 \u597d>", TokenType::user_defined), odd = add_token(v, "\u4f60a", TokenType::normal);
+  const int32_t added = add_token(v, "<\u4f60 \u597d>", TokenType::user_defined),
+                odd = add_token(v, "\u4f60a", TokenType::normal);
   const auto tokenizer = Tokenizer::make(v);
   EXPECT_EQ(tokenizer->encode("a<\u4f60 \u597d>", false, false), (Ids{id_of(v, "a"), added}));
   EXPECT_EQ(tokenizer->piece(added, false, false), "<\u4f60 \u597d>");

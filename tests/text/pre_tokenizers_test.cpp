@@ -28,11 +28,13 @@ Words split(std::string_view rule, std::string_view text) {
 }
 
 TEST(PreTokenizers, Gpt2) {
-  EXPECT_EQ(split("gpt-2", "Hello  world's 1234!? \n\n x"), (Words{"Hello", " ", " world", "'s", " 1234", "!?", " \n\n", " x"}));
+  EXPECT_EQ(split("gpt-2", "Hello  world's 1234!? \n\n x"),
+            (Words{"Hello", " ", " world", "'s", " 1234", "!?", " \n\n", " x"}));
   EXPECT_EQ(split("gpt-2", "I'LL we'll"), (Words{"I", "'", "LL", " we", "'ll"}));
   EXPECT_EQ(split("gpt-2", "  "), (Words{"  "}));
   EXPECT_EQ(split("gpt-2", "\na"), (Words{"\n", "a"}));
-  EXPECT_EQ(split("gpt-2", "gr\u00fc\u00df dich, \u4f60\u597d\uff01"), (Words{"gr\u00fc\u00df", " dich", ",", " \u4f60\u597d", "\uff01"}));
+  EXPECT_EQ(split("gpt-2", "gr\u00fc\u00df dich, \u4f60\u597d\uff01"),
+            (Words{"gr\u00fc\u00df", " dich", ",", " \u4f60\u597d", "\uff01"}));
 }
 
 TEST(PreTokenizers, SmollmTakesDigitsOneByOne) {
@@ -93,7 +95,8 @@ TEST(PreTokenizers, WordsAreThoseOfTheMakersPatterns) {
   }
 }
 
-// Each of these stands in for one of its own kind, whatever the matcher knows of Unicode: letter, mark, number, punctuation, symbol.
+// Each of these stands in for one of its own kind, whatever the matcher knows of Unicode: letter, mark, number,
+// punctuation, symbol.
 TEST(PreTokenizers, CharactersThatCameLater) {
   EXPECT_EQ(split("gpt-2", "a\U0003144b b"), (Words{"a\U0003144b", " b"}));
   EXPECT_EQ(split("qwen35", "a\U00011f34b"), (Words{"a\U00011f34b"}));
@@ -129,8 +132,10 @@ TEST(PreTokenizers, NamesAreSortedAndFound) {
 TEST(PreTokenizers, ThePageListsThem) {
   std::ifstream file(INGOT_SOURCE_DIR "/docs/vocabularies.md");
   std::string page, word;
-  while (file >> word) page += fmt::format(" {} ", word.ends_with(',') || word.ends_with(';') ? word.substr(0, word.size() - 1) : word);
-  for (const std::string_view name : pre_tokenizer_names()) EXPECT_NE(page.find(fmt::format(" {} ", name)), std::string::npos) << name;
+  while (file >> word)
+    page += fmt::format(" {} ", word.ends_with(',') || word.ends_with(';') ? word.substr(0, word.size() - 1) : word);
+  for (const std::string_view name : pre_tokenizer_names())
+    EXPECT_NE(page.find(fmt::format(" {} ", name)), std::string::npos) << name;
 }
 
 // No byte is lost or doubled, whatever the text; lone surrogates and NUL among it.
@@ -157,7 +162,8 @@ TEST(PreTokenizers, WordsJoinedAreTheText) {
   }
 }
 
-// Four times the text takes about four times as many steps; with a rule that tries a run from each of its characters it is sixteen times.
+// Four times the text takes about four times as many steps; with a rule that tries a run from each of its characters it
+// is sixteen times.
 TEST(PreTokenizers, StepsGrowWithTheText) {
   std::set<const PreTokenizer*> tried;
   const auto shorter = tests::long_texts(1 << 11), longer = tests::long_texts(1 << 13);

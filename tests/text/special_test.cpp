@@ -125,7 +125,8 @@ TEST(Special, AgreesWithThePlainTwin) {
   }
 }
 
-// The same with control tokens and with text that is to stay plain: every match that may be, longest first, then leftmost.
+// The same with control tokens and with text that is to stay plain: every match that may be, longest first, then
+// leftmost.
 TEST(Special, AgreesWithThePlainTwinAroundPlainText) {
   std::mt19937 random(3);
   for (int round = 0; round < 3000; round++) {
@@ -168,7 +169,8 @@ TEST(Special, AgreesWithThePlainTwinAroundPlainText) {
   }
 }
 
-// Work over the length of the text, for vocabularies and texts that are made to cost much. A search that tries the spellings at each
+// Work over the length of the text, for vocabularies and texts that are made to cost much. A search that tries the
+// spellings at each
 // place needs as much again for each byte of the longest one.
 TEST(Special, WorkIsLinearWhateverTheSpellingsAre) {
   const auto repeated = [](std::string_view part, size_t n) {

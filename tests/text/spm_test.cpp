@@ -20,7 +20,8 @@ Vocabulary without_prefix(Vocabulary v) {
 Ids encode(const Vocabulary& v, std::string_view text) { return Tokenizer::make(v)->encode(text, false, false); }
 
 TEST(Spm, HighestScoreFirstThenLeftmost) {
-  const Vocabulary v = without_prefix(spm_vocabulary({{"a", -9}, {"b", -9}, {"c", -9}, {"ab", -2}, {"bc", -1}, {"aa", -3}}));
+  const Vocabulary v =
+      without_prefix(spm_vocabulary({{"a", -9}, {"b", -9}, {"c", -9}, {"ab", -2}, {"bc", -1}, {"aa", -3}}));
   EXPECT_EQ(encode(v, "abc"), (Ids{id_of(v, "a"), id_of(v, "bc")}));
   EXPECT_EQ(encode(v, "aaa"), (Ids{id_of(v, "aa"), id_of(v, "a")}));
   EXPECT_EQ(encode(v, "cab"), (Ids{id_of(v, "c"), id_of(v, "ab")}));
@@ -125,7 +126,8 @@ TEST(Spm, AgreesWithThePlainTwin) {
   }
 }
 
-// Tokens so long that they are not looked up by their hash. A text is a part, cut where it was joined and mixed with others, so that
+// Tokens so long that they are not looked up by their hash. A text is a part, cut where it was joined and mixed with
+// others, so that
 // merges reach the long ones; some joined parts are not tokens, so that not all of them do.
 TEST(Spm, AgreesWithThePlainTwinOnLongTokens) {
   std::mt19937 random(8);
@@ -157,8 +159,10 @@ TEST(Spm, AgreesWithThePlainTwinOnLongTokens) {
   EXPECT_GT(n_long, 100u);
 }
 
-// Steps per byte of the text do not depend on the lengths of tokens: here those that are all prefixes of each other, a token of one
-// mebibyte with all that it takes to reach it, and long tokens that are begun everywhere and never reached. Hashing every candidate
+// Steps per byte of the text do not depend on the lengths of tokens: here those that are all prefixes of each other, a
+// token of one
+// mebibyte with all that it takes to reach it, and long tokens that are begun everywhere and never reached. Hashing
+// every candidate
 // takes thousands of steps per byte.
 TEST(Spm, StepsAreLinearWhateverTheTokensAre) {
   std::vector<std::pair<std::vector<Scored>, std::string>> cases(4);
@@ -199,7 +203,8 @@ TEST(Spm, AnyBytesComeBack) {
 
 // With merges that scan the text again after each step this would take hours.
 TEST(Spm, OneMebibyteOfOneLetter) {
-  const auto tokenizer = Tokenizer::make(without_prefix(spm_vocabulary({{"a", -4}, {"aa", -1}, {"aaaa", -2}, {"aaaaaaaa", -3}})));
+  const auto tokenizer =
+      Tokenizer::make(without_prefix(spm_vocabulary({{"a", -4}, {"aa", -1}, {"aaaa", -2}, {"aaaaaaaa", -3}})));
   EXPECT_EQ(tokenizer->encode(std::string(1 << 20, 'a'), false, false).size(), (1u << 20) / 8);
 }
 

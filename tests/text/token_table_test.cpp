@@ -19,7 +19,8 @@ TEST(TokenTable, FindsWhatIsThere) {
   EXPECT_THROW(TokenTable({"a", "b", "a"}), Error);
 }
 
-/// Eight bytes whose hash is `hash` where std::hash is libstdc++'s (MurmurHash64A by Appleby, with a fixed seed): every step of that
+/// Eight bytes whose hash is `hash` where std::hash is libstdc++'s (MurmurHash64A by Appleby, with a fixed seed): every
+/// step of that
 /// function can be undone.
 std::string with_hash(uint64_t hash) {
   constexpr uint64_t factor = 0xc6a4a7935bd1e995u, seed = 0xc70f6907u;

@@ -40,7 +40,8 @@ TEST(Tokenizer, EndsOfGeneration) {
   v.eot = 2;
   v.ends = {5, 7};
   const auto tokenizer = Tokenizer::make(v);
-  for (int32_t id = -2; id < 300; id++) EXPECT_EQ(tokenizer->is_end(id), id == 1 || id == 2 || id == 5 || id == 7) << id;
+  for (int32_t id = -2; id < 300; id++)
+    EXPECT_EQ(tokenizer->is_end(id), id == 1 || id == 2 || id == 5 || id == 7) << id;
 }
 
 TEST(Tokenizer, WhatFilesLeaveUnsaid) {
@@ -60,7 +61,8 @@ TEST(Tokenizer, RefusesWhatDoesNotFit) {
 
   Vocabulary v = sound;
   v.model = "wordpiece";
-  EXPECT_NE(refusal(v).find("unknown vocabulary type; got \"wordpiece\"; expected \"gpt2\" (byte-level BPE) or \"llama\" (SPM)"),
+  EXPECT_NE(refusal(v).find(
+                "unknown vocabulary type; got \"wordpiece\"; expected \"gpt2\" (byte-level BPE) or \"llama\" (SPM)"),
             std::string::npos);
 
   v = sound;
@@ -75,14 +77,17 @@ TEST(Tokenizer, RefusesWhatDoesNotFit) {
 
   v = sound;
   v.tokens[3] = v.tokens[65];
-  EXPECT_NE(refusal(v).find("two tokens of the vocabulary have the same text; got \"" + v.tokens[3] + "\" as 3 and as 65"), std::string::npos);
+  EXPECT_NE(
+      refusal(v).find("two tokens of the vocabulary have the same text; got \"" + v.tokens[3] + "\" as 3 and as 65"),
+      std::string::npos);
 
-  for (int32_t Vocabulary::*member : {&Vocabulary::bos, &Vocabulary::eos, &Vocabulary::eot, &Vocabulary::unknown}) {
+  for (int32_t Vocabulary::* member : {&Vocabulary::bos, &Vocabulary::eos, &Vocabulary::eot, &Vocabulary::unknown}) {
     for (const int32_t id : {257, -2, INT32_MAX}) {
       v = sound;
       v.*member = id;
-      EXPECT_NE(refusal(v).find("token is outside the vocabulary; got id " + std::to_string(id) + "; expected 0 to 256"),
-                std::string::npos);
+      EXPECT_NE(
+          refusal(v).find("token is outside the vocabulary; got id " + std::to_string(id) + "; expected 0 to 256"),
+          std::string::npos);
     }
   }
   v = sound;
@@ -111,7 +116,8 @@ TEST(Tokenizer, TypesMayBeLeftOutAndTokensMayBeEmpty) {
 
 TEST(Tokenizer, NoPieceOutsideTheVocabulary) {
   const auto tokenizer = Tokenizer::make(bpe_vocabulary({}));
-  for (const int32_t id : {-1, 256, INT32_MAX, INT32_MIN}) EXPECT_THROW(tokenizer->piece(id, false, false), Error) << id;
+  for (const int32_t id : {-1, 256, INT32_MAX, INT32_MIN})
+    EXPECT_THROW(tokenizer->piece(id, false, false), Error) << id;
 }
 
 }  // namespace

@@ -17,11 +17,13 @@ TEST(Utf8, CutsOnlyBetweenCharacters) {
 }
 
 TEST(Utf8, WaitsForNothingThatCannotCome) {
-  for (const std::string_view hopeless : {"\x80", "a\x80\x80\x80\x80", "\xC0", "\xC1", "\xF5", "\xFF", "\xE0\x80", "\xE0\x9F", "\xED\xA0",
-                                          "\xF0\x8F", "\xF4\x90", "\xE2\x82\x28", "\xC3\xC3\x28"}) {
+  for (const std::string_view hopeless :
+       {"\x80", "a\x80\x80\x80\x80", "\xC0", "\xC1", "\xF5", "\xFF", "\xE0\x80", "\xE0\x9F", "\xED\xA0", "\xF0\x8F",
+        "\xF4\x90", "\xE2\x82\x28", "\xC3\xC3\x28"}) {
     EXPECT_EQ(complete_utf8(hopeless), hopeless.size()) << repair_utf8(hopeless);
   }
-  for (const std::string_view hopeful : {"\xC3", "\xE0\xA0", "\xED\x9F", "\xF0\x90", "\xF4\x8F\xBF"}) EXPECT_EQ(complete_utf8(hopeful), 0u);
+  for (const std::string_view hopeful : {"\xC3", "\xE0\xA0", "\xED\x9F", "\xF0\x90", "\xF4\x8F\xBF"})
+    EXPECT_EQ(complete_utf8(hopeful), 0u);
 }
 
 TEST(Utf8, RepairsAsTheUnicodeStandardRecommends) {
@@ -64,7 +66,8 @@ TEST(Utf8, LenientReadingOfDamagedText) {
 // However bytes arrive, what was handed out when complete, joined, is the repaired whole.
 TEST(Utf8, StreamingEqualsRepairingTheWhole) {
   std::mt19937 random(1);
-  const std::string_view parts[] = {"a", "\u00e9", "\u20ac", "\U0001f642", "\x80", "\xF0\x9F", "\xE2", "\xED\xA0\x80", "\xFF"};
+  const std::string_view parts[] = {"a",        "\u00e9", "\u20ac",       "\U0001f642", "\x80",
+                                    "\xF0\x9F", "\xE2",   "\xED\xA0\x80", "\xFF"};
   for (int round = 0; round < 2000; round++) {
     std::string text;
     for (unsigned n = random() % 12; n > 0; n--) text += parts[random() % std::size(parts)];

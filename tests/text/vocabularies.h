@@ -12,9 +12,12 @@ namespace ingot::text {
 
 using Ids = std::vector<int32_t>;
 
-/// How GPT-2 spells a byte in its tokens (encoder.py, bytes_to_unicode): printable Latin-1 as it is, the rest from U+0100 on.
+/// How GPT-2 spells a byte in its tokens (encoder.py, bytes_to_unicode): printable Latin-1 as it is, the rest from
+/// U+0100 on.
 inline std::string byte_spelling(unsigned byte) {
-  const auto printable = [](unsigned b) { return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF); };
+  const auto printable = [](unsigned b) {
+    return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF);
+  };
   unsigned character = byte;
   if (!printable(byte)) {
     character = 256;

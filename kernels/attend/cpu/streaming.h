@@ -63,7 +63,7 @@ static __attribute__((noinline)) void score_tile(const AttendParams& p, const at
 
 // Scores into weights against the running maximum, which may rise. A score that is not finite makes the total NaN, and
 // with it all that the query attends to: a maximum passes over NaN, and −inf alone would only be a weight of 0.
-fn weigh_tile(attend_query& q, int at)->void {
+fn weigh_tile(attend_query& q, int at) -> void {
   q.begin = q.first > at ? q.first - at : 0;
   q.end = q.last - at < attend_tile - 1 ? q.last - at : attend_tile - 1;
   if (q.begin > q.end) return;
@@ -91,8 +91,7 @@ fn weigh_tile(attend_query& q, int at)->void {
 // sums[i] = sums[i] · factor + Σ_j weight_j · value_j for P vectors of 16 elements from element i on; j in order. What
 // a last vector has beyond value_size is summed along and never looked at.
 template <int B, int P, class Number> fn mix_values(const AttendParams& p, Number number, const attend_place& tile,
-                                                    int begin, int end, int i, attend_query* q)
-    ->void {
+                                                    int begin, int end, int i, attend_query* q) -> void {
   wide acc[B][P];
   for (int b = 0; b < B; b++)
     for (int r = 0; r < P; r++)
@@ -111,7 +110,7 @@ template <int B, int P, class Number> fn mix_values(const AttendParams& p, Numbe
     for (int r = 0; r < P; r++) store_wide(q[b].sums + i + 16 * r, acc[b][r]);
 }
 template <int B, class Number>
-fn mix_tile(const AttendParams& p, Number number, const attend_place& tile, attend_query* q)->void {
+fn mix_tile(const AttendParams& p, Number number, const attend_place& tile, attend_query* q) -> void {
   int i = 0;
   for (; p.value_size - i >= 16 * attend_parts; i += 16 * attend_parts)
     mix_values<B, attend_parts>(p, number, tile, q->begin, q->end, i, q);
@@ -120,12 +119,12 @@ fn mix_tile(const AttendParams& p, Number number, const attend_place& tile, atte
 
 // Queries in blocks of B, the rest in smaller ones. Blocks share a load of values only where all see the whole tile:
 // what a query does not see may not be a number.
-template <int B> fn score_queries(const AttendParams& p, const attend_place& tile, attend_query* q, int n)->void {
+template <int B> fn score_queries(const AttendParams& p, const attend_place& tile, attend_query* q, int n) -> void {
   for (; n >= B; n -= B, q += B) score_tile<B>(p, tile, q);
   if constexpr (B > 1) score_queries<(B > 4 ? B - 2 : B / 2)>(p, tile, q, n);
 }
 template <int B, class Number>
-fn mix_queries(const AttendParams& p, Number number, const attend_place& tile, attend_query* q, int n)->void {
+fn mix_queries(const AttendParams& p, Number number, const attend_place& tile, attend_query* q, int n) -> void {
   for (; n >= B; n -= B, q += B) {
     bool whole = true;
     for (int i = 0; i < B; i++) whole = whole && q[i].begin == 0 && q[i].end == attend_tile - 1;
@@ -139,12 +138,12 @@ fn mix_queries(const AttendParams& p, Number number, const attend_place& tile, a
 }
 
 // The queries of a call as int8 codes: the other side of coded keys.
-fn code_queries(const AttendParams& p, const attend_query* q, int n)->void {
+fn code_queries(const AttendParams& p, const attend_query* q, int n) -> void {
   const AttendWorkspace& to = p.workspace;
   for (int i = 0, at = 0; i < n; i++, at += p.key_size)
     quantize_activations(q[i].query, p.key_size, to.codes + at, to.scales + at / 32, to.sums + at / 16);
 }
-fn score_coded(const AttendParams& p, int at, attend_query* q, int n)->void {
+fn score_coded(const AttendParams& p, int at, attend_query* q, int n) -> void {
   alignas(64) float y[(int)attend_max_queries * gemv_max_rows];
   const AttendWorkspace& x = p.workspace;
   p.coded->scores({keys_at(p, at, 0),
@@ -159,14 +158,14 @@ fn score_coded(const AttendParams& p, int at, attend_query* q, int n)->void {
   for (int i = 0; i < n; i++) __builtin_memcpy(q[i].weights, y + i * gemv_max_rows, sizeof q[i].weights);
 }
 // Values of the tile's positions that any query sees.
-fn decode_values(const AttendParams& p, int at, int first, int last)->void {
+fn decode_values(const AttendParams& p, int at, int first, int last) -> void {
   const u8* rows = values_at(p, at, p.coded->value_bytes);
   for (int j = first > at ? first - at : 0; j < attend_tile && at + j <= last; j++)
     p.coded->decode_row(rows + j * p.coded->value_bytes, p.value_size, p.workspace.values + j * p.value_size);
 }
 
 // Merges a record into another, which holds the runs before it, or nothing (total 0).
-fn merge_record(float* merged, const float* run, int value_size)->void {
+fn merge_record(float* merged, const float* run, int value_size) -> void {
   if (run[1] == 0) return;
   int end = record_floats(value_size);
   if (merged[1] == 0) {
@@ -184,7 +183,7 @@ fn merge_record(float* merged, const float* run, int value_size)->void {
     store_wide(merged + i, fma(load_wide(Float32{}, (const u8*)(smaller + i)), factor,
                                load_wide(Float32{}, (const u8*)(other + i))));
 }
-fn divide_record(const float* record, int value_size, float* out)->void {
+fn divide_record(const float* record, int value_size, float* out) -> void {
   wide inverse = wide_splat(1.0f / record[1]);
   const float* sums = record + attend_header;
   int i = 0;
@@ -195,7 +194,7 @@ fn divide_record(const float* record, int value_size, float* out)->void {
 
 // The positions from `begin` to before `end`, all in one run, for n queries that see none before `first`, none after
 // `last`.
-fn sum_run(const AttendParams& p, attend_query* queries, int n, int begin, int end, int first, int last)->void {
+fn sum_run(const AttendParams& p, attend_query* queries, int n, int begin, int end, int first, int last) -> void {
   for (int i = 0; i < n; i++) {
     queries[i].max = -__builtin_inff(), queries[i].total = 0;
     for (int k = 0; k < p.value_size; k += 16) store_wide(queries[i].sums + k, wide_splat(0.0f));
@@ -218,7 +217,7 @@ fn sum_run(const AttendParams& p, attend_query* queries, int n, int begin, int e
     (queries[i].sums - attend_header)[0] = queries[i].max, (queries[i].sums - attend_header)[1] = queries[i].total;
 }
 
-fn attend_streaming(const AttendParams& p)->void {
+fn attend_streaming(const AttendParams& p) -> void {
   attend_query queries[attend_max_queries];
   int n = p.tokens * p.heads, record = record_floats(p.value_size), first = p.position,
       last = p.position + p.tokens - 1;
@@ -248,7 +247,7 @@ fn attend_streaming(const AttendParams& p)->void {
     divide_record((merges ? p.workspace.merged : p.workspace.run) + i * record, p.value_size, queries[i].out);
 }
 
-fn attend_merge(const AttendMergeParams& p)->void {
+fn attend_merge(const AttendMergeParams& p) -> void {
   int n = p.tokens * p.heads, record = record_floats(p.value_size);
   for (int i = 0; i < n; i++) {
     p.merged[1] = 0;

@@ -8,8 +8,9 @@ struct eight {
   float x[piece];
 };
 fn floats_of(uint4 halves) -> eight {
-  return eight{{half_to_float(halves.x & 0xffffu), half_to_float(halves.x >> 16), half_to_float(halves.y & 0xffffu), half_to_float(halves.y >> 16),
-                half_to_float(halves.z & 0xffffu), half_to_float(halves.z >> 16), half_to_float(halves.w & 0xffffu), half_to_float(halves.w >> 16)}};
+  return eight{{half_to_float(halves.x & 0xffffu), half_to_float(halves.x >> 16), half_to_float(halves.y & 0xffffu),
+                half_to_float(halves.y >> 16), half_to_float(halves.z & 0xffffu), half_to_float(halves.z >> 16),
+                half_to_float(halves.w & 0xffffu), half_to_float(halves.w >> 16)}};
 }
 
 struct positions {
@@ -18,9 +19,12 @@ struct positions {
   // The nearest one that is seen: others may hold anything.
   MEMBER int nearest(int position) const { return position < first ? first : position > last ? last : position; }
 };
-fn seen_by(int position, int window) -> positions { return positions{window > 0 && position >= window ? position - window + 1 : 0, position}; }
+fn seen_by(int position, int window) -> positions {
+  return positions{window > 0 && position >= window ? position - window + 1 : 0, position};
+}
 
-// What is seen, cut into equal runs of whole tiles of attend_run positions: at most attend_max_runs, whatever the context may be.
+// What is seen, cut into equal runs of whole tiles of attend_run positions: at most attend_max_runs, whatever the
+// context may be.
 struct position_runs {
   int begin;   // of the first run
   int length;  // of a run

@@ -1,10 +1,14 @@
-// Strategy of GPUs for rows that are alone in their sequence: what a row sees is cut into runs, a thread group takes a run, and its warps take
-// tiles of 32 positions alternately, each with a running maximum and a running sum (streaming.h). The heads that share a kv_head are
+// Strategy of GPUs for rows that are alone in their sequence: what a row sees is cut into runs, a thread group takes a
+// run, and its warps take
+// tiles of 32 positions alternately, each with a running maximum and a running sum (streaming.h). The heads that share
+// a kv_head are
 // computed together, so keys and values are read once. A row's bits are the same whatever other rows there are.
 //
-// The row's own key and value are in no run: the last one's group rotates and stores them, and adds them from its memory.
+// The row's own key and value are in no run: the last one's group rotates and stores them, and adds them from its
+// memory.
 //
-// Scores: four lanes share a position and read a row's pieces in turns; a lane's four positions lie eight apart. Values: neighbouring lanes
+// Scores: four lanes share a position and read a row's pieces in turns; a lane's four positions lie eight apart.
+// Values: neighbouring lanes
 // read a row, piece by piece, and what is left of the warp takes other rows.
 #pragma once
 #include "attend/gpu/halves.h"
@@ -37,14 +41,17 @@ template <int head_size, int heads, int alone> struct attend_one {
   enum {
     threads = attend_warps * warp_lanes,
     pieces = head_size / piece,
-    row_lanes = pieces > 16 ? 32 : pieces > 8 ? 16 : pieces > 4 ? 8 : 4,  // that read a row of values
-    groups_a_core = pieces < row_lanes && pieces < 16 ? 2 : 3,            // lanes without a piece take more registers
-    rows = row_lanes,                                                     // of a tile that a lane reads
-    values_ahead = rows <= 16 && heads <= 4                               // values are asked for before the scores are known
+    row_lanes = pieces > 16  ? 32
+                : pieces > 8 ? 16
+                : pieces > 4 ? 8
+                             : 4,                               // that read a row of values
+    groups_a_core = pieces < row_lanes && pieces < 16 ? 2 : 3,  // lanes without a piece take more registers
+    rows = row_lanes,                                           // of a tile that a lane reads
+    values_ahead = rows <= 16 && heads <= 4                     // values are asked for before the scores are known
   };
   struct Sums {
-    float max[heads], total[heads];   // running maximum; this lane's part of the running sum
-    float acc[heads][piece];          // of this lane's piece and rows
+    float max[heads], total[heads];  // running maximum; this lane's part of the running sum
+    float acc[heads][piece];         // of this lane's piece and rows
   };
 
   // The row of values that is this lane's i-th in a tile.
@@ -55,8 +62,10 @@ template <int head_size, int heads, int alone> struct attend_one {
     return *(DEVICE const uint4*)(values + position % page_positions * head_size + (int)lane % row_lanes * piece);
   }
 
-  // query · key of this lane's position of the tile, 8 · (lane mod 4) + lane / 4, for each head. `keys`: of the tile's page.
-  fn score(DEVICE const u16* keys, SHARED const float* query, int tile, positions seen, u32 lane, THREAD float (&score)[heads]) -> void {
+  // query · key of this lane's position of the tile, 8 · (lane mod 4) + lane / 4, for each head. `keys`: of the tile's
+  // page.
+  fn score(DEVICE const u16* keys, SHARED const float* query, int tile, positions seen, u32 lane,
+           THREAD float (&score)[heads]) -> void {
     float s[heads][4];
     for (int h = 0; h < heads; h++)
       for (int u = 0; u < 4; u++) s[h][u] = 0;
@@ -71,7 +80,10 @@ template <int head_size, int heads, int alone> struct attend_one {
       for (int h = 0; h < heads; h++)
         for (int four = 0; four < 2; four++) {
           float4 q = *(SHARED const float4*)(query + h * head_size + at * piece + 4 * four);
-          for (int u = 0; u < 4; u++) s[h][u] = fma(q.w, key[u].x[4 * four + 3], fma(q.z, key[u].x[4 * four + 2], fma(q.y, key[u].x[4 * four + 1], fma(q.x, key[u].x[4 * four], s[h][u]))));
+          for (int u = 0; u < 4; u++)
+            s[h][u] = fma(q.w, key[u].x[4 * four + 3],
+                          fma(q.z, key[u].x[4 * four + 2],
+                              fma(q.y, key[u].x[4 * four + 1], fma(q.x, key[u].x[4 * four], s[h][u]))));
         }
     }
     // A 4 × 4 transpose-reduce across four lanes.
@@ -83,8 +95,10 @@ template <int head_size, int heads, int alone> struct attend_one {
     }
   }
 
-  // Scores into weights against the running maximum, which may rise. A score that is not finite makes its weight NaN: −inf, too.
-  fn weigh(THREAD const float (&score)[heads], bool visible, SHARED float (*weights)[attend_run], int at, THREAD Sums& sums) -> void {
+  // Scores into weights against the running maximum, which may rise. A score that is not finite makes its weight NaN:
+  // −inf, too.
+  fn weigh(THREAD const float (&score)[heads], bool visible, SHARED float (*weights)[attend_run], int at,
+           THREAD Sums& sums) -> void {
     for (int h = 0; h < heads; h++) {
       float of_tile = lane_max(visible ? score[h] : least()), max = of_tile > sums.max[h] ? of_tile : sums.max[h];
       float factor = exp(sums.max[h] - max), weight = visible ? fma(score[h], 0.0f, exp(score[h] - max)) : 0.0f;
@@ -95,19 +109,23 @@ template <int head_size, int heads, int alone> struct attend_one {
     }
   }
 
-  fn mix(THREAD const uint4 (&values)[4], SHARED const float (*weights)[attend_run], int row, THREAD Sums& sums) -> void {
+  fn mix(THREAD const uint4 (&values)[4], SHARED const float (*weights)[attend_run], int row, THREAD Sums& sums)
+      -> void {
     eight value[4];
     for (int i = 0; i < 4; i++) value[i] = floats_of(values[i]);
     for (int h = 0; h < heads; h++) {
       float4 w = *(SHARED const float4*)(weights[h] + row);
-      for (int e = 0; e < piece; e++) sums.acc[h][e] = fma(w.w, value[3].x[e], fma(w.z, value[2].x[e], fma(w.y, value[1].x[e], fma(w.x, value[0].x[e], sums.acc[h][e]))));
+      for (int e = 0; e < piece; e++)
+        sums.acc[h][e] = fma(w.w, value[3].x[e],
+                             fma(w.z, value[2].x[e], fma(w.y, value[1].x[e], fma(w.x, value[0].x[e], sums.acc[h][e]))));
     }
   }
 
   // All tiles of a run that are this warp's.
-  fn walk(PARAMS(AttendLaunch) p, SHARED Room& room, DEVICE const PageLine* pages, int kv_head, positions seen, int begin, int end, Place at,
-          THREAD Sums& sums) -> void {
-    i64 keys_at = place_in_page(p.keys_at, kv_head, 0, head_size), values_at_page = place_in_page(p.values_at, kv_head, 0, head_size);
+  fn walk(PARAMS(AttendLaunch) p, SHARED Room& room, DEVICE const PageLine* pages, int kv_head, positions seen,
+          int begin, int end, Place at, THREAD Sums& sums) -> void {
+    i64 keys_at = place_in_page(p.keys_at, kv_head, 0, head_size),
+        values_at_page = place_in_page(p.values_at, kv_head, 0, head_size);
     u32 lane = at.lane();
     for (int turn = 0; begin + turn * attend_warps * attend_run < end; turn++) {
       int tile = begin + (turn * attend_warps + (int)at.warp()) * attend_run;
@@ -118,7 +136,8 @@ template <int head_size, int heads, int alone> struct attend_one {
         DEVICE const u16* page = pages[tile / page_positions].at;
         keys = page + keys_at, values = page + values_at_page;
         if (values_ahead && has_piece(lane))
-          for (int i = 0; i < rows; i++) ahead[i / 4][i % 4] = values_at(values, seen.nearest(tile + row_of(i, lane)), lane);
+          for (int i = 0; i < rows; i++)
+            ahead[i / 4][i % 4] = values_at(values, seen.nearest(tile + row_of(i, lane)), lane);
         float scores[heads];
         score(keys, room.query, tile, seen, lane, scores);
         int mine = 8 * (int)(lane % 4) + (int)lane / 4;
@@ -130,8 +149,10 @@ template <int head_size, int heads, int alone> struct attend_one {
         for (int i = 0; i < rows; i += 4) {
           uint4 now[4];
           for (int k = 0; k < 4; k++) {
-            if (values_ahead) now[k] = ahead[i / 4][k];
-            else now[k] = values_at(values, seen.nearest(tile + row_of(i + k, lane)), lane);
+            if (values_ahead)
+              now[k] = ahead[i / 4][k];
+            else
+              now[k] = values_at(values, seen.nearest(tile + row_of(i + k, lane)), lane);
           }
           mix(now, weights, row_of(i, lane), sums);
         }
@@ -140,7 +161,8 @@ template <int head_size, int heads, int alone> struct attend_one {
   }
 
   // The sums of the lanes that took other rows, then those of the warps, in order.
-  fn leave(PARAMS(AttendLaunch) p, SHARED Room& room, int place, int head, int n, int split, Place at, THREAD Sums& sums) -> void {
+  fn leave(PARAMS(AttendLaunch) p, SHARED Room& room, int place, int head, int n, int split, Place at,
+           THREAD Sums& sums) -> void {
     int warp = (int)at.warp(), lane = (int)at.lane();
     for (int h = 0; h < heads; h++) {
       float total = lane_sum(sums.total[h]);
@@ -168,7 +190,8 @@ template <int head_size, int heads, int alone> struct attend_one {
   }
 
   // Asks for the angles, and for the keys and values that the warps will read first: a lane a position.
-  fn look_ahead(PARAMS(Params) p, DEVICE const PageLine* pages, int kv_head, int begin, positions cached, Place at) -> void {
+  fn look_ahead(PARAMS(Params) p, DEVICE const PageLine* pages, int kv_head, int begin, positions cached, Place at)
+      -> void {
     int position = begin + (int)at.index;
     if (cached.has(position)) {
       DEVICE const u16* page = pages[position / page_positions].at;
@@ -188,7 +211,8 @@ template <int head_size, int heads, int alone> struct attend_one {
   };
 
   // The item's heads, rotated and scaled, and for the last run the row's own key and value. A head a warp.
-  fn rotate(PARAMS(Params) p, SHARED Room& room, THREAD const Item& item, DEVICE u16* page, int n, bool last, bool stores, Place at) -> void {
+  fn rotate(PARAMS(Params) p, SHARED Room& room, THREAD const Item& item, DEVICE u16* page, int n, bool last,
+            bool stores, Place at) -> void {
     int dims = p.rope.dims, first = item.part * heads;
     i64 angles = (i64)item.position * (dims / 2), kv = ((i64)item.row * p.attend.kv_heads + item.kv_head) * head_size;
     DEVICE const float *cosines = p.rope.cosines + angles, *sines = p.rope.sines + angles;
@@ -215,9 +239,11 @@ template <int head_size, int heads, int alone> struct attend_one {
   fn add_own(SHARED Room& room, u32 lane, THREAD Sums& sums) -> void {
     for (int h = 0; h < heads; h++) {
       float score = 0;
-      for (int i = (int)lane; i < head_size; i += warp_lanes) score = fma(room.query[h * head_size + i], room.own_key[i], score);
+      for (int i = (int)lane; i < head_size; i += warp_lanes)
+        score = fma(room.query[h * head_size + i], room.own_key[i], score);
       score = lane_sum(score);
-      float max = score > sums.max[h] ? score : sums.max[h], factor = exp(sums.max[h] - max), weight = fma(score, 0.0f, exp(score - max));
+      float max = score > sums.max[h] ? score : sums.max[h], factor = exp(sums.max[h] - max),
+            weight = fma(score, 0.0f, exp(score - max));
       sums.max[h] = max;
       sums.total[h] = fma(sums.total[h], factor, lane == 0 ? weight : 0.0f);
       for (int e = 0; e < piece; e++) {
@@ -227,7 +253,8 @@ template <int head_size, int heads, int alone> struct attend_one {
     }
   }
 
-  // Nothing where the row has fewer runs. Those that go on have read nothing of the group's memory after the barrier in `leave`.
+  // Nothing where the row has fewer runs. Those that go on have read nothing of the group's memory after the barrier in
+  // `leave`.
   fn compute(PARAMS(Params) p, SHARED Room& room, THREAD const Item& item, int sequence, Place at) -> void {
     DEVICE const PageLine* pages = pages_of(p.attend.batch, sequence);
     positions seen = seen_by(item.position, p.attend.window), cached = {seen.first, seen.last - 1};
@@ -238,7 +265,8 @@ template <int head_size, int heads, int alone> struct attend_one {
     dependency_wait();
     if (item.split >= runs.count) return;
     bool last = item.split == runs.count - 1;
-    int end = last ? seen.last : begin + runs.length, left = p.attend.heads_per_kv_head - item.part * heads, n = left < heads ? left : heads;
+    int end = last ? seen.last : begin + runs.length, left = p.attend.heads_per_kv_head - item.part * heads,
+        n = left < heads ? left : heads;
     if (cached.last < cached.first) end = begin;
     DEVICE u16* own_page = last ? pages[item.position / page_positions].at : 0;
     rotate(p, room, item, own_page, n, last, last && item.part == 0, at);
@@ -250,7 +278,8 @@ template <int head_size, int heads, int alone> struct attend_one {
     group_barrier();
     walk(p.attend, room, pages, item.kv_head, cached, begin, end, at, sums);
     if (last && at.warp() == attend_warps - 1) add_own(room, at.lane(), sums);
-    leave(p.attend, room, item.place, item.kv_head * p.attend.heads_per_kv_head + item.part * heads, n, item.split, at, sums);
+    leave(p.attend, room, item.place, item.kv_head * p.attend.heads_per_kv_head + item.part * heads, n, item.split, at,
+          sums);
   }
 
   // Items with nothing in them come last.
@@ -263,7 +292,8 @@ template <int head_size, int heads, int alone> struct attend_one {
       Item item = {0, lines[0].position, 0, i / parts % p.attend.kv_heads, i % parts, i / per_row};
       compute(p, room, item, 0, at);
     } else {
-      int there = p.attend.batch.header->singles - p.attend.first_single, rows = there < p.attend.singles ? there : p.attend.singles;
+      int there = p.attend.batch.header->singles - p.attend.first_single,
+          rows = there < p.attend.singles ? there : p.attend.singles;
       UNROLL(1)
       for (int i = (int)at.group; i < per_row * rows * p.attend.splits; i += (int)at.groups) {
         int place = i / per_row % rows, row = lines[p.attend.first_single + place].single_row;
@@ -284,7 +314,8 @@ struct attend_merge {
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
     launch_dependents();
     dependency_wait();
-    int width = p.kv_heads * p.heads_per_kv_head * p.head_size, per_row = (width + threads - 1) / threads, place = (int)at.group / per_row;
+    int width = p.kv_heads * p.heads_per_kv_head * p.head_size, per_row = (width + threads - 1) / threads,
+        place = (int)at.group / per_row;
     int i = (int)at.group % per_row * threads + (int)at.index;
     if (p.first_single + place >= p.batch.header->singles) return;
     DEVICE const BatchLine* lines = lines_of(p.batch);

@@ -1,6 +1,9 @@
-// Strategy of GPUs for sequences with several rows: rows of queries meet tiles of keys and values in the matrix unit, f16 with float sums, with a
-// running maximum and a running sum a row (streaming.h). Queries and weights go in as two halves each, so that nothing of their floats is
-// lost that the sums would show. A tile of positions lies in the group's memory for all its rows: first its keys, then its values.
+// Strategy of GPUs for sequences with several rows: rows of queries meet tiles of keys and values in the matrix unit,
+// f16 with float sums, with a
+// running maximum and a running sum a row (streaming.h). Queries and weights go in as two halves each, so that nothing
+// of their floats is
+// lost that the sums would show. A tile of positions lies in the group's memory for all its rows: first its keys, then
+// its values.
 #pragma once
 #include "attend/gpu/halves.h"
 #include "attend/gpu/launch.h"
@@ -10,7 +13,14 @@
 template <int head_size> struct attend_many {
   typedef AttendLaunch Params;
   typedef AttendManyRoom<head_size> Room;
-  enum { threads = Room::rows / tile_rows * warp_lanes, groups_a_core = head_size <= 128 ? 4 : 8, keys = Room::keys, line = Room::line, key_tiles = keys / tile_columns, value_tiles = head_size / tile_columns };
+  enum {
+    threads = Room::rows / tile_rows * warp_lanes,
+    groups_a_core = head_size <= 128 ? 4 : 8,
+    keys = Room::keys,
+    line = Room::line,
+    key_tiles = keys / tile_columns,
+    value_tiles = head_size / tile_columns
+  };
 
   // The two rows of a lane's sums: tile_row, and 8 behind it.
   struct Rows {
@@ -18,22 +28,23 @@ template <int head_size> struct attend_many {
     float max[2], total[2];  // running maximum; this lane's part of the running sum
   };
 
-  // The positions of a tile, from `first` on, from their page to the group's memory. None is read past `last`: there may be anything.
+  // The positions of a tile, from `first` on, from their page to the group's memory. None is read past `last`: there
+  // may be anything.
   fn bring(DEVICE const u16* page, int first, int last, SHARED u16* to, Place at) -> void {
     enum { pieces = head_size / piece };
     UNROLL(4)
     for (int i = (int)at.index; i < keys * pieces; i += threads) {
       int key = i / pieces, part = i % pieces, position = first + key < last ? first + key : last;
-      *(SHARED uint4*)(to + key * line + part * piece) = *(DEVICE const uint4*)(page + position % page_positions * head_size + part * piece);
+      *(SHARED uint4*)(to + key * line + part * piece) =
+          *(DEVICE const uint4*)(page + position % page_positions * head_size + part * piece);
     }
   }
 
   fn scores(SHARED Room& room, Place at, THREAD half_sum (&score)[key_tiles]) -> void {
     int row = (int)at.warp() * tile_rows * line;
     UNROLL(8)
-    for (int n = 0; n < key_tiles; n++)
-      UNROLL(4)
-      for (int i = 0; i < 4; i++) put(score[n], i, 0.0f);
+    for (int n = 0; n < key_tiles; n++) UNROLL(4)
+    for (int i = 0; i < 4; i++) put(score[n], i, 0.0f);
     UNROLL(4)
     for (int k = 0; k < head_size; k += 16) {
       half_a query, rest;
@@ -49,20 +60,21 @@ template <int head_size> struct attend_many {
     }
   }
 
-  // Scores into weights against the running maximum, which may rise: `factor`, by row, is what earlier sums are worth then. A score that is
+  // Scores into weights against the running maximum, which may rise: `factor`, by row, is what earlier sums are worth
+  // then. A score that is
   // not finite makes its weight NaN: −inf, too.
-  fn weigh(THREAD Rows& rows, int first, u32 lane, THREAD half_sum (&score)[key_tiles], THREAD float (&factor)[2]) -> void {
+  fn weigh(THREAD Rows& rows, int first, u32 lane, THREAD half_sum (&score)[key_tiles], THREAD float (&factor)[2])
+      -> void {
     int column = first + tile_column(lane);
     UNROLL(2)
     for (int r = 0; r < 2; r++) {
       float max = rows.max[r];
       UNROLL(8)
-      for (int n = 0; n < key_tiles; n++)
-        UNROLL(2)
-        for (int c = 0; c < 2; c++) {
-          float s = value_at(score[n], 2 * r + c);
-          if (rows.seen[r].has(column + n * tile_columns + c) && s > max) max = s;
-        }
+      for (int n = 0; n < key_tiles; n++) UNROLL(2)
+      for (int c = 0; c < 2; c++) {
+        float s = value_at(score[n], 2 * r + c);
+        if (rows.seen[r].has(column + n * tile_columns + c) && s > max) max = s;
+      }
       float other = lane_exchange(max, tile_mate_0);
       max = other > max ? other : max;
       other = lane_exchange(max, tile_mate_1);
@@ -71,22 +83,22 @@ template <int head_size> struct attend_many {
       rows.max[r] = max;
       float total = rows.total[r] * factor[r];
       UNROLL(8)
-      for (int n = 0; n < key_tiles; n++)
-        UNROLL(2)
-        for (int c = 0; c < 2; c++) {
-          float s = value_at(score[n], 2 * r + c), weight = rows.seen[r].has(column + n * tile_columns + c) ? fma(s, 0.0f, exp(s - max)) : 0.0f;
-          put(score[n], 2 * r + c, weight);
-          total += weight;
-        }
+      for (int n = 0; n < key_tiles; n++) UNROLL(2)
+      for (int c = 0; c < 2; c++) {
+        float s = value_at(score[n], 2 * r + c),
+              weight = rows.seen[r].has(column + n * tile_columns + c) ? fma(s, 0.0f, exp(s - max)) : 0.0f;
+        put(score[n], 2 * r + c, weight);
+        total += weight;
+      }
       rows.total[r] = total;
     }
   }
 
-  fn add_values(SHARED Room& room, u32 lane, THREAD half_sum (&weight)[key_tiles], THREAD const float (&factor)[2], THREAD half_sum (&acc)[value_tiles]) -> void {
+  fn add_values(SHARED Room& room, u32 lane, THREAD half_sum (&weight)[key_tiles], THREAD const float (&factor)[2],
+                THREAD half_sum (&acc)[value_tiles]) -> void {
     UNROLL(32)
-    for (int d = 0; d < value_tiles; d++)
-      UNROLL(4)
-      for (int i = 0; i < 4; i++) put(acc[d], i, value_at(acc[d], i) * factor[i / 2]);
+    for (int d = 0; d < value_tiles; d++) UNROLL(4)
+    for (int i = 0; i < 4; i++) put(acc[d], i, value_at(acc[d], i) * factor[i / 2]);
     UNROLL(2)
     for (int n = 0; n < key_tiles; n += 2) {
       half_a rest, lines = halves_of(weight[n], weight[n + 1], rest, lane);
@@ -152,11 +164,12 @@ template <int head_size> struct attend_many {
       rows.max[r] = least(), rows.total[r] = 0;
     }
     UNROLL(32)
-    for (int d = 0; d < value_tiles; d++)
-      UNROLL(4)
-      for (int i = 0; i < 4; i++) put(acc[d], i, 0.0f);
-    i64 keys_at = place_in_page(p.keys_at, share.kv_head, 0, head_size), values_at = place_in_page(p.values_at, share.kv_head, 0, head_size);
-    int begin = seen_by(position + first_row / p.heads_per_kv_head, p.window).first / keys * keys, last = position + share.last / p.heads_per_kv_head;
+    for (int d = 0; d < value_tiles; d++) UNROLL(4)
+    for (int i = 0; i < 4; i++) put(acc[d], i, 0.0f);
+    i64 keys_at = place_in_page(p.keys_at, share.kv_head, 0, head_size),
+        values_at = place_in_page(p.values_at, share.kv_head, 0, head_size);
+    int begin = seen_by(position + first_row / p.heads_per_kv_head, p.window).first / keys * keys,
+        last = position + share.last / p.heads_per_kv_head;
     UNROLL(1)
     for (int tile = begin; tile <= last; tile += keys) {
       half_sum score[key_tiles];
@@ -180,9 +193,8 @@ template <int head_size> struct attend_many {
       if (row >= all) continue;
       DEVICE float* out = p.out + place_of_row(p, share, row) + tile_column(at.lane());
       UNROLL(32)
-      for (int d = 0; d < value_tiles; d++)
-        UNROLL(2)
-        for (int c = 0; c < 2; c++) out[d * tile_columns + c] = value_at(acc[d], 2 * r + c) / total;
+      for (int d = 0; d < value_tiles; d++) UNROLL(2)
+      for (int c = 0; c < 2; c++) out[d * tile_columns + c] = value_at(acc[d], 2 * r + c) / total;
     }
   }
 };

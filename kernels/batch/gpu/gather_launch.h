@@ -1,4 +1,5 @@
-// What the launch that brings rows together is given on a GPU:   to[i] = from[row of output i].   One thread group per output.
+// What the launch that brings rows together is given on a GPU:   to[i] = from[row of output i].   One thread group per
+// output.
 #pragma once
 #include "batch/gpu/header.h"
 
@@ -10,4 +11,6 @@ struct GatherLaunch {
   DEVICE float* to;          // (outputs, cols)
   i32 cols;
 };
-struct GatherRoom { u32 none; };
+struct GatherRoom {
+  u32 none;
+};

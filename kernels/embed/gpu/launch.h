@@ -15,4 +15,6 @@ struct EmbedLaunch {
   i32 cols;           // a multiple of the format's block
   float scale;
 };
-struct EmbedRoom { u32 none; };
+struct EmbedRoom {
+  u32 none;
+};

@@ -1,4 +1,5 @@
-// Rows of the embedding table on a GPU, of any format: weight by weight from file blocks, as decode_row.h does it on a CPU.
+// Rows of the embedding table on a GPU, of any format: weight by weight from file blocks, as decode_row.h does it on a
+// CPU.
 #pragma once
 #include "batch/gpu/pages.h"
 #include "embed/gpu/launch.h"

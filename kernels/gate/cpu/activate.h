@@ -14,9 +14,11 @@ fn gelu_tanh(wide x) {
 
 fn gate_silu(const GateParams& p) -> void {
   for (int i = 0; i < p.n; i += 16)
-    store_wide(p.y + i, times(silu(load_wide(Float32{}, (const u8*)(p.gate + i))), load_wide(Float32{}, (const u8*)(p.up + i))));
+    store_wide(p.y + i,
+               times(silu(load_wide(Float32{}, (const u8*)(p.gate + i))), load_wide(Float32{}, (const u8*)(p.up + i))));
 }
 fn gate_gelu_tanh(const GateParams& p) -> void {
   for (int i = 0; i < p.n; i += 16)
-    store_wide(p.y + i, times(gelu_tanh(load_wide(Float32{}, (const u8*)(p.gate + i))), load_wide(Float32{}, (const u8*)(p.up + i))));
+    store_wide(p.y + i, times(gelu_tanh(load_wide(Float32{}, (const u8*)(p.gate + i))),
+                              load_wide(Float32{}, (const u8*)(p.up + i))));
 }

@@ -1,9 +1,14 @@
-// What a panel (panels.h) keeps of a chunk of one row group's codes, and its products with tokens, where the machine multiplies unsigned by
-// signed bytes and adds pairs of products in 16 bits, which W, the machine's `adds_pairs`, has words for. Two kinds, the same sums:
-//   pair_products   weights of at most 64 either way. Activations are taken as x + 128, unsigned, and −128 · Σ w stands at the beginning of a
-//                   sum. 16 bits may overflow on the way, for they come back: only Σ w · x itself must fit, and so as many quads are added
+// What a panel (panels.h) keeps of a chunk of one row group's codes, and its products with tokens, where the machine
+// multiplies unsigned by
+// signed bytes and adds pairs of products in 16 bits, which W, the machine's `adds_pairs`, has words for. Two kinds,
+// the same sums:
+//   pair_products   weights of at most 64 either way. Activations are taken as x + 128, unsigned, and −128 · Σ w stands
+//   at the beginning of a
+//                   sum. 16 bits may overflow on the way, for they come back: only Σ w · x itself must fit, and so as
+//                   many quads are added
 //                   as it fits. Widening multiplies by the sub-scale where a group has one.
-//   size_products   any signed bytes. |w| times x, which has its bits inverted where w < 0: w · x = |w| · (x ^ −1) + |w| there.
+//   size_products   any signed bytes. |w| times x, which has its bits inverted where w < 0: w · x = |w| · (x ^ −1) +
+//   |w| there.
 // Either way what corrects a sum depends on rows alone, and is made once for all tokens.
 #pragma once
 #include "gemv/chunk.h"
@@ -16,7 +21,8 @@ template <class F, bool affine = facts<F>::affine> struct value_range {
   static constexpr int least = -128, most = 127, zero = 0;
 };
 template <class F> struct value_range<F, true> {
-  static constexpr int least = -(int)F::zero, most = (1 << (int)F::code_bits) - 1 - (int)F::zero, zero = (int)F::zero - (int)lane_codes<F>::flip;
+  static constexpr int least = -(int)F::zero, most = (1 << (int)F::code_bits) - 1 - (int)F::zero,
+                       zero = (int)F::zero - (int)lane_codes<F>::flip;
 };
 
 template <class F> struct signed_weights {
@@ -27,8 +33,10 @@ template <class F> struct signed_weights {
   // The weights of quad q of a chunk, as signed bytes.
   template <int q> fn quad(const u8* chunk, bytes table, bytes minus_zero) -> bytes {
     bytes w = quad_codes<F::code_bits, q>(chunk);
-    if constexpr (facts<F>::table) return look_up(w, table);
-    else return Range::zero == 0 ? w : plus(w, minus_zero);
+    if constexpr (facts<F>::table)
+      return look_up(w, table);
+    else
+      return Range::zero == 0 ? w : plus(w, minus_zero);
   }
   fn minus_zero() { return repeat_bytes(splat((i32)-Range::zero)); }
 };
@@ -53,8 +61,11 @@ template <class F, class W> struct pair_products {
     groups = chunk_facts<F, false>::groups,
     carried = chunk_facts<F, false>::weighted,
     sums = carried ? 1 : (int)groups,
-    fits = 32767 / (2 * 127 * Weights::bound),                              // quads whose sum 16 bits hold
-    quads = fits >= 8 / groups ? 8 / groups : fits >= 4 ? 4 : fits >= 2 ? 2 : 1,  // of a part, which is added in 16 bits
+    fits = 32767 / (2 * 127 * Weights::bound),  // quads whose sum 16 bits hold
+    quads = fits >= 8 / groups ? 8 / groups
+            : fits >= 4        ? 4
+            : fits >= 2        ? 2
+                               : 1,  // of a part, which is added in 16 bits
     parts = 8 / quads
   };
   static_assert(fits >= 1);
@@ -80,7 +91,8 @@ template <class F, class W> struct pair_products {
 
   template <int chunks> struct Tokens : flipped_tokens<chunks, -128> {};
 
-  template <int q, int end, int G, int N> static void add_quads(const pair_products* const (&p)[G], const i8* const (&x)[N], pairs (&sum)[G][N]) {
+  template <int q, int end, int G, int N>
+  static void add_quads(const pair_products* const (&p)[G], const i8* const (&x)[N], pairs (&sum)[G][N]) {
     if constexpr (q < end) {
       bytes w[G];
       for (int g = 0; g < G; g++) w[g] = load_bytes(p[g]->weights[q]);
@@ -91,7 +103,8 @@ template <class F, class W> struct pair_products {
       add_quads<q + 1, end>(p, x, sum);
     }
   }
-  template <int part, int G, int N> static void add_parts(const pair_products* const (&p)[G], const i8* const (&x)[N], ints (&products)[G][N][sums]) {
+  template <int part, int G, int N>
+  static void add_parts(const pair_products* const (&p)[G], const i8* const (&x)[N], ints (&products)[G][N][sums]) {
     if constexpr (part < parts) {
       constexpr int group = part * quads / (8 / groups), to = carried ? 0 : group;
       constexpr bool first = carried ? part == 0 : part * quads % (8 / groups) == 0;
@@ -107,8 +120,8 @@ template <class F, class W> struct pair_products {
       add_parts<part + 1>(p, x, products);
     }
   }
-  template <int G, int N, int chunks>
-  static void sum(const pair_products* const (&p)[G], int c, const Tokens<chunks>&, int, const i8* const (&x)[N], ints (&products)[G][N][sums]) {
+  template <int G, int N, int chunks> static void sum(const pair_products* const (&p)[G], int c, const Tokens<chunks>&,
+                                                      int, const i8* const (&x)[N], ints (&products)[G][N][sums]) {
     const i8* at[N];
     for (int n = 0; n < N; n++) at[n] = x[n] + 32 * c;
     add_parts<0>(p, at, products);
@@ -134,22 +147,27 @@ template <class F, class W> struct size_products {
       expand_from<q + 1>(chunk, table, minus_zero, start);
     }
   }
-  void expand(const u8* chunk, const u8*, bytes table) { expand_from<0>(chunk, table, Weights::minus_zero(), splat((i32)0)); }
+  void expand(const u8* chunk, const u8*, bytes table) {
+    expand_from<0>(chunk, table, Weights::minus_zero(), splat((i32)0));
+  }
 
   template <int chunks> struct Tokens : flipped_tokens<chunks, 0> {};
 
-  template <int q, int end, int G, int N> static void add_quads(const size_products* const (&p)[G], const i8* const (&x)[N], ints (&sum)[G][N]) {
+  template <int q, int end, int G, int N>
+  static void add_quads(const size_products* const (&p)[G], const i8* const (&x)[N], ints (&sum)[G][N]) {
     if constexpr (q < end) {
       bytes size[G], below[G];
       for (int g = 0; g < G; g++) size[g] = load_bytes(p[g]->sizes[q]), below[g] = load_bytes(p[g]->below_zero[q]);
       for (int n = 0; n < N; n++) {
         bytes four = repeat4(x[n] + 4 * q);
-        for (int g = 0; g < G; g++) sum[g][n] = W::plus(sum[g][n], W::widen(W::multiply(size[g], W::inverted(four, below[g])), W::ones()));
+        for (int g = 0; g < G; g++)
+          sum[g][n] = W::plus(sum[g][n], W::widen(W::multiply(size[g], W::inverted(four, below[g])), W::ones()));
       }
       add_quads<q + 1, end>(p, x, sum);
     }
   }
-  template <int s, int G, int N> static void add_groups(const size_products* const (&p)[G], const i8* const (&x)[N], ints (&products)[G][N][sums]) {
+  template <int s, int G, int N>
+  static void add_groups(const size_products* const (&p)[G], const i8* const (&x)[N], ints (&products)[G][N][sums]) {
     if constexpr (s < sums) {
       ints sum[G][N];
       for (int g = 0; g < G; g++)
@@ -160,8 +178,8 @@ template <class F, class W> struct size_products {
       add_groups<s + 1>(p, x, products);
     }
   }
-  template <int G, int N, int chunks>
-  static void sum(const size_products* const (&p)[G], int c, const Tokens<chunks>&, int, const i8* const (&x)[N], ints (&products)[G][N][sums]) {
+  template <int G, int N, int chunks> static void sum(const size_products* const (&p)[G], int c, const Tokens<chunks>&,
+                                                      int, const i8* const (&x)[N], ints (&products)[G][N][sums]) {
     const i8* at[N];
     for (int n = 0; n < N; n++) at[n] = x[n] + 32 * c;
     add_groups<0>(p, at, products);
@@ -169,8 +187,19 @@ template <class F, class W> struct size_products {
 };
 
 // Which products a machine takes. `W` is void where it has no words for pairs.
-template <class F, class W, bool exist = signed_weights<F>::exist, bool small = signed_weights<F>::small> struct products_of { typedef summed_products<F> type; };
-template <class F> struct products_of<F, void, true, true> { typedef summed_products<F> type; };
-template <class F> struct products_of<F, void, true, false> { typedef summed_products<F> type; };
-template <class F, class W> struct products_of<F, W, true, true> { typedef pair_products<F, W> type; };
-template <class F, class W> struct products_of<F, W, true, false> { typedef size_products<F, W> type; };
+template <class F, class W, bool exist = signed_weights<F>::exist, bool small = signed_weights<F>::small>
+struct products_of {
+  typedef summed_products<F> type;
+};
+template <class F> struct products_of<F, void, true, true> {
+  typedef summed_products<F> type;
+};
+template <class F> struct products_of<F, void, true, false> {
+  typedef summed_products<F> type;
+};
+template <class F, class W> struct products_of<F, W, true, true> {
+  typedef pair_products<F, W> type;
+};
+template <class F, class W> struct products_of<F, W, true, false> {
+  typedef size_products<F, W> type;
+};

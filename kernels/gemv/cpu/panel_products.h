@@ -1,4 +1,5 @@
-// What a panel (panels.h) keeps of a chunk of one row group's codes, and its products with tokens, where the machine adds products in 32
+// What a panel (panels.h) keeps of a chunk of one row group's codes, and its products with tokens, where the machine
+// adds products in 32
 // bits. Machines that add pairs of them in 16 bits first have panel_pairs.h.
 #pragma once
 #include "gemv/chunk.h"
@@ -6,8 +7,10 @@
 #include "gemv/params.h"
 #include "quant/facts.h"
 
-// Codes that carry their sub-scale: where two groups share a chunk and a float scale, and every product of value and sub-scale is a byte
-// that the machine multiplies well, an expanded code is that product, and the chunk has one sum of products instead of two.
+// Codes that carry their sub-scale: where two groups share a chunk and a float scale, and every product of value and
+// sub-scale is a byte
+// that the machine multiplies well, an expanded code is that product, and the chunk has one sum of products instead of
+// two.
 static constexpr int least_of(int a, int b) { return a < b ? a : b; }
 template <class F, bool weighted = facts<F>::affine && chunk_factors<F>::weighted> struct carried_codes {
   enum { possible = 0 };
@@ -15,8 +18,10 @@ template <class F, bool weighted = facts<F>::affine && chunk_factors<F>::weighte
 template <class F> struct carried_codes<F, true> {
   typedef sub_range<F> Sub;
   static constexpr int below = -(int)F::zero, above = (1 << (int)F::code_bits) - 1 + below;  // values
-  static constexpr int least = least_of(least_of(below * Sub::least, below * Sub::most), least_of(above * Sub::least, above * Sub::most));
-  static constexpr int most = -least_of(least_of(-below * Sub::least, -below * Sub::most), least_of(-above * Sub::least, -above * Sub::most));
+  static constexpr int least =
+      least_of(least_of(below * Sub::least, below* Sub::most), least_of(above* Sub::least, above* Sub::most));
+  static constexpr int most =
+      -least_of(least_of(-below * Sub::least, -below* Sub::most), least_of(-above* Sub::least, -above* Sub::most));
   static constexpr int span = most - least;
   enum { possible = span <= (int)most_carried, max_code = span, large = span > 127 };
   // What is still to be subtracted from each code.
@@ -76,16 +81,19 @@ template <class F> struct summed_products {
       for (int n = 0; n < call.tokens; n++)
         for (int c = 0; c < count; c++) {
           const i16* from = call.x.sums + 2 * (((call.token + n) * call.cols + k) / 32 + c);
-          if constexpr (sums == 1) offsets[n][c][0] = -zero * (from[0] + from[1]);
-          else offsets[n][c][0] = -zero * from[0], offsets[n][c][1] = -zero * from[1];
+          if constexpr (sums == 1)
+            offsets[n][c][0] = -zero * (from[0] + from[1]);
+          else
+            offsets[n][c][0] = -zero * from[0], offsets[n][c][1] = -zero * from[1];
         }
     }
     const i8* codes(int n) const { return first + n * apart; }
   };
 
   // Σ code · x of chunk c of G row groups for N tokens from token n0 on, whose codes along the panel are at `x`.
-  template <int G, int N, int chunks>
-  static void sum(const summed_products* const (&p)[G], int c, const Tokens<chunks>& tokens, int n0, const i8* const (&x)[N], ints (&products)[G][N][sums]) {
+  template <int G, int N, int chunks> static void sum(const summed_products* const (&p)[G], int c,
+                                                      const Tokens<chunks>& tokens, int n0, const i8* const (&x)[N],
+                                                      ints (&products)[G][N][sums]) {
     enum { quads = 8 / sums };
     for (int s = 0; s < sums; s++) {
       Dot dot[G][N];

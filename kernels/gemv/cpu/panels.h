@@ -1,5 +1,7 @@
-// Strategy for prompts: lane = row, as in rows_interleaved.h, but the weights are expanded once for all tokens of the call.
-// A panel is a run of tiles of one row group (256 weights, or one block where that is longer): codes as plain bytes, scales as
+// Strategy for prompts: lane = row, as in rows_interleaved.h, but the weights are expanded once for all tokens of the
+// call.
+// A panel is a run of tiles of one row group (256 weights, or one block where that is longer): codes as plain bytes,
+// scales as
 // floats. It lies in the first cache while every token passes by; what rows and tokens have summed so far waits in `y`.
 #pragma once
 #include "gemv/chunk.h"
@@ -23,7 +25,8 @@ template <class F> struct panel {
     for (int c = 0; c < count * L::chunks; c++) {
       int in_tile = c % L::chunks;
       const u8* t = tile + c / L::chunks * L::tile_bytes;
-      products[c].expand(t + L::codes_at + in_tile * L::chunk_bytes, t + L::subs_at + in_tile * Factors::groups * lane_rows, table);
+      products[c].expand(t + L::codes_at + in_tile * L::chunk_bytes,
+                         t + L::subs_at + in_tile * Factors::groups * lane_rows, table);
       factors[c] = factors_at<F, Products::carried>(t, in_tile);
     }
   }
@@ -47,7 +50,8 @@ template <class F> struct panel_tokens {
 };
 
 // The panels of G row groups against N tokens from token n0 of the call on, lane by lane.
-template <class F, int G, int N> fn panel_times_tokens(const panel<F>* p, int chunks, const GemvParams& call, i64 k, int n0, const panel_tokens<F>& tokens, float* y) -> void {
+template <class F, int G, int N> fn panel_times_tokens(const panel<F>* p, int chunks, const GemvParams& call, i64 k,
+                                                       int n0, const panel_tokens<F>& tokens, float* y) -> void {
   typedef typename panel<F>::Products Products;
   typedef typename panel<F>::Factors Factors;
   floats acc[G][N];
@@ -64,7 +68,8 @@ template <class F, int G, int N> fn panel_times_tokens(const panel<F>* p, int ch
     ints products[G][N][Products::sums];
     Products::sum(of, c, tokens.codes, n0, codes, products);
     for (int n = 0; n < N; n++)
-      for (int g = 0; g < G; g++) acc[g][n] = Factors::add(p[g].factors[c], products[g][n], tokens.inputs[n0 + n][c], scales[n][c], acc[g][n]);
+      for (int g = 0; g < G; g++)
+        acc[g][n] = Factors::add(p[g].factors[c], products[g][n], tokens.inputs[n0 + n][c], scales[n][c], acc[g][n]);
   }
   for (int n = 0; n < N; n++)
     for (int g = 0; g < G; g++) store(y + n * gemv_max_rows + g * lane_rows, acc[g][n]);
@@ -87,7 +92,8 @@ template <class F> static void panels(const GemvParams& call) {
     i64 k = b * F::block;
     tokens.take(call, k, chunks);
     for (int g = 0; g < groups; g += panel_groups) {
-      for (int i = 0; i < panel_groups; i++) {  // past the last row group: once more the last one, into columns that nobody reads
+      for (int i = 0; i < panel_groups;
+           i++) {  // past the last row group: once more the last one, into columns that nobody reads
         i64 group = call.row / lane_rows + (g + i < groups ? g + i : groups - 1);
         const u8* tile = call.weights + (group * blocks + b) * L::tile_bytes;
         p[i].expand(tile, tiles, table);
@@ -95,7 +101,8 @@ template <class F> static void panels(const GemvParams& call) {
           for (int at = 0; at < tiles * L::tile_bytes; at += 64) prefetch(tile + tiles * L::tile_bytes + at);
       }
       for (int n = 0; n < call.tokens; n += panel_pass)
-        panel_times_tokens<F, panel_groups, panel_pass>(p, chunks, call, k, n, tokens, call.y + n * gemv_max_rows + g * lane_rows);
+        panel_times_tokens<F, panel_groups, panel_pass>(p, chunks, call, k, n, tokens,
+                                                        call.y + n * gemv_max_rows + g * lane_rows);
     }
   }
   if (call.scale != 1)

@@ -1,5 +1,7 @@
-// Strategy: one file row at a time, straight from the mapped file. Each chunk of 32 weights is expanded to integers (or, for
-// floating formats, read as floats) and multiplied with the tokens of the call. Every format has it; it is the path of formats
+// Strategy: one file row at a time, straight from the mapped file. Each chunk of 32 weights is expanded to integers
+// (or, for
+// floating formats, read as floats) and multiplied with the tokens of the call. Every format has it; it is the path of
+// formats
 // without a resident layout and of models that are not repacked. Sums in the order of params.h, so with the same bits.
 #pragma once
 #include "gemv/params.h"
@@ -9,15 +11,20 @@
 enum { file_tokens = 8 };  // tokens that share one reading of a row
 
 // Bytes from one row to the next.
-template <class F> fn file_row_bytes(const GemvParams& p) -> i64 { return p.row_bytes > 0 ? p.row_bytes : p.cols / F::block * F::block_bytes; }
+template <class F> fn file_row_bytes(const GemvParams& p) -> i64 {
+  return p.row_bytes > 0 ? p.row_bytes : p.cols / F::block * F::block_bytes;
+}
 
 // What is added to the values of 8-bit codes so that they fit signed bytes: codes less 128, whatever their zero is.
 template <class F> fn offset_of() -> int {
-  if constexpr (facts<F>::affine && (int)F::code_bits == 8) return (int)F::zero - 128;
-  else return 0;
+  if constexpr (facts<F>::affine && (int)F::code_bits == 8)
+    return (int)F::zero - 128;
+  else
+    return 0;
 }
 
-// The int8 values of 16 weights from weight `first` of the block on, plus what offset_of says. The base of every index is a constant, so compilers make
+// The int8 values of 16 weights from weight `first` of the block on, plus what offset_of says. The base of every index
+// is a constant, so compilers make
 // vector code of most accessors (a loop over a running index is 20 to 40 times slower).
 template <class F, int first> fn expand_run(view b, i8* to) {
   for (int i = 0; i < 16; i++) to[i] = (i8)(integer_of<F>(b, first + i) + offset_of<F>());
@@ -49,7 +56,7 @@ template <class F> struct chunk_sums {
   const GemvParams& p;
   float* acc;  // [tokens]
   view b;
-  i64 k;       // first weight of the block in the row
+  i64 k;  // first weight of the block in the row
 
   MEMBER void operator()(int first, const i8* w) {
     int g = first / (int)F::group;
@@ -58,18 +65,23 @@ template <class F> struct chunk_sums {
       const i8* x = p.x.codes + at;
       float x_scale = p.x.scales[at / 32];
       i32 v[2], s[2] = {p.x.sums[at / 16], p.x.sums[at / 16 + 1]};
-      if constexpr (halves == 1) v[0] = dot32(w, x), s[0] += s[1];
-      else v[0] = dot16(w, x), v[1] = dot16(w + 16, x + 16);
+      if constexpr (halves == 1)
+        v[0] = dot32(w, x), s[0] += s[1];
+      else
+        v[0] = dot16(w, x), v[1] = dot16(w + 16, x + 16);
       for (int h = 0; h < halves; h++) v[h] -= offset_of<F>() * s[h];
       i32 weighted = 0;
       for (int h = 0; h < halves; h++) {
         float scale = unit_of<F>() * (float)scale_of<F>(b, g + h);
         weighted += v[h] * sub_of<F>(b, g + h);
-        if (halves == 1 || has_group_scale<F>::value) add((float)v[h], scale * (float)sub_of<F>(b, g + h) * x_scale, n);
-        else if (h == 1) add((float)weighted, scale * x_scale, n);
+        if (halves == 1 || has_group_scale<F>::value)
+          add((float)v[h], scale * (float)sub_of<F>(b, g + h) * x_scale, n);
+        else if (h == 1)
+          add((float)weighted, scale * x_scale, n);
       }
       if constexpr (facts<F>::min)
-        for (int h = 0; h < halves; h++) add((float)min_of<F>(b, g + h) * (float)sub_min_of<F>(b, g + h), (float)s[h] * x_scale, n);
+        for (int h = 0; h < halves; h++)
+          add((float)min_of<F>(b, g + h) * (float)sub_min_of<F>(b, g + h), (float)s[h] * x_scale, n);
     }
   }
   MEMBER void add(float a, float b, int n) { acc[n] = __builtin_fmaf(a, b, acc[n]); }
@@ -91,7 +103,8 @@ template <class F> fn load_weights(const u8* row, i64 k) {
     return load_wide(Number{}, row + k * F::block_bytes);
   } else {
     float w[16];
-    for (int i = 0; i < 16; i++) w[i] = decode<F>(view{row + (k + i) / F::block * F::block_bytes}, int((k + i) % F::block));
+    for (int i = 0; i < 16; i++)
+      w[i] = decode<F>(view{row + (k + i) / F::block * F::block_bytes}, int((k + i) % F::block));
     return load_wide(Float32{}, (const u8*)w);
   }
 }
@@ -99,13 +112,16 @@ template <class F> fn load_weights(const u8* row, i64 k) {
 // The last n weights of a row, from weight k on, with zeros behind them.
 template <class F> fn load_weights_part(const u8* row, i64 k, i64 n) {
   alignas(64) float w[16] = {};
-  for (i64 i = 0; i < n; i++) w[i] = decode<F>(view{row + (k + i) / F::block * F::block_bytes}, int((k + i) % F::block));
+  for (i64 i = 0; i < n; i++)
+    w[i] = decode<F>(view{row + (k + i) / F::block * F::block_bytes}, int((k + i) % F::block));
   return load_wide(Float32{}, (const u8*)w);
 }
 
-// Floating formats: R rows against N tokens. Each sum is 16 running ones (lane k mod 16), added as a tree at the end; the others hide its
+// Floating formats: R rows against N tokens. Each sum is 16 running ones (lane k mod 16), added as a tree at the end;
+// the others hide its
 // latency. A row may have any length: what is left of 16 elements is filled up with zeros.
-template <class F, int R, int N> fn floats_times_tokens(const u8* row, i64 row_bytes, const GemvParams& p, int r, int done) -> void {
+template <class F, int R, int N>
+fn floats_times_tokens(const u8* row, i64 row_bytes, const GemvParams& p, int r, int done) -> void {
   wide acc[R][N];
   for (int j = 0; j < R; j++)
     for (int n = 0; n < N; n++) acc[j][n] = wide_splat(0.0f);
@@ -149,8 +165,10 @@ template <class F> static void rows_from_file(const GemvParams& call) {
     for (; call.tokens - done >= 4; done += 4) floats_from_file<F, token_block / 4, 4>(call, done);
     for (; call.tokens - done >= 2; done += 2) floats_from_file<F, token_block / 2, 2>(call, done);
     if (done == call.tokens) return;
-    if (call.prefetch.at_once) floats_from_file<F, 4, 1>(call, done);
-    else floats_from_file<F, 1, 1>(call, done);
+    if (call.prefetch.at_once)
+      floats_from_file<F, 4, 1>(call, done);
+    else
+      floats_from_file<F, 1, 1>(call, done);
   } else {
     i64 row_bytes = file_row_bytes<F>(call);
     GemvParams p = call;

@@ -1,4 +1,5 @@
-// Stage of GPUs in front of one token's projection: a group makes or copies the input's codes into its own memory, a chunk after another as
+// Stage of GPUs in front of one token's projection: a group makes or copies the input's codes into its own memory, a
+// chunk after another as
 // rows_past_input.h reads them. Cheaper than a launch in front.
 #pragma once
 #include "gemv/gpu/launch.h"
@@ -39,7 +40,8 @@ fn keep_squares(DEVICE const float* x, int cols, SHARED GemvOneRoom& room, Place
 }
 
 // Norm-in and quantize-in but for 1 / rms, whose squares are left for the end.
-fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED GemvOneRoom& room, SHARED u32* to, Place at) -> void {
+fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED GemvOneRoom& room, SHARED u32* to,
+               Place at) -> void {
   enum { at_once = 2, a_warp = 4 };
   int chunks = cols / 32;
   float squares = 0;
@@ -55,7 +57,8 @@ fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED
     UNROLL(2)
     for (int i = 0; i < at_once; i++) {
       int c = first + i * one_token_warps * a_warp + (int)at.lane() / 8;
-      if (c < chunks) squares = fma(v[i].w, v[i].w, fma(v[i].z, v[i].z, fma(v[i].y, v[i].y, fma(v[i].x, v[i].x, squares))));
+      if (c < chunks)
+        squares = fma(v[i].w, v[i].w, fma(v[i].z, v[i].z, fma(v[i].y, v[i].y, fma(v[i].x, v[i].x, squares))));
       if (norm) v[i].x *= w[i].x, v[i].y *= w[i].y, v[i].z *= w[i].z, v[i].w *= w[i].w;
       keep_chunk(v[i], to + (c < chunks ? c : 0) * kept_chunk_words, c < chunks, at.lane());
     }

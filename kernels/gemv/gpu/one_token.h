@@ -1,4 +1,5 @@
-// The matrix kernel of GPUs for one token: each thread group keeps the input in its memory, computes a run of row groups of the launch's
+// The matrix kernel of GPUs for one token: each thread group keeps the input in its memory, computes a run of row
+// groups of the launch's
 // matrices, and its warps meet once for each batch of them. Weights are asked for before the launch in front has ended.
 //   G        rows of a row group: 32, or 16 where that shares the rows out better
 //   Input    normed: the group norms x and makes codes of it; copied: codes lie in device memory
@@ -17,7 +18,9 @@
 
 enum { normed = 1, copied = 2 };
 
-template <class F> struct is_coded { enum { value = resident<typename resident_form<F>::type, lane_rows>::exists }; };
+template <class F> struct is_coded {
+  enum { value = resident<typename resident_form<F>::type, lane_rows>::exists };
+};
 
 template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv_one {
   typedef GemvLaunch Params;
@@ -32,7 +35,9 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
   };
 
   fn chunks_of(SHARED Room& room) -> SHARED u32* { return room.words; }
-  fn sums_of(PARAMS(GemvLaunch) p, SHARED Room& room) -> SHARED float* { return (SHARED float*)(room.words + (coded ? p.cols / 32 * kept_chunk_words : 0)); }
+  fn sums_of(PARAMS(GemvLaunch) p, SHARED Room& room) -> SHARED float* {
+    return (SHARED float*)(room.words + (coded ? p.cols / 32 * kept_chunk_words : 0));
+  }
 
   // What is needed besides weights, and is a launch's constant: norm and bias.
   fn look_ahead(PARAMS(GemvLaunch) p, THREAD const Groups& groups, Place at) -> void {
@@ -42,7 +47,8 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     for (int i = (int)at.index * line; i < groups.count * G; i += threads * line) {
       group_share share = groups.share(p, i / G);
       int row = share.row_group * G + i % G;
-      if (p.segment[share.segment].bias && row < p.segment[share.segment].rows) will_read(p.segment[share.segment].bias + row);
+      if (p.segment[share.segment].bias && row < p.segment[share.segment].rows)
+        will_read(p.segment[share.segment].bias + row);
     }
   }
 
@@ -59,8 +65,10 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     group_barrier();
   }
 
-  // The warps' sums of row groups begin, … of `groups`, all of format F. What is read before the input is there are weights.
-  template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, THREAD const Groups& groups, int begin, int count, THREAD bool& kept, Place at) -> void {
+  // The warps' sums of row groups begin, … of `groups`, all of format F. What is read before the input is there are
+  // weights.
+  template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, THREAD const Groups& groups, int begin, int count,
+                             THREAD bool& kept, Place at) -> void {
     typedef typename resident_form<F>::type Form;
     SHARED float* sums = sums_of(p, room) + begin * one_token_warps * G;
     SHARED u32* ring = (SHARED u32*)(sums_of(p, room) + (pairs ? 2 : 1) * p.batch * one_token_warps * G);
@@ -68,7 +76,8 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
       typename row_stream<Form, G>::State state;
       row_stream<Form, G>::begin(p, groups, begin, begin + count, state, ring, at);
       if (!kept) keep(p, room, at);
-      row_stream<Form, G>::finish(p, groups, begin, begin + count, (SHARED const uint4*)chunks_of(room), state, ring, sums, at);
+      row_stream<Form, G>::finish(p, groups, begin, begin + count, (SHARED const uint4*)chunks_of(room), state, ring,
+                                  sums, at);
     } else if (number_rows<F>::fit(p.cols)) {
       if constexpr (number_rows<F>::exists) {
         typename number_stream<F, G>::State state;
@@ -83,7 +92,8 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     kept = true;
   }
   // A row a warp: it has the row's sum, and others add nothing.
-  template <class F> fn by_weight(PARAMS(GemvLaunch) p, THREAD const Groups& groups, int begin, int count, SHARED float* sums, Place at) -> void {
+  template <class F> fn by_weight(PARAMS(GemvLaunch) p, THREAD const Groups& groups, int begin, int count,
+                                  SHARED float* sums, Place at) -> void {
     i64 row_bytes = (i64)(p.cols / (int)F::block) * (int)F::block_bytes;
     UNROLL(1)
     for (int i = (int)at.warp(); i < count * G; i += one_token_warps) {
@@ -92,7 +102,8 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
       if (row >= p.segment[share.segment].rows) continue;
       float acc[1], none[1] = {1.0f};
       block_rows<F>::template sum<1>(p.segment[share.segment].weights + row * row_bytes, p, 0, none, at, acc);
-      if (at.lane() < one_token_warps) sums[(i / G * one_token_warps + (int)at.lane()) * G + i % G] = at.lane() == 0 ? acc[0] : 0.0f;
+      if (at.lane() < one_token_warps)
+        sums[(i / G * one_token_warps + (int)at.lane()) * G + i % G] = at.lane() == 0 ? acc[0] : 0.0f;
     }
   }
 
@@ -106,13 +117,17 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
       int before = 0;  // row groups of the segments in front
       UNROLL(1)
       for (int s = 0; s < p.segments; before += p.segment[s].groups, s++) {
-        int begin = before > groups.first ? before - groups.first : 0, end = before + p.segment[s].groups - groups.first;
+        int begin = before > groups.first ? before - groups.first : 0,
+            end = before + p.segment[s].groups - groups.first;
         if (end > groups.count) end = groups.count;
         if (begin >= end) continue;
         int format = format_of<F0, F1, F2>(s);
-        if (format == 0) rows<F0>(p, room, groups, begin, end - begin, kept, at);
-        else if (format == 1) rows<F1>(p, room, groups, begin, end - begin, kept, at);
-        else rows<F2>(p, room, groups, begin, end - begin, kept, at);
+        if (format == 0)
+          rows<F0>(p, room, groups, begin, end - begin, kept, at);
+        else if (format == 1)
+          rows<F1>(p, room, groups, begin, end - begin, kept, at);
+        else
+          rows<F2>(p, room, groups, begin, end - begin, kept, at);
       }
     }
   }
@@ -132,8 +147,10 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     UNROLL(1)
     for (int first = (int)((u32)all * at.group / at.groups); first < end; first += p.batch) {
       Groups groups = {first, end - first < p.batch ? end - first : p.batch};
-      if (kept) group_barrier();
-      else look_ahead(p, groups, at);
+      if (kept)
+        group_barrier();
+      else
+        look_ahead(p, groups, at);
       batch(p, room, groups, kept, at);
       group_barrier();
       float inverse = Input == (int)normed && p.norm ? inverse_rms_of_kept(room, p.cols, p.epsilon) : 1.0f;
@@ -142,7 +159,8 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
         group_share share = groups.share(p, i / G);
         int row = share.row_group * G + i % G;
         float y = finished(p, share.segment, row, total(sums, i) * inverse);
-        Out::write(p, share.segment, 0, row, y, pairs ? finished(p, 1, row, total(sums, i + groups.count * G) * inverse) : 0.0f);
+        Out::write(p, share.segment, 0, row, y,
+                   pairs ? finished(p, 1, row, total(sums, i + groups.count * G) * inverse) : 0.0f);
       }
     }
   }

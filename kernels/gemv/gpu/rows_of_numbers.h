@@ -1,4 +1,5 @@
-// Strategy of GPUs for one token of formats that are a number a weight: straight from file rows, two rows a warp, 16 bytes a lane, through a
+// Strategy of GPUs for one token of formats that are a number a weight: straight from file rows, two rows a warp, 16
+// bytes a lane, through a
 // ring as in rows_past_input.h. A sum: a lane's numbers in order, then lanes in pairs.
 #pragma once
 #include "gemv/gpu/launch.h"
@@ -20,13 +21,18 @@ template <class F> struct number_rows<F, true> {
   fn fit(int cols) { return exists && cols % a_read == 0; }
 
   template <int e> fn number(uint4 words) -> float {
-    u32 word = e * (int)F::block_bytes / 4 == 0 ? words.x : e * (int)F::block_bytes / 4 == 1 ? words.y : e * (int)F::block_bytes / 4 == 2 ? words.z : words.w;
+    u32 word = e * (int)F::block_bytes / 4 == 0   ? words.x
+               : e * (int)F::block_bytes / 4 == 1 ? words.y
+               : e * (int)F::block_bytes / 4 == 2 ? words.z
+                                                  : words.w;
     if constexpr ((int)F::block_bytes == 2) word = e % 2 ? word >> 16 : word & 0xffffu;
     return (float)Number{word};
   }
   template <int e> fn add(uint4 words, THREAD const float (&x)[a_read], float acc) -> float {
-    if constexpr (e < a_read) return add<e + 1>(words, x, fma(number<e>(words), x[e], acc));
-    else return acc;
+    if constexpr (e < a_read)
+      return add<e + 1>(words, x, fma(number<e>(words), x[e], acc));
+    else
+      return acc;
   }
   // Of the columns k, …: x · norm.
   fn input(DEVICE const float* x, DEVICE const float* norm, int k, THREAD float (&to)[a_read]) -> void {
@@ -54,18 +60,23 @@ template <class F, int G> struct number_stream {
 
   fn turns_of(int cols) -> int { return (cols + turn_cols - 1) / turn_cols; }
   fn first_item(Place at) -> int { return (int)at.warp() * rows; }
-  fn slot_of(SHARED u32* ring, int slot, Place at) -> SHARED uint4* { return (SHARED uint4*)ring + ((int)at.warp() * (int)ring_words / 4 + slot * rows) * warp_lanes + (int)at.lane(); }
+  fn slot_of(SHARED u32* ring, int slot, Place at) -> SHARED uint4* {
+    return (SHARED uint4*)ring + ((int)at.warp() * (int)ring_words / 4 + slot * rows) * warp_lanes + (int)at.lane();
+  }
 
   // `item`: a row of the row groups begin, …
-  template <bool pairs> fn go_to(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int item, THREAD State& s, Place at) -> void {
+  template <bool pairs> fn go_to(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int item,
+                                 THREAD State& s, Place at) -> void {
     group_share share = groups.share(p, begin + item / G);
     for (int r = 0; r < rows; r++) {
       i64 row = share.row_group * G + item % G + r, last = p.segment[share.segment].rows - 1;
-      s.row[r] = p.segment[share.segment].weights + ((row < last ? row : last) * p.cols + (int)at.lane() * Rows::a_read) * (int)F::block_bytes;
+      s.row[r] = p.segment[share.segment].weights +
+                 ((row < last ? row : last) * p.cols + (int)at.lane() * Rows::a_read) * (int)F::block_bytes;
     }
     s.item = item, s.turn = 0;
   }
-  template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int items, THREAD State& s, SHARED u32* ring, Place at) -> void {
+  template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int items,
+                               THREAD State& s, SHARED u32* ring, Place at) -> void {
     if (s.item < items) {
       SHARED uint4* to = slot_of(ring, s.slot, at);
       if (s.turn * turn_cols + (int)at.lane() * Rows::a_read < p.cols)
@@ -80,7 +91,8 @@ template <class F, int G> struct number_stream {
     close_copies();
   }
 
-  template <bool pairs> fn begin(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end, THREAD State& s, SHARED u32* ring, Place at) -> void {
+  template <bool pairs> fn begin(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
+                                 THREAD State& s, SHARED u32* ring, Place at) -> void {
     s.slot = 0, s.item = first_item(at);
     if (s.item < (end - begin) * G) go_to(p, groups, begin, s.item, s, at);
     if (!copies_overlap) return;
@@ -89,7 +101,8 @@ template <class F, int G> struct number_stream {
   }
 
   // One warp has a row's whole sum; the others add nothing to it.
-  template <bool pairs> fn finish(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end, THREAD State& s, SHARED u32* ring, SHARED float* sums, Place at) -> void {
+  template <bool pairs> fn finish(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
+                                  THREAD State& s, SHARED u32* ring, SHARED float* sums, Place at) -> void {
     int items = (end - begin) * G, lane = (int)at.lane();
     UNROLL(1)
     for (int item = first_item(at); item < items; item += one_token_warps * rows) {
@@ -105,11 +118,14 @@ template <class F, int G> struct number_stream {
         if (k < p.cols)
           for (int r = 0; r < rows; r++) {
             uint4 words;
-            if (copies_overlap) words = from[r * warp_lanes];
-            else words = *(DEVICE const uint4*)s.row[r];
+            if (copies_overlap)
+              words = from[r * warp_lanes];
+            else
+              words = *(DEVICE const uint4*)s.row[r];
             acc[r] = Rows::template add<0>(words, x, acc[r]);
           }
-        if (copies_overlap) ask(p, groups, begin, items, s, ring, at);
+        if (copies_overlap)
+          ask(p, groups, begin, items, s, ring, at);
         else
           for (int r = 0; r < rows; r++) s.row[r] += 16 * warp_lanes;
       }

@@ -1,7 +1,11 @@
-// Strategy of GPUs for one token: a group keeps the input as codes, and rows stream past it. A lane takes a row and a part of K, as in
-// rows_split.h. A warp's weights come by its own copies of 16 bytes into a ring in the group's memory, some chunks ahead of those that it
-// adds and over the ends of row groups too, so memory stays busy from before the input is there to the last row. (Registers are no ring:
-// loads in flight share what a warp waits for, and the first to be used waits for all.) Where copies do not overlap, lanes read the tiles
+// Strategy of GPUs for one token: a group keeps the input as codes, and rows stream past it. A lane takes a row and a
+// part of K, as in
+// rows_split.h. A warp's weights come by its own copies of 16 bytes into a ring in the group's memory, some chunks
+// ahead of those that it
+// adds and over the ends of row groups too, so memory stays busy from before the input is there to the last row.
+// (Registers are no ring:
+// loads in flight share what a warp waits for, and the first to be used waits for all.) Where copies do not overlap,
+// lanes read the tiles
 // themselves.
 #pragma once
 #include "gemv/gpu/launch.h"
@@ -15,7 +19,8 @@ struct row_place {
   int row;
 };
 
-// The launch's row groups of G rows, numbered through from `first`. Pairs: `count` of the first matrix, then the same of the second.
+// The launch's row groups of G rows, numbered through from `first`. Pairs: `count` of the first matrix, then the same
+// of the second.
 template <int G, bool pairs> struct row_groups {
   int first, count;
   MEMBER group_share share(PARAMS(GemvLaunch) p, int i) const {
@@ -27,7 +32,9 @@ template <int G, bool pairs> struct row_groups {
   template <class F> MEMBER row_place place(PARAMS(GemvLaunch) p, int i) const {
     group_share s = share(p, i);
     int row = s.row_group * G;
-    return row_place{p.segment[s.segment].weights + (i64)(row / lane_rows) * (p.cols / (int)F::block) * (int)resident<F, lane_rows>::tile_bytes, row % lane_rows};
+    return row_place{p.segment[s.segment].weights +
+                         (i64)(row / lane_rows) * (p.cols / (int)F::block) * (int)resident<F, lane_rows>::tile_bytes,
+                     row % lane_rows};
   }
 };
 
@@ -49,12 +56,16 @@ struct ring_reader {
   template <int n> MEMBER u32 bits(int) {
     SHARED const u8* here = fields + lane * n;
     fields += warp_lanes * n;
-    if constexpr (n == 1) return *here;
-    else if constexpr (n == 2) return *(SHARED const u16*)here;
-    else return *(SHARED const u32*)here;
+    if constexpr (n == 1)
+      return *here;
+    else if constexpr (n == 2)
+      return *(SHARED const u16*)here;
+    else
+      return *(SHARED const u32*)here;
   }
 };
-// Where in a tile the 16 bytes come from that are piece `piece` of a chunk's fields: what a reader asks for is counted through.
+// Where in a tile the 16 bytes come from that are piece `piece` of a chunk's fields: what a reader asks for is counted
+// through.
 template <int G> struct field_piece {
   int piece, part;  // part: of the warp's, whose chunk is counted through
   int offset, row_bytes;
@@ -73,29 +84,36 @@ template <class F, int G> struct row_stream {
   enum {
     parts_a_warp = warp_lanes / G,
     parts = one_token_warps * parts_a_warp,
-    step_bytes = parts / (int)L::chunks * (int)L::tile_bytes,  // from a lane's chunk to its next: at the same place of another tile
-    a_turn = 2,                                                // chunks of a lane, which do not wait for each other
+    step_bytes = parts / (int)L::chunks *
+                 (int)L::tile_bytes,  // from a lane's chunk to its next: at the same place of another tile
+    a_turn = 2,                       // chunks of a lane, which do not wait for each other
     turn_chunks = a_turn * parts,
-    row_bytes = (L::scales > 0 ? (int)Factors::additions * (int)L::scale_bytes : 0) + (L::subs > 0 ? (int)Factors::groups : 0) +
-                (L::mins > 0 ? (int)Factors::groups * (int)L::min_bytes : 0) + (L::sub_mins > 0 ? (int)Factors::groups : 0),
-    code_pieces = (int)F::code_bits * 8, field_pieces = row_bytes * 2,  // of 16 bytes, of a warp's chunks
+    row_bytes =
+        (L::scales > 0 ? (int)Factors::additions * (int)L::scale_bytes : 0) + (L::subs > 0 ? (int)Factors::groups : 0) +
+        (L::mins > 0 ? (int)Factors::groups * (int)L::min_bytes : 0) + (L::sub_mins > 0 ? (int)Factors::groups : 0),
+    code_pieces = (int)F::code_bits * 8,
+    field_pieces = row_bytes * 2,  // of 16 bytes, of a warp's chunks
     pieces = a_turn * (code_pieces + field_pieces),
-    copies = (pieces + warp_lanes - 1) / warp_lanes,                    // of a lane
+    copies = (pieces + warp_lanes - 1) / warp_lanes,  // of a lane
     fit = (int)ring_words * 4 * warp_lanes / (16 * pieces),
     ahead = fit > 6 ? 6 : fit
   };
-  static_assert(G >= 16 && parts % (int)L::chunks == 0 && ahead > 1, "fields are whole pieces, a lane's chunks lie alike, and some are on their way");
+  static_assert(G >= 16 && parts % (int)L::chunks == 0 && ahead > 1,
+                "fields are whole pieces, a lane's chunks lie alike, and some are on their way");
 
   // What a warp asks for next, and where it comes to. A lane's j-th copy is of piece 32 j + lane.
   struct State {
     BYTES from[copies];
-    int offset[copies], row_bytes[copies], chunk[copies];  // in the first tile of a row group; of a row there; the chunk that it is of
-    int group, done;                                       // done: chunks of the row group, all warps'
+    int offset[copies], row_bytes[copies],
+        chunk[copies];  // in the first tile of a row group; of a row there; the chunk that it is of
+    int group, done;    // done: chunks of the row group, all warps'
     int slot;
   };
 
   fn first_of_warp(Place at) -> int { return (int)at.warp() * parts_a_warp; }
-  fn slot_of(SHARED u32* ring, int slot, Place at) -> SHARED u32* { return ring + at.warp() * ring_words * warp_lanes + slot * pieces * 4; }
+  fn slot_of(SHARED u32* ring, int slot, Place at) -> SHARED u32* {
+    return ring + at.warp() * ring_words * warp_lanes + slot * pieces * 4;
+  }
 
   // Chunk c, counted from the warp's first tile on.
   fn tile_of(int c) -> int { return c / (int)L::chunks * (int)L::tile_bytes; }
@@ -108,7 +126,8 @@ template <class F, int G> struct row_stream {
       if (piece < a_turn * code_pieces) {
         which = piece / code_pieces, row = 4 * (piece % 8);
         int c = first + row / G;
-        s.offset[j] = which * step_bytes + tile_of(c) + L::codes_at + c % (int)L::chunks * L::chunk_bytes + piece % code_pieces / 8 * 4 * lane_rows + 4 * (row % G);
+        s.offset[j] = which * step_bytes + tile_of(c) + L::codes_at + c % (int)L::chunks * L::chunk_bytes +
+                      piece % code_pieces / 8 * 4 * lane_rows + 4 * (row % G);
         s.chunk[j] = c + which * parts;
       } else if (piece < (int)pieces) {
         piece -= a_turn * code_pieces;
@@ -116,20 +135,24 @@ template <class F, int G> struct row_stream {
         for (int part = 0; part < parts_a_warp; part++) {
           field_piece<G> found = {piece % (field_pieces > 0 ? (int)field_pieces : 1), part, -1, 0};
           Rows::factors_from(found, (first + part) % (int)L::chunks, 0);
-          if (found.offset >= 0) s.offset[j] = which * step_bytes + tile_of(first + part) + found.offset, s.row_bytes[j] = found.row_bytes, s.chunk[j] = first + part + which * parts;
+          if (found.offset >= 0)
+            s.offset[j] = which * step_bytes + tile_of(first + part) + found.offset, s.row_bytes[j] = found.row_bytes,
+            s.chunk[j] = first + part + which * parts;
         }
       }
     }
   }
 
-  template <bool pairs> fn go_to(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int group, THREAD State& s) -> void {
+  template <bool pairs>
+  fn go_to(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int group, THREAD State& s) -> void {
     row_place place = groups.template place<F>(p, group);
     UNROLL(8)
     for (int j = 0; j < copies; j++) s.from[j] = place.tiles + (s.offset[j] + s.row_bytes[j] * place.row);
     s.group = group, s.done = 0;
   }
   // A turn's chunks, or nothing behind the last.
-  template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int end, THREAD State& s, SHARED u32* ring, Place at) -> void {
+  template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int end,
+                               THREAD State& s, SHARED u32* ring, Place at) -> void {
     int chunks = p.cols / 32;
     if (s.group < end) {
       SHARED uint4* to = (SHARED uint4*)slot_of(ring, s.slot, at) + at.lane();
@@ -146,7 +169,8 @@ template <class F, int G> struct row_stream {
   }
 
   // Asks for the first chunks of row groups begin … end − 1 of `groups`.
-  template <bool pairs> fn begin(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end, THREAD State& s, SHARED u32* ring, Place at) -> void {
+  template <bool pairs> fn begin(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
+                                 THREAD State& s, SHARED u32* ring, Place at) -> void {
     if (!copies_overlap) return;
     s.slot = 0;
     set_pieces(s, at);
@@ -161,13 +185,15 @@ template <class F, int G> struct row_stream {
     chunk.factors = Rows::factors_from(from, c % (int)L::chunks, row);
     return chunk;
   }
-  fn add(THREAD const typename Rows::Chunk& chunk, table16 table, SHARED const uint4* x, THREAD float (&acc)[1]) -> void {
+  fn add(THREAD const typename Rows::Chunk& chunk, table16 table, SHARED const uint4* x, THREAD float (&acc)[1])
+      -> void {
     kept_chunk input = {x};
     Rows::template add<1>(chunk, table, input, 0, acc);
   }
 
   // Their sums, a float a warp and row, from `sums` on.
-  template <bool pairs> fn finish(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end, SHARED const uint4* input, THREAD State& s, SHARED u32* ring, SHARED float* sums,
+  template <bool pairs> fn finish(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
+                                  SHARED const uint4* input, THREAD State& s, SHARED u32* ring, SHARED float* sums,
                                   Place at) -> void {
     int chunks = p.cols / 32, lane = (int)at.lane(), first = first_of_warp(at) + lane / G;
     table16 table = split_codes<F>::table();
@@ -187,7 +213,8 @@ template <class F, int G> struct row_stream {
           SHARED u32* slot = slot_of(ring, s.slot, at);
           UNROLL(2)
           for (int i = 0; i < a_turn; i++) {  // what was not asked for is read, but not used
-            ring_reader from = {slot + i * code_pieces * 4, (SHARED const u8*)(slot + (a_turn * code_pieces + i * field_pieces) * 4), lane};
+            ring_reader from = {slot + i * code_pieces * 4,
+                                (SHARED const u8*)(slot + (a_turn * code_pieces + i * field_pieces) * 4), lane};
             chunk[i] = chunk_from(from, first, row);
           }
         } else {

@@ -1,5 +1,7 @@
-// Strategy of GPUs: a lane takes a row, as in rows_interleaved.h, and a part of K. A group of G rows has 32 / G parts a warp; what they and
-// the warps have summed is added in order at the end. Activations of a part are the same for its lanes. Reads the resident layout with 32
+// Strategy of GPUs: a lane takes a row, as in rows_interleaved.h, and a part of K. A group of G rows has 32 / G parts a
+// warp; what they and
+// the warps have summed is added in order at the end. Activations of a part are the same for its lanes. Reads the
+// resident layout with 32
 // rows a tile, of which a group of fewer rows reads a stripe.
 #pragma once
 #include "gemv/chunk.h"
@@ -10,12 +12,16 @@
 template <class F> struct split_codes {
   // What is still to be taken off each code.
   fn zero() {
-    if constexpr (facts<F>::table) return 0;
-    else return (int)F::zero - (signed_codes<F>::flip ? 128 : 0);
+    if constexpr (facts<F>::table)
+      return 0;
+    else
+      return (int)F::zero - (signed_codes<F>::flip ? 128 : 0);
   }
   template <int c> fn entry() -> u32 {
-    if constexpr (facts<F>::table && c < 1 << (int)F::code_bits) return (u32)(u8)F::value(c);
-    else return 0u;
+    if constexpr (facts<F>::table && c < 1 << (int)F::code_bits)
+      return (u32)(u8)F::value(c);
+    else
+      return 0u;
   }
   template <int c> fn four() { return entry<c>() | entry<c + 1>() << 8 | entry<c + 2>() << 16 | entry<c + 3>() << 24; }
   fn table() { return table16{{four<0>(), four<4>(), four<8>(), four<12>()}}; }
@@ -29,24 +35,34 @@ struct chunk_input {
 };
 template <int q> fn input_word(THREAD const chunk_input& x) {
   uint4 four = x.codes[q / 4];
-  if constexpr (q % 4 == 0) return four.x;
-  else if constexpr (q % 4 == 1) return four.y;
-  else if constexpr (q % 4 == 2) return four.z;
-  else return four.w;
+  if constexpr (q % 4 == 0)
+    return four.x;
+  else if constexpr (q % 4 == 1)
+    return four.y;
+  else if constexpr (q % 4 == 2)
+    return four.z;
+  else
+    return four.w;
 }
 
 // The codes of a chunk as they lie in memory: one word a bit of a code.
-template <int bits> struct chunk_words { u32 word[bits]; };
-// The codes of quad q: from each plane the bits of that quad, moved to their place in the code (quad_codes, from registers).
+template <int bits> struct chunk_words {
+  u32 word[bits];
+};
+// The codes of quad q: from each plane the bits of that quad, moved to their place in the code (quad_codes, from
+// registers).
 template <int bits, int q, int first, int all> fn quad_of(THREAD const chunk_words<all>& w) {
   constexpr int p = plane_split<bits>::first, at = plane_split<bits>::rest;
   constexpr int per_byte = 8 / p, from = p * (q % per_byte);
   bytes codes = take<from - at>(w.word[first + q / per_byte], (u32)((1 << p) - 1) << at);
-  if constexpr (at > 0) return merge(codes, quad_of<at, q, first + p, all>(w));
-  else return codes;
+  if constexpr (at > 0)
+    return merge(codes, quad_of<at, q, first + p, all>(w));
+  else
+    return codes;
 }
 
-template <class F, int q, int end, int N> fn add_quads(THREAD const chunk_words<F::code_bits>& words, table16 table, THREAD const chunk_input (&x)[N], THREAD i32 (&sum)[N]) -> void {
+template <class F, int q, int end, int N> fn add_quads(THREAD const chunk_words<F::code_bits>& words, table16 table,
+                                                       THREAD const chunk_input (&x)[N], THREAD i32 (&sum)[N]) -> void {
   if constexpr (q < end) {
     bytes w = quad_of<F::code_bits, q, 0, F::code_bits>(words);
     if constexpr (facts<F>::table) w = look_up(w, table);
@@ -62,9 +78,12 @@ struct tile_reader {
   BYTES codes;  // the first word of the lane's
   MEMBER u32 word(int i) const { return *(DEVICE const u32*)(codes + i * 4 * lane_rows); }
   template <int n> MEMBER u32 bits(int offset) const {
-    if constexpr (n == 1) return tile[offset];
-    else if constexpr (n == 2) return *(DEVICE const u16*)(tile + offset);
-    else return *(DEVICE const u32*)(tile + offset);
+    if constexpr (n == 1)
+      return tile[offset];
+    else if constexpr (n == 2)
+      return *(DEVICE const u16*)(tile + offset);
+    else
+      return *(DEVICE const u32*)(tile + offset);
   }
 };
 
@@ -76,15 +95,24 @@ template <class F> struct split_rows {
   // What stands for group g and a row in a tile. `from.bits<n>(offset)`: the n bytes there.
   template <class Reader> fn scale_at(THREAD Reader& from, int g, int row) {
     typedef decltype(scale_of<F>(view{}, 0)) Number;
-    if constexpr (L::scales == 0) return unit_of<F>();
-    else return (float)Number{from.template bits<(int)L::scale_bytes>(L::scales_at + ((L::scales > 1 ? g : 0) * lane_rows + row) * L::scale_bytes)} * unit_of<F>();
+    if constexpr (L::scales == 0)
+      return unit_of<F>();
+    else
+      return (float)Number{from.template bits<(int)L::scale_bytes>(
+                 L::scales_at + ((L::scales > 1 ? g : 0) * lane_rows + row) * L::scale_bytes)} *
+             unit_of<F>();
   }
-  template <class Reader> fn sub_at(THREAD Reader& from, int g, int row) { return (i32)(i8)from.template bits<1>(L::subs_at + g * lane_rows + row); }
+  template <class Reader> fn sub_at(THREAD Reader& from, int g, int row) {
+    return (i32)(i8)from.template bits<1>(L::subs_at + g * lane_rows + row);
+  }
   template <class Reader> fn min_at(THREAD Reader& from, int g, int row) {
     typedef decltype(min_of<F>(view{}, 0)) Number;
-    float min = (float)Number{from.template bits<(int)L::min_bytes>(L::mins_at + ((L::mins > 1 ? g : 0) * lane_rows + row) * L::min_bytes)};
-    if constexpr (L::sub_mins > 0) return min * (float)(i8)from.template bits<1>(L::sub_mins_at + g * lane_rows + row);
-    else return min;
+    float min = (float)Number{
+        from.template bits<(int)L::min_bytes>(L::mins_at + ((L::mins > 1 ? g : 0) * lane_rows + row) * L::min_bytes)};
+    if constexpr (L::sub_mins > 0)
+      return min * (float)(i8)from.template bits<1>(L::sub_mins_at + g * lane_rows + row);
+    else
+      return min;
   }
 
   template <class Reader> fn factors_from(THREAD Reader& from, int c, int row) -> Factors {
@@ -125,7 +153,8 @@ template <class F> struct split_rows {
   };
 
   // What chunk c, which is `w`, adds for N tokens.
-  template <int N, class Input> fn add(THREAD const Chunk& w, table16 table, THREAD const Input& input, int c, THREAD float (&acc)[N]) -> void {
+  template <int N, class Input>
+  fn add(THREAD const Chunk& w, table16 table, THREAD const Input& input, int c, THREAD float (&acc)[N]) -> void {
     chunk_input x[N];
     i32 first[N], second[N];
     i32 zero = split_codes<F>::zero();
@@ -166,20 +195,26 @@ template <class F> struct split_rows {
       return Chunk{words_at(tile, there % (int)L::chunks, row), factors_at(tile, there % (int)L::chunks, row)};
     }
     MEMBER void pass(int count) {
-      if (steady) tiles += count * step_bytes;
-      else chunk += count * parts;
+      if (steady)
+        tiles += count * step_bytes;
+      else
+        chunk += count * parts;
     }
   };
 
-  // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …  `input.chunk(n, c)`:
-  // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy; what is left of them at
+  // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …
+  // `input.chunk(n, c)`:
+  // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy;
+  // what is left of them at
   // the end has a turn of its own, so that nothing is asked in the turns before.
-  template <int N, int G, class Input> fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Place at, THREAD float (&acc)[N]) -> void {
+  template <int N, int G, class Input>
+  fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Place at, THREAD float (&acc)[N]) -> void {
     enum { parts_a_warp = warp_lanes / G, parts = split_warps * parts_a_warp, ahead = N == 1 ? 4 : N == 2 ? 3 : 1 };
     table16 table = split_codes<F>::table();
     int chunks = cols / 32, c = (int)at.warp() * parts_a_warp + (int)at.lane() / G;
     BYTES tiles = weights + row_group * G / lane_rows * (cols / (int)F::block) * (int)L::tile_bytes;
-    Cursor<parts> cursor = {tiles + (Cursor<parts>::steady ? (i64)(c / (int)L::chunks) * (int)L::tile_bytes : 0), c, (int)(row_group * G % lane_rows) + (int)at.lane() % G};
+    Cursor<parts> cursor = {tiles + (Cursor<parts>::steady ? (i64)(c / (int)L::chunks) * (int)L::tile_bytes : 0), c,
+                            (int)(row_group * G % lane_rows) + (int)at.lane() % G};
     Chunk chunk[ahead];
     UNROLL(8)
     for (int n = 0; n < N; n++) acc[n] = 0;

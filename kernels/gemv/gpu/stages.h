@@ -1,4 +1,5 @@
-// What stands before and behind the sums of a matrix kernel on a GPU: which outputs are a thread group's, where activations come from,
+// What stands before and behind the sums of a matrix kernel on a GPU: which outputs are a thread group's, where
+// activations come from,
 // where outputs go.
 #pragma once
 #include "gemv/gpu/launch.h"
@@ -20,8 +21,12 @@ fn share_of(PARAMS(GemvLaunch) p, int segments, int N, Place at) {
 }
 
 // The first of a launch's three formats that is the format of segment s: formats that are the same share one text.
-template <class A, class B> struct same { enum { value = 0 }; };
-template <class A> struct same<A, A> { enum { value = 1 }; };
+template <class A, class B> struct same {
+  enum { value = 0 };
+};
+template <class A> struct same<A, A> {
+  enum { value = 1 };
+};
 template <class F0, class F1, class F2> fn format_of(int s) -> int {
   if (s == 0 || (s == 1 ? (int)same<F0, F1>::value : (int)same<F0, F2>::value)) return 0;
   return s == 1 || same<F1, F2>::value ? 1 : 2;
@@ -39,7 +44,8 @@ template <bool one> struct prepared_input {
   MEMBER chunk_input chunk(int n, int c) const {
     if constexpr (one) {
       int2 both = ((DEVICE const int2*)sums)[c];
-      return chunk_input{{((DEVICE const uint4*)codes)[2 * c], ((DEVICE const uint4*)codes)[2 * c + 1]}, scales[c], {both.x, both.y}};
+      return chunk_input{
+          {((DEVICE const uint4*)codes)[2 * c], ((DEVICE const uint4*)codes)[2 * c + 1]}, scales[c], {both.x, both.y}};
     } else {
       i64 token = (u32)n < last ? (u32)n : last, at = (i64)(2 * c) * stride + token;
       DEVICE const uint4* here = (DEVICE const uint4*)codes + at;
@@ -48,10 +54,12 @@ template <bool one> struct prepared_input {
   }
 };
 template <bool one> fn prepared(PARAMS(GemvLaunch) p, int first) {
-  return prepared_input<one>{p.codes.codes + 16 * (i64)first, p.codes.scales + first, p.codes.sums + first, p.tokens, (u32)(p.tokens - 1 - first)};
+  return prepared_input<one>{p.codes.codes + 16 * (i64)first, p.codes.scales + first, p.codes.sums + first, p.tokens,
+                             (u32)(p.tokens - 1 - first)};
 }
 
-// 1 / sqrt(mean(x²) + epsilon) of a vector, to every thread of the group; 1 where there is no norm; NaN, not 0, where the squares leave the
+// 1 / sqrt(mean(x²) + epsilon) of a vector, to every thread of the group; 1 where there is no norm; NaN, not 0, where
+// the squares leave the
 // range of floats. `sums`: one float per warp.
 fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float epsilon, SHARED float* sums, Place at) {
   if (!norm) return 1.0f;
@@ -97,9 +105,13 @@ struct add_out {
   }
 };
 
-struct silu_of { fn of(float x) { return x / (1.0f + exp(-x)); } };
+struct silu_of {
+  fn of(float x) { return x / (1.0f + exp(-x)); }
+};
 // x · Φ(x) by the tanh formula (Hendrycks & Gimpel 2016): x · sigmoid(2 u), u = sqrt(2/π) (x + 0.044715 x³)
-struct gelu_tanh_of { fn of(float x) { return x / (1.0f + exp(-1.5957691216f * fma(0.044715f * x * x, x, x))); } };
+struct gelu_tanh_of {
+  fn of(float x) { return x / (1.0f + exp(-1.5957691216f * fma(0.044715f * x * x, x, x))); }
+};
 
 // activation(gate) · up, as floats and as codes.
 template <class Activation> struct gate_out {

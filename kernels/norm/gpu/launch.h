@@ -1,4 +1,5 @@
-// What launches of the norms are given on a GPU (formula: params.h). A thread group computes one token; groups past *rows do nothing.
+// What launches of the norms are given on a GPU (formula: params.h). A thread group computes one token; groups past
+// *rows do nothing.
 #pragma once
 #include "gemv/gpu/launch.h"
 

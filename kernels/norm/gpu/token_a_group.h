@@ -1,4 +1,5 @@
-// Norms of GPUs, a token a thread group: what stands in front of the projections of several tokens, and behind a block whose output is
+// Norms of GPUs, a token a thread group: what stands in front of the projections of several tokens, and behind a block
+// whose output is
 // normed. (One token's projections norm their input themselves: gemv/gpu/stages.h.)
 #pragma once
 #include "gemv/gpu/launch.h"
@@ -36,6 +37,7 @@ struct norm_add {
     if ((int)at.group >= *p.rows) return;
     i64 first = (i64)at.group * p.cols;
     float inverse = inverse_rms(p.block + first, p.norm, p.cols, p.epsilon, room.sums, at);
-    for (int i = (int)at.index; i < p.cols; i += threads) p.residual[first + i] += p.block[first + i] * inverse * p.norm[i];
+    for (int i = (int)at.index; i < p.cols; i += threads)
+      p.residual[first + i] += p.block[first + i] * inverse * p.norm[i];
   }
 };

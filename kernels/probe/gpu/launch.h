@@ -3,7 +3,10 @@
 
 struct ProbeLaunch {
   DEVICE const u32* from;  // 4 · pieces words
-  DEVICE u32* out;         // one word, written when all of `from` cancels out to a value that it never has: reads cannot be left out
-  i64 pieces;              // of 16 bytes
+  DEVICE u32*
+      out;  // one word, written when all of `from` cancels out to a value that it never has: reads cannot be left out
+  i64 pieces;  // of 16 bytes
 };
-struct ProbeRoom { u32 none; };
+struct ProbeRoom {
+  u32 none;
+};

@@ -1,4 +1,5 @@
-// Strategy of GPUs for rope_store: a head a warp. A lane owns pairs from end to end, so that nothing passes between lanes but the norm's
+// Strategy of GPUs for rope_store: a head a warp. A lane owns pairs from end to end, so that nothing passes between
+// lanes but the norm's
 // sum.
 #pragma once
 #include "batch/gpu/header.h"
@@ -45,7 +46,8 @@ template <class To> fn turn_head(THREAD const turned_head& h, float epsilon, u32
     float a[at_once], b[at_once], c[at_once], s[at_once];
     UNROLL(2)
     for (int k = 0; k < at_once; k++) {
-      int i = begin + k * warp_lanes < h.dims / 2 ? begin + k * warp_lanes : begin, first = h.first_of(i), second = h.second_of(i);
+      int i = begin + k * warp_lanes < h.dims / 2 ? begin + k * warp_lanes : begin, first = h.first_of(i),
+          second = h.second_of(i);
       a[k] = h.x[first], b[k] = h.x[second], c[k] = h.cosines[i], s[k] = h.sines[i];
       if (h.norm) a[k] = a[k] * inverse * h.norm[first], b[k] = b[k] * inverse * h.norm[second];
     }
@@ -57,7 +59,8 @@ template <class To> fn turn_head(THREAD const turned_head& h, float epsilon, u32
       to.put(h.second_of(i), a[k] * s[k] + b[k] * c[k]);
     }
   }
-  for (int i = h.dims + (int)lane; i < h.size; i += warp_lanes) to.put(i, h.norm ? h.x[i] * inverse * h.norm[i] : h.x[i]);
+  for (int i = h.dims + (int)lane; i < h.size; i += warp_lanes)
+    to.put(i, h.norm ? h.x[i] * inverse * h.norm[i] : h.x[i]);
 }
 
 struct rope_store {
@@ -68,7 +71,8 @@ struct rope_store {
   fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
     launch_dependents();
     dependency_wait();
-    int item = (int)at.group * rope_warps + (int)at.warp(), row = item / (p.heads + p.kv_heads), head = item % (p.heads + p.kv_heads);
+    int item = (int)at.group * rope_warps + (int)at.warp(), row = item / (p.heads + p.kv_heads),
+        head = item % (p.heads + p.kv_heads);
     if (row >= p.batch.header->rows) return;
     DEVICE const BatchLine& line = lines_of(p.batch)[row];
     if (line.alone) return;
@@ -76,15 +80,17 @@ struct rope_store {
     i64 angles = (i64)position * (p.dims / 2);
     if (head < p.heads) {
       DEVICE float* x = p.query + ((i64)row * p.heads + head) * p.head_size;
-      turn_head(turned_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.query_epsilon, at.lane(), float_row{x});
+      turn_head(turned_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
+                p.query_epsilon, at.lane(), float_row{x});
     } else {
       head -= p.heads;
       i64 from = ((i64)row * p.kv_heads + head) * p.head_size;
       DEVICE u16* page = pages_of(p.batch, line.sequence)[position / page_positions].at;
       DEVICE u16* keys = page + place_in_page(p.keys_at, head, position, p.head_size);
       DEVICE u16* values = page + place_in_page(p.values_at, head, position, p.head_size);
-      turn_head(turned_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves}, p.key_epsilon, at.lane(),
-                half_row{keys});
+      turn_head(
+          turned_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
+          p.key_epsilon, at.lane(), half_row{keys});
       for (int i = (int)at.lane(); i < p.head_size; i += warp_lanes) values[i] = (u16)nearest_half(p.value[from + i]);
     }
   }

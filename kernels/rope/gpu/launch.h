@@ -1,6 +1,8 @@
-// What a launch of rope_store is given on a GPU: norms (optional) and rotates queries and keys, stores keys and values in pages.
+// What a launch of rope_store is given on a GPU: norms (optional) and rotates queries and keys, stores keys and values
+// in pages.
 //
-// A warp takes one query head or one kv_head of a row: rows · (heads + kv_heads) items, rope_warps per thread group. Rows that are alone
+// A warp takes one query head or one kv_head of a row: rows · (heads + kv_heads) items, rope_warps per thread group.
+// Rows that are alone
 // are left to attend_one.
 #pragma once
 #include "batch/gpu/header.h"
@@ -18,8 +20,10 @@ struct RopeLaunch {
   DEVICE const float* sines;       // (positions, dims / 2)
   i64 keys_at, values_at;          // of this state in a page, in halves
   i32 heads, kv_heads, head_size;
-  i32 dims;                        // elements rotated, even, at most head_size; the rest stays
-  i32 halves;                      // 1: pairs (i, i + dims/2);  0: pairs (2i, 2i + 1)
+  i32 dims;                          // elements rotated, even, at most head_size; the rest stays
+  i32 halves;                        // 1: pairs (i, i + dims/2);  0: pairs (2i, 2i + 1)
   float query_epsilon, key_epsilon;  // of the norms
 };
-struct RopeRoom { u32 none; };
+struct RopeRoom {
+  u32 none;
+};

@@ -1,5 +1,7 @@
-// Strategy: each part of the logits leaves its own greatest ones, one thread group finds the greatest of these. One of them is found by
-// comparing, more by sorting: a bitonic network (Batcher 1968) of sample_part places, the same steps whatever the values.
+// Strategy: each part of the logits leaves its own greatest ones, one thread group finds the greatest of these. One of
+// them is found by
+// comparing, more by sorting: a bitonic network (Batcher 1968) of sample_part places, the same steps whatever the
+// values.
 #pragma once
 #include "batch/gpu/header.h"
 #include "batch/gpu/pages.h"
@@ -24,7 +26,8 @@ fn first_of_group(candidate own, SHARED SampleRoom& room, Place at) -> candidate
   if (at.lane() == 0) room.of_warps[at.warp()] = own.logit, room.ids_of_warps[at.warp()] = own.id;
   group_barrier();
   for (int w = 0; w < sample_warps; w++)
-    if (in_front(room.of_warps[w], room.ids_of_warps[w], own.logit, own.id)) own = candidate{room.of_warps[w], room.ids_of_warps[w]};
+    if (in_front(room.of_warps[w], room.ids_of_warps[w], own.logit, own.id))
+      own = candidate{room.of_warps[w], room.ids_of_warps[w]};
   group_barrier();
   return own;
 }
@@ -55,7 +58,9 @@ fn sort_candidates(SHARED SampleRoom& room, Place at) -> void {
     }
   group_barrier();
 }
-fn put_candidate(SHARED SampleRoom& room, int at, float logit, i32 id) -> void { room.logits[at] = logit > least() ? logit : least(), room.ids[at] = id; }
+fn put_candidate(SHARED SampleRoom& room, int at, float logit, i32 id) -> void {
+  room.logits[at] = logit > least() ? logit : least(), room.ids[at] = id;
+}
 
 struct sample_parts {
   typedef SampleLaunch Params;
@@ -68,7 +73,8 @@ struct sample_parts {
     int output = (int)at.group / p.parts;
     if (output >= p.batch.header->outputs) return;
     DEVICE const float* all = p.logits + (i64)output * p.vocab;
-    int first = (int)at.group % p.parts * sample_part, n = p.vocab - first < sample_part ? p.vocab - first : sample_part;
+    int first = (int)at.group % p.parts * sample_part,
+        n = p.vocab - first < sample_part ? p.vocab - first : sample_part;
     candidate own = {least(), no_id};
     for (int i = (int)at.index; i < sample_part; i += threads) {
       put_candidate(room, i, i < n ? all[first + i] : least(), i < n ? first + i : (int)no_id);
@@ -76,7 +82,8 @@ struct sample_parts {
     }
     candidate best = first_of_group(own, room, at);
     float total = 0;
-    for (int i = (int)at.index; i < n; i += threads) total += fma(all[first + i], 0.0f, exp(all[first + i] - best.logit));
+    for (int i = (int)at.index; i < n; i += threads)
+      total += fma(all[first + i], 0.0f, exp(all[first + i] - best.logit));
     total = sum_of_group(total, room, at);
     if (at.index == 0) p.part_most[at.group] = best.logit, p.part_total[at.group] = total;
     DEVICE float* logits = p.part_logits + (i64)at.group * p.top;
@@ -96,7 +103,8 @@ struct sample_best {
   enum { threads = sample_warps * warp_lanes, groups_a_core = 2 };
 
   fn sum(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
-    DEVICE const float *most_of = p.part_most + (i64)at.group * p.parts, *total_of = p.part_total + (i64)at.group * p.parts;
+    DEVICE const float *most_of = p.part_most + (i64)at.group * p.parts,
+                       *total_of = p.part_total + (i64)at.group * p.parts;
     candidate own = {least(), no_id};
     for (int i = (int)at.index; i < p.parts; i += threads)
       if (most_of[i] > own.logit) own.logit = most_of[i];
@@ -124,7 +132,8 @@ struct sample_best {
       for (int i = (int)at.index; i < sample_part; i += threads) {
         int from = begin + i - p.top;
         bool there = i >= p.top && from < candidates;
-        if (i >= p.top || begin == 0) put_candidate(room, i, there ? logits[from] : least(), there ? ids[from] : (int)no_id);
+        if (i >= p.top || begin == 0)
+          put_candidate(room, i, there ? logits[from] : least(), there ? ids[from] : (int)no_id);
       }
       sort_candidates(room, at);
     }

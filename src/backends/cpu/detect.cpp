@@ -26,9 +26,10 @@ struct Extension {
 enum { leaf1_c, leaf7_b, leaf7_c, xcr0 };
 constexpr uint64_t ymm = 0x06, zmm = 0xe6;
 constexpr Extension extensions[] = {
-    {"sse3", leaf1_c, 0},           {"ssse3", leaf1_c, 9},          {"sse4.1", leaf1_c, 19},        {"sse4.2", leaf1_c, 20},
-    {"popcnt", leaf1_c, 23},        {"xsave", leaf1_c, 27},         {"avx", leaf1_c, 28, ymm},      {"fma", leaf1_c, 12, ymm},
-    {"f16c", leaf1_c, 29, ymm},     {"avx2", leaf7_b, 5, ymm},      {"avx512f", leaf7_b, 16, zmm},  {"avx512dq", leaf7_b, 17, zmm},
+    {"sse3", leaf1_c, 0},           {"ssse3", leaf1_c, 9},          {"sse4.1", leaf1_c, 19},
+    {"sse4.2", leaf1_c, 20},        {"popcnt", leaf1_c, 23},        {"xsave", leaf1_c, 27},
+    {"avx", leaf1_c, 28, ymm},      {"fma", leaf1_c, 12, ymm},      {"f16c", leaf1_c, 29, ymm},
+    {"avx2", leaf7_b, 5, ymm},      {"avx512f", leaf7_b, 16, zmm},  {"avx512dq", leaf7_b, 17, zmm},
     {"avx512bw", leaf7_b, 30, zmm}, {"avx512vl", leaf7_b, 31, zmm}, {"avx512vnni", leaf7_c, 11, zmm},
 };
 
@@ -52,7 +53,8 @@ enum { hwcaps };
 constexpr Extension extensions[] = {{"dotprod", hwcaps, 0}, {"fp16", hwcaps, 0}};
 Machine ask() { return {{1}}; }  // Apple's have had both from the first on
 #else
-constexpr Extension extensions[] = {{"dotprod", hwcaps, std::countr_zero(unsigned(HWCAP_ASIMDDP))}, {"fp16", hwcaps, std::countr_zero(unsigned(HWCAP_ASIMDHP))}};
+constexpr Extension extensions[] = {{"dotprod", hwcaps, std::countr_zero(unsigned(HWCAP_ASIMDDP))},
+                                    {"fp16", hwcaps, std::countr_zero(unsigned(HWCAP_ASIMDHP))}};
 Machine ask() { return {{getauxval(AT_HWCAP)}}; }
 #endif
 
@@ -73,10 +75,13 @@ const Machine& this_machine() {
 bool has(const Machine& machine, std::span<const std::string_view> names) {
   return std::ranges::all_of(names, [&](std::string_view name) {
     auto found = std::ranges::find(extensions, name, &Extension::name);
-    return found != std::ranges::end(extensions) && machine.words[found->word] >> found->bit & 1 && (machine.words[3] & found->saved) == found->saved;
+    return found != std::ranges::end(extensions) && machine.words[found->word] >> found->bit & 1 &&
+           (machine.words[3] & found->saved) == found->saved;
   });
 }
 
-bool has(const Machine& machine, std::initializer_list<std::string_view> names) { return has(machine, std::span(names.begin(), names.size())); }
+bool has(const Machine& machine, std::initializer_list<std::string_view> names) {
+  return has(machine, std::span(names.begin(), names.size()));
+}
 
 }  // namespace ingot::cpu

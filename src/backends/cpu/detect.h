@@ -1,4 +1,5 @@
-// Which extensions of its instruction set this machine has, and its operating system lets programs use. Which extensions a kernel
+// Which extensions of its instruction set this machine has, and its operating system lets programs use. Which
+// extensions a kernel
 // unit needs is stated once, in cmake/generate.cmake.
 #pragma once
 #include <cstdint>
@@ -8,7 +9,8 @@
 
 namespace ingot::cpu {
 
-/// What a machine answers when it is asked, word by word (detect.cpp); tests state the answers of machines that are not here.
+/// What a machine answers when it is asked, word by word (detect.cpp); tests state the answers of machines that are not
+/// here.
 struct Machine {
   uint64_t words[4];
 };

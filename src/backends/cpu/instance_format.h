@@ -1,4 +1,5 @@
-// Body of a generated kernel instance: the strategies of gemv with one format in the lane vocabulary that was included before, all of it
+// Body of a generated kernel instance: the strategies of gemv with one format in the lane vocabulary that was included
+// before, all of it
 // inside the unnamed namespace of the instruction set.
 #pragma once
 #include "quant/facts.h"
@@ -18,7 +19,9 @@
 #include "quant/pack_row.h"
 
 template <class F> static void pack_one_row(const u8* from, i64 cols, int r, u8* to) {
-  for (i64 b = 0; b < cols / F::block; b++) pack_row<F>(view{from + b * F::block_bytes}, r, lane_rows, to + b * resident<F, lane_rows>::tile_bytes, lane_codes<F>::flip);
+  for (i64 b = 0; b < cols / F::block; b++)
+    pack_row<F>(view{from + b * F::block_bytes}, r, lane_rows, to + b * resident<F, lane_rows>::tile_bytes,
+                lane_codes<F>::flip);
 }
 
 // The strategy for a number of tokens: panels for as many as fill their passes, the rest as they come.
@@ -38,9 +41,13 @@ template <class F> static constexpr FormatKernels format_kernels(const char* nam
   FormatKernels k = {};
   k.format = name;
   k.class_bits = Form::code_bits;
-  k.class_kind = facts<Form>::affine ? "affine" : facts<Form>::table ? "table" : facts<Form>::vector ? "vector" : "float";
+  k.class_kind = facts<Form>::affine   ? "affine"
+                 : facts<Form>::table  ? "table"
+                 : facts<Form>::vector ? "vector"
+                                       : "float";
   k.reads_codes = facts<F>::integers;
-  if constexpr (facts<F>::floating && (int)F::block == 1 && !facts<F>::scaled) k.halves = is_half(decltype(F::value(view{}, 0)){});
+  if constexpr (facts<F>::floating && (int)F::block == 1 && !facts<F>::scaled)
+    k.halves = is_half(decltype(F::value(view{}, 0)){});
   k.direct = facts<F>::floating && (int)F::block == 1 && !facts<F>::scaled;
   if constexpr (resident<Form, lane_rows>::exists) {
     k.lane_rows = lane_rows;

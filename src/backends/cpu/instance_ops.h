@@ -1,4 +1,5 @@
-// Body of a generated kernel instance: the ops that know no format, in the lane vocabulary that was included before, all of it inside the
+// Body of a generated kernel instance: the ops that know no format, in the lane vocabulary that was included before,
+// all of it inside the
 // unnamed namespace of the instruction set.
 #pragma once
 #include "backends/cpu/lanes/math.h"

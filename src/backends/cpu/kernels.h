@@ -1,7 +1,11 @@
-// The table of kernels that one instruction set offers: what the units compiled for it share with everyone else. Types only. The bodies
-// are generated instances, for each instruction set one translation unit per format (instance_format.h) and one for the rest
-// (instance_ops.h), each compiled with its machine's flags. A function here, or in a header that they include, would be compiled in
-// all of them, and the linker would keep one of the copies for every machine. tests/kernels/symbols_test.py holds them to it.
+// The table of kernels that one instruction set offers: what the units compiled for it share with everyone else. Types
+// only. The bodies
+// are generated instances, for each instruction set one translation unit per format (instance_format.h) and one for the
+// rest
+// (instance_ops.h), each compiled with its machine's flags. A function here, or in a header that they include, would be
+// compiled in
+// all of them, and the linker would keep one of the copies for every machine. tests/kernels/symbols_test.py holds them
+// to it.
 #pragma once
 
 namespace ingot::cpu {
@@ -14,18 +18,19 @@ namespace ingot::cpu {
 #include "attend/params.h"
 
 /// Policies that a machine may be fast with, tried where speed counts.
-constexpr Prefetch prefetch_policies[] = {{0, false}, {2048, false}, {4096, false}, {8192, false}, {0, true}, {2048, true}};
+constexpr Prefetch prefetch_policies[] = {{0, false},    {2048, false}, {4096, false},
+                                          {8192, false}, {0, true},     {2048, true}};
 
 /// Kernels of one format on one instruction set.
 struct FormatKernels {
   const char* format;
-  int lane_rows;      ///< rows of a resident row group; 0: no resident layout
-  int tile_bytes;     ///< bytes of a row group's tile, one file block long
-  int class_bits;     ///< code bits of its class
+  int lane_rows;           ///< rows of a resident row group; 0: no resident layout
+  int tile_bytes;          ///< bytes of a row group's tile, one file block long
+  int class_bits;          ///< code bits of its class
   const char* class_kind;  ///< "affine", "table", "vector", "float"
-  bool reads_codes;   ///< wants int8 activations; otherwise floats
-  bool halves;        ///< IEEE half precision, which the cache of keys and values holds by itself
-  bool direct;        ///< numbers of the file that the machine reads as they are: needs no other layout
+  bool reads_codes;        ///< wants int8 activations; otherwise floats
+  bool halves;             ///< IEEE half precision, which the cache of keys and values holds by itself
+  bool direct;             ///< numbers of the file that the machine reads as they are: needs no other layout
   /// One row group: `rows` file rows of `row_bytes` at `from`, `cols` weights each, into cols / block tiles at `to`.
   void (*pack)(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to);
   /// The blocks of one row into row `r` of its row group at `to`; the group's other rows stay.
@@ -40,7 +45,8 @@ struct FormatKernels {
 
 /// Kernels that know no format.
 struct OpKernels {
-  /// Multiplies codes of 4 bits in registers alone (multiply_peak.h), `rounds` times, a multiple of 1024; returns how many multiply-adds that were.
+  /// Multiplies codes of 4 bits in registers alone (multiply_peak.h), `rounds` times, a multiple of 1024; returns how
+  /// many multiply-adds that were.
   i64 (*multiply)(i64 rounds);
   void (*norm)(const NormParams&);
   /// x (n) into codes (n), scales (n / 32) and sums (n / 16); n is a multiple of 32.

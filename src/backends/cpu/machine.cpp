@@ -17,7 +17,8 @@
 
 namespace ingot::cpu {
 
-// Whole cores' worth of time: with one thread more all of them would be stopped again and again, and wait for each other.
+// Whole cores' worth of time: with one thread more all of them would be stopped again and again, and wait for each
+// other.
 int threads_within(int cores, const Limits& limits) {
   if (limits.group_cores > 0) cores = static_cast<int>(std::min(double(cores), limits.group_cores));
   return std::max(1, cores);
@@ -58,7 +59,8 @@ int64_t cache_bytes(int level) {
 // The mask has what taskset and cpusets leave.
 int usable_cores() {
   cpu_set_t set;
-  const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
+  const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                                : static_cast<int>(std::thread::hardware_concurrency());
   return threads_within(cores, read_limits());
 }
 
@@ -74,7 +76,9 @@ uint64_t total_memory() {
   return sysinfo(&info) == 0 ? capped_product(info.totalram, info.mem_unit) : 0;
 }
 
-int64_t cache_bytes(int level) { return std::max<int64_t>(0, sysconf(level == 3 ? _SC_LEVEL3_CACHE_SIZE : _SC_LEVEL2_CACHE_SIZE)); }
+int64_t cache_bytes(int level) {
+  return std::max<int64_t>(0, sysconf(level == 3 ? _SC_LEVEL3_CACHE_SIZE : _SC_LEVEL2_CACHE_SIZE));
+}
 
 #endif
 

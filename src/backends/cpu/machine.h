@@ -1,4 +1,5 @@
-// What the operating system says of this machine. The only files of the room that know which system it is: this and region.cpp.
+// What the operating system says of this machine. The only files of the room that know which system it is: this and
+// region.cpp.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -7,7 +8,8 @@
 
 namespace ingot::cpu {
 
-/// Threads that this process can keep busy: the cores that it may run on, and no more than control groups allow it processor time for.
+/// Threads that this process can keep busy: the cores that it may run on, and no more than control groups allow it
+/// processor time for.
 int usable_cores();
 /// The same of so many cores under `limits`.
 int threads_within(int cores, const Limits& limits);

@@ -1,8 +1,10 @@
-// How fast a machine multiplies codes when nothing is loaded from farther than the first cache, in the lane vocabulary: the peak that prompts
+// How fast a machine multiplies codes when nothing is loaded from farther than the first cache, in the lane vocabulary:
+// the peak that prompts
 // are held against.
 #pragma once
 
-// Vectors of codes times four tokens, a sum for each pair: three vectors, or two where a sum takes two registers. That hides the latency of any
+// Vectors of codes times four tokens, a sum for each pair: three vectors, or two where a sum takes two registers. That
+// hides the latency of any
 // machine. No array, which would lie in memory.
 template <class Dot> struct many_sums {
   enum { vectors = Dot::fits < 1024 ? 2 : 3 };
@@ -12,7 +14,8 @@ template <class Dot> struct many_sums {
     if constexpr (vectors == 3) of(c0), of(c1), of(c2), of(c3);
   }
   void add(const u8 (&w)[3][4 * lane_rows], const i8 (&x)[4][4]) {
-    bytes a = load_bytes(w[0]), b = load_bytes(w[1]), c = load_bytes(w[2]), x0 = repeat4(x[0]), x1 = repeat4(x[1]), x2 = repeat4(x[2]), x3 = repeat4(x[3]);
+    bytes a = load_bytes(w[0]), b = load_bytes(w[1]), c = load_bytes(w[2]), x0 = repeat4(x[0]), x1 = repeat4(x[1]),
+          x2 = repeat4(x[2]), x3 = repeat4(x[3]);
     a0.add(a, x0), a1.add(a, x1), a2.add(a, x2), a3.add(a, x3);
     b0.add(b, x0), b1.add(b, x1), b2.add(b, x2), b3.add(b, x3);
     if constexpr (vectors == 3) c0.add(c, x0), c1.add(c, x1), c2.add(c, x2), c3.add(c, x3);

@@ -1,5 +1,7 @@
-// Threads that run one function together and wait for each other between its phases. A wait spins briefly and then sleeps, so
-// an idle pool uses no processor time. Where threads outnumber the cores that this process may use, they sleep at once: whom they wait for
+// Threads that run one function together and wait for each other between its phases. A wait spins briefly and then
+// sleeps, so
+// an idle pool uses no processor time. Where threads outnumber the cores that this process may use, they sleep at once:
+// whom they wait for
 // may need the core.
 #pragma once
 #include <atomic>
@@ -48,8 +50,8 @@ class Pool {
   const bool crowded_;  // more threads than cores
   Call call_ = nullptr;
   void* object_ = nullptr;
-  alignas(64) std::atomic<uint32_t> start_{0};   // changes when a run begins
-  alignas(64) std::atomic<uint32_t> phase_{0};   // changes when all workers have reached a barrier
+  alignas(64) std::atomic<uint32_t> start_{0};  // changes when a run begins
+  alignas(64) std::atomic<uint32_t> phase_{0};  // changes when all workers have reached a barrier
   alignas(64) std::atomic<int> arrived_{0};
   std::atomic<bool> stop_{false};
   std::vector<std::thread> threads_;

@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t cols = 2048;               // every block size so far divides it
 constexpr int64_t cached_bytes = 256 << 10;  // rests in the second cache of any machine
 constexpr int repetitions = 5;
-constexpr double least_seconds = 0.02;       // of one measurement
+constexpr double least_seconds = 0.02;  // of one measurement
 
 // Beyond the last cache; a machine's share of a cache that others use too may be small, so not more than needed.
 int64_t memory_bytes() { return std::clamp<int64_t>(2 * cache_bytes(3), 256 << 20, 1 << 30); }
@@ -22,7 +22,8 @@ int64_t memory_bytes() { return std::clamp<int64_t>(2 * cache_bytes(3), 256 << 2
 // Tokens whose codes all are one value; speed does not depend on values.
 struct Input {
   std::vector<i8> codes = std::vector<i8>(gemv_max_tokens * cols, 3);
-  std::vector<float> scales = std::vector<float>(gemv_max_tokens * cols / 32, 0.01f), values = std::vector<float>(gemv_max_tokens * cols, 0.03f);
+  std::vector<float> scales = std::vector<float>(gemv_max_tokens * cols / 32, 0.01f),
+                     values = std::vector<float>(gemv_max_tokens * cols, 0.03f);
   std::vector<i16> sums = std::vector<i16>(gemv_max_tokens * cols / 16, 48);
   Activations view() const { return {codes.data(), scales.data(), sums.data(), values.data()}; }
 };
@@ -37,14 +38,16 @@ struct Matrix {
 double rate(const Matrix& m, const Input& in, int tokens, Prefetch prefetch) {
   alignas(64) static thread_local float y[gemv_max_tokens * gemv_max_rows];
   auto pass = [&] {
-    for (int64_t row = 0; row < m.rows; row += gemv_max_rows) m.gemv({m.weights, cols, row, gemv_max_rows, in.view(), 0, tokens, 1, y, prefetch});
+    for (int64_t row = 0; row < m.rows; row += gemv_max_rows)
+      m.gemv({m.weights, cols, row, gemv_max_rows, in.view(), 0, tokens, 1, y, prefetch});
   };
   double best = 0;
   for (int r = 0; r < repetitions; r++) {
     auto start = std::chrono::steady_clock::now();
     double seconds = 0;
     int passes = 0;
-    for (; seconds < least_seconds; passes++) pass(), seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    for (; seconds < least_seconds; passes++)
+      pass(), seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     best = std::max(best, double(m.rows) * cols * tokens * passes / seconds);
   }
   return best;
@@ -57,7 +60,8 @@ double multiply_peak(const Isa& isa) {
   for (int r = 0; r < 4 * repetitions; r++) {
     auto start = std::chrono::steady_clock::now();
     int64_t done = isa.ops->multiply(rounds);
-    best = std::max(best, double(done) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    best =
+        std::max(best, double(done) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   }
   return best;
 }
@@ -69,16 +73,20 @@ std::vector<plan::FormatSpeed> format_speeds(const plan::Options& options) {
   Region region(memory_bytes(), "measuring formats", "close other programs");
   // Bytes that make ordinary numbers of every scale type: halves of 2^-6 … 2^-3, floats of 2^-38 … 2^-7.
   uint32_t state = 1;
-  for (int64_t i = 0; i < memory_bytes(); i++) region.data()[i] = static_cast<unsigned char>(0x24 + ((state = state * 1664525 + 1013904223) >> 28));
+  for (int64_t i = 0; i < memory_bytes(); i++)
+    region.data()[i] = static_cast<unsigned char>(0x24 + ((state = state * 1664525 + 1013904223) >> 28));
   Input in;
   std::vector<plan::FormatSpeed> speeds;
   for (const quant::Format& format : quant::formats()) {
     const uint64_t row_bytes = format.row_bytes(cols);
-    const MatrixView described{.format = &format, .data = nullptr, .rows = gemv_max_rows, .cols = cols, .row_bytes = row_bytes};
+    const MatrixView described{
+        .format = &format, .data = nullptr, .rows = gemv_max_rows, .cols = cols, .row_bytes = row_bytes};
     const Placement p = place(format, isa, options.repack);
     const uint64_t file_bytes = capped_product(int(gemv_max_rows), row_bytes);
     const double rows_bytes = double(p.resident ? p.resident_bytes(described) : file_bytes);  // of gemv_max_rows rows
-    auto matrix = [&](int64_t bytes) { return Matrix{p.run(), region.data(), std::max<int64_t>(1, int64_t(double(bytes) / rows_bytes)) * gemv_max_rows}; };
+    auto matrix = [&](int64_t bytes) {
+      return Matrix{p.run(), region.data(), std::max<int64_t>(1, int64_t(double(bytes) / rows_bytes)) * gemv_max_rows};
+    };
     plan::FormatSpeed speed{.format = &format,
                             .resident_class = class_name(*p.kernels),
                             .slow = p.slow(),

@@ -15,11 +15,14 @@ constexpr size_t most_log = 4000;  // the first errors; the rest follows from th
 
 }  // namespace
 
-std::vector<std::string> compile_options(const std::string& architecture) { return {"--gpu-architecture=" + architecture, "--std=c++17", "--fmad=false"}; }
+std::vector<std::string> compile_options(const std::string& architecture) {
+  return {"--gpu-architecture=" + architecture, "--std=c++17", "--fmad=false"};
+}
 
 std::vector<std::string> compiler_names(const std::string& folder) {
   std::vector<std::string> folders = {""}, names;
-  if (!folder.empty()) folders.insert(folders.end(), {folder + "/", folder + "/nvidia/cu13/lib/", folder + "/nvidia/cuda_nvrtc/lib/"});
+  if (!folder.empty())
+    folders.insert(folders.end(), {folder + "/", folder + "/nvidia/cu13/lib/", folder + "/nvidia/cuda_nvrtc/lib/"});
   folders.push_back("/usr/local/cuda/lib64/");
   for (const std::string& f : folders)
     for (const char* name : {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}) names.push_back(f + name);
@@ -27,9 +30,12 @@ std::vector<std::string> compiler_names(const std::string& folder) {
 }
 
 Compiler::Compiler(const std::vector<std::string>& names) : library_(names) {
-  if (!library_.is_open()) missing_ = fmt::format("the run-time compiler NVRTC is not installed ({}); {}", library_.refusal(), advice);
-  else if (std::string lacking = bind(); !lacking.empty()) missing_ = fmt::format("{} has no {}; {}", library_.name(), lacking, advice);
-  else call_.version(&major_, &minor_);
+  if (!library_.is_open())
+    missing_ = fmt::format("the run-time compiler NVRTC is not installed ({}); {}", library_.refusal(), advice);
+  else if (std::string lacking = bind(); !lacking.empty())
+    missing_ = fmt::format("{} has no {}; {}", library_.name(), lacking, advice);
+  else
+    call_.version(&major_, &minor_);
 }
 
 // The first function that the library lacks, "" if it lacks none.
@@ -73,13 +79,18 @@ std::vector<std::byte> Compiler::compile(const std::string& source, const std::s
       if (program) call.destroy(&program);
     }
   } owner{call_};
-  check(call_.create(&owner.program, source.c_str(), "kernels.cu", 0, nullptr, nullptr), "the compiler takes no source");
+  check(call_.create(&owner.program, source.c_str(), "kernels.cu", 0, nullptr, nullptr),
+        "the compiler takes no source");
   std::vector<std::string> options = compile_options(architecture);
   std::vector<const char*> texts;
   for (const std::string& option : options) texts.push_back(option.c_str());
   if (int status = call_.compile(owner.program, narrow<int>(texts.size()), texts.data()))
-    throw Error("cuda", fmt::format("kernels do not compile for {}: {} of {}: {}", architecture, call_.error_text(status), version_text(), log(owner.program)), "", "",
-                status == invalid_option ? "install an NVRTC that knows this GPU" : "please report this with the output of ingot doctor");
+    throw Error("cuda",
+                fmt::format("kernels do not compile for {}: {} of {}: {}", architecture, call_.error_text(status),
+                            version_text(), log(owner.program)),
+                "", "",
+                status == invalid_option ? "install an NVRTC that knows this GPU"
+                                         : "please report this with the output of ingot doctor");
   size_t bytes = 0;
   check(call_.cubin_size(owner.program, &bytes), "the compiler gives no machine code");
   std::vector<std::byte> cubin(bytes);

@@ -1,4 +1,5 @@
-// The run-time compiler NVRTC: from a composed source to machine code for one architecture. Found at run time, as the driver is; works
+// The run-time compiler NVRTC: from a composed source to machine code for one architecture. Found at run time, as the
+// driver is; works
 // without a GPU.
 #pragma once
 #include <cstddef>
@@ -10,11 +11,13 @@
 
 namespace ingot::cuda {
 
-/// How sources are compiled. Products are not contracted: kernels say fma where they mean it, so a sum rounds alike on every target and
+/// How sources are compiled. Products are not contracted: kernels say fma where they mean it, so a sum rounds alike on
+/// every target and
 /// for every compiler.
 std::vector<std::string> compile_options(const std::string& architecture);
 
-/// What the library may be called: as the loader finds it, in `folder` ("": none) and where NVIDIA's Python packages put it below that, and
+/// What the library may be called: as the loader finds it, in `folder` ("": none) and where NVIDIA's Python packages
+/// put it below that, and
 /// where the toolkit is put.
 std::vector<std::string> compiler_names(const std::string& folder);
 
@@ -35,7 +38,8 @@ class Compiler {
   using Program = ProgramTag*;
   struct Functions {  // NVRTC's binary interface (NVRTC manual); 0: success
     int (*version)(int* major, int* minor);
-    int (*create)(Program* program, const char* source, const char* name, int headers, const char* const* texts, const char* const* names);
+    int (*create)(Program* program, const char* source, const char* name, int headers, const char* const* texts,
+                  const char* const* names);
     int (*compile)(Program program, int options, const char* const* option);
     int (*log_size)(Program program, size_t* bytes);
     int (*log)(Program program, char* to);

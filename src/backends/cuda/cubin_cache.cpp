@@ -27,7 +27,8 @@ struct Header {
 };
 static_assert(sizeof(Header) == 72);
 
-Header header_of(const std::string& made_from, const std::string& architecture, int driver, std::span<const std::byte> cubin) {
+Header header_of(const std::string& made_from, const std::string& architecture, int driver,
+                 std::span<const std::byte> cubin) {
   Header h = {};
   std::memcpy(h.magic, "ingotcu1", sizeof h.magic);
   architecture.copy(h.architecture, sizeof h.architecture);
@@ -40,12 +41,14 @@ Header header_of(const std::string& made_from, const std::string& architecture, 
 // Whether only this user writes to the folder.
 bool is_own(const std::string& folder) {
   struct stat status = {};
-  return stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH));
+  return stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
+         !(status.st_mode & (S_IWGRP | S_IWOTH));
 }
 
 }  // namespace
 
-CubinCache::CubinCache(std::string folder, std::string architecture, int driver) : folder_(std::move(folder)), architecture_(std::move(architecture)), driver_(driver) {
+CubinCache::CubinCache(std::string folder, std::string architecture, int driver)
+    : folder_(std::move(folder)), architecture_(std::move(architecture)), driver_(driver) {
   while (folder_.ends_with('/')) folder_.pop_back();
 }
 
@@ -63,9 +66,7 @@ std::optional<std::vector<std::byte>> CubinCache::find(const std::string& made_f
     Header expected = header_of(made_from, architecture_, driver_, cubin);
     if (std::memcmp(file.data(), &expected, sizeof expected) != 0) return std::nullopt;
     return cubin;
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+  } catch (const Error&) { return std::nullopt; }
 }
 
 void CubinCache::keep(const std::string& made_from, std::span<const std::byte> cubin) const {

@@ -12,7 +12,8 @@ namespace {
 
 constexpr int first_gpu = 0;
 
-// What is there for `ingot doctor`, and what is missing. The compiler is looked for where there is a driver: it is a large library.
+// What is there for `ingot doctor`, and what is missing. The compiler is looked for where there is a driver: it is a
+// large library.
 plan::Device describe() {
   const Driver& d = driver();
   plan::Device device{"cuda", d.missing, false, {}, {}, 0, 0};
@@ -26,12 +27,11 @@ plan::Device describe() {
     d.check(d.device_memory(&bytes, number), "the GPU does not say its memory");
     device.cores = attribute_of(d, number, multiprocessors), device.memory_bytes = bytes;
     device.isas = {architecture_of(d, number)};
-    device.description = fmt::format("{}{}, {}, driver for {}", name_of(d, number), d.devices > 1 ? fmt::format(" (the first of {} GPUs)", d.devices) : "", device.isas.front(),
-                                     version_text(d.driver_version));
+    device.description = fmt::format("{}{}, {}, driver for {}", name_of(d, number),
+                                     d.devices > 1 ? fmt::format(" (the first of {} GPUs)", d.devices) : "",
+                                     device.isas.front(), version_text(d.driver_version));
     device.available = compiler.ready();
-  } catch (const Error& e) {
-    device.description = e.what();
-  }
+  } catch (const Error& e) { device.description = e.what(); }
   device.description += "; " + (compiler.ready() ? compiler.version_text() : compiler.missing());
   return device;
 }
@@ -49,7 +49,10 @@ const Backend& cuda_backend() {
                                         .max_gemm_tokens = 256,
                                         .shares_memory = false,
                                         .device = cuda::describe,
-                                        .open = [](const Options& options) { return cuda::open_device(cuda::driver(), cuda::first_gpu, {options.cache_folder, ""}); }});
+                                        .open = [](const Options& options) {
+                                          return cuda::open_device(cuda::driver(), cuda::first_gpu,
+                                                                   {options.cache_folder, ""});
+                                        }});
   return backend;
 }
 

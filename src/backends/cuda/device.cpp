@@ -42,7 +42,8 @@ class LoadedCode {
   LoadedCode(SharedGpu gpu, std::span<const std::byte> cubin, const std::string& compiler) : gpu_(std::move(gpu)) {
     const Driver& d = gpu_->driver();
     gpu_->check(d.module_load(&module_, cubin.data()), "the driver does not take the machine code of the kernels",
-                fmt::format("the driver is for {}, the compiler was {}: install versions that go together", version_text(d.driver_version), compiler));
+                fmt::format("the driver is for {}, the compiler was {}: install versions that go together",
+                            version_text(d.driver_version), compiler));
   }
   ~LoadedCode() {
     gpu_->use_to_release();
@@ -52,7 +53,8 @@ class LoadedCode {
   LoadedCode& operator=(const LoadedCode&) = delete;
   Function function(const std::string& name) const {
     Function function = nullptr;
-    gpu_->check(gpu_->driver().module_function(&function, module_, name.c_str()), "the machine code has no kernel " + name);
+    gpu_->check(gpu_->driver().module_function(&function, module_, name.c_str()),
+                "the machine code has no kernel " + name);
     return function;
   }
 
@@ -63,7 +65,8 @@ class LoadedCode {
 
 class CudaKernel : public gpu::Kernel {
  public:
-  CudaKernel(std::shared_ptr<const LoadedCode> code, const std::string& name) : name(name), function(code->function(name)), code(std::move(code)) {}
+  CudaKernel(std::shared_ptr<const LoadedCode> code, const std::string& name)
+      : name(name), function(code->function(name)), code(std::move(code)) {}
   const std::string name;
   const Function function;
   const std::shared_ptr<const LoadedCode> code;
@@ -84,10 +87,12 @@ class CudaSequence : public gpu::Sequence {
   GraphExec exec_ = nullptr;
 };
 
-// A chain of kernel nodes. Where the GPU can, a node begins while the one in front still runs, and waits for it by itself (dependency_wait).
+// A chain of kernel nodes. Where the GPU can, a node begins while the one in front still runs, and waits for it by
+// itself (dependency_wait).
 CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches) : gpu_(std::move(gpu)) {
   const Driver& d = gpu_->driver();
-  const bool overlap = d.graph_add_edges && attribute_of(d, gpu_->device(), compute_major) >= first_major_with_dependent_launch;
+  const bool overlap =
+      d.graph_add_edges && attribute_of(d, gpu_->device(), compute_major) >= first_major_with_dependent_launch;
   struct Owner {
     const Driver& d;
     Graph graph = nullptr;
@@ -100,13 +105,17 @@ CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches)
   for (const gpu::Launch& l : launches) {
     const CudaKernel& kernel = static_cast<const CudaKernel&>(*l.kernel);
     if (l.room_bytes > shared_bytes_without_asking)
-      gpu_->check(d.function_set(kernel.function, most_dynamic_shared_bytes, narrow<int>(l.room_bytes)), fmt::format("a group of {} cannot have {} bytes of memory", kernel.name, l.room_bytes));
+      gpu_->check(d.function_set(kernel.function, most_dynamic_shared_bytes, narrow<int>(l.room_bytes)),
+                  fmt::format("a group of {} cannot have {} bytes of memory", kernel.name, l.room_bytes));
     void* parameters[] = {const_cast<std::byte*>(l.parameters.data())};
     KernelNode node{kernel.function, {l.groups, 1, 1}, {l.threads, 1, 1}, l.room_bytes, parameters, nullptr};
     GraphNode before = last;
     bool ordinary = before && !overlap;
-    gpu_->check(d.graph_add_kernel(&last, owner.graph, ordinary ? &before : nullptr, ordinary ? 1 : 0, &node), kernel.name + " cannot be recorded");
-    if (before && overlap) gpu_->check(d.graph_add_edges(owner.graph, &before, &last, &programmatic_edge, 1), kernel.name + " cannot be recorded behind another");
+    gpu_->check(d.graph_add_kernel(&last, owner.graph, ordinary ? &before : nullptr, ordinary ? 1 : 0, &node),
+                kernel.name + " cannot be recorded");
+    if (before && overlap)
+      gpu_->check(d.graph_add_edges(owner.graph, &before, &last, &programmatic_edge, 1),
+                  kernel.name + " cannot be recorded behind another");
     if (std::ranges::find(code_, kernel.code) == code_.end()) code_.push_back(kernel.code);
   }
   gpu_->check(d.graph_instantiate(&exec_, owner.graph, 0), "a recording cannot be made ready");
@@ -115,7 +124,9 @@ CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches)
 class CudaDevice : public gpu::Device {
  public:
   CudaDevice(const Driver& driver, int ordinal, const OpenOptions& options)
-      : gpu_(std::make_shared<const Gpu>(driver, ordinal)), d_(driver), library_folder_(options.library_folder),
+      : gpu_(std::make_shared<const Gpu>(driver, ordinal)),
+        d_(driver),
+        library_folder_(options.library_folder),
         cache_(options.cache_folder, architecture_of(driver, gpu_->device()), driver.driver_version) {
     size_t free = 0, total = 0;
     gpu_->check(d_.memory_info(&free, &total), "the GPU does not say its memory");
@@ -135,7 +146,9 @@ class CudaDevice : public gpu::Device {
     Pointer at = 0;
     Status status = d_.allocate(&at, std::max<uint64_t>(bytes, 1));
     if (status == out_of_memory)
-      throw Error("cuda", "not enough memory for " + what, "", fmt::format("{} MiB on {}", (bytes >> 20) + 1, facts_.name), "use a smaller model or a shorter context (-c)");
+      throw Error("cuda", "not enough memory for " + what, "",
+                  fmt::format("{} MiB on {}", (bytes >> 20) + 1, facts_.name),
+                  "use a smaller model or a shorter context (-c)");
     gpu_->check(status, "no memory for " + what);
     return std::make_unique<CudaMemory>(gpu_, at, bytes);
   }
@@ -144,7 +157,8 @@ class CudaDevice : public gpu::Device {
   void upload(gpu::Memory& to, uint64_t at, std::span<const std::byte> from) override {
     inside(to, at, from.size());
     gpu_->use();
-    if (!from.empty()) gpu_->check(d_.upload(to.address() + at, from.data(), from.size(), gpu_->stream()), "copying to the GPU failed");
+    if (!from.empty())
+      gpu_->check(d_.upload(to.address() + at, from.data(), from.size(), gpu_->stream()), "copying to the GPU failed");
   }
 
   void download(const gpu::Memory& from, uint64_t at, std::span<std::byte> to) override {
@@ -163,12 +177,14 @@ class CudaDevice : public gpu::Device {
     inside(to, to_at, bytes), inside(from, from_at, bytes);
     gpu_->use();
     if (bytes > 0)
-      gpu_->check(d_.copy(to.address() + to_at, from.address() + from_at, bytes, gpu_->stream()), "copying within the GPU failed");
+      gpu_->check(d_.copy(to.address() + to_at, from.address() + from_at, bytes, gpu_->stream()),
+                  "copying within the GPU failed");
   }
 
   std::vector<std::unique_ptr<gpu::Kernel>> compile(const gpu::Source& source) override {
     gpu_->use();
-    std::string made_from = fmt::format("{}\n{}", fmt::join(compile_options(facts_.architecture), " "), source.text), compiler = "the one that filled the cache";
+    std::string made_from = fmt::format("{}\n{}", fmt::join(compile_options(facts_.architecture), " "), source.text),
+                compiler = "the one that filled the cache";
     std::optional<std::vector<std::byte>> cubin = cache_.find(made_from);
     if (!cubin) {
       Compiler nvrtc(compiler_names(library_folder_));
@@ -189,7 +205,8 @@ class CudaDevice : public gpu::Device {
 
   void run(const gpu::Sequence& sequence) override {
     gpu_->use();
-    gpu_->check(d_.graph_launch(static_cast<const CudaSequence&>(sequence).exec(), gpu_->stream()), "running kernels failed");
+    gpu_->check(d_.graph_launch(static_cast<const CudaSequence&>(sequence).exec(), gpu_->stream()),
+                "running kernels failed");
   }
 
   void wait() override {
@@ -200,7 +217,8 @@ class CudaDevice : public gpu::Device {
  private:
   static void inside(const gpu::Memory& memory, uint64_t at, uint64_t bytes) {
     if (at > memory.bytes() || bytes > memory.bytes() - at)
-      throw Error("cuda", "a copy reaches out of its memory", fmt::format("{} bytes at {}", bytes, at), fmt::format("at most {} bytes", memory.bytes()));
+      throw Error("cuda", "a copy reaches out of its memory", fmt::format("{} bytes at {}", bytes, at),
+                  fmt::format("at most {} bytes", memory.bytes()));
   }
 
   SharedGpu gpu_;

@@ -53,12 +53,15 @@ std::string bind_all(const Library& library, Driver& d) {
 
 // What keeps the driver from being used, "" if nothing does.
 std::string start(Driver& d) {
-  if (!d.library->is_open()) return fmt::format("the NVIDIA driver is not installed ({}); install it to use a GPU", d.library->refusal());
+  if (!d.library->is_open())
+    return fmt::format("the NVIDIA driver is not installed ({}); install it to use a GPU", d.library->refusal());
   std::string lacking = bind_all(*d.library, d);
   if (d.version) d.version(&d.driver_version);
   if (!lacking.empty())
-    return fmt::format("the NVIDIA driver is too old: {} for {} has no {}; install one for CUDA 12 or later", d.library->name(), version_text(d.driver_version), lacking);
-  if (Status status = d.init(0)) return fmt::format("the NVIDIA driver does not start: {}; nvidia-smi may say more", d.text(status));
+    return fmt::format("the NVIDIA driver is too old: {} for {} has no {}; install one for CUDA 12 or later",
+                       d.library->name(), version_text(d.driver_version), lacking);
+  if (Status status = d.init(0))
+    return fmt::format("the NVIDIA driver does not start: {}; nvidia-smi may say more", d.text(status));
   if (Status status = d.device_count(&d.devices)) return "the NVIDIA driver does not list its GPUs: " + d.text(status);
   return d.devices ? "" : "the NVIDIA driver knows no GPU";
 }
@@ -70,7 +73,8 @@ std::string version_text(int version) { return fmt::format("CUDA {}.{}", version
 std::string Driver::text(Status status) const {
   const char *name = nullptr, *text = nullptr;
   error_name(status, &name), error_text(status, &text);
-  return fmt::format("{} ({})", name ? name : fmt::format("status {}", status), text ? text : "the driver has no words for it");
+  return fmt::format("{} ({})", name ? name : fmt::format("status {}", status),
+                     text ? text : "the driver has no words for it");
 }
 
 void Driver::check(Status status, const std::string& what, const std::string& advice) const {

@@ -1,4 +1,5 @@
-// The CUDA driver API as far as ingot uses it: types and prototypes are its binary interface (CUDA Driver API reference), bound at run time.
+// The CUDA driver API as far as ingot uses it: types and prototypes are its binary interface (CUDA Driver API
+// reference), bound at run time.
 // Which GPUs there are, not what is done with them (device.h).
 #pragma once
 #include <cstddef>
@@ -37,7 +38,8 @@ struct KernelNode {
 };
 static_assert(sizeof(KernelNode) == 56);
 
-/// CUgraphEdgeData. An edge of a kernel node's programmatic port: the node behind begins when every group of it has called
+/// CUgraphEdgeData. An edge of a kernel node's programmatic port: the node behind begins when every group of it has
+/// called
 /// griddepcontrol.launch_dependents, or has ended.
 struct GraphEdge {
   unsigned char from_port, to_port, type, reserved[5];
@@ -92,8 +94,10 @@ struct Driver {
   Status (*module_function)(Function* function, Module module, const char* name);
   Status (*function_set)(Function function, int attribute, int value);
   Status (*graph_create)(Graph* graph, unsigned flags);
-  Status (*graph_add_kernel)(GraphNode* node, Graph graph, const GraphNode* after, size_t count, const KernelNode* parameters);
-  Status (*graph_add_edges)(Graph graph, const GraphNode* from, const GraphNode* to, const GraphEdge* edges, size_t count);  ///< null before CUDA 12.3
+  Status (*graph_add_kernel)(GraphNode* node, Graph graph, const GraphNode* after, size_t count,
+                             const KernelNode* parameters);
+  Status (*graph_add_edges)(Graph graph, const GraphNode* from, const GraphNode* to, const GraphEdge* edges,
+                            size_t count);  ///< null before CUDA 12.3
   Status (*graph_instantiate)(GraphExec* exec, Graph graph, unsigned long long flags);
   Status (*graph_launch)(GraphExec exec, Stream stream);
   Status (*graph_exec_destroy)(GraphExec exec);

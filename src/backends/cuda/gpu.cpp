@@ -8,19 +8,22 @@ namespace ingot::cuda {
 
 namespace {
 
-constexpr const char* with_wide_products = "sm_90a";  // products by four warps together, which code for sm_90 cannot use
+constexpr const char* with_wide_products =
+    "sm_90a";  // products by four warps together, which code for sm_90 cannot use
 
 // After these the context refuses every call.
 bool loses_the_gpu(Status status) {
-  return status == illegal_address || status == launch_timeout || status == assert_failed || (status >= hardware_stack_error && status <= launch_failed) ||
-         status == memory_uncorrectable || status == link_uncorrectable;
+  return status == illegal_address || status == launch_timeout || status == assert_failed ||
+         (status >= hardware_stack_error && status <= launch_failed) || status == memory_uncorrectable ||
+         status == link_uncorrectable;
 }
 
 }  // namespace
 
 Gpu::Gpu(const Driver& driver, int ordinal) : driver_(driver) {
   driver_.check(driver_.device_at(&device_, ordinal), "the GPU cannot be opened");
-  driver_.check(driver_.context_retain(&context_, device_), "the GPU cannot be used", "close programs that use it; nvidia-smi lists them");
+  driver_.check(driver_.context_retain(&context_, device_), "the GPU cannot be used",
+                "close programs that use it; nvidia-smi lists them");
   try {
     use();
     check(driver_.stream_create(&stream_, non_blocking_stream), "the GPU gives no stream");
@@ -47,7 +50,8 @@ void Gpu::use() const {
 void Gpu::check(Status status, const std::string& what, const std::string& advice) const {
   if (!loses_the_gpu(status)) return driver_.check(status, what, advice);
   lost_ = driver_.text(status);
-  throw Error("cuda", "a kernel went wrong, and with it the GPU is lost to this process", lost_, "", "please report this with the output of ingot doctor");
+  throw Error("cuda", "a kernel went wrong, and with it the GPU is lost to this process", lost_, "",
+              "please report this with the output of ingot doctor");
 }
 
 void Gpu::wait() const { check(driver_.stream_wait(stream_), "waiting for the GPU failed"); }

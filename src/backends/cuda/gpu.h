@@ -1,5 +1,7 @@
-// One GPU as this process uses it: its context, one stream and a little memory of the host that it can reach. Everything that lives on the
-// GPU holds on to this, so the order in which such things go does not matter. Once a kernel went wrong the GPU is lost to this process:
+// One GPU as this process uses it: its context, one stream and a little memory of the host that it can reach.
+// Everything that lives on the
+// GPU holds on to this, so the order in which such things go does not matter. Once a kernel went wrong the GPU is lost
+// to this process:
 // the first error says so, and every later call says the same.
 #pragma once
 #include <cstdint>
@@ -19,7 +21,8 @@ class Gpu {
   const Driver& driver() const { return driver_; }
   int device() const { return device_; }
   Stream stream() const { return stream_; }
-  /// Before calls of the driver: a context is current in one thread at a time, and callers come from several. Errors: the GPU is lost.
+  /// Before calls of the driver: a context is current in one thread at a time, and callers come from several. Errors:
+  /// the GPU is lost.
   void use() const;
   /// The same where nothing may be thrown: before something is given back.
   void use_to_release() const noexcept { driver_.context_set(context_); }

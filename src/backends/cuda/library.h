@@ -8,7 +8,8 @@ namespace ingot::cuda {
 
 class Library {
  public:
-  /// Opens the first of `names` that the loader takes. Its code stays until the program ends: what it started may outlive this.
+  /// Opens the first of `names` that the loader takes. Its code stays until the program ends: what it started may
+  /// outlive this.
   explicit Library(const std::vector<std::string>& names);
   ~Library();
   Library(const Library&) = delete;

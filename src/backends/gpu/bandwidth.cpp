@@ -17,8 +17,10 @@ double read_bandwidth(Device& device) {
   std::unique_ptr<Memory> memory = device.allocate(bytes + piece, "measuring");
   std::vector<Entry> entries = {{"probe_read", {}, {}}};
   std::vector<std::unique_ptr<Kernel>> kernels = device.compile(compose(device.dialect(), entries));
-  ProbeLaunch params = {at_device<const u32>(memory->address()), at_device<u32>(memory->address() + bytes), static_cast<i64>(bytes / piece)};
-  uint32_t groups = groups_a_core * (device.facts().cores > 0 ? static_cast<uint32_t>(device.facts().cores) : many_cores);
+  ProbeLaunch params = {at_device<const u32>(memory->address()), at_device<u32>(memory->address() + bytes),
+                        static_cast<i64>(bytes / piece)};
+  uint32_t groups =
+      groups_a_core * (device.facts().cores > 0 ? static_cast<uint32_t>(device.facts().cores) : many_cores);
   std::vector<Launch> launches(passes, {kernels[0].get(), groups, threads, sizeof(ProbeRoom), by_value(params)});
   std::unique_ptr<Sequence> sequence = device.record(launches);
   double best = 0;

@@ -18,7 +18,8 @@ using plan::Vector;
 
 namespace {
 
-constexpr uint32_t gemv_threads = split_warps * 32, one_token_threads = one_token_warps * 32, gemm_threads = gemm_warps * 32;
+constexpr uint32_t gemv_threads = split_warps * 32, one_token_threads = one_token_warps * 32,
+                   gemm_threads = gemm_warps * 32;
 constexpr uint32_t attend_threads = attend_warps * 32;
 constexpr int64_t cores_when_not_known = 128;
 constexpr int64_t attend_groups_per_core = 6;  // more than run at once, so that long runs and short ones even out
@@ -59,11 +60,10 @@ class Caller {
  private:
   void project(const Projection& what);
   bool project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats, bool reads_codes);
-  void prepare(int rows, PrepareLaunch p) {
-    call({"prepare", {}, {}}, rows, gemv_threads, sizeof(NormRoom), p);
-  }
+  void prepare(int rows, PrepareLaunch p) { call({"prepare", {}, {}}, rows, gemv_threads, sizeof(NormRoom), p); }
 
-  template <class Params> void call(Entry entry, int64_t groups, uint32_t threads, size_t room_bytes, const Params& params) {
+  template <class Params>
+  void call(Entry entry, int64_t groups, uint32_t threads, size_t room_bytes, const Params& params) {
     calls_.push_back({.step = step_,
                       .entry = std::move(entry),
                       .groups = narrow<uint32_t>(groups, "gpu", "the number of thread groups"),
@@ -71,8 +71,12 @@ class Caller {
                       .room_bytes = static_cast<uint32_t>(room_bytes),
                       .parameters = by_value(params)});
   }
-  template <class T> T* floats(Id<Value> id) const { return places_.scratch ? at_device<T>(places_.scratch->at(id)) : nullptr; }
-  const float* vector(Id<Vector> id) const { return places_.weights ? at_device<const float>(places_.weights->vector(id)) : nullptr; }
+  template <class T> T* floats(Id<Value> id) const {
+    return places_.scratch ? at_device<T>(places_.scratch->at(id)) : nullptr;
+  }
+  const float* vector(Id<Vector> id) const {
+    return places_.weights ? at_device<const float>(places_.weights->vector(id)) : nullptr;
+  }
   const float* weight_of(const std::optional<plan::Norm>& norm) const { return norm ? vector(norm->weight) : nullptr; }
   const u8* matrix(const Slice& slice, bool tiles) const {
     return places_.weights ? at_device<const u8>(places_.weights->matrix(slice, tiles)) : nullptr;
@@ -117,19 +121,23 @@ int rows_for(const Projection& what, int64_t cores) {
   return rows_of_core(group_rows / 2) < rows_of_core(group_rows) ? group_rows / 2 : group_rows;
 }
 
-// How a projection of several tokens is cut: into passes of `tokens`, by the matrix unit where many tokens meet tiles only.
+// How a projection of several tokens is cut: into passes of `tokens`, by the matrix unit where many tokens meet tiles
+// only.
 struct Pass {
   bool gemm;
   int tokens, rows;  // of a thread group
 };
 
-// How long the busiest core takes for `tokens` in passes of some, in rounds of groups that run side by side: each group takes a part of the
-// core's time, and a round no less than one group alone. Both grow with the tokens of a pass and have a part that does not; the parts fit
+// How long the busiest core takes for `tokens` in passes of some, in rounds of groups that run side by side: each group
+// takes a part of the
+// core's time, and a round no less than one group alone. Both grow with the tokens of a pass and have a part that does
+// not; the parts fit
 // the times of 4-bit weights on an H200 (docs/decisions/0020-prompts-on-tensor-cores.md).
 int64_t time_of(int pass, int64_t row_groups, int64_t tokens, const Places& places) {
   constexpr int64_t part = 48, alone = 120;
   const int64_t cores = places.cores > 0 ? places.cores : cores_when_not_known;
-  const int64_t groups = rounded_up(row_groups * rounded_up(tokens, pass), cores), at_once = gemm_group(pass, places.copies_overlap).at_once;
+  const int64_t groups = rounded_up(row_groups * rounded_up(tokens, pass), cores),
+                at_once = gemm_group(pass, places.copies_overlap).at_once;
   auto round = [&](int64_t n) { return n > 0 ? std::max(n * (pass + part), pass + alone) : 0; };
   return groups / at_once * round(at_once) + round(groups % at_once);
 }
@@ -150,15 +158,18 @@ Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Places
   int best = gemm_passes[0];
   for (int pass : gemm_passes) {
     if (pass > places.max_gemm_tokens || pass >= 2 * tokens) break;
-    if (pass > 128 && (halves || tokens < 1024)) break;  // two sums per chunk leave the registers; fewer tokens lose 4 % by it
+    if (pass > 128 && (halves || tokens < 1024))
+      break;  // two sums per chunk leave the registers; fewer tokens lose 4 % by it
     if (time_of(pass, row_groups, tokens, places) < time_of(best, row_groups, tokens, places)) best = pass;
   }
   return {.gemm = true, .tokens = best, .rows = rows};
 }
 
-// One token, whose input every group keeps: a group per core, its row groups in batches as large as its memory lets them be.
+// One token, whose input every group keeps: a group per core, its row groups in batches as large as its memory lets
+// them be.
 // False: the input is too long for that.
-bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats, bool reads_codes) {
+bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats,
+                         bool reads_codes) {
   const int64_t cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
   const int rows = what.pair ? static_cast<int>(group_rows) : rows_for(what, cores), cols = reads_codes ? p.cols : 0;
   const int sums = rows * one_token_warps * (what.pair ? 2 : 1);
@@ -173,7 +184,8 @@ bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const
   p.batch = static_cast<i32>(std::min(batch, rounded_up(row_groups, groups)));
   const bool made_here = what.norm || (reads_codes && !has_codes(what.from));
   const size_t room = one_token_room_bytes(cols, p.batch * sums) + (places_.copies_overlap ? ring_bytes() : 0);
-  call({"gemv_one", {std::to_string(rows), made_here ? "normed" : "copied", what.out}, std::move(formats)}, groups, one_token_threads, room, p);
+  call({"gemv_one", {std::to_string(rows), made_here ? "normed" : "copied", what.out}, std::move(formats)}, groups,
+       one_token_threads, room, p);
   return true;
 }
 
@@ -207,7 +219,8 @@ void Caller::project(const Projection& what) {
                     .scale = w.scale};
     formats.push_back(w.format);
     if (pass.gemm) {
-      const size_t room = gemm_group(pass.tokens, places_.copies_overlap).room_with(w.format->block / 32, tile_bytes(*w.format), places_.copies_overlap);
+      const size_t room = gemm_group(pass.tokens, places_.copies_overlap)
+                              .room_with(w.format->block / 32, tile_bytes(*w.format), places_.copies_overlap);
       gemm_room = std::max(gemm_room, room);
     }
     if (!what.pair || i == 0) groups += row_groups;
@@ -225,14 +238,24 @@ void Caller::project(const Projection& what) {
   if (what.pair && plan_[what.to].cols % 32 == 0) p.out = codes(what.to), coded_.insert(what.to.index);
   if (tokens == 1 && project_one(what, p, formats, reads_codes)) return;
   if (reads_codes && (what.norm || !has_codes(what.from))) {
-    prepare(tokens, {.rows = p.rows, .x = p.x, .norm = p.norm, .codes = p.codes, .values = nullptr, .cols = p.cols, .epsilon = p.epsilon});
-    if (!what.norm && is_output(what.to) == is_output(what.from)) coded_.insert(what.from.index);
-    else coded_.erase(what.from.index);
+    prepare(tokens, {.rows = p.rows,
+                     .x = p.x,
+                     .norm = p.norm,
+                     .codes = p.codes,
+                     .values = nullptr,
+                     .cols = p.cols,
+                     .epsilon = p.epsilon});
+    if (!what.norm && is_output(what.to) == is_output(what.from))
+      coded_.insert(what.from.index);
+    else
+      coded_.erase(what.from.index);
   }
   groups *= rounded_up(tokens, pass.tokens);
   const std::string n = std::to_string(pass.tokens);
-  if (pass.gemm) call({"gemm", {n, what.out}, formats}, groups, gemm_threads, gemm_room, p);
-  else call({"gemv", {n, std::to_string(pass.rows), what.out}, formats}, groups, gemv_threads, sizeof(GemvRoom), p);
+  if (pass.gemm)
+    call({"gemm", {n, what.out}, formats}, groups, gemm_threads, gemm_room, p);
+  else
+    call({"gemv", {n, std::to_string(pass.rows), what.out}, formats}, groups, gemv_threads, sizeof(GemvRoom), p);
 }
 
 void Caller::operator()(const plan::Embed& op) {
@@ -249,8 +272,13 @@ void Caller::operator()(const plan::Embed& op) {
 
 void Caller::operator()(const plan::Linear& op) {
   for (size_t begin = 0, end; begin < op.outputs.size(); begin = end) {
-    Projection what{.from = op.from, .to = op.outputs[begin].to, .norm = op.norm, .matrices = {}, .out = op.outputs[begin].add ? "add_out" : "store_out"};
-    for (end = begin; end < op.outputs.size() && end - begin < most_segments && op.outputs[end].add == op.outputs[begin].add; end++)
+    Projection what{.from = op.from,
+                    .to = op.outputs[begin].to,
+                    .norm = op.norm,
+                    .matrices = {},
+                    .out = op.outputs[begin].add ? "add_out" : "store_out"};
+    for (end = begin;
+         end < op.outputs.size() && end - begin < most_segments && op.outputs[end].add == op.outputs[begin].add; end++)
       what.matrices.push_back({op.outputs[end].weight, op.outputs[end].bias, op.outputs[end].to});
     project(what);
   }
@@ -311,18 +339,28 @@ void Caller::operator()(const plan::Attend& op) {
   const int64_t items = rounded_up(p.heads_per_kv_head, at_once) * p.kv_heads * p.splits;  // of a row
   for (int first = 0; body_.singles && first < body_.rows; first += p.singles) {
     const bool alone = body_.rows == 1;
-    const int64_t rows = std::min(p.singles, body_.rows - first), cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
+    const int64_t rows = std::min(p.singles, body_.rows - first),
+                  cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
     p.first_single = first;
-    call({"attend_one", {size, std::to_string(at_once), alone ? "1" : "0"}, {}}, alone ? items : std::min(items * rows, cores * attend_groups_per_core),
-         attend_threads, sizeof(AttendOneRoom), AttendOneLaunch{p, rope_});
-    call({"attend_merge", {}, {}}, rounded_up(width, attend_threads) * rows, attend_threads, sizeof(AttendMergeRoom), p);
+    call({"attend_one", {size, std::to_string(at_once), alone ? "1" : "0"}, {}},
+         alone ? items : std::min(items * rows, cores * attend_groups_per_core), attend_threads, sizeof(AttendOneRoom),
+         AttendOneLaunch{p, rope_});
+    call({"attend_merge", {}, {}}, rounded_up(width, attend_threads) * rows, attend_threads, sizeof(AttendMergeRoom),
+         p);
   }
   if (body_.several) {
     // Sequences begin a tile of rows each, and have two rows or more.
     const int rows = attend_rows(p.head_size);
     const int64_t tiles = int64_t{body_.rows} * p.heads_per_kv_head / rows + std::max(1, body_.rows / 2);
-    call({"attend_many", {size}, {}}, p.kv_heads * tiles, static_cast<uint32_t>(rows * 2), attend_many_room_bytes(p.head_size), p);
-    prepare(body_.rows, {.rows = count_of(op.to), .x = p.out, .norm = nullptr, .codes = p.codes, .values = nullptr, .cols = narrow<i32>(width), .epsilon = 0});
+    call({"attend_many", {size}, {}}, p.kv_heads * tiles, static_cast<uint32_t>(rows * 2),
+         attend_many_room_bytes(p.head_size), p);
+    prepare(body_.rows, {.rows = count_of(op.to),
+                         .x = p.out,
+                         .norm = nullptr,
+                         .codes = p.codes,
+                         .values = nullptr,
+                         .cols = narrow<i32>(width),
+                         .epsilon = 0});
   }
   coded_.insert(op.to.index);
 }
@@ -384,7 +422,8 @@ size_t first_head_step(const Plan& plan) {
 }
 
 int bucket_of(int rows, int max_rows) {
-  return static_cast<int>(std::min<uint32_t>(std::bit_ceil(static_cast<uint32_t>(rows)), static_cast<uint32_t>(max_rows)));
+  return static_cast<int>(
+      std::min<uint32_t>(std::bit_ceil(static_cast<uint32_t>(rows)), static_cast<uint32_t>(max_rows)));
 }
 
 std::vector<Call> body_calls(const Plan& plan, const Places& places, const BodyShape& shape) {

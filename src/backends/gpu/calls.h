@@ -1,4 +1,5 @@
-// From a plan's steps to kernel calls: which kernel, how many groups, which parameters. Pure: with no addresses it says what would be
+// From a plan's steps to kernel calls: which kernel, how many groups, which parameters. Pure: with no addresses it says
+// what would be
 // compiled and run, on a machine without the device.
 #pragma once
 #include "backends/gpu/compose.h"
@@ -26,7 +27,8 @@ struct Places {
   int max_gemm_tokens = 64;     ///< Facts::max_gemm_tokens
 };
 
-/// What the steps with a row per token are recorded for: rows at most, and which sequences there may be (kernels/batch/gpu/header.h).
+/// What the steps with a row per token are recorded for: rows at most, and which sequences there may be
+/// (kernels/batch/gpu/header.h).
 struct BodyShape {
   int rows = 1;
   bool singles = true, several = false;

@@ -14,8 +14,9 @@ namespace ingot::gpu {
 namespace {
 
 // What every source begins with, after its dialect. Kernels say themselves what else they use.
-constexpr const char* foundations[] = {"kernels/dialect/contract.h", "kernels/dialect/lane.h",    "kernels/dialect/quantized.h", "kernels/quant/facts.h",
-                                       "kernels/quant/decode.h",     "kernels/quant/as_table.h", "kernels/quant/resident.h"};
+constexpr const char* foundations[] = {
+    "kernels/dialect/contract.h", "kernels/dialect/lane.h",   "kernels/dialect/quantized.h", "kernels/quant/facts.h",
+    "kernels/quant/decode.h",     "kernels/quant/as_table.h", "kernels/quant/resident.h"};
 
 bool is_kernel(std::string_view path) { return path.starts_with("kernels/") && path.find("/gpu/") != path.npos; }
 
@@ -25,7 +26,8 @@ std::string_view text_of(const std::string& path) {
   return found->text;
 }
 
-// Appends a file once, after the files that it includes, which it names from its own folder or from kernels/; includes and include guards
+// Appends a file once, after the files that it includes, which it names from its own folder or from kernels/; includes
+// and include guards
 // themselves stay out. Lines keep the file's numbers.
 class Composer {
  public:
@@ -39,7 +41,8 @@ class Composer {
       std::string_view line = text.substr(at, end - at);
       if (line.starts_with("#include \"")) {
         const std::string name(line.substr(10, line.rfind('"') - 10));
-        add(std::ranges::find(texts(), folder + name, &Text::path) != texts().end() ? folder + name : "kernels/" + name);
+        add(std::ranges::find(texts(), folder + name, &Text::path) != texts().end() ? folder + name
+                                                                                    : "kernels/" + name);
       }
       bool kept = !line.starts_with("#include \"") && !line.starts_with("#pragma once");
       (body += kept ? line : "") += '\n';
@@ -64,8 +67,10 @@ std::string Entry::name() const {
   std::string name = type(), letters;
   for (char c : name) {
     bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (letter) letters += c;
-    else if (!letters.empty() && letters.back() != '_') letters += '_';
+    if (letter)
+      letters += c;
+    else if (!letters.empty() && letters.back() != '_')
+      letters += '_';
   }
   if (letters.back() == '_') letters.pop_back();
   return letters;

@@ -50,8 +50,8 @@ class Sequence {
 
 /// What the device is.
 struct Facts {
-  std::string name;             ///< "NVIDIA H100 80GB HBM3"
-  std::string architecture;     ///< what sources are compiled for: "sm_90a"
+  std::string name;          ///< "NVIDIA H100 80GB HBM3"
+  std::string architecture;  ///< what sources are compiled for: "sm_90a"
   uint64_t memory_bytes = 0, free_bytes = 0;
   int cores = 0;                ///< multiprocessors; 0: the device does not say
   bool copies_overlap = false;  ///< the dialect's constant: kernels keep rings of what they have asked for

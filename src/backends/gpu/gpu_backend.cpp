@@ -24,7 +24,9 @@ std::string class_name(const FormatTiles& t) {
 }
 
 // Numbers as they are, read weight by weight without loss of pace; anything else without tiles is decoded slowly.
-bool slow(const quant::Format& format) { return !tiles_of(format).tile_bytes && format.kind != quant::ValueKind::floating; }
+bool slow(const quant::Format& format) {
+  return !tiles_of(format).tile_bytes && format.kind != quant::ValueKind::floating;
+}
 
 bool is_embed(const plan::Step& step) { return std::holds_alternative<plan::Embed>(step.op); }
 
@@ -37,18 +39,25 @@ void check(const plan::Plan& plan, const plan::Options& options, const char* roo
     const plan::HeadShape& h = state.heads;
     if (h.key_size % 32 || h.key_size > attend_most_head || h.value_size != h.key_size)
       throw Error(room, "attention cannot run this head size",
-                  h.value_size == h.key_size ? std::to_string(h.key_size) : fmt::format("keys of {}, values of {}", h.key_size, h.value_size),
-                  fmt::format("a multiple of 32, at most {}", int(attend_most_head)), "the processor runs it: --device cpu");
+                  h.value_size == h.key_size ? std::to_string(h.key_size)
+                                             : fmt::format("keys of {}, values of {}", h.key_size, h.value_size),
+                  fmt::format("a multiple of 32, at most {}", int(attend_most_head)),
+                  "the processor runs it: --device cpu");
   }
   const quant::Format* format = plan.limits.state_format;
-  if (format && (format->kind != quant::ValueKind::floating || format->block_bytes != 2 || std::string(format->name) != "f16"))
+  if (format &&
+      (format->kind != quant::ValueKind::floating || format->block_bytes != 2 || std::string(format->name) != "f16"))
     throw Error(room, "keys and values cannot be kept in this format", format->name, "16-bit floats", "leave out --kv");
-  if (!options.isa.empty()) throw Error(room, "this device has no instruction sets to choose from", options.isa, "", "leave out --isa");
+  if (!options.isa.empty())
+    throw Error(room, "this device has no instruction sets to choose from", options.isa, "", "leave out --isa");
   for (size_t i = first_head_step(plan); i < plan.steps.size(); i++) {
     const auto* linear = std::get_if<plan::Linear>(&plan.steps[i].op);
     const auto* gated = std::get_if<plan::GatedLinear>(&plan.steps[i].op);
     const auto* norm = std::get_if<plan::NormAdd>(&plan.steps[i].op);
-    const plan::Id<plan::Value> to = linear ? linear->outputs.front().to : gated ? gated->to : norm ? norm->to : plan::Id<plan::Value>();
+    const plan::Id<plan::Value> to = linear  ? linear->outputs.front().to
+                                     : gated ? gated->to
+                                     : norm  ? norm->to
+                                             : plan::Id<plan::Value>();
     if (!to || plan[to].rows != plan::Value::Rows::outputs)
       throw Error(room, "a step with a row per token follows one with a row per output", plan.steps[i].name);
   }
@@ -56,8 +65,8 @@ void check(const plan::Plan& plan, const plan::Options& options, const char* roo
   for (const plan::Step& step : plan.steps)
     for (const plan::Slice& slice : plan::slices_of(step.op))
       if (const plan::Weight& w = plan[slice]; !is_embed(step) && slow(*w.format))
-        throw Error(room, w.name + " would run without a fast kernel", w.format->name, "a format with a resident layout",
-                    "leave out strict kernels or requantize the tensor");
+        throw Error(room, w.name + " would run without a fast kernel", w.format->name,
+                    "a format with a resident layout", "leave out strict kernels or requantize the tensor");
 }
 
 plan::FormatChoice GpuBackend::choose(const quant::Format& format) const {
@@ -80,7 +89,8 @@ plan::Choices GpuBackend::choose(const plan::Plan& plan, const plan::Options& op
     const plan::Step& step = plan.steps[i];
     plan::StepChoice choice{.classes = {}, .strategy = "", .layout = "none", .weight_bytes = 0, .slow = false};
     for (const Call& call : one)
-      if (call.step == static_cast<int>(i)) choice.strategy += (choice.strategy.empty() ? "" : " + ") + std::string(call.entry.kernel);
+      if (call.step == static_cast<int>(i))
+        choice.strategy += (choice.strategy.empty() ? "" : " + ") + std::string(call.entry.kernel);
     std::set<std::string> layouts;
     for (const plan::Slice& slice : plan::slices_of(step.op)) {
       const quant::Format& format = *plan[slice].format;
@@ -103,12 +113,14 @@ std::unique_ptr<plan::Program> GpuBackend::compile(plan::Plan plan, const plan::
 
 plan::KernelSource GpuBackend::source(const plan::Plan& plan) const {
   check(plan, {}, name());
-  Source source = compose(interface_.dialect, entries(plan, {.copies_overlap = interface_.copies_overlap, .max_gemm_tokens = interface_.max_gemm_tokens}));
+  Source source = compose(interface_.dialect, entries(plan, {.copies_overlap = interface_.copies_overlap,
+                                                             .max_gemm_tokens = interface_.max_gemm_tokens}));
   return {std::move(source.text), std::move(source.entries)};
 }
 
 std::vector<plan::FormatSpeed> GpuBackend::format_speeds(const plan::Options&) const {
-  throw Error(name(), "speeds of single formats are measured on the processor only", "", "", "use --device with another name");
+  throw Error(name(), "speeds of single formats are measured on the processor only", "", "",
+              "use --device with another name");
 }
 
 double GpuBackend::read_bandwidth(int) const {

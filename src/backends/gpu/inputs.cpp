@@ -25,7 +25,8 @@ BatchLine* lines_in(std::vector<int32_t>& ints) { return reinterpret_cast<BatchL
 }  // namespace
 
 uint64_t Inputs::bytes(const plan::Plan& plan) {
-  return capped_sum(lines_bytes(plan), capped_product(plan.limits.max_rows, plan::pages_for(plan.limits.context), sizeof(Address)));
+  return capped_sum(lines_bytes(plan),
+                    capped_product(plan.limits.max_rows, plan::pages_for(plan.limits.context), sizeof(Address)));
 }
 
 Inputs::Inputs(Device& device, const plan::Plan& plan)
@@ -46,8 +47,10 @@ BatchShape Inputs::set(Device& device, const plan::Batch& batch, PageStore& stor
   for (size_t s = 0; s < batch.sequences.size(); s++) {
     const plan::Sequence& sequence = batch.sequences[s];
     const bool alone = sequence.count == 1;
-    if (alone) lines[shape.singles++].single_row = row;
-    else lines[shape.several].first_row = row, lines[shape.several++].row_count = sequence.count;
+    if (alone)
+      lines[shape.singles++].single_row = row;
+    else
+      lines[shape.several].first_row = row, lines[shape.several++].row_count = sequence.count;
     for (int i = 0; i < sequence.count; i++, row++) {
       BatchLine& line = lines[row];
       line.token = batch.tokens[static_cast<size_t>(row)], line.position = sequence.position + i;
@@ -57,7 +60,8 @@ BatchShape Inputs::set(Device& device, const plan::Batch& batch, PageStore& stor
       lines[output++].output_row = row;
     }
   }
-  header_of(wanted_) = {.rows = shape.rows, .outputs = shape.outputs, .singles = shape.singles, .several = shape.several};
+  header_of(wanted_) = {
+      .rows = shape.rows, .outputs = shape.outputs, .singles = shape.singles, .several = shape.several};
   set_pages(device, batch, store);
   if (wanted_ == ints_) return shape;
   ints_.clear();
@@ -70,7 +74,8 @@ BatchShape Inputs::set(Device& device, const plan::Batch& batch, PageStore& stor
 void Inputs::set_pages(Device& device, const plan::Batch& batch, PageStore& store) {
   for (size_t s = 0; s < batch.sequences.size(); s++) {
     const plan::Sequence& sequence = batch.sequences[s];
-    const auto pages = sequence.pages.first(static_cast<size_t>(plan::pages_for(int64_t{sequence.position} + sequence.count)));
+    const auto pages =
+        sequence.pages.first(static_cast<size_t>(plan::pages_for(int64_t{sequence.position} + sequence.count)));
     const std::span<int32_t> there = std::span(table_).subspan(s * static_cast<size_t>(page_stride_), pages.size());
     const size_t first = static_cast<size_t>(std::ranges::mismatch(pages, there).in1 - pages.begin());
     if (first == pages.size()) continue;

@@ -10,7 +10,12 @@
 
 template <class F> constexpr FormatTiles tiles_of() {
   typedef typename resident_form<F>::type Form;
-  FormatTiles t = {Form::code_bits, facts<Form>::affine ? "affine" : facts<Form>::table ? "table" : facts<Form>::vector ? "vector" : "float", 0, nullptr};
+  FormatTiles t = {Form::code_bits,
+                   facts<Form>::affine   ? "affine"
+                   : facts<Form>::table  ? "table"
+                   : facts<Form>::vector ? "vector"
+                                         : "float",
+                   0, nullptr};
   if constexpr (resident<Form, 32>::exists) {
     t.tile_bytes = resident<Form, 32>::tile_bytes;
     t.pack = pack_row_group<Form, 32, signed_codes<Form>::flip>;

@@ -14,14 +14,19 @@ namespace {
 
 constexpr uint64_t half_bytes = sizeof(uint16_t), max_slab_bytes = uint64_t{64} << 20;
 
-uint64_t key_bytes(const plan::HeadShape& h) { return capped_product(h.kv_heads, plan::page_positions, h.key_size, half_bytes); }
-uint64_t value_bytes(const plan::HeadShape& h) { return capped_product(h.kv_heads, plan::page_positions, h.value_size, half_bytes); }
+uint64_t key_bytes(const plan::HeadShape& h) {
+  return capped_product(h.kv_heads, plan::page_positions, h.key_size, half_bytes);
+}
+uint64_t value_bytes(const plan::HeadShape& h) {
+  return capped_product(h.kv_heads, plan::page_positions, h.value_size, half_bytes);
+}
 
 }  // namespace
 
 uint64_t page_bytes(const plan::Plan& plan) {
   uint64_t bytes = 0;
-  for (const plan::State& state : plan.states) bytes = capped_sum(bytes, key_bytes(state.heads), value_bytes(state.heads));
+  for (const plan::State& state : plan.states)
+    bytes = capped_sum(bytes, key_bytes(state.heads), value_bytes(state.heads));
   return bytes;
 }
 
@@ -42,7 +47,8 @@ PageStore::PageStore(SharedDevice& device, const plan::Plan& plan, int pages)
   slabs_.resize(static_cast<size_t>((pages_ + slab_pages_ - 1) / slab_pages_));
   std::vector<int> layers(plan.states.size(), 0);
   for (const plan::Step& step : plan.steps)
-    if (const auto* op = std::get_if<plan::RopeStore>(&step.op)) layers[static_cast<size_t>(op->state.index)] = step.layer;
+    if (const auto* op = std::get_if<plan::RopeStore>(&step.op))
+      layers[static_cast<size_t>(op->state.index)] = step.layer;
   uint64_t at = 0;
   for (size_t s = 0; s < plan.states.size(); s++) {
     const plan::HeadShape& h = plan.states[s].heads;
@@ -56,7 +62,8 @@ PageStore::PageStore(SharedDevice& device, const plan::Plan& plan, int pages)
 
 PageStore::Place PageStore::place(Device& device, int32_t page) {
   if (page < 0 || page >= pages_)
-    throw Error("gpu", "there is no such page of keys and values", std::to_string(page), fmt::format("0 to {}", pages_ - 1));
+    throw Error("gpu", "there is no such page of keys and values", std::to_string(page),
+                fmt::format("0 to {}", pages_ - 1));
   std::unique_ptr<Memory>& slab = slabs_[static_cast<size_t>(page / slab_pages_)];
   if (!slab) {
     const int first = page / slab_pages_ * slab_pages_;
@@ -80,7 +87,8 @@ void PageStore::copy(int32_t from, int32_t to) {
 
 void PageStore::check(std::span<const int32_t> pages, int positions) const {
   if (positions < 0 || std::cmp_less(pages.size(), plan::pages_for(positions)))
-    throw Error("gpu", "there are too few pages", fmt::format("{} pages", pages.size()), fmt::format("enough for {} positions", positions));
+    throw Error("gpu", "there are too few pages", fmt::format("{} pages", pages.size()),
+                fmt::format("enough for {} positions", positions));
 }
 
 // A page that was never written has no memory, and nothing in it to be read.
@@ -89,7 +97,8 @@ std::vector<std::byte> PageStore::read(int32_t page) const {
   SharedDevice::Use use = device_.use();
   if (page < 0 || page >= pages_ || !slabs_[static_cast<size_t>(page / slab_pages_)])
     throw Error("gpu", "a page of keys and values was never written", std::to_string(page));
-  use->download(*slabs_[static_cast<size_t>(page / slab_pages_)], capped_product(page % slab_pages_, page_bytes_), bytes);
+  use->download(*slabs_[static_cast<size_t>(page / slab_pages_)], capped_product(page % slab_pages_, page_bytes_),
+                bytes);
   return bytes;
 }
 
@@ -100,7 +109,8 @@ uint64_t PageStore::saved_bytes(int positions) const {
 }
 
 // Page after page, of each its runs: a page that is not full leaves without its rest.
-void PageStore::save(std::span<const int32_t> pages, int positions, const std::function<void(std::span<const std::byte>)>& to) const {
+void PageStore::save(std::span<const int32_t> pages, int positions,
+                     const std::function<void(std::span<const std::byte>)>& to) const {
   check(pages, positions);
   std::vector<std::byte> piece;
   for (int first = 0; first < positions; first += plan::page_positions) {
@@ -152,7 +162,8 @@ std::optional<plan::Overflow> PageStore::overflow(std::span<const int32_t> pages
     const plan::HalvesSeen& here = seen[static_cast<size_t>(layer)];
     if (here.finite()) continue;
     if (!here.overflow()) return std::nullopt;
-    return plan::Overflow{layer, here.range, "this device keeps them in no other way: choose one that takes another --kv"};
+    return plan::Overflow{layer, here.range,
+                          "this device keeps them in no other way: choose one that takes another --kv"};
   }
   return std::nullopt;
 }

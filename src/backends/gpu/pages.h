@@ -1,4 +1,5 @@
-// Keys and values on a GPU: f16, in pages of 64 positions that lie in slabs, which are allocated as their pages are first used. A page has
+// Keys and values on a GPU: f16, in pages of 64 positions that lie in slabs, which are allocated as their pages are
+// first used. A page has
 // for every state the keys (kv_heads, 64, key_size), then the values (kv_heads, 64, value_size).
 #pragma once
 #include <atomic>
@@ -21,7 +22,8 @@ class PageStore : public plan::StateStore {
  public:
   /// Pages 0 … pages − 1. No memory is taken yet.
   PageStore(SharedDevice& device, const plan::Plan& plan, int pages);
-  /// Where a page lies, by the holder of the device; takes memory where there is none yet. Errors: no such page, no memory.
+  /// Where a page lies, by the holder of the device; takes memory where there is none yet. Errors: no such page, no
+  /// memory.
   Address address(Device& device, int32_t page);
 
   std::string layout() const override { return "f16 pages of 64"; }
@@ -30,7 +32,8 @@ class PageStore : public plan::StateStore {
   uint64_t used_bytes() const override { return used_bytes_; }
   void copy(int32_t from, int32_t to) override;
   uint64_t saved_bytes(int positions) const override;
-  void save(std::span<const int32_t> pages, int positions, const std::function<void(std::span<const std::byte>)>& to) const override;
+  void save(std::span<const int32_t> pages, int positions,
+            const std::function<void(std::span<const std::byte>)>& to) const override;
   void restore(std::span<const int32_t> pages, int positions, std::span<const std::byte> from) override;
   std::optional<plan::Overflow> overflow(std::span<const int32_t> pages, int positions) const override;
 

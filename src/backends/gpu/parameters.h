@@ -1,4 +1,5 @@
-// Parameter structs of the GPU kernels, as the host fills them: the kernels' own headers, read as C++. Addresses of device memory stand
+// Parameter structs of the GPU kernels, as the host fills them: the kernels' own headers, read as C++. Addresses of
+// device memory stand
 // in their pointers; the host never follows one.
 #pragma once
 #include "backends/gpu/device.h"
@@ -26,14 +27,19 @@ struct GemmGroup {
   int at_once = 0;        ///< groups that a core runs side by side
   size_t room_bytes = 0;  ///< without the tiles of weights that come ahead
   int step = 0, slots = 0;
-  /// `tile_chunks`, `tile_bytes`: of a format's tiles. Where copies do not overlap there are no tiles in the group's memory.
+  /// `tile_chunks`, `tile_bytes`: of a format's tiles. Where copies do not overlap there are no tiles in the group's
+  /// memory.
   size_t room_with(int tile_chunks, int tile_bytes, bool copies_overlap) const {
-    return room_bytes + (copies_overlap ? static_cast<size_t>(gemm_tiles_bytes(step, slots, tile_chunks, tile_bytes)) : 0);
+    return room_bytes +
+           (copies_overlap ? static_cast<size_t>(gemm_tiles_bytes(step, slots, tile_chunks, tile_bytes)) : 0);
   }
 };
 template <int N, bool overlap> constexpr GemmGroup gemm_group_of() {
   using Shape = gemm_shape<N, overlap>;
-  return {.at_once = Shape::groups_a_core, .room_bytes = sizeof(GemmRoom<Shape>), .step = Shape::step, .slots = Shape::slots};
+  return {.at_once = Shape::groups_a_core,
+          .room_bytes = sizeof(GemmRoom<Shape>),
+          .step = Shape::step,
+          .slots = Shape::slots};
 }
 template <bool overlap> GemmGroup gemm_group_of(int tokens) {
   switch (tokens) {
@@ -44,7 +50,9 @@ template <bool overlap> GemmGroup gemm_group_of(int tokens) {
     default: return gemm_group_of<256, overlap>();
   }
 }
-inline GemmGroup gemm_group(int tokens, bool copies_overlap) { return copies_overlap ? gemm_group_of<true>(tokens) : gemm_group_of<false>(tokens); }
+inline GemmGroup gemm_group(int tokens, bool copies_overlap) {
+  return copies_overlap ? gemm_group_of<true>(tokens) : gemm_group_of<false>(tokens);
+}
 
 template <class Params> std::vector<std::byte> by_value(const Params& params) {
   auto bytes = std::as_bytes(std::span(&params, 1));

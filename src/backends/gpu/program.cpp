@@ -22,7 +22,9 @@ std::string megabytes(uint64_t bytes) { return fmt::format("{:.0f} MB", double(b
 }  // namespace
 
 MemoryPlan plan_memory(const plan::Plan& plan) {
-  MemoryPlan memory{.weights = weight_bytes(plan).all, .scratch = capped_sum(Scratch::bytes(plan), Inputs::bytes(plan)), .page = page_bytes(plan)};
+  MemoryPlan memory{.weights = weight_bytes(plan).all,
+                    .scratch = capped_sum(Scratch::bytes(plan), Inputs::bytes(plan)),
+                    .page = page_bytes(plan)};
   memory.sequence = capped_product(plan::pages_for(plan.limits.context), memory.page);
   return memory;
 }
@@ -32,19 +34,24 @@ int plan_pages(const plan::Plan& plan, const Facts& facts) {
   const uint64_t given = plan.limits.state_bytes, states = std::max(given, memory.sequence);
   if (capped_sum(memory.weights, memory.scratch, states) > facts.free_bytes)
     throw Error("gpu", "the model does not fit",
-                fmt::format("{} of weights + {} of keys and values + {} of scratch = {}", megabytes(memory.weights), megabytes(states),
-                            megabytes(memory.scratch), megabytes(capped_sum(memory.weights, memory.scratch, states))),
-                fmt::format("at most {} free on {}", megabytes(facts.free_bytes), facts.name), "ask for a shorter context (-c), or use a smaller model");
+                fmt::format("{} of weights + {} of keys and values + {} of scratch = {}", megabytes(memory.weights),
+                            megabytes(states), megabytes(memory.scratch),
+                            megabytes(capped_sum(memory.weights, memory.scratch, states))),
+                fmt::format("at most {} free on {}", megabytes(facts.free_bytes), facts.name),
+                "ask for a shorter context (-c), or use a smaller model");
   if (given > 0 && given < memory.sequence)
     throw Error("gpu", "there is too little memory for keys and values", megabytes(given),
-                fmt::format("{} for {} positions", megabytes(memory.sequence), plan.limits.context), "ask for a shorter context (-c)");
+                fmt::format("{} for {} positions", megabytes(memory.sequence), plan.limits.context),
+                "ask for a shorter context (-c)");
   const uint64_t left = facts.free_bytes - memory.weights - memory.scratch, reserve = reserve_of(facts);
   const uint64_t bytes = given > 0 ? given : std::max(memory.sequence, left - std::min(left, reserve));
   return static_cast<int>(std::min<uint64_t>(bytes / std::max<uint64_t>(1, memory.page), INT32_MAX));
 }
 
 GpuProgram::GpuProgram(std::unique_ptr<Device> device, plan::Plan plan, const plan::Options& options)
-    : device_(std::move(device)), plan_(std::move(plan)), store_(device_, plan_, plan_pages(plan_, device_.use()->facts())) {
+    : device_(std::move(device)),
+      plan_(std::move(plan)),
+      store_(device_, plan_, plan_pages(plan_, device_.use()->facts())) {
   SharedDevice::Use use = device_.use();
   std::vector<Call> one = one_token_calls(plan_, places(*use), true);
   prepare(*use, one);
@@ -65,7 +72,9 @@ Places GpuProgram::places(const Device& device) const {
 void GpuProgram::prepare(Device& device, std::span<const Call> calls) {
   std::vector<Entry> missing;
   for (const Call& call : calls)
-    if (std::ranges::find(entries_, call.entry) == entries_.end() && std::ranges::find(missing, call.entry) == missing.end()) missing.push_back(call.entry);
+    if (std::ranges::find(entries_, call.entry) == entries_.end() &&
+        std::ranges::find(missing, call.entry) == missing.end())
+      missing.push_back(call.entry);
   if (missing.empty()) return;
   std::ranges::move(device.compile(compose(device.dialect(), missing)), std::back_inserter(kernels_));
   std::ranges::move(missing, std::back_inserter(entries_));
@@ -76,7 +85,8 @@ std::vector<Launch> GpuProgram::launches(Device& device, std::span<const Call> c
   std::vector<Launch> launches;
   for (const Call& call : calls) {
     auto entry = std::ranges::find(entries_, call.entry);
-    launches.push_back({kernels_[static_cast<size_t>(entry - entries_.begin())].get(), call.groups, call.threads, call.room_bytes, call.parameters});
+    launches.push_back({kernels_[static_cast<size_t>(entry - entries_.begin())].get(), call.groups, call.threads,
+                        call.room_bytes, call.parameters});
   }
   return launches;
 }
@@ -102,22 +112,27 @@ GpuProgram::Parts GpuProgram::parts_of(const BatchShape& shape, bool choose) con
 
 const Sequence& GpuProgram::recorded(Device& device, const Which& which) {
   auto found = recorded_.find(which);
-  if (found == recorded_.end()) found = recorded_.emplace(which, device.record(launches(device, calls(which, places(device))))).first;
+  if (found == recorded_.end())
+    found = recorded_.emplace(which, device.record(launches(device, calls(which, places(device))))).first;
   return *found->second;
 }
 
 bool GpuProgram::run(const plan::Batch& batch, std::span<float> logits, const plan::Watch& watch) {
   plan::check(plan_, batch, store_.pages());
   if (!std::cmp_equal(logits.size(), capped_product(batch.outputs(), plan_.vocab())))
-    throw Error("gpu", "logits do not fit the batch", fmt::format("{} numbers", logits.size()), fmt::format("{} rows of {}", batch.outputs(), plan_.vocab()));
+    throw Error("gpu", "logits do not fit the batch", fmt::format("{} numbers", logits.size()),
+                fmt::format("{} rows of {}", batch.outputs(), plan_.vocab()));
   if (watch.stop && watch.stop()) return false;
   SharedDevice::Use use = device_.use();
   const Parts parts = parts_of(inputs_->set(*use, batch, store_), false);
-  if (!watch.step_seconds.empty()) run_by_step(*use, parts, watch.step_seconds);
+  if (!watch.step_seconds.empty())
+    run_by_step(*use, parts, watch.step_seconds);
   else
     for (int i = 0; i < parts.count; i++) use->run(recorded(*use, parts.which[i]));
-  if (logits.empty()) use->wait();
-  else scratch_->logits(*use, logits);
+  if (logits.empty())
+    use->wait();
+  else
+    scratch_->logits(*use, logits);
   return true;
 }
 
@@ -137,7 +152,8 @@ bool GpuProgram::choose(const plan::Batch& batch, std::span<plan::Choice> choice
 // Step after step, each waited for.
 void GpuProgram::run_by_step(Device& device, const Parts& parts, std::span<double> step_seconds) {
   std::vector<Call> all;
-  for (int i = 0; i < parts.count; i++) std::ranges::move(calls(parts.which[i], places(device)), std::back_inserter(all));
+  for (int i = 0; i < parts.count; i++)
+    std::ranges::move(calls(parts.which[i], places(device)), std::back_inserter(all));
   const std::span<const Call> calls = all;
   for (size_t begin = 0, end; begin < calls.size(); begin = end) {
     for (end = begin; end < calls.size() && calls[end].step == calls[begin].step;) end++;
@@ -145,7 +161,8 @@ void GpuProgram::run_by_step(Device& device, const Parts& parts, std::span<doubl
     auto start = std::chrono::steady_clock::now();
     device.run(*sequence);
     device.wait();
-    step_seconds[static_cast<size_t>(calls[begin].step)] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    step_seconds[static_cast<size_t>(calls[begin].step)] +=
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 }
 

@@ -1,5 +1,7 @@
-// A plan compiled for a GPU: weights packed and uploaded, kernels compiled, launches recorded. What changes from run to run lies in device
-// memory (inputs.h), so a recording belongs to a number of rows at most and is replayed: one per power of two, and one for a single token.
+// A plan compiled for a GPU: weights packed and uploaded, kernels compiled, launches recorded. What changes from run to
+// run lies in device
+// memory (inputs.h), so a recording belongs to a number of rows at most and is replayed: one per power of two, and one
+// for a single token.
 // Kernels for a single token are compiled at once, others when a batch first needs them.
 #pragma once
 #include <map>
@@ -9,14 +11,16 @@
 
 namespace ingot::gpu {
 
-/// What a plan takes on a device, in bytes: also what is shared with the processor has to be there while a token is computed.
+/// What a plan takes on a device, in bytes: also what is shared with the processor has to be there while a token is
+/// computed.
 struct MemoryPlan {
   uint64_t weights = 0, scratch = 0;
   uint64_t page = 0, sequence = 0;  ///< of one page; of the pages of a sequence of full length
   uint64_t total() const { return capped_sum(weights, sequence, scratch); }
 };
 MemoryPlan plan_memory(const plan::Plan& plan);
-/// Pages that a program may have: as many as `Limits::state_bytes` says, or as fit beside the rest and a reserve. Errors: there is no space
+/// Pages that a program may have: as many as `Limits::state_bytes` says, or as fit beside the rest and a reserve.
+/// Errors: there is no space
 /// for a sequence of full length.
 int plan_pages(const plan::Plan& plan, const Facts& facts);
 

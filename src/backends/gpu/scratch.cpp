@@ -42,9 +42,12 @@ struct Input {
 std::optional<Input> input_of(const plan::Plan& plan, const plan::Op& op) {
   Input input;
   Id<Value> to;
-  if (const auto* linear = std::get_if<plan::Linear>(&op)) input.from = linear->from, to = linear->outputs.front().to;
-  else if (const auto* gated = std::get_if<plan::GatedLinear>(&op)) input.from = gated->from, to = gated->to;
-  else return std::nullopt;
+  if (const auto* linear = std::get_if<plan::Linear>(&op))
+    input.from = linear->from, to = linear->outputs.front().to;
+  else if (const auto* gated = std::get_if<plan::GatedLinear>(&op))
+    input.from = gated->from, to = gated->to;
+  else
+    return std::nullopt;
   for (const plan::Slice& slice : plan::slices_of(op)) input.coded = input.coded || has_tiles(*plan[slice].format);
   input.gathered = plan[input.from].rows != plan[to].rows;
   return input;
@@ -54,14 +57,16 @@ std::optional<Input> input_of(const plan::Plan& plan, const plan::Op& op) {
 uint64_t partial_bytes(const plan::Plan& plan) {
   uint64_t bytes = 0;
   for (const plan::State& state : plan.states)
-    bytes = std::max(bytes, capped_product(attend_splits(plan), state.heads.heads, capped_sum(state.heads.value_size, 2), sizeof(float)));
+    bytes = std::max(bytes, capped_product(attend_splits(plan), state.heads.heads,
+                                           capped_sum(state.heads.value_size, 2), sizeof(float)));
   return bytes;
 }
 
 }  // namespace
 
 int attend_splits(const plan::Plan& plan) {
-  return static_cast<int>(std::clamp<int64_t>((int64_t{plan.limits.context} + attend_run - 1) / attend_run, 1, attend_max_runs));
+  return static_cast<int>(
+      std::clamp<int64_t>((int64_t{plan.limits.context} + attend_run - 1) / attend_run, 1, attend_max_runs));
 }
 
 int attend_singles(const plan::Plan& plan) {
@@ -78,7 +83,8 @@ uint64_t Scratch::place(const plan::Plan& plan, Address base, Scratch* to) {
   for (const plan::Step& step : plan.steps)
     if (const std::optional<Input> input = input_of(plan, step.op)) {
       if (input->coded) coded[static_cast<size_t>(input->from.index)] = true;
-      if (input->gathered) gathered = std::max(gathered, capped_product(plan.limits.max_outputs, plan[input->from].cols, sizeof(float)));
+      if (input->gathered)
+        gathered = std::max(gathered, capped_product(plan.limits.max_outputs, plan[input->from].cols, sizeof(float)));
     }
   for (size_t i = 0; i < plan.values.size(); i++) {
     const uint64_t numbers = capped_product(capacity(plan, plan.values[i]), plan.values[i].cols);
@@ -87,9 +93,11 @@ uint64_t Scratch::place(const plan::Plan& plan, Address base, Scratch* to) {
     if (coded[i]) codes = {places.take(numbers), places.take(numbers / 32 * 4), places.take(numbers / 16 * 4)};
     if (to) to->floats_.push_back(floats), to->codes_.push_back(codes);
   }
-  const Address partial = places.take(capped_product(attend_singles(plan), partial_bytes(plan))), gathered_at = places.take(gathered);
+  const Address partial = places.take(capped_product(attend_singles(plan), partial_bytes(plan))),
+                gathered_at = places.take(gathered);
   const uint64_t parts = static_cast<uint64_t>(plan.vocab()) / sample_part + 1;
-  const ChoicesAt choices{places.take(capped_product(plan.limits.max_outputs, parts, 16)), places.take(capped_product(plan.limits.max_outputs, 12))};
+  const ChoicesAt choices{places.take(capped_product(plan.limits.max_outputs, parts, 16)),
+                          places.take(capped_product(plan.limits.max_outputs, 12))};
   if (to) to->partial_ = partial, to->gathered_ = gathered_at, to->choices_ = choices;
   for (const plan::Rope& rope : plan.ropes) {
     const uint64_t angles = capped_product(plan.limits.context, rope.dims / 2, sizeof(float));

@@ -1,4 +1,5 @@
-// Device memory between the steps of a plan: values as floats and as codes, tables of angles, attention's partial sums, choices.
+// Device memory between the steps of a plan: values as floats and as codes, tables of angles, attention's partial sums,
+// choices.
 #pragma once
 #include <memory>
 #include <optional>
@@ -26,10 +27,13 @@ class Scratch {
   Scratch(Device& device, const plan::Plan& plan);
 
   Address at(plan::Id<plan::Value> id) const { return floats_[static_cast<size_t>(id.index)]; }
-  /// The codes of a value's vectors: as their producer leaves them, or as the step that reads them prepares them. None where no matrix
+  /// The codes of a value's vectors: as their producer leaves them, or as the step that reads them prepares them. None
+  /// where no matrix
   /// reads codes.
   CodesAt codes(plan::Id<plan::Value> id) const { return codes_[static_cast<size_t>(id.index)]; }
-  Address cosines(plan::Id<plan::Rope> id) const { return cosines_[static_cast<size_t>(id.index)]; }  ///< (context, dims / 2)
+  Address cosines(plan::Id<plan::Rope> id) const {
+    return cosines_[static_cast<size_t>(id.index)];
+  }  ///< (context, dims / 2)
   Address sines(plan::Id<plan::Rope> id) const { return sines_[static_cast<size_t>(id.index)]; }
   Address partial() const { return partial_; }    ///< attention's sums before they are merged
   Address gathered() const { return gathered_; }  ///< rows whose logits are wanted

@@ -1,4 +1,5 @@
-// The texts of the device world that are compiled at run time: files of kernels/ and formats/, embedded when ingot was built.
+// The texts of the device world that are compiled at run time: files of kernels/ and formats/, embedded when ingot was
+// built.
 #pragma once
 #include <span>
 #include <string_view>

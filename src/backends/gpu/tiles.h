@@ -1,4 +1,5 @@
-// Formats as GPU kernels keep them: tiles of 32 rows in the resident layout. One descriptor a format, generated from formats/.
+// Formats as GPU kernels keep them: tiles of 32 rows in the resident layout. One descriptor a format, generated from
+// formats/.
 #pragma once
 #include <cstdint>
 #include <span>

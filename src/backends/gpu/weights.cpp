@@ -69,7 +69,8 @@ struct FileRows {
 FileRows rows_in_file(const Plan& plan, const Slice& slice) {
   const plan::Weight& w = plan[slice];
   const uint64_t stride = w.row_bytes();
-  return {.at = w.data + capped_sum(capped_product(slice.first_row, stride), w.format->row_bytes(narrow<uint64_t>(slice.first_col))),
+  return {.at = w.data + capped_sum(capped_product(slice.first_row, stride),
+                                    w.format->row_bytes(narrow<uint64_t>(slice.first_col))),
           .stride = stride,
           .bytes = w.format->row_bytes(narrow<uint64_t>(slice.cols))};
 }
@@ -101,7 +102,8 @@ class Uploader {
 
   void tiles(const Slice& slice, uint64_t at) {
     const quant::Format& format = *plan_[slice].format;
-    const int64_t groups = (slice.rows + tile_rows - 1) / tile_rows, group_bytes = slice.cols / format.block * tiles_of(format).tile_bytes;
+    const int64_t groups = (slice.rows + tile_rows - 1) / tile_rows,
+                  group_bytes = slice.cols / format.block * tiles_of(format).tile_bytes;
     const int64_t at_once = std::max<int64_t>(1, static_cast<int64_t>(staging_bytes) / group_bytes);
     for (int64_t g = 0; g < groups; g += at_once) {
       const int64_t end = std::min(groups, g + at_once);
@@ -140,7 +142,8 @@ bool has_tiles(const quant::Format& format) { return tile_bytes(format) > 0; }
 uint64_t device_bytes(const Plan& plan, const Slice& slice, bool tiles) {
   if (!tiles) return aligned(file_bytes(plan, slice));
   const quant::Format& format = *plan[slice].format;
-  return aligned(capped_product((slice.rows + tile_rows - 1) / tile_rows, slice.cols / format.block, tiles_of(format).tile_bytes));
+  return aligned(
+      capped_product((slice.rows + tile_rows - 1) / tile_rows, slice.cols / format.block, tiles_of(format).tile_bytes));
 }
 
 WeightBytes weight_bytes(const Plan& plan) {
@@ -151,7 +154,8 @@ WeightBytes weight_bytes(const Plan& plan) {
     bytes.all = capped_sum(bytes.all, here);
     if (!placed.tiles && placed.slice.cols == plan[placed.slice].cols) bytes.blocks = capped_sum(bytes.blocks, here);
   }
-  for (Id<plan::Vector> id : read.vectors) bytes.all = capped_sum(bytes.all, aligned(capped_product(plan[id].numbers.size(), sizeof(float))));
+  for (Id<plan::Vector> id : read.vectors)
+    bytes.all = capped_sum(bytes.all, aligned(capped_product(plan[id].numbers.size(), sizeof(float))));
   return bytes;
 }
 
@@ -173,7 +177,8 @@ Weights::Weights(Device& device, const Plan& plan, const plan::Options& options)
     if (shared_.contains(placed)) continue;
     slices_[placed] = memory_->address() + at;
     placed.tiles ? uploader.tiles(placed.slice, at) : uploader.blocks(placed.slice, at);
-    const bool stays = std::ranges::any_of(shared_, [&](const auto& s) { return s.first.slice.weight == placed.slice.weight; });
+    const bool stays =
+        std::ranges::any_of(shared_, [&](const auto& s) { return s.first.slice.weight == placed.slice.weight; });
     if (options.release && !stays) options.release(plan[placed.slice]);
     at += device_bytes(plan, placed.slice, placed.tiles);
     if (options.progress) options.progress(double(at) / double(total));

@@ -1,4 +1,5 @@
-// The Metal backend of a build that has none: what it would compile and run can be looked at, nothing can be opened. Linked instead of
+// The Metal backend of a build that has none: what it would compile and run can be looked at, nothing can be opened.
+// Linked instead of
 // metal_backend.mm on machines that are not Apple's.
 #include "backends/gpu/gpu_backend.h"
 #include "ingot/error.h"
@@ -15,7 +16,9 @@ plan::Device describe() {
   return device;
 }
 
-std::unique_ptr<gpu::Device> refuse(const plan::Options&) { throw Error("metal", "no GPU can be used", missing, "", "choose another --device"); }
+std::unique_ptr<gpu::Device> refuse(const plan::Options&) {
+  throw Error("metal", "no GPU can be used", missing, "", "choose another --device");
+}
 
 }  // namespace
 

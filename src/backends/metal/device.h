@@ -1,4 +1,5 @@
-// A Mac's GPU as gpu::Device: memory that both sides see, kernels compiled by Metal, sequences encoded into one command buffer a run.
+// A Mac's GPU as gpu::Device: memory that both sides see, kernels compiled by Metal, sequences encoded into one command
+// buffer a run.
 #pragma once
 #include <memory>
 

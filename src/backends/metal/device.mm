@@ -18,12 +18,14 @@ using SharedGpu = std::shared_ptr<Gpu>;
 
 constexpr uint64_t alignment = 256;
 constexpr uint32_t warp_threads = 32;
-constexpr size_t most_parameter_bytes = 4096, room_unit = 16, most_log = 4000;  // Metal's limits; of a log its first errors
+constexpr size_t most_parameter_bytes = 4096, room_unit = 16,
+                 most_log = 4000;  // Metal's limits; of a log its first errors
 
 /// What is missing for this GPU to be used, "" if nothing is.
 std::string missing(id<MTLDevice> device) {
   if (!device) return "Metal finds no GPU here";
-  if (![device supportsFamily:MTLGPUFamilyMetal3]) return text_of([device name]) + " does not know Metal 3, which takes an Apple M1 or later and macOS 13";
+  if (![device supportsFamily:MTLGPUFamilyMetal3])
+    return text_of([device name]) + " does not know Metal 3, which takes an Apple M1 or later and macOS 13";
   return "";
 }
 
@@ -38,7 +40,8 @@ std::string family_of(id<MTLDevice> device) {
 /// A part of a buffer that it owns.
 class MetalMemory : public gpu::Memory {
  public:
-  MetalMemory(SharedGpu gpu, id<MTLBuffer> buffer, uint64_t at, uint64_t bytes, bool writable) : writable(writable), gpu_(std::move(gpu)), buffer_(buffer), at_(at), bytes_(bytes) {}
+  MetalMemory(SharedGpu gpu, id<MTLBuffer> buffer, uint64_t at, uint64_t bytes, bool writable)
+      : writable(writable), gpu_(std::move(gpu)), buffer_(buffer), at_(at), bytes_(bytes) {}
   ~MetalMemory() override { gpu_->release(buffer_); }
   gpu::Address address() const override { return [buffer_ gpuAddress] + at_; }
   uint64_t bytes() const override { return bytes_; }
@@ -52,7 +55,8 @@ class MetalMemory : public gpu::Memory {
 };
 
 struct MetalKernel : gpu::Kernel {
-  MetalKernel(std::string name, Held<id<MTLComputePipelineState>> pipeline) : name(std::move(name)), pipeline(std::move(pipeline)) {}
+  MetalKernel(std::string name, Held<id<MTLComputePipelineState>> pipeline)
+      : name(std::move(name)), pipeline(std::move(pipeline)) {}
   std::string name;
   Held<id<MTLComputePipelineState>> pipeline;
 };
@@ -87,17 +91,21 @@ class MetalDevice : public gpu::Device {
     uint64_t most = [gpu_->device() maxBufferLength];
     id<MTLBuffer> buffer = bytes <= most ? gpu_->allocate(std::max<uint64_t>(bytes, 1)) : nil;
     if (!buffer)
-      throw Error("metal", "not enough memory for " + what, fmt::format("{} MiB", (bytes >> 20) + 1), fmt::format("at most {} MiB in one piece on {}", most >> 20, facts_.name),
+      throw Error("metal", "not enough memory for " + what, fmt::format("{} MiB", (bytes >> 20) + 1),
+                  fmt::format("at most {} MiB in one piece on {}", most >> 20, facts_.name),
                   "use a smaller model or a shorter context (-c)");
     auto memory = std::make_unique<MetalMemory>(gpu_, buffer, 0, bytes, true);
-    if (memory->address() % alignment) throw Error("metal", "memory lies where kernels cannot read it", fmt::format("address {:#x}", memory->address()), fmt::format("a multiple of {}", alignment));
+    if (memory->address() % alignment)
+      throw Error("metal", "memory lies where kernels cannot read it", fmt::format("address {:#x}", memory->address()),
+                  fmt::format("a multiple of {}", alignment));
     return memory;
   }
 
   // A buffer lies over whole pages: those around the bytes, which are mapped when one byte of them is.
   std::unique_ptr<gpu::Memory> share(std::span<const std::byte> bytes) override {
     Pool pool;
-    const uintptr_t page = static_cast<uintptr_t>(getpagesize()), from = reinterpret_cast<uintptr_t>(bytes.data()), begin = from / page * page;
+    const uintptr_t page = static_cast<uintptr_t>(getpagesize()), from = reinterpret_cast<uintptr_t>(bytes.data()),
+                    begin = from / page * page;
     const uintptr_t end = (from + bytes.size() + page - 1) / page * page;
     id<MTLBuffer> buffer = bytes.empty() ? nil : gpu_->share(reinterpret_cast<void*>(begin), end - begin);
     return buffer ? std::make_unique<MetalMemory>(gpu_, buffer, from - begin, bytes.size(), false) : nullptr;
@@ -105,7 +113,9 @@ class MetalDevice : public gpu::Device {
 
   void upload(gpu::Memory& to, uint64_t at, std::span<const std::byte> from) override {
     inside(to, at, from.size());
-    if (!static_cast<MetalMemory&>(to).writable) throw Error("metal", "memory that is shared with the processor is only read", fmt::format("{} bytes to write", from.size()));
+    if (!static_cast<MetalMemory&>(to).writable)
+      throw Error("metal", "memory that is shared with the processor is only read",
+                  fmt::format("{} bytes to write", from.size()));
     gpu_->wait();
     if (!from.empty()) std::memcpy(static_cast<MetalMemory&>(to).contents() + at, from.data(), from.size());
   }
@@ -129,7 +139,8 @@ class MetalDevice : public gpu::Device {
  private:
   static void inside(const gpu::Memory& memory, uint64_t at, uint64_t bytes) {
     if (at > memory.bytes() || bytes > memory.bytes() - at)
-      throw Error("metal", "a copy reaches out of its memory", fmt::format("{} bytes at {}", bytes, at), fmt::format("at most {} bytes", memory.bytes()));
+      throw Error("metal", "a copy reaches out of its memory", fmt::format("{} bytes at {}", bytes, at),
+                  fmt::format("at most {} bytes", memory.bytes()));
   }
   std::unique_ptr<MetalKernel> pipeline(id<MTLLibrary> library, const std::string& entry) const;
   void check(const MetalKernel& kernel, const gpu::Launch& launch) const;
@@ -145,8 +156,12 @@ std::vector<std::unique_ptr<gpu::Kernel>> MetalDevice::compile(const gpu::Source
   [options setFastMathEnabled:NO];
   [options setLanguageVersion:MTLLanguageVersion3_0];
   NSError* error = nil;
-  Held<id<MTLLibrary>> library([gpu_->device() newLibraryWithSource:[NSString stringWithUTF8String:source.text.c_str()] options:options error:&error]);
-  if (!library) throw Error("metal", "kernels do not compile for " + facts_.name + ": " + text_of(error).substr(0, most_log), "", "", "please report this with the output of ingot doctor");
+  Held<id<MTLLibrary>> library([gpu_->device() newLibraryWithSource:[NSString stringWithUTF8String:source.text.c_str()]
+                                                            options:options
+                                                              error:&error]);
+  if (!library)
+    throw Error("metal", "kernels do not compile for " + facts_.name + ": " + text_of(error).substr(0, most_log), "",
+                "", "please report this with the output of ingot doctor");
   std::vector<std::unique_ptr<gpu::Kernel>> kernels;
   for (const std::string& entry : source.entries) kernels.push_back(pipeline(library.get(), entry));
   return kernels;
@@ -156,19 +171,28 @@ std::unique_ptr<MetalKernel> MetalDevice::pipeline(id<MTLLibrary> library, const
   Held<id<MTLFunction>> function([library newFunctionWithName:[NSString stringWithUTF8String:entry.c_str()]]);
   if (!function) throw Error("metal", "the compiled kernels have no " + entry);
   NSError* error = nil;
-  Held<id<MTLComputePipelineState>> pipeline([gpu_->device() newComputePipelineStateWithFunction:function.get() error:&error]);
-  if (!pipeline) throw Error("metal", entry + " cannot be made ready for " + facts_.name, text_of(error).substr(0, most_log));
+  Held<id<MTLComputePipelineState>> pipeline([gpu_->device() newComputePipelineStateWithFunction:function.get()
+                                                                                           error:&error]);
+  if (!pipeline)
+    throw Error("metal", entry + " cannot be made ready for " + facts_.name, text_of(error).substr(0, most_log));
   if (NSUInteger width = [pipeline.get() threadExecutionWidth]; width != warp_threads)
-    throw Error("metal", facts_.name + " does not run threads in groups that the kernels can use", fmt::format("{} at once", width), fmt::format("{}", warp_threads), "choose another --device");
+    throw Error("metal", facts_.name + " does not run threads in groups that the kernels can use",
+                fmt::format("{} at once", width), fmt::format("{}", warp_threads), "choose another --device");
   return std::make_unique<MetalKernel>(entry, std::move(pipeline));
 }
 
 void MetalDevice::check(const MetalKernel& kernel, const gpu::Launch& l) const {
-  NSUInteger threads = [kernel.pipeline.get() maxTotalThreadsPerThreadgroup], room = [gpu_->device() maxThreadgroupMemoryLength];
-  if (l.threads > threads) throw Error("metal", kernel.name + " takes too many registers", fmt::format("{} threads a group", l.threads), fmt::format("at most {} on {}", threads, facts_.name));
-  if (l.room_bytes > room) throw Error("metal", kernel.name + " takes too much memory a group", fmt::format("{} bytes", l.room_bytes), fmt::format("at most {} on {}", room, facts_.name));
+  NSUInteger threads = [kernel.pipeline.get() maxTotalThreadsPerThreadgroup],
+             room = [gpu_->device() maxThreadgroupMemoryLength];
+  if (l.threads > threads)
+    throw Error("metal", kernel.name + " takes too many registers", fmt::format("{} threads a group", l.threads),
+                fmt::format("at most {} on {}", threads, facts_.name));
+  if (l.room_bytes > room)
+    throw Error("metal", kernel.name + " takes too much memory a group", fmt::format("{} bytes", l.room_bytes),
+                fmt::format("at most {} on {}", room, facts_.name));
   if (l.parameters.size() > most_parameter_bytes)
-    throw Error("metal", kernel.name + " takes too many parameters", fmt::format("{} bytes", l.parameters.size()), fmt::format("at most {}", most_parameter_bytes));
+    throw Error("metal", kernel.name + " takes too many parameters", fmt::format("{} bytes", l.parameters.size()),
+                fmt::format("at most {}", most_parameter_bytes));
 }
 
 std::unique_ptr<gpu::Sequence> MetalDevice::record(std::span<const gpu::Launch> launches) {
@@ -205,14 +229,16 @@ plan::Device describe() {
   found.available = true;
   found.isas = {family_of(device.get())};
   found.memory_bytes = [device.get() recommendedMaxWorkingSetSize];
-  found.description = fmt::format("{}, {}, Metal 3, {} memory", text_of([device.get() name]), found.isas.front(), [device.get() hasUnifiedMemory] ? "unified" : "separate");
+  found.description = fmt::format("{}, {}, Metal 3, {} memory", text_of([device.get() name]), found.isas.front(),
+                                  [device.get() hasUnifiedMemory] ? "unified" : "separate");
   return found;
 }
 
 std::unique_ptr<gpu::Device> open_device() {
   Pool pool;
   Held<id<MTLDevice>> device(MTLCreateSystemDefaultDevice());
-  if (std::string reason = missing(device.get()); !reason.empty()) throw Error("metal", "no GPU can be used", "", "", reason);
+  if (std::string reason = missing(device.get()); !reason.empty())
+    throw Error("metal", "no GPU can be used", "", "", reason);
   return std::make_unique<MetalDevice>(std::move(device));
 }
 

@@ -14,7 +14,8 @@ namespace {
 std::string fault_of(id<MTLCommandBuffer> commands) {
   if ([commands status] == MTLCommandBufferStatusCompleted) return "";
   NSError* error = [commands error];
-  return fmt::format("{} (status {}, code {})", text_of(error), static_cast<int>([commands status]), error ? static_cast<int>([error code]) : 0);
+  return fmt::format("{} (status {}, code {})", text_of(error), static_cast<int>([commands status]),
+                     error ? static_cast<int>([error code]) : 0);
 }
 
 }  // namespace
@@ -29,13 +30,18 @@ void Gpu::use() const {
 
 id<MTLBuffer> Gpu::allocate(uint64_t bytes) {
   use();
-  return keep([device() newBufferWithLength:bytes options:MTLResourceStorageModeShared], MTLResourceUsageRead | MTLResourceUsageWrite);
+  return keep([device() newBufferWithLength:bytes options:MTLResourceStorageModeShared],
+              MTLResourceUsageRead | MTLResourceUsageWrite);
 }
 
 id<MTLBuffer> Gpu::share(void* pages, uint64_t bytes) {
   use();
   if (![device() hasUnifiedMemory] || bytes > [device() maxBufferLength]) return nil;
-  return keep([device() newBufferWithBytesNoCopy:pages length:bytes options:MTLResourceStorageModeShared deallocator:nil], MTLResourceUsageRead);
+  return keep([device() newBufferWithBytesNoCopy:pages
+                                          length:bytes
+                                         options:MTLResourceStorageModeShared
+                                     deallocator:nil],
+              MTLResourceUsageRead);
 }
 
 id<MTLBuffer> Gpu::keep(id<MTLBuffer> buffer, MTLResourceUsage usage) {
@@ -79,7 +85,8 @@ void Gpu::wait() {
   use();
   Pool pool;
   lost_ = finish();
-  if (!lost_.empty()) throw Error("metal", "a kernel went wrong", lost_, "", "please report this with the output of ingot doctor");
+  if (!lost_.empty())
+    throw Error("metal", "a kernel went wrong", lost_, "", "please report this with the output of ingot doctor");
 }
 
 }  // namespace ingot::metal

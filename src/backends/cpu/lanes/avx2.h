@@ -3,28 +3,51 @@
 #include "dialect/cpp.h"
 #include "dialect/contract.h"
 
-enum { lane_rows = 8, decode_groups = 2, token_block = 4, panel_groups = 2, panel_pass = 4, attend_queries = 2, attend_parts = 2, asks_ahead = 1, signed_bias = 128, most_carried = 16 };
+enum {
+  lane_rows = 8,
+  decode_groups = 2,
+  token_block = 4,
+  panel_groups = 2,
+  panel_pass = 4,
+  attend_queries = 2,
+  attend_parts = 2,
+  asks_ahead = 1,
+  signed_bias = 128,
+  most_carried = 16
+};
 
-struct bytes { __m256i v; };
-struct ints { __m256i v; };
-struct floats { __m256 v; };
+struct bytes {
+  __m256i v;
+};
+struct ints {
+  __m256i v;
+};
+struct floats {
+  __m256 v;
+};
 
 fn load_bytes(const u8* p) { return bytes{_mm256_loadu_si256((const __m256i*)p)}; }
 fn store_bytes(u8* p, bytes a) { _mm256_storeu_si256((__m256i*)p, a.v); }
 // 16-bit shifts carry bits into the neighbouring byte; the mask takes them off again.
 template <int S> fn take(bytes a, u32 mask) {
   __m256i m = _mm256_set1_epi8((char)mask);
-  if constexpr (S > 0) return bytes{_mm256_and_si256(_mm256_srli_epi16(a.v, S), m)};
-  else if constexpr (S < 0) return bytes{_mm256_and_si256(_mm256_slli_epi16(a.v, -S), m)};
-  else return bytes{_mm256_and_si256(a.v, m)};
+  if constexpr (S > 0)
+    return bytes{_mm256_and_si256(_mm256_srli_epi16(a.v, S), m)};
+  else if constexpr (S < 0)
+    return bytes{_mm256_and_si256(_mm256_slli_epi16(a.v, -S), m)};
+  else
+    return bytes{_mm256_and_si256(a.v, m)};
 }
 fn merge(bytes a, bytes b) { return bytes{_mm256_or_si256(a.v, b.v)}; }
 fn plus(bytes a, bytes b) { return bytes{_mm256_add_epi8(a.v, b.v)}; }
 fn times(bytes a, bytes b) {
-  __m256i even = _mm256_mullo_epi16(a.v, b.v), odd = _mm256_mullo_epi16(_mm256_srli_epi16(a.v, 8), _mm256_srli_epi16(b.v, 8));
+  __m256i even = _mm256_mullo_epi16(a.v, b.v),
+          odd = _mm256_mullo_epi16(_mm256_srli_epi16(a.v, 8), _mm256_srli_epi16(b.v, 8));
   return bytes{_mm256_blendv_epi8(even, _mm256_slli_epi16(odd, 8), _mm256_set1_epi16((short)0xff00))};
 }
-fn load_table(const u8* sixteen) { return bytes{_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i*)sixteen))}; }
+fn load_table(const u8* sixteen) {
+  return bytes{_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i*)sixteen))};
+}
 fn look_up(bytes codes, bytes table) { return bytes{_mm256_shuffle_epi8(table.v, codes.v)}; }
 fn repeat4(const i8* x) {
   i32 four;
@@ -36,7 +59,9 @@ fn plus(ints a, ints b) { return ints{_mm256_add_epi32(a.v, b.v)}; }
 fn minus(ints a, ints b) { return ints{_mm256_sub_epi32(a.v, b.v)}; }
 fn times(ints a, ints b) { return ints{_mm256_mullo_epi32(a.v, b.v)}; }
 fn load_small_ints(const u8* p) { return ints{_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p))}; }
-fn repeat_bytes(ints a) { return bytes{_mm256_mullo_epi32(_mm256_and_si256(a.v, _mm256_set1_epi32(255)), _mm256_set1_epi32(0x01010101))}; }
+fn repeat_bytes(ints a) {
+  return bytes{_mm256_mullo_epi32(_mm256_and_si256(a.v, _mm256_set1_epi32(255)), _mm256_set1_epi32(0x01010101))};
+}
 fn splat_sum(const i16* two, int a, int b) {
   i32 pair;
   __builtin_memcpy(&pair, two, 4);
@@ -99,10 +124,14 @@ struct dot_large {
 
 // Pairs of products in 16 bits: two of each row.
 struct adds_pairs {
-  struct pairs { __m256i v; };
+  struct pairs {
+    __m256i v;
+  };
   fn none() { return pairs{_mm256_setzero_si256()}; }
   fn ones() { return pairs{_mm256_set1_epi16(1)}; }
-  fn twice(ints a) { return pairs{_mm256_or_si256(_mm256_and_si256(a.v, _mm256_set1_epi32(0xffff)), _mm256_slli_epi32(a.v, 16))}; }
+  fn twice(ints a) {
+    return pairs{_mm256_or_si256(_mm256_and_si256(a.v, _mm256_set1_epi32(0xffff)), _mm256_slli_epi32(a.v, 16))};
+  }
   fn load(const i16* p) { return pairs{_mm256_loadu_si256((const __m256i*)p)}; }
   fn store(i16* p, pairs a) { _mm256_storeu_si256((__m256i*)p, a.v); }
   // Unsigned times signed; saturates.
@@ -126,7 +155,8 @@ struct adds_pairs {
 };
 
 fn pairs16(const i8* w, const i8* x) {
-  return _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)w)), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)x)));
+  return _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)w)),
+                           _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)x)));
 }
 fn total(__m256i p) {
   __m128i s = _mm_add_epi32(_mm256_castsi256_si128(p), _mm256_extracti128_si256(p, 1));
@@ -139,12 +169,17 @@ fn dot32(const i8* w, const i8* x) { return total(_mm256_add_epi32(pairs16(w, x)
 
 // ---- wide
 
-struct wide { __m256 lo, hi; };
+struct wide {
+  __m256 lo, hi;
+};
 
 fn wide_splat(float x) { return wide{_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
-fn load_wide(Float32, const u8* p) { return wide{_mm256_loadu_ps((const float*)p), _mm256_loadu_ps((const float*)p + 8)}; }
+fn load_wide(Float32, const u8* p) {
+  return wide{_mm256_loadu_ps((const float*)p), _mm256_loadu_ps((const float*)p + 8)};
+}
 fn load_wide(Float16, const u8* p) {
-  return wide{_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p + 1))};
+  return wide{_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)),
+              _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p + 1))};
 }
 fn load_wide(BFloat16, const u8* p) { return wide{load_numbers(BFloat16{}, p).v, load_numbers(BFloat16{}, p + 16).v}; }
 fn store_wide(float* p, wide a) {

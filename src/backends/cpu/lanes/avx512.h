@@ -3,27 +3,48 @@
 #include "dialect/cpp.h"
 #include "dialect/contract.h"
 
-enum { lane_rows = 16, decode_groups = 4, token_block = 8, panel_groups = 2, panel_pass = 4, attend_queries = 8, attend_parts = 2, asks_ahead = 1, signed_bias = 0, most_carried = 255 };
+enum {
+  lane_rows = 16,
+  decode_groups = 4,
+  token_block = 8,
+  panel_groups = 2,
+  panel_pass = 4,
+  attend_queries = 8,
+  attend_parts = 2,
+  asks_ahead = 1,
+  signed_bias = 0,
+  most_carried = 255
+};
 
 typedef void adds_pairs;
 
-struct bytes { __m512i v; };
-struct ints { __m512i v; };
-struct floats { __m512 v; };
+struct bytes {
+  __m512i v;
+};
+struct ints {
+  __m512i v;
+};
+struct floats {
+  __m512 v;
+};
 
 fn load_bytes(const u8* p) { return bytes{_mm512_loadu_si512(p)}; }
 fn store_bytes(u8* p, bytes a) { _mm512_storeu_si512(p, a.v); }
 // 16-bit shifts carry bits into the neighbouring byte; the mask takes them off again.
 template <int S> fn take(bytes a, u32 mask) {
   __m512i m = _mm512_set1_epi8((char)mask);
-  if constexpr (S > 0) return bytes{_mm512_and_si512(_mm512_srli_epi16(a.v, S), m)};
-  else if constexpr (S < 0) return bytes{_mm512_and_si512(_mm512_slli_epi16(a.v, -S), m)};
-  else return bytes{_mm512_and_si512(a.v, m)};
+  if constexpr (S > 0)
+    return bytes{_mm512_and_si512(_mm512_srli_epi16(a.v, S), m)};
+  else if constexpr (S < 0)
+    return bytes{_mm512_and_si512(_mm512_slli_epi16(a.v, -S), m)};
+  else
+    return bytes{_mm512_and_si512(a.v, m)};
 }
 fn merge(bytes a, bytes b) { return bytes{_mm512_or_si512(a.v, b.v)}; }
 fn plus(bytes a, bytes b) { return bytes{_mm512_add_epi8(a.v, b.v)}; }
 fn times(bytes a, bytes b) {
-  __m512i even = _mm512_mullo_epi16(a.v, b.v), odd = _mm512_mullo_epi16(_mm512_srli_epi16(a.v, 8), _mm512_srli_epi16(b.v, 8));
+  __m512i even = _mm512_mullo_epi16(a.v, b.v),
+          odd = _mm512_mullo_epi16(_mm512_srli_epi16(a.v, 8), _mm512_srli_epi16(b.v, 8));
   return bytes{_mm512_mask_mov_epi8(even, 0xaaaaaaaaaaaaaaaa, _mm512_slli_epi16(odd, 8))};
 }
 fn load_table(const u8* sixteen) { return bytes{_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)sixteen))}; }
@@ -38,7 +59,9 @@ fn plus(ints a, ints b) { return ints{_mm512_add_epi32(a.v, b.v)}; }
 fn minus(ints a, ints b) { return ints{_mm512_sub_epi32(a.v, b.v)}; }
 fn times(ints a, ints b) { return ints{_mm512_mullo_epi32(a.v, b.v)}; }
 fn load_small_ints(const u8* p) { return ints{_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))}; }
-fn repeat_bytes(ints a) { return bytes{_mm512_mullo_epi32(_mm512_and_si512(a.v, _mm512_set1_epi32(255)), _mm512_set1_epi32(0x01010101))}; }
+fn repeat_bytes(ints a) {
+  return bytes{_mm512_mullo_epi32(_mm512_and_si512(a.v, _mm512_set1_epi32(255)), _mm512_set1_epi32(0x01010101))};
+}
 fn splat_sum(const i16* two, int a, int b) {
   i32 pair;
   __builtin_memcpy(&pair, two, 4);
@@ -51,13 +74,15 @@ fn fma(floats a, floats b, floats c) { return floats{_mm512_fmadd_ps(a.v, b.v, c
 fn load_numbers(Float32, const u8* p) { return floats{_mm512_loadu_ps(p)}; }
 fn load_numbers(Float16, const u8* p) { return floats{_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)p))}; }
 fn load_numbers(BFloat16, const u8* p) {
-  return floats{_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p)), 16))};
+  return floats{
+      _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p)), 16))};
 }
 fn load_numbers(E8M0Half, const u8* p) {
   __m512i e = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)p));
   __m512i normal = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
   __m512i tiny = _mm512_sllv_epi32(_mm512_set1_epi32(0x00200000), e);
-  return floats{_mm512_castsi512_ps(_mm512_mask_mov_epi32(normal, _mm512_cmplt_epi32_mask(e, _mm512_set1_epi32(2)), tiny))};
+  return floats{
+      _mm512_castsi512_ps(_mm512_mask_mov_epi32(normal, _mm512_cmplt_epi32_mask(e, _mm512_set1_epi32(2)), tiny))};
 }
 fn load_numbers(UE4M3Half, const u8* p) {
   __m512i e = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)p));
@@ -66,7 +91,8 @@ fn load_numbers(UE4M3Half, const u8* p) {
   return floats{_mm512_maskz_mov_ps(_mm512_cmpneq_epi32_mask(e, _mm512_set1_epi32(127)), f)};
 }
 fn store(float* p, floats a) { _mm512_storeu_ps(p, a.v); }
-// Asked for ahead, the one-token kernel streams 17.1–17.4 GB/s, without 13.4–15.3; non-temporal hints halve it (Xeon, 2026-11).
+// Asked for ahead, the one-token kernel streams 17.1–17.4 GB/s, without 13.4–15.3; non-temporal hints halve it (Xeon,
+// 2026-11).
 fn prefetch(const u8* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 
 // vpdpbusd: unsigned codes times signed activations, four products into 32 bits, no saturation.
@@ -81,7 +107,8 @@ template <int max_code> struct dot_small {
 struct dot_large : dot_small<255> {};
 
 fn pairs16(const i8* w, const i8* x) {
-  return _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)w)), _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)x)));
+  return _mm256_madd_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)w)),
+                           _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)x)));
 }
 fn total(__m256i p) {
   __m128i s = _mm_add_epi32(_mm256_castsi256_si128(p), _mm256_extracti128_si256(p, 1));
@@ -94,7 +121,9 @@ fn dot32(const i8* w, const i8* x) { return total(_mm256_add_epi32(pairs16(w, x)
 
 // ---- wide
 
-struct wide { __m512 v; };
+struct wide {
+  __m512 v;
+};
 
 fn wide_splat(float x) { return wide{_mm512_set1_ps(x)}; }
 fn load_wide(Float32, const u8* p) { return wide{_mm512_loadu_ps(p)}; }
@@ -117,7 +146,8 @@ fn sum(wide a) {
 }
 fn largest(wide a) { return _mm512_reduce_max_ps(a.v); }
 fn power_of_two(wide shifted) {
-  return wide{_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_castps_si512(shifted.v), _mm512_set1_epi32(127)), 23))};
+  return wide{_mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_add_epi32(_mm512_castps_si512(shifted.v), _mm512_set1_epi32(127)), 23))};
 }
 fn store_codes(i8* p, wide a) {
   __m512i q = _mm512_cvtps_epi32(a.v);

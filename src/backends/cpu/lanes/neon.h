@@ -1,23 +1,44 @@
-// The lane vocabulary on NEON with dot products and half precision (ARMv8.2): 4 rows. The words are defined in portable.h.
+// The lane vocabulary on NEON with dot products and half precision (ARMv8.2): 4 rows. The words are defined in
+// portable.h.
 #pragma once
 #include "dialect/cpp.h"
 #include "dialect/contract.h"
 
-enum { lane_rows = 4, decode_groups = 1, token_block = 4, panel_groups = 4, panel_pass = 4, attend_queries = 2, attend_parts = 2, asks_ahead = 0, signed_bias = 128, most_carried = 255 };
+enum {
+  lane_rows = 4,
+  decode_groups = 1,
+  token_block = 4,
+  panel_groups = 4,
+  panel_pass = 4,
+  attend_queries = 2,
+  attend_parts = 2,
+  asks_ahead = 0,
+  signed_bias = 128,
+  most_carried = 255
+};
 
 typedef void adds_pairs;
 
-struct bytes { uint8x16_t v; };
-struct ints { int32x4_t v; };
-struct floats { float32x4_t v; };
+struct bytes {
+  uint8x16_t v;
+};
+struct ints {
+  int32x4_t v;
+};
+struct floats {
+  float32x4_t v;
+};
 
 fn load_bytes(const u8* p) { return bytes{vld1q_u8(p)}; }
 fn store_bytes(u8* p, bytes a) { vst1q_u8(p, a.v); }
 template <int S> fn take(bytes a, u32 mask) {
   uint8x16_t m = vdupq_n_u8((u8)mask);
-  if constexpr (S > 0) return bytes{vandq_u8(vshrq_n_u8(a.v, S), m)};
-  else if constexpr (S < 0) return bytes{vandq_u8(vshlq_n_u8(a.v, -S), m)};
-  else return bytes{vandq_u8(a.v, m)};
+  if constexpr (S > 0)
+    return bytes{vandq_u8(vshrq_n_u8(a.v, S), m)};
+  else if constexpr (S < 0)
+    return bytes{vandq_u8(vshlq_n_u8(a.v, -S), m)};
+  else
+    return bytes{vandq_u8(a.v, m)};
 }
 fn merge(bytes a, bytes b) { return bytes{vorrq_u8(a.v, b.v)}; }
 fn plus(bytes a, bytes b) { return bytes{vaddq_u8(a.v, b.v)}; }
@@ -38,7 +59,9 @@ fn load_small_ints(const u8* p) {
   __builtin_memcpy(&four, p, 4);
   return ints{vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(four)))))};
 }
-fn repeat_bytes(ints a) { return bytes{vreinterpretq_u8_s32(vmulq_n_s32(vandq_s32(a.v, vdupq_n_s32(255)), 0x01010101))}; }
+fn repeat_bytes(ints a) {
+  return bytes{vreinterpretq_u8_s32(vmulq_n_s32(vandq_s32(a.v, vdupq_n_s32(255)), 0x01010101))};
+}
 fn splat_sum(const i16* two, int a, int b) { return splat((i32)(a * two[0] + b * two[1])); }
 fn splat(float x) { return floats{vdupq_n_f32(x)}; }
 fn to_floats(ints a) { return floats{vcvtq_f32_s32(a.v)}; }
@@ -73,22 +96,31 @@ template <int max_code> struct dot_small {
 };
 struct dot_large : dot_small<127> {};
 
-fn products16(int32x4_t sum, const i8* w, const i8* x) { return vdotq_s32(sum, vld1q_s8((const signed char*)w), vld1q_s8((const signed char*)x)); }
+fn products16(int32x4_t sum, const i8* w, const i8* x) {
+  return vdotq_s32(sum, vld1q_s8((const signed char*)w), vld1q_s8((const signed char*)x));
+}
 fn dot16(const i8* w, const i8* x) { return (i32)vaddvq_s32(products16(vdupq_n_s32(0), w, x)); }
-fn dot32(const i8* w, const i8* x) { return (i32)vaddvq_s32(products16(products16(vdupq_n_s32(0), w, x), w + 16, x + 16)); }
+fn dot32(const i8* w, const i8* x) {
+  return (i32)vaddvq_s32(products16(products16(vdupq_n_s32(0), w, x), w + 16, x + 16));
+}
 
 // ---- wide
 
-struct wide { float32x4_t v[4]; };
+struct wide {
+  float32x4_t v[4];
+};
 
 fn wide_splat(float x) { return wide{{vdupq_n_f32(x), vdupq_n_f32(x), vdupq_n_f32(x), vdupq_n_f32(x)}}; }
 fn load_wide(Float32, const u8* p) {
   const float* f = (const float*)p;
   return wide{{vld1q_f32(f), vld1q_f32(f + 4), vld1q_f32(f + 8), vld1q_f32(f + 12)}};
 }
-fn load_wide(Float16, const u8* p) { return wide{{four_halves(p), four_halves(p + 8), four_halves(p + 16), four_halves(p + 24)}}; }
+fn load_wide(Float16, const u8* p) {
+  return wide{{four_halves(p), four_halves(p + 8), four_halves(p + 16), four_halves(p + 24)}};
+}
 fn load_wide(BFloat16, const u8* p) {
-  return wide{{load_numbers(BFloat16{}, p).v, load_numbers(BFloat16{}, p + 8).v, load_numbers(BFloat16{}, p + 16).v, load_numbers(BFloat16{}, p + 24).v}};
+  return wide{{load_numbers(BFloat16{}, p).v, load_numbers(BFloat16{}, p + 8).v, load_numbers(BFloat16{}, p + 16).v,
+               load_numbers(BFloat16{}, p + 24).v}};
 }
 fn store_wide(float* p, wide a) {
   for (int i = 0; i < 4; i++) vst1q_f32(p + 4 * i, a.v[i]);
@@ -132,12 +164,14 @@ fn sum(wide a) {
 fn largest(wide a) { return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.v[0], a.v[1]), vmaxq_f32(a.v[2], a.v[3]))); }
 fn power_of_two(wide shifted) {
   for (int i = 0; i < 4; i++)
-    shifted.v[i] = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vreinterpretq_s32_f32(shifted.v[i]), vdupq_n_s32(127)), 23));
+    shifted.v[i] =
+        vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vreinterpretq_s32_f32(shifted.v[i]), vdupq_n_s32(127)), 23));
   return shifted;
 }
 fn store_codes(i8* p, wide a) {
   int32x4_t q[4];
   for (int i = 0; i < 4; i++) q[i] = vcvtnq_s32_f32(a.v[i]);
-  vst1q_s8((signed char*)p, vcombine_s8(vmovn_s16(vcombine_s16(vmovn_s32(q[0]), vmovn_s32(q[1]))), vmovn_s16(vcombine_s16(vmovn_s32(q[2]), vmovn_s32(q[3])))));
+  vst1q_s8((signed char*)p, vcombine_s8(vmovn_s16(vcombine_s16(vmovn_s32(q[0]), vmovn_s32(q[1]))),
+                                        vmovn_s16(vcombine_s16(vmovn_s32(q[2]), vmovn_s32(q[3])))));
   return (i32)vaddvq_s32(vaddq_s32(vaddq_s32(q[0], q[1]), vaddq_s32(q[2], q[3])));
 }

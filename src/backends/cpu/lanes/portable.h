@@ -1,5 +1,6 @@
 // The lane vocabulary in the compiler's own 16-byte vectors: its definition, and the path of a machine without a known
-// instruction set. Kernels are written once in these words; avx2.h, avx512.h and neon.h say the same words for their machines,
+// instruction set. Kernels are written once in these words; avx2.h, avx512.h and neon.h say the same words for their
+// machines,
 // and every word gives the same bits on all of them.
 //
 // Two shapes of vectors:
@@ -10,16 +11,17 @@
 #include "dialect/contract.h"
 
 enum {
-  lane_rows = 8,          // rows a resident tile interleaves
-  decode_groups = 1,      // row groups that one token meets at once
-  token_block = 4,        // tokens that share one decoding of the weights
-  panel_groups = 1,       // row groups and tokens that share one reading of a panel
+  lane_rows = 8,      // rows a resident tile interleaves
+  decode_groups = 1,  // row groups that one token meets at once
+  token_block = 4,    // tokens that share one decoding of the weights
+  panel_groups = 1,   // row groups and tokens that share one reading of a panel
   panel_pass = 2,
-  attend_queries = 2,     // queries, and runs of 16 elements of a value, that attention holds in registers
+  attend_queries = 2,  // queries, and runs of 16 elements of a value, that attention holds in registers
   attend_parts = 1,
-  asks_ahead = 0,         // whether prefetch() does anything
-  signed_bias = 0,        // what is taken off 8-bit codes so that dot_large can use them as they are
-  most_carried = 255      // largest code that may carry its sub-scale (gemv/cpu/panels.h): where larger ones cost more than they save
+  asks_ahead = 0,   // whether prefetch() does anything
+  signed_bias = 0,  // what is taken off 8-bit codes so that dot_large can use them as they are
+  most_carried =
+      255  // largest code that may carry its sub-scale (gemv/cpu/panels.h): where larger ones cost more than they save
 };
 
 typedef u8 u8x16 __attribute__((vector_size(16)));
@@ -33,9 +35,15 @@ typedef float f32x4 __attribute__((vector_size(16)));
 // Words of a machine that adds pairs of products in 16 bits (gemv/cpu/panel_pairs.h), as avx2.h has them; void: none.
 typedef void adds_pairs;
 
-struct bytes { u8x16 v[2]; };
-struct ints { i32x4 v[2]; };
-struct floats { f32x4 v[2]; };
+struct bytes {
+  u8x16 v[2];
+};
+struct ints {
+  i32x4 v[2];
+};
+struct floats {
+  f32x4 v[2];
+};
 
 fn load_bytes(const u8* p) {
   bytes r = {};
@@ -43,7 +51,8 @@ fn load_bytes(const u8* p) {
   return r;
 }
 fn store_bytes(u8* p, bytes a) { __builtin_memcpy(p, &a, 32); }
-// The bits of each byte moved down by S (up when S is negative), then masked. 16-bit shifts carry bits into the neighbouring
+// The bits of each byte moved down by S (up when S is negative), then masked. 16-bit shifts carry bits into the
+// neighbouring
 // byte; the mask takes them off again.
 template <int S> fn take(bytes a, u32 mask) {
   for (u8x16& half : a.v) {
@@ -96,7 +105,9 @@ fn repeat_bytes(ints a) {
 // a · two[0] + b · two[1], the same for every row.
 fn splat_sum(const i16* two, int a, int b) { return splat((i32)(a * two[0] + b * two[1])); }
 fn splat(float x) { return floats{{f32x4{x, x, x, x}, f32x4{x, x, x, x}}}; }
-fn to_floats(ints a) { return floats{{__builtin_convertvector(a.v[0], f32x4), __builtin_convertvector(a.v[1], f32x4)}}; }
+fn to_floats(ints a) {
+  return floats{{__builtin_convertvector(a.v[0], f32x4), __builtin_convertvector(a.v[1], f32x4)}};
+}
 fn times(floats a, floats b) { return floats{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
 fn fma(f32x4 a, f32x4 b, f32x4 c) {
   for (int i = 0; i < 4; i++) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
@@ -149,7 +160,9 @@ fn dot32(const i8* w, const i8* x) { return dot16(w, x) + dot16(w + 16, x + 16);
 
 // ---- wide
 
-struct wide { f32x4 v[4]; };
+struct wide {
+  f32x4 v[4];
+};
 
 fn wide_splat(float x) {
   f32x4 all = {x, x, x, x};
@@ -179,13 +192,16 @@ fn store_halves(u16* p, wide a) {
     __builtin_memcpy(&bits, &x, 4);
     u32 sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
     u32 h;
-    if (magnitude > 0x7f800000u) h = 0x7e00u | (magnitude >> 13 & 0x1ffu);  // NaN stays NaN, quiet
-    else if (magnitude >= 0x477ff000u) h = 0x7c00u;                          // rounds to infinity
-    else if (magnitude < 0x38800000u) {                                      // subnormal half: let the float adder round
+    if (magnitude > 0x7f800000u)
+      h = 0x7e00u | (magnitude >> 13 & 0x1ffu);  // NaN stays NaN, quiet
+    else if (magnitude >= 0x477ff000u)
+      h = 0x7c00u;                       // rounds to infinity
+    else if (magnitude < 0x38800000u) {  // subnormal half: let the float adder round
       float f = float_of(magnitude) + 0.5f;
       __builtin_memcpy(&h, &f, 4);
       h -= 0x3f000000u;
-    } else h = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
+    } else
+      h = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
     p[i] = u16(sign | h);
   }
 }

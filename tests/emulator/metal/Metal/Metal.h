@@ -1,4 +1,5 @@
-// The Metal framework as far as ingot uses it: names, types and values of Apple's public documentation, for a machine without it. What
+// The Metal framework as far as ingot uses it: names, types and values of Apple's public documentation, for a machine
+// without it. What
 // answers to them is metal_double.mm, whose device runs kernels by the executor of this folder.
 #pragma once
 #import <Foundation/Foundation.h>
@@ -91,7 +92,10 @@ inline MTLSize MTLSizeMake(NSUInteger width, NSUInteger height, NSUInteger depth
 - (NSUInteger)maxThreadgroupMemoryLength;
 - (id<MTLCommandQueue>)newCommandQueue;
 - (id<MTLBuffer>)newBufferWithLength:(NSUInteger)length options:(MTLResourceOptions)options;
-- (id<MTLBuffer>)newBufferWithBytesNoCopy:(void*)pointer length:(NSUInteger)length options:(MTLResourceOptions)options deallocator:(id)deallocator;
+- (id<MTLBuffer>)newBufferWithBytesNoCopy:(void*)pointer
+                                   length:(NSUInteger)length
+                                  options:(MTLResourceOptions)options
+                              deallocator:(id)deallocator;
 - (id<MTLLibrary>)newLibraryWithSource:(NSString*)source options:(MTLCompileOptions*)options error:(NSError**)error;
 - (id<MTLComputePipelineState>)newComputePipelineStateWithFunction:(id<MTLFunction>)function error:(NSError**)error;
 @end
