@@ -28,7 +28,7 @@ def faults(ingot, folder, row):
             yield f"{what} accepted the file"
         if row["expected"] == "sound" and done.returncode != 0:
             yield f"{what} refused a sound file: {error[-300:]}"
-        if done.returncode == 1 and not any(f"[{room}] " in error for room in ("container", "foundry", "text", "engine", "sampling", "backend", "cpu")):
+        if done.returncode == 1 and not any(f"[{room}] " in error for room in ("container", "foundry", "text", "engine", "sampling", "plan", "cpu")):
             yield f"{what} failed without saying why: {error[-300:]}"
 
 

@@ -101,8 +101,8 @@ class WithModel(Command):
             own = ["template", MODEL, "--template", path / "own.jinja"]
             self.assertRegex(self.succeeds(*own, "--messages", path / "chat.json", "--tools", path / "tools.json", "--set", '{"x": 7}'), r'^<\|im_start\|>Hi\[{"a": 1}\]7\d{4}$')
             self.assertRegex(self.succeeds(*own, "--messages", "-", input=b'[{"content": ""}]'), r"^<\|im_start\|>null\d{4}$")
-            self.fails(1, "a name that is taken", *own, "-p", "Hi", "--set", '{"messages": []}')
-            self.fails(1, "no JSON object", *own, "-p", "Hi", "--set", "[]")
+            self.fails(1, "a variable has a reserved name", *own, "-p", "Hi", "--set", '{"messages": []}')
+            self.fails(1, "not a JSON object", *own, "-p", "Hi", "--set", "[]")
             self.fails(1, "messages cannot be read", *own, "--messages", "-", input=b"[")
             (path / "own.jinja").write_text("\n{% include 'x' %}")
             self.fails(1, "[jinja] line 2: there is no statement 'include' here", *own)
@@ -264,7 +264,7 @@ class WithModel(Command):
         self.assertEqual([row["test"] for row in rows], ["pp8@d20", "tg4@d20"])
         for row in rows:
             steps = {step["step"]: step for step in row["profile"]}
-            self.assertLessEqual({"embed", "qkv", "rope_store", "attend", "project_add", "gate_up", "head", "outside"}, set(steps))
+            self.assertLessEqual({"embed", "qkv", "rope_store", "attend", "output", "gate_up", "down", "lm_head", "outside"}, set(steps))
             self.assertAlmostEqual(sum(step["share"] for step in steps.values()), 1, places=6)
         self.assertIn("| tg4@d20 | 1 | gate_up |", self.succeeds("bench", MODEL, "-p", "0", "-n", "4", "-d", "20", "-r", "1", "--profile"))
 
@@ -313,7 +313,7 @@ class WithModel(Command):
         self.assertAlmostEqual(sum(s["share"] for s in plan["steps"]), 1)
         self.assertAlmostEqual(sum(s["seconds_bound"] for s in plan["steps"]), plan["seconds_bound"])
         for step in plan["steps"]:
-            self.assert_keys(step, "name kind shape formats classes strategy layout bytes_per_token share seconds_bound slow")
+            self.assert_keys(step, "name role kind shape formats classes strategy layout bytes_per_token share seconds_bound slow")
             self.assertEqual(len(step["formats"]), len(step["classes"]), step)
         self.assertIsNone(self.json("explain", MODEL, "--json", "--bandwidth", "0")["seconds_bound"])
         self.assertGreater(self.json("explain", MODEL, "--json")["read_bandwidth_gb_per_s"], 0.1)

@@ -9,6 +9,7 @@ function(configures case file text expected)
   file(GLOB formats ${SOURCE}/formats/*.h)
   file(COPY ${formats} DESTINATION ${project}/formats)  # file by file: were formats/ a link, the copy would be the original
   file(COPY ${SOURCE}/cmake/generate.cmake DESTINATION ${project}/cmake)
+  file(COPY ${SOURCE}/src DESTINATION ${project} FILES_MATCHING PATTERN *.in)
   file(WRITE ${project}/CMakeLists.txt "cmake_minimum_required(VERSION 3.22)\nproject(registry NONE)\ninclude(cmake/generate.cmake)\n")
   if(file)
     file(WRITE ${project}/formats/${file} "${text}")
