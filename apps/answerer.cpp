@@ -17,14 +17,15 @@ constexpr int least_answer_room = 256;  // tokens; a quarter of the context wher
 
 }  // namespace
 
-Answerer::Answerer(const Model& model, ChatTemplate chat_template) : model_(model), template_(std::move(chat_template)), session_(model) {}
+Answerer::Answerer(const Model& model, ChatTemplate chat_template)
+    : model_(model), template_(std::move(chat_template)), session_(model) {}
 
 std::vector<int32_t> Answerer::prompt(const Conversation& conversation, int left_out) const {
   return model_.tokenizer().encode(render_chat(template_, conversation.json(left_out).text()));
 }
 
-/// When the conversation has become too long, turns are dropped from its beginning until half of the context is free: a change at the
-/// beginning invalidates the KV cache for everything after it, so it is not done for each answer.
+/// When the conversation has become too long, turns are dropped from its beginning until half of the context is free: a
+/// change at the beginning invalidates the KV cache for everything after it, so it is not done for each answer.
 std::vector<int32_t> Answerer::prompt_that_fits(const Conversation& conversation) {
   const int room = std::min(least_answer_room, context() / 4), last_turn = std::max(0, conversation.turns() - 1);
   left_out_ = std::min(left_out_, last_turn);
@@ -33,7 +34,8 @@ std::vector<int32_t> Answerer::prompt_that_fits(const Conversation& conversation
   if (length() + room > context())
     while (left_out_ < last_turn && 2 * length() > context()) tokens = prompt(conversation, ++left_out_);
   if (length() >= context())
-    throw Error("chat", "the message does not fit into the context", fmt::format("{} tokens", length()), fmt::format("fewer than {}", context()), "shorten it, or use a longer context (-c)");
+    throw Error("chat", "the message does not fit into the context", fmt::format("{} tokens", length()),
+                fmt::format("fewer than {}", context()), "shorten it, or use a longer context (-c)");
   return tokens;
 }
 
@@ -60,7 +62,8 @@ bool Answerer::read(const std::vector<int32_t>& tokens, const InterruptWatch& wa
   return true;
 }
 
-Answered Answerer::answer(const Conversation& conversation, const Settings& settings, const InterruptWatch& watch, const std::function<void(std::string_view)>& on_text) {
+Answered Answerer::answer(const Conversation& conversation, const Settings& settings, const InterruptWatch& watch,
+                          const std::function<void(std::string_view)>& on_text) {
   Answered answered;
   std::vector<int32_t> tokens = prompt_that_fits(conversation);
   answered.left_out = left_out_;

@@ -13,17 +13,18 @@ namespace ingot::apps {
 struct Answered {
   Generation made;
   int prompt_tokens = 0;
-  int kept_tokens = 0;        ///< of them, read before and not again
+  int kept_tokens = 0;  ///< of them, read before and not again
   double prompt_seconds = 0;
-  int left_out = 0;           ///< turns from the beginning that no longer fit, and that the model was not given
+  int left_out = 0;  ///< turns from the beginning that no longer fit, and that the model was not given
 };
 
 class Answerer {
  public:
   Answerer(const Model& model, ChatTemplate chat_template);
-  /// The answer to the last message; `on_text` gets it as it is made. A note of `watch` ends it early, also while the prompt is read.
-  /// Errors: a template that refuses the conversation, a last turn that does not fit into the context.
-  Answered answer(const Conversation& conversation, const Settings& settings, const InterruptWatch& watch, const std::function<void(std::string_view)>& on_text);
+  /// The answer to the last message; `on_text` gets it as it is made. A note of `watch` ends it early, also while the
+  /// prompt is read. Errors: a template that refuses the conversation, a last turn that does not fit into the context.
+  Answered answer(const Conversation& conversation, const Settings& settings, const InterruptWatch& watch,
+                  const std::function<void(std::string_view)>& on_text);
   /// From now on no turn is left out.
   void start_anew() { left_out_ = 0; }
   int held() const { return session_.size(); }

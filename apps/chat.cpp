@@ -88,7 +88,8 @@ int converse(const Chat& chat, ChatShell& shell) {
 ChatTemplate chat_template(const Chat& chat, const Model& model) {
   if (!chat.template_file.empty()) return ChatTemplate(read_text(chat.template_file), model.tokenizer());
   if (model.info().chat_template.empty())
-    throw Error("chat", "the model has no chat template", "", "a chat model, or --template FILE", "ingot run continues a text with any model");
+    throw Error("chat", "the model has no chat template", "", "a chat model, or --template FILE",
+                "ingot run continues a text with any model");
   return model.chat_template();
 }
 
@@ -98,8 +99,9 @@ int perform_chat(const Chat& chat) {
   ChatShell shell(model, chat_template(chat, model), chat.settings, chat.system);
   if (!at_terminal) return answer_pipe(chat, shell);
   const ModelInfo& info = model.info();
-  note(Styled(Color::dim, fmt::format("{} ({} of context). /help lists the commands, Ctrl-D ends the chat.", printable(info.name.empty() ? info.architecture : info.name),
-                                                      count_text(model.explain().context, "token"))));
+  note(Styled(Color::dim, fmt::format("{} ({} of context). /help lists the commands, Ctrl-D ends the chat.",
+                                      printable(info.name.empty() ? info.architecture : info.name),
+                                      count_text(model.explain().context, "token"))));
   return converse(chat, shell);
 }
 
@@ -112,8 +114,13 @@ void add_chat(CommandLine& line, Action& chosen) {
   add_model(*command, chat->model);
   command->add_option("-p,--prompt", &chat->first, "First message; piped input is appended to it")->type_name("TEXT");
   command->add_option("--system", &chat->system, "System message: who the model is to be")->type_name("TEXT");
-  command->add_option("--template", &chat->template_file, "Chat template to use instead of the model's own")->check(not_empty())->type_name("FILE");
-  command->add_option("--history", &chat->history, "File for the line history; '' for none (default in ~/.local/state/ingot)")->type_name("FILE");
+  command->add_option("--template", &chat->template_file, "Chat template to use instead of the model's own")
+      ->check(not_empty())
+      ->type_name("FILE");
+  command
+      ->add_option("--history", &chat->history,
+                   "File for the line history; '' for none (default in ~/.local/state/ingot)")
+      ->type_name("FILE");
   add_context(*command, chat->load);
   add_threads(*command, chat->load);
   add_limits(*command, chat->settings.limits);
@@ -122,9 +129,9 @@ void add_chat(CommandLine& line, Action& chosen) {
   add_pre_tokenizer(*command, chat->load.pre);
   add_strict(*command, chat->load);
   command->footer("While chatting:\n" + ChatShell::help() + R"(
-Ctrl-C stops an answer and keeps the chat; a second Ctrl-C ends the program. When the conversation outgrows the context, its oldest
-messages are no longer passed to the model, and you are told. If stdin is not a terminal, all of it is one message: the answer goes
-to stdout, and the program ends.
+Ctrl-C stops an answer and keeps the chat; a second Ctrl-C ends the program. When the conversation outgrows the
+context, its oldest messages are no longer passed to the model, and you are told. If stdin is not a terminal,
+all of it is one message: the answer goes to stdout, and the program ends.
 
 Examples:
   ingot chat model.gguf

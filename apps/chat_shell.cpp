@@ -40,7 +40,8 @@ std::string beginning(const std::string& text) {
 }
 
 const std::string& needs(const std::string& argument, const char* what) {
-  if (argument.empty()) throw Error("chat", fmt::format("there is no {}", what), "", "", "/help shows the arguments of each command");
+  if (argument.empty())
+    throw Error("chat", fmt::format("there is no {}", what), "", "", "/help shows the arguments of each command");
   return argument;
 }
 
@@ -65,7 +66,8 @@ const ChatShell::Command ChatShell::commands[] = {
     {"/quit", "", "end the chat; Ctrl-D does too", nullptr},
 };
 
-ChatShell::ChatShell(const Model& model, ChatTemplate chat_template, Settings settings, const std::optional<std::string>& system)
+ChatShell::ChatShell(const Model& model, ChatTemplate chat_template, Settings settings,
+                     const std::optional<std::string>& system)
     : settings_(std::move(settings)), answerer_(model, std::move(chat_template)) {
   if (system) conversation_.set_system(valid_utf8(*system));
 }
@@ -79,12 +81,15 @@ bool ChatShell::take(const std::string& line, const InterruptWatch& watch) {
   auto [name, argument] = split_word(line);
   for (const Command& command : commands) {
     if (command.name != name) continue;
-    if (!*command.argument && !argument.empty()) throw Error("chat", fmt::format("{} takes no argument", name), "'" + argument + "'", "", "a message that begins with / needs a space before it");
+    if (!*command.argument && !argument.empty())
+      throw Error("chat", fmt::format("{} takes no argument", name), "'" + argument + "'", "",
+                  "a message that begins with / needs a space before it");
     if (!command.act) return false;
     (this->*command.act)(argument);
     return true;
   }
-  throw Error("chat", "there is no command " + name, "", "", "/help shows them all; a message that begins with / needs a space before it");
+  throw Error("chat", "there is no command " + name, "", "",
+              "/help shows them all; a message that begins with / needs a space before it");
 }
 
 bool ChatShell::ask(const std::string& message, const InterruptWatch& watch) {
@@ -122,9 +127,12 @@ bool ChatShell::answer_last() {
   flush_answer();
   conversation_.add("assistant", text);
   if (stopped) tell("stopped; the partial answer stays in the conversation (/undo removes it)");
-  if (last_->made.reason == StopReason::context) tell("the context is full: the answer ends here (-c N for a longer context, /reset to empty it)");
+  if (last_->made.reason == StopReason::context)
+    tell("the context is full: the answer ends here (-c N for a longer context, /reset to empty it)");
   if (last_->made.reason == StopReason::length) tell("token limit reached (/set n)");
-  if (last_->left_out > told_left_out_) tell(fmt::format("the conversation no longer fits into the context: the model does not see the first {}", count_text(last_->left_out, "message")));
+  if (last_->left_out > told_left_out_)
+    tell(fmt::format("the conversation no longer fits into the context: the model does not see the first {}",
+                     count_text(last_->left_out, "message")));
   told_left_out_ = last_->left_out;
   return !stopped;
 }
@@ -170,7 +178,8 @@ void ChatShell::set(const std::string& words) {
 
 void ChatShell::attach(const std::string& file) {
   std::string path = expanded(needs(file, "file")), text = read_text(path);
-  if (text.find('\0') != std::string::npos || valid_utf8(text) != text) throw Error("chat", path + " is not a text file", "bytes that are not UTF-8", "a text file");
+  if (text.find('\0') != std::string::npos || valid_utf8(text) != text)
+    throw Error("chat", path + " is not a text file", "bytes that are not UTF-8", "a text file");
   attached_ += text;
   if (!text.ends_with('\n')) attached_ += '\n';
   tell(fmt::format("{}: {}, prepended to your next message", path, bytes_text(text.size())));
@@ -180,7 +189,8 @@ void ChatShell::attach(const std::string& file) {
 void ChatShell::may_replace(const std::string& path) const {
   if (auto known = known_files_.find(path); known != known_files_.end()) {
     if (known->second != FileVersion::of(path))
-      throw Error("chat", path + " was changed after this chat loaded or saved it", "", "", "save to another file; /load reads the changed one instead of this conversation");
+      throw Error("chat", path + " was changed after this chat loaded or saved it", "", "",
+                  "save to another file; /load reads the changed one instead of this conversation");
     return;
   }
   try {
@@ -209,7 +219,8 @@ void ChatShell::load(const std::string& file) {
   attached_.clear();
   told_left_out_ = 0;
   const auto& messages = conversation_.messages();
-  tell(count_text(messages.size(), "message") + (messages.empty() ? "" : "; the last one: " + beginning(messages.back().content)));
+  tell(count_text(messages.size(), "message") +
+       (messages.empty() ? "" : "; the last one: " + beginning(messages.back().content)));
 }
 
 void ChatShell::show_stats(const std::string&) {
@@ -218,22 +229,28 @@ void ChatShell::show_stats(const std::string&) {
     int read = a.prompt_tokens - a.kept_tokens;
     std::string rate = a.prompt_seconds > 0 ? fmt::format(" at {:.1f} tokens/s", read / a.prompt_seconds) : "";
     note(fmt::format("prompt   {}, {} of them evaluated{}", count_text(a.prompt_tokens, "token"), read, rate));
-    note(fmt::format("answer   {}{}", count_text(a.made.tokens.size(), "token"), a.made.steps > 0 ? fmt::format(" at {:.1f} tokens/s", a.made.steps / a.made.seconds) : ""));
+    note(fmt::format("answer   {}{}", count_text(a.made.tokens.size(), "token"),
+                     a.made.steps > 0 ? fmt::format(" at {:.1f} tokens/s", a.made.steps / a.made.seconds) : ""));
   }
-  note(fmt::format("context  {} of {} tokens ({:.0f} %)", answerer_.held(), answerer_.context(), 100.0 * answerer_.held() / answerer_.context()));
-  note(fmt::format("chat     {}{}", count_text(conversation_.turns(), "message"), conversation_.turns() < int(conversation_.messages().size()) - conversation_.turns() ? ", a system message" : ""));
+  note(fmt::format("context  {} of {} tokens ({:.0f} %)", answerer_.held(), answerer_.context(),
+                   100.0 * answerer_.held() / answerer_.context()));
+  note(fmt::format("chat     {}{}", count_text(conversation_.turns(), "message"),
+                   conversation_.turns() < int(conversation_.messages().size()) - conversation_.turns()
+                       ? ", a system message"
+                       : ""));
 }
 
 std::string ChatShell::help() {
   std::string text;
-  for (const Command& c : commands) text += fmt::format("  {:<22}{}\n", fmt::format("{} {}", c.name, c.argument), c.what);
+  for (const Command& c : commands)
+    text += fmt::format("  {:<22}{}\n", fmt::format("{} {}", c.name, c.argument), c.what);
   return text;
 }
 
 void ChatShell::show_help(const std::string&) {
   note(help() + R"(
-Enter sends. Alt-Enter, or a \ at the end of a line, begins a new line; pasted lines stay together. Ctrl-C stops an answer.
-Arrow keys edit and recall earlier lines, Ctrl-R searches them.)");
+Enter sends. Alt-Enter, or a \ at the end of a line, begins a new line; pasted lines stay together. Ctrl-C stops
+an answer. Arrow keys edit and recall earlier lines, Ctrl-R searches them.)");
 }
 
 }  // namespace ingot::apps

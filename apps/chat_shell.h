@@ -14,9 +14,10 @@ namespace ingot::apps {
 
 class ChatShell {
  public:
-  ChatShell(const Model& model, ChatTemplate chat_template, Settings settings, const std::optional<std::string>& system);
-  /// Does what `line` says: a command, or a message to answer, until `watch` notes a Ctrl-C. False: the chat is over. Errors: Error, the
-  /// chat can go on.
+  ChatShell(const Model& model, ChatTemplate chat_template, Settings settings,
+            const std::optional<std::string>& system);
+  /// Does what `line` says: a command, or a message to answer, until `watch` notes a Ctrl-C. False: the chat is over.
+  /// Errors: Error, the chat can go on.
   bool take(const std::string& line, const InterruptWatch& watch);
   /// Answers `message`; streamed to stdout. False when Ctrl-C ended it. Errors: Error, and the message is taken back.
   bool ask(const std::string& message, const InterruptWatch& watch);
@@ -42,11 +43,11 @@ class ChatShell {
   Settings settings_;
   Answerer answerer_;
   Conversation conversation_;
-  std::string attached_;   // text of files that goes in front of the next message
+  std::string attached_;  // text of files that goes in front of the next message
   std::optional<Answered> last_;
   std::map<std::string, std::optional<FileVersion>> known_files_;  // by path: as this chat loaded or saved them
   const InterruptWatch* watch_ = nullptr;                          // while a line is taken
-  int attempt_ = 0;        // how often the last message was asked again
+  int attempt_ = 0;                                                // how often the last message was asked again
   int told_left_out_ = 0;  // turns of which the person knows that they are left out
 };
 

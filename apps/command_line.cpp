@@ -7,8 +7,8 @@
 namespace ingot::apps {
 namespace {
 
-/// How --help looks: a default stands at the end of its line, what a flag excludes is said by the error alone, and an argument that
-/// is a flag too is listed once.
+/// How --help looks: a default stands at the end of its line, what a flag excludes is said by the error alone, and an
+/// argument that is a flag too is listed once.
 class HelpLayout : public CLI::Formatter {
  public:
   HelpLayout() { column_width(26); }
@@ -25,7 +25,8 @@ class HelpLayout : public CLI::Formatter {
   }
 
   std::string make_positionals(const CLI::App* app) const override {
-    auto only_positional = app->get_options([](const CLI::Option* o) { return o->get_positional() && !o->nonpositional(); });
+    auto only_positional =
+        app->get_options([](const CLI::Option* o) { return o->get_positional() && !o->nonpositional(); });
     return only_positional.empty() ? "" : make_group("Arguments", true, only_positional);
   }
 
@@ -56,7 +57,8 @@ std::string without_command(const CLI::App& app) {
     break;
   }
   const char* kind = stray.starts_with('-') ? "flag" : "command";
-  return (stray.empty() ? "there is no command" : "there is no " + std::string(kind) + " '" + stray + "'") + "; expected one of " + known;
+  return (stray.empty() ? "there is no command" : "there is no " + std::string(kind) + " '" + stray + "'") +
+         "; expected one of " + known;
 }
 
 /// Words that the command has no place for: names the first.
@@ -73,12 +75,17 @@ struct Adding {
   const std::string &names, &what;
 
   template <class T> CLI::Option* operator()(T* value) const { return app.add_option(names, *value, what); }
-  CLI::Option* operator()(std::vector<std::string>* values) const { return app.add_option(names, *values, what)->allow_extra_args(false); }
+  CLI::Option* operator()(std::vector<std::string>* values) const {
+    return app.add_option(names, *values, what)->allow_extra_args(false);
+  }
   // CLI11 would take an empty text for none.
   CLI::Option* operator()(std::optional<std::string>* value) const {
-    return app.add_option_function<std::string>(names, [value](const std::string& text) { *value = text; }, what);
+    return app.add_option_function<std::string>(
+        names, [value](const std::string& text) { *value = text; }, what);
   }
-  CLI::Option* operator()(const std::function<void(const std::string&)>& take) const { return app.add_option_function(names, take, what); }
+  CLI::Option* operator()(const std::function<void(const std::string&)>& take) const {
+    return app.add_option_function(names, take, what);
+  }
   CLI::Option* operator()(const std::function<void(const std::vector<std::string>&)>& take) const {
     return app.add_option_function(names, take, what)->allow_extra_args(false);
   }
@@ -87,7 +94,8 @@ struct Adding {
 }  // namespace
 
 Option* Option::check(const Check& check) {
-  option_.check(CLI::Validator([check](std::string& value) { return check(value); }, ""));  // "": it has no entry of its own in the help
+  option_.check(CLI::Validator([check](std::string& value) { return check(value); },
+                               ""));  // "": it has no entry of its own in the help
   return this;
 }
 Option* Option::type_name(const std::string& name) { return option_.type_name(name), this; }
@@ -111,7 +119,9 @@ Option* Command::keep(CLI::Option* option) { return options_.emplace_back(std::m
 Option* Command::add_option(const std::string& names, Variable variable, const std::string& what) {
   return keep(std::visit(Adding{app_, names, what}, variable));
 }
-Option* Command::add_flag(const std::string& names, bool& variable, const std::string& what) { return keep(app_.add_flag(names, variable, what)); }
+Option* Command::add_flag(const std::string& names, bool& variable, const std::string& what) {
+  return keep(app_.add_flag(names, variable, what));
+}
 Option* Command::add_flag(const std::string& names, std::function<void()> act, const std::string& what) {
   return keep(app_.add_flag_callback(names, std::move(act), what));
 }
@@ -130,12 +140,11 @@ void Command::parse(std::vector<std::string> words) {
   std::ranges::reverse(words);  // as CLI11 takes them
   try {
     app_.parse(words);
-  } catch (const CLI::ParseError& e) {
-    throw UsageError(e.what());
-  }
+  } catch (const CLI::ParseError& e) { throw UsageError(e.what()); }
 }
 
-CommandLine::CommandLine(const std::string& name, const std::string& what, const std::string& version) : app_(std::make_unique<CLI::App>(what, name)) {
+CommandLine::CommandLine(const std::string& name, const std::string& what, const std::string& version)
+    : app_(std::make_unique<CLI::App>(what, name)) {
   app_->set_version_flag("--version", name + " " + version, "Show the version");
   app_->require_subcommand(1);
   app_->formatter(std::make_shared<HelpLayout>());
@@ -147,7 +156,8 @@ Command* CommandLine::add_command(const std::string& name, const std::string& wh
   return commands_.emplace_back(std::make_unique<Command>(*app_->add_subcommand(name, what))).get();
 }
 
-void CommandLine::add_flag_everywhere(const std::string& names, const std::function<void()>& act, const std::string& what) {
+void CommandLine::add_flag_everywhere(const std::string& names, const std::function<void()>& act,
+                                      const std::string& what) {
   auto add = [&](CLI::App* app) {
     app->set_help_flag("-h,--help", "Show this help");
     app->add_flag_callback(names, act, what)->trigger_on_parse();
@@ -169,9 +179,7 @@ std::optional<std::string> CommandLine::parse(int argc, char** argv) {
   try {
     app_->parse(argc, argv);
     return std::nullopt;
-  } catch (const CLI::CallForHelp&) {
-    return app_->help();
-  } catch (const CLI::CallForVersion& e) {
+  } catch (const CLI::CallForHelp&) { return app_->help(); } catch (const CLI::CallForVersion& e) {
     return std::string(e.what()) + "\n";
   } catch (const CLI::ExtrasError& e) {
     throw UsageError(app_->get_subcommands().empty() ? without_command(*app_) : without_place(*app_));

@@ -1,4 +1,5 @@
-// The command-line parser that the commands use. It wraps CLI11, which is slow to compile, so only command_line.cpp includes it. An option writes the variable that it is bound to once all words are read and checked.
+// The command-line parser that the commands use. It wraps CLI11, which is slow to compile, so only command_line.cpp
+// includes it. An option writes the variable that it is bound to once all words are read and checked.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -25,8 +26,10 @@ struct UsageError : std::runtime_error {
 using Check = std::function<std::string(const std::string&)>;
 
 /// Where the value of an option goes. The vectors hold the values of an option that may be given several times.
-using Variable = std::variant<std::string*, int*, uint64_t*, float*, std::optional<double>*, std::optional<std::string>*, std::vector<std::string>*,
-                              std::function<void(const std::string&)>, std::function<void(const std::vector<std::string>&)>>;
+using Variable =
+    std::variant<std::string*, int*, uint64_t*, float*, std::optional<double>*, std::optional<std::string>*,
+                 std::vector<std::string>*, std::function<void(const std::string&)>,
+                 std::function<void(const std::vector<std::string>&)>>;
 
 /// One option; every function returns it, for the next.
 class Option {
@@ -96,7 +99,8 @@ class CommandLine {
   /// A flag that may stand before the command and after it; `act` is done as soon as it is read.
   void add_flag_everywhere(const std::string& names, const std::function<void()>& act, const std::string& what);
   void footer(const std::string& text);
-  /// Reads all words. Returns the text that was asked for by --help or --version instead of a command. Errors: UsageError.
+  /// Reads all words. Returns the text that was asked for by --help or --version instead of a command. Errors:
+  /// UsageError.
   std::optional<std::string> parse(int argc, char** argv);
   std::string help() const;
   /// "ingot run": the command that was being read.

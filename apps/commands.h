@@ -1,5 +1,6 @@
-// The commands of `ingot`, one file each. A command adds its name and flags to the command line and, if it is the requested one, stores its
-// action in `chosen`. Nothing is done while arguments are still being parsed, so that a wrong one costs no time.
+// The commands of `ingot`, one file each. A command adds its name and flags to the command line and, if it is the
+// requested one, stores its action in `chosen`. Nothing is done while arguments are still being parsed, so that a wrong
+// one costs no time.
 #pragma once
 #include <functional>
 

@@ -36,21 +36,38 @@ std::string report(const Evaluation& e) {
     text += fmt::format("of the base        {:.4f} ± {:.4f}\n", d.base_perplexity, d.base_perplexity_error);
     text += fmt::format("ln of their ratio  {:.6f} ± {:.6f}\n", d.log_ratio, d.log_ratio_error);
     text += fmt::format("KL divergence      {:.6f} ± {:.6f} nat\n", d.mean, d.mean_error);
-    text += fmt::format("  median {:.6f}   90 % {:.6f}   99 % {:.6f}   99.9 % {:.6f}   max {:.6f}\n", d.median, d.p90, d.p99, d.p999, d.max);
+    text += fmt::format("  median {:.6f}   90 % {:.6f}   99 % {:.6f}   99.9 % {:.6f}   max {:.6f}\n", d.median, d.p90,
+                        d.p99, d.p999, d.max);
     text += fmt::format("same top token     {} ± {}\n", percent(d.same_top), percent(d.same_top_error));
   }
   return text;
 }
 
 Json to_json(const Evaluation& e, bool interrupted) {
-  Json json = {{"perplexity", e.perplexity}, {"perplexity_error", e.perplexity_error}, {"nll", e.nll}, {"context", e.context}, {"windows", e.windows},
-               {"scored_tokens", e.scored}, {"interrupted", interrupted}, {"tokens_per_s", tokens_per_s(e)}};
+  Json json = {{"perplexity", e.perplexity},
+               {"perplexity_error", e.perplexity_error},
+               {"nll", e.nll},
+               {"context", e.context},
+               {"windows", e.windows},
+               {"scored_tokens", e.scored},
+               {"interrupted", interrupted},
+               {"tokens_per_s", tokens_per_s(e)}};
   if (!e.against) return json;
   const Divergence& d = *e.against;
-  json.add("against", {{"perplexity", d.base_perplexity}, {"perplexity_error", d.base_perplexity_error},
-                     {"log_ratio", d.log_ratio}, {"log_ratio_error", d.log_ratio_error},
-                     {"kl", {{"mean", d.mean}, {"mean_error", d.mean_error}, {"median", d.median}, {"p90", d.p90}, {"p99", d.p99}, {"p99_9", d.p999}, {"max", d.max}}},
-                     {"same_top", d.same_top}, {"same_top_error", d.same_top_error}});
+  json.add("against", {{"perplexity", d.base_perplexity},
+                       {"perplexity_error", d.base_perplexity_error},
+                       {"log_ratio", d.log_ratio},
+                       {"log_ratio_error", d.log_ratio_error},
+                       {"kl",
+                        {{"mean", d.mean},
+                         {"mean_error", d.mean_error},
+                         {"median", d.median},
+                         {"p90", d.p90},
+                         {"p99", d.p99},
+                         {"p99_9", d.p999},
+                         {"max", d.max}}},
+                       {"same_top", d.same_top},
+                       {"same_top_error", d.same_top_error}});
   return json;
 }
 
@@ -76,8 +93,9 @@ int perform_eval(const Eval& eval) {
   } else {
     answer(report(made));
     flush_answer();
-    note(Styled(Color::dim, fmt::format("{} of {} tokens each, {} tokens scored; {:.0f} tokens/s{}", count_text(made.windows, "window"), made.context, made.scored,
-                                                        tokens_per_s(made), stopped ? "; interrupted" : "")));
+    note(Styled(Color::dim, fmt::format("{} of {} tokens each, {} tokens scored; {:.0f} tokens/s{}",
+                                        count_text(made.windows, "window"), made.context, made.scored,
+                                        tokens_per_s(made), stopped ? "; interrupted" : "")));
   }
   return stopped ? interrupted : success;
 }
@@ -88,27 +106,43 @@ void add_eval(CommandLine& line, Action& chosen) {
   auto eval = std::make_shared<Eval>();
   Command* command = line.add_command("eval", "Measure how well a model predicts a text (perplexity)");
   add_model(*command, eval->model);
-  command->add_option("--text,-f,--file", &eval->file, "Text to predict, read byte for byte; -: stdin")->check(not_empty())->type_name("FILE")->required();
-  eval->against = command->add_option("--against", &eval->base, "Base model to compare with, token by token")->check(not_empty())->type_name("BASE");
-  command->add_option("-c,--ctx,--ctx-size", &eval->options.context, "Window size in tokens")->check(whole_number(4, max_int))->type_name("N")->show_default();
-  command->add_option("--windows", &eval->options.windows, "Maximum number of windows to score; 0: the whole text (default 0)")->check(whole_number(0, max_int))->type_name("N");
+  command->add_option("--text,-f,--file", &eval->file, "Text to predict, read byte for byte; -: stdin")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->required();
+  eval->against = command->add_option("--against", &eval->base, "Base model to compare with, token by token")
+                      ->check(not_empty())
+                      ->type_name("BASE");
+  command->add_option("-c,--ctx,--ctx-size", &eval->options.context, "Window size in tokens")
+      ->check(whole_number(4, max_int))
+      ->type_name("N")
+      ->show_default();
+  command
+      ->add_option("--windows", &eval->options.windows,
+                   "Maximum number of windows to score; 0: the whole text (default 0)")
+      ->check(whole_number(0, max_int))
+      ->type_name("N");
   add_threads(*command, eval->load);
   command->add_flag("--json", eval->json, "One JSON object");
   add_machine(*command, eval->load);
   add_pre_tokenizer(*command, eval->load.pre);
   add_strict(*command, eval->load);
-  command->footer(R"(Perplexity is e to the power of the mean negative log-likelihood per token. The text is split into windows (an incomplete last one is
-left out), each evaluated on its own; the second half of each window is scored. If the model begins texts with a token of its own, so
-does each window. This is llama.cpp's definition, so results can be compared. ± is one standard error.
+  command->footer(
+      R"(Perplexity is e to the power of the mean negative log-likelihood per token. The text is split into windows (an
+incomplete last one is left out), each evaluated on its own; the second half of each window is scored. If the
+model begins texts with a token of its own, so does each window. This is llama.cpp's definition, so results can
+be compared. ± is one standard error.
 
---against: both models evaluate the same text. KL divergence: of the model's next-token distribution from that of the base, in nats,
-over the scored tokens. Both models need the same vocabulary.
+--against: both models evaluate the same text. KL divergence: of the model's next-token distribution from that
+of the base, in nats, over the scored tokens. Both models need the same vocabulary.
 
-A bar shows progress and the remaining time. Ctrl-C stops after the current window and reports what was evaluated (exit status 130).
+A bar shows progress and the remaining time. Ctrl-C stops after the current window and reports what was
+evaluated (exit status 130).
 
---json: {perplexity, perplexity_error, nll, context, windows, scored_tokens, interrupted, tokens_per_s}, with --against also
-against: {perplexity, perplexity_error, log_ratio, log_ratio_error, kl: {mean, mean_error, median, p90, p99, p99_9, max}, same_top,
-same_top_error}; log_ratio: ln of the ratio of the two perplexities; same_top: share of tokens with the same most probable next token.
+--json: {perplexity, perplexity_error, nll, context, windows, scored_tokens, interrupted, tokens_per_s}, with
+--against also against: {perplexity, perplexity_error, log_ratio, log_ratio_error, kl: {mean, mean_error,
+median, p90, p99, p99_9, max}, same_top, same_top_error}; log_ratio: ln of the ratio of the two perplexities;
+same_top: share of tokens with the same most probable next token.
 
 Examples:
   ingot eval model.gguf --text book.txt

@@ -15,8 +15,8 @@ namespace ingot::apps {
 constexpr int max_threads = 1024;
 constexpr int max_int = std::numeric_limits<int>::max();
 
-/// A decimal number as std::from_chars reads it, which not every standard library can: nothing around it, whatever the locale. May be NaN
-/// or infinite: no range holds those.
+/// A decimal number as std::from_chars reads it, which not every standard library can: nothing around it, whatever the
+/// locale. May be NaN or infinite: no range holds those.
 std::optional<double> parse_real(std::string_view text);
 
 /// Checks of options: "got 2000; expected a whole number from 0 to 1024".
@@ -27,7 +27,8 @@ Check real_number(double low, double high, bool above_low = false);
 Check whole_numbers(int64_t low, int64_t high);
 std::vector<int> split_whole_numbers(const std::string& list);
 
-/// Refuses an option that is given, but as an empty text: it is a mistake (an unset variable of a shell), and not as if it were absent.
+/// Refuses an option that is given, but as an empty text: it is a mistake (an unset variable of a shell), and not as if
+/// it were absent.
 Check not_empty();
 
 /// -m FILE, or the file as it is.

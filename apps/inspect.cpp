@@ -46,7 +46,9 @@ std::vector<std::pair<std::string, FormatTotal>> histogram(const FileInfo& file)
     total.weights += weights_of(t);
   }
   std::vector<std::pair<std::string, FormatTotal>> sorted(totals.begin(), totals.end());
-  std::ranges::sort(sorted, [](const auto& a, const auto& b) { return a.second.bytes != b.second.bytes ? a.second.bytes > b.second.bytes : a.first < b.first; });
+  std::ranges::sort(sorted, [](const auto& a, const auto& b) {
+    return a.second.bytes != b.second.bytes ? a.second.bytes > b.second.bytes : a.first < b.first;
+  });
   return sorted;
 }
 
@@ -78,9 +80,14 @@ Json to_json(const FileInfo& file) {
   for (const auto& [name, total] : histogram(file))
     formats.push_back({{"format", name}, {"tensors", total.count}, {"bytes", total.bytes}, {"weights", total.weights}});
   for (const TensorInfo& t : file.tensors)
-    tensors.push_back({{"name", t.name}, {"format", t.format}, {"shape", t.shape}, {"bytes", t.bytes}, {"offset", t.offset}, {"file", t.file}});
-  return {{"path", file.path},       {"version", file.version}, {"bytes", file.bytes},   {"tensor_bytes", all.bytes},
-          {"parameters", all.weights}, {"metadata", metadata},    {"formats", formats}, {"tensors", tensors}};
+    tensors.push_back({{"name", t.name},
+                       {"format", t.format},
+                       {"shape", t.shape},
+                       {"bytes", t.bytes},
+                       {"offset", t.offset},
+                       {"file", t.file}});
+  return {{"path", file.path},         {"version", file.version}, {"bytes", file.bytes}, {"tensor_bytes", all.bytes},
+          {"parameters", all.weights}, {"metadata", metadata},    {"formats", formats},  {"tensors", tensors}};
 }
 
 std::string scalar_text(const Scalar& value, bool quoted) {
@@ -100,11 +107,14 @@ std::string shape_text(const TensorInfo& tensor) { return fmt::format("{}", fmt:
 
 Styled as_text(const FileInfo& file, bool with_tensors) {
   FormatTotal all = total_of(file);
-  Styled text = fmt::format("{}\n  container version {}, {} ({} bytes), {} metadata entries\n  {} tensors, {} weights, {}{}\n\n", printable(file.path, max_path_bytes), file.version,
-                                 bytes_text(file.bytes), file.bytes, file.metadata.size(), all.count, all.weights, bytes_text(all.bytes),
-                                 all.weights ? fmt::format(", {:.2f} bits per weight", 8.0 * double(all.bytes) / double(all.weights)) : "");
+  Styled text = fmt::format(
+      "{}\n  container version {}, {} ({} bytes), {} metadata entries\n  {} tensors, {} weights, {}{}\n\n",
+      printable(file.path, max_path_bytes), file.version, bytes_text(file.bytes), file.bytes, file.metadata.size(),
+      all.count, all.weights, bytes_text(all.bytes),
+      all.weights ? fmt::format(", {:.2f} bits per weight", 8.0 * double(all.bytes) / double(all.weights)) : "");
   Table metadata({{"key"}, {"type"}, {"value"}});
-  for (const MetadataInfo& m : file.metadata) metadata.add({printable(m.key, max_value_bytes), m.type, printable(value_text(m), max_value_bytes)});
+  for (const MetadataInfo& m : file.metadata)
+    metadata.add({printable(m.key, max_value_bytes), m.type, printable(value_text(m), max_value_bytes)});
   Table formats({{"format"}, {"tensors", true}, {"weights", true}, {"size", true}, {"share", true}});
   for (const auto& [name, total] : histogram(file))
     formats.add({name, fmt::format("{}", total.count), fmt::format("{}", total.weights), bytes_text(total.bytes),
@@ -113,7 +123,8 @@ Styled as_text(const FileInfo& file, bool with_tensors) {
   if (!with_tensors) return text + "\n--tensors lists every tensor.\n";
   Table tensors({{"tensor"}, {"format"}, {"shape"}, {"size", true}, {"file", true}, {"offset", true}});
   for (const TensorInfo& t : file.tensors)
-    tensors.add({printable(t.name, max_value_bytes), t.format, shape_text(t), bytes_text(t.bytes), fmt::format("{}", t.file), fmt::format("{}", t.offset)});
+    tensors.add({printable(t.name, max_value_bytes), t.format, shape_text(t), bytes_text(t.bytes),
+                 fmt::format("{}", t.file), fmt::format("{}", t.offset)});
   return text + "\n" + tensors.text();
 }
 
@@ -125,8 +136,12 @@ void add_inspect(CommandLine& line, Action& chosen) {
   add_model(*command, flags->model);
   command->add_flag("--json", flags->json, "One JSON object, with every tensor");
   command->add_flag("--tensors", flags->tensors, "List every tensor");
-  command->add_option("--array", &flags->array_elements, "Number of elements to show of each metadata array")->check(whole_number(0, max_int))->type_name("N")->show_default();
-  command->footer(R"(Metadata, tensors by format, and sizes. Shapes list the fastest-varying dimension first, as in the file.
+  command->add_option("--array", &flags->array_elements, "Number of elements to show of each metadata array")
+      ->check(whole_number(0, max_int))
+      ->type_name("N")
+      ->show_default();
+  command->footer(
+      R"(Metadata, tensors by format, and sizes. Shapes list the fastest-varying dimension first, as in the file.
 
 --json: {path, version, bytes, tensor_bytes, parameters, metadata: [{key, type, count, value}],
          formats: [{format, tensors, bytes, weights}], tensors: [{name, format, shape, bytes, offset, file}]}.
@@ -138,8 +153,10 @@ Examples:
   command->when_checked([flags, &chosen] {
     chosen = [flags] {
       FileInfo file = inspect(flags->model, flags->array_elements);
-      if (flags->json) answer_json(to_json(file));
-      else answer(as_text(file, flags->tensors));
+      if (flags->json)
+        answer_json(to_json(file));
+      else
+        answer(as_text(file, flags->tensors));
       return success;
     };
   });

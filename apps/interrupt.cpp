@@ -36,7 +36,7 @@ void end_by(int signal) {
 }
 
 constexpr size_t max_message_bytes = 1024;
-char mapped_files[max_message_bytes];          // "a.gguf, b.gguf"
+char mapped_files[max_message_bytes];  // "a.gguf, b.gguf"
 std::atomic<size_t> mapped_files_bytes = 0;
 
 void on_lost_page(int signal, siginfo_t* info, void*) {

@@ -1,6 +1,6 @@
-// Signals. Ctrl-C usually ends the process immediately, with status 130. While an InterruptWatch exists, the first Ctrl-C is only noted,
-// so that partial results can be output; the second ends the process. Watches may be nested: an inner one starts counting from zero.
-// Whatever signal ends the process, no partially written file remains.
+// Signals. Ctrl-C usually ends the process immediately, with status 130. While an InterruptWatch exists, the first
+// Ctrl-C is only noted, so that partial results can be output; the second ends the process. Watches may be nested: an
+// inner one starts counting from zero. Whatever signal ends the process, no partially written file remains.
 #pragma once
 #include <string>
 
@@ -9,7 +9,8 @@ namespace ingot::apps {
 /// Call once, early. Signals ignored by the parent process stay ignored.
 void handle_signals();
 
-/// A file that is mapped from now on: named when it can no longer be read (it became shorter, its storage failed), which ends the process.
+/// A file that is mapped from now on: named when it can no longer be read (it became shorter, its storage failed),
+/// which ends the process.
 void name_mapped_file(const std::string& path);
 
 class InterruptWatch {

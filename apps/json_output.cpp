@@ -34,7 +34,9 @@ struct Writing {
 
 Written written(const Json& value) { return std::visit(Writing(), value.value()); }
 
-std::string dumped(const Written& value, int indent) { return value.dump(indent, ' ', false, Written::error_handler_t::replace); }
+std::string dumped(const Written& value, int indent) {
+  return value.dump(indent, ' ', false, Written::error_handler_t::replace);
+}
 
 }  // namespace
 

@@ -1,5 +1,5 @@
-// Answers as JSON: always one value, always valid UTF-8. A value knows how it is built; nlohmann's library, which is costly to
-// compile, writes it, in json_output.cpp alone.
+// Answers as JSON: always one value, always valid UTF-8. A value knows how it is built; nlohmann's library, which is
+// costly to compile, writes it, in json_output.cpp alone.
 #pragma once
 #include <concepts>
 #include <cstdint>
@@ -30,7 +30,9 @@ class Json {
   Json(std::string_view text) : value_(std::string(text)) {}
   Json(std::string text) : value_(std::move(text)) {}
   template <class T> Json(const std::vector<T>& list) : value_(Array(list.begin(), list.end())) {}
-  template <class T> Json(const std::optional<T>& value) { if (value) *this = Json(*value); }
+  template <class T> Json(const std::optional<T>& value) {
+    if (value) *this = Json(*value);
+  }
   Json(std::initializer_list<Member> members);
 
   static Json array(std::initializer_list<Json> elements = {});
@@ -39,7 +41,8 @@ class Json {
   /// Adds a member to an object, or to what was null.
   void add(std::string_view key, Json value);
   const Value& value() const { return value_; }
-  /// `indent`: spaces for each level, −1: all on one line. Bytes that are no UTF-8 become U+FFFD; what is not finite becomes null.
+  /// `indent`: spaces for each level, −1: all on one line. Bytes that are no UTF-8 become U+FFFD; what is not finite
+  /// becomes null.
   std::string text(int indent = -1) const;
 
  private:

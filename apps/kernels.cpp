@@ -28,8 +28,10 @@ int run(const Kernels& flags) {
     write_text(path, kernels.text, Access::everyone);
     note("wrote " + path);
   }
-  if (flags.json) answer_json({{"device", kernels.device}, {"entries", kernels.entries}, {"text", kernels.text}});
-  else if (flags.dump.empty()) answer(kernels.text);
+  if (flags.json)
+    answer_json({{"device", kernels.device}, {"entries", kernels.entries}, {"text", kernels.text}});
+  else if (flags.dump.empty())
+    answer(kernels.text);
   else
     for (const std::string& entry : kernels.entries) answer(entry + "\n");
   return success;
@@ -43,10 +45,13 @@ void add_kernels(CommandLine& line, Action& chosen) {
   add_model(*command, flags->model);
   add_machine(*command, flags->load);
   add_context(*command, flags->load);
-  command->add_option("--dump", &flags->dump, "Write the source into this folder and list its entry points")->check(not_empty())->type_name("DIR");
+  command->add_option("--dump", &flags->dump, "Write the source into this folder and list its entry points")
+      ->check(not_empty())
+      ->type_name("DIR");
   command->add_flag("--json", flags->json, "Entry points and source as JSON");
-  command->footer(R"(A source consists of the device's dialect, the model's formats, the kernels as in their files, and one line per entry point. The device
-does not have to be present.)");
+  command->footer(
+      R"(A source consists of the device's dialect, the model's formats, the kernels as in their files, and one line per
+entry point. The device does not have to be present.)");
   command->when_checked([flags, &chosen] { chosen = [flags] { return run(*flags); }; });
 }
 

@@ -1,5 +1,5 @@
-// Editing and history by libedit. On top of it: Ctrl-C as a key, Alt-Enter for a line end inside the text, and pasted text taken as
-// one piece (the terminal marks where it begins and ends: "bracketed paste").
+// Editing and history by libedit. On top of it: Ctrl-C as a key, Alt-Enter for a line end inside the text, and pasted
+// text taken as one piece (the terminal marks where it begins and ends: "bracketed paste").
 #include "line_editor.h"
 
 #include <histedit.h>
@@ -42,8 +42,8 @@ std::unique_ptr<History, void (*)(History*)> new_history() {
   return made;
 }
 
-/// Adds `line` to the file. Other chats may have added lines since this one began, so the file is re-read under a lock; the arrow keys of
-/// this chat recall what it loaded, and its own lines. Errors: Error.
+/// Adds `line` to the file. Other chats may have added lines since this one began, so the file is re-read under a lock;
+/// the arrow keys of this chat recall what it loaded, and its own lines. Errors: Error.
 void remember_in(const std::string& file, const std::string& line) {
   std::error_code error;
   std::filesystem::path folder = std::filesystem::path(file).parent_path();
@@ -52,7 +52,8 @@ void remember_in(const std::string& file, const std::string& line) {
   auto lines = new_history();
   HistEvent event;
   if (locked.holds_text() && history(lines.get(), &event, H_LOAD, file.c_str()) < 0)
-    throw Error("chat", file + " is not a history of lines", "another file", "one that ingot chat wrote", "name another one (--history), or remove it");
+    throw Error("chat", file + " is not a history of lines", "another file", "one that ingot chat wrote",
+                "name another one (--history), or remove it");
   history(lines.get(), &event, H_ENTER, line.c_str());
   // libedit asks for a file that has a mode: a stream in memory has none
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> written(std::tmpfile(), std::fclose);
@@ -117,7 +118,9 @@ struct LineEditor::State {
     kill(getpid(), SIGTSTP);
     return CC_REDISPLAY;
   }
-  static unsigned char on_line_end(EditLine* editor, int) { return el_insertstr(editor, "\n") == 0 ? CC_REFRESH : CC_ERROR; }
+  static unsigned char on_line_end(EditLine* editor, int) {
+    return el_insertstr(editor, "\n") == 0 ? CC_REFRESH : CC_ERROR;
+  }
   static unsigned char on_paste(EditLine* editor, int) {
     std::wstring text;
     for (wchar_t c; !text.ends_with(paste_ends);) {
@@ -164,9 +167,7 @@ std::string LineEditor::remember(const std::string& line) {
   try {
     remember_in(state_->history_file, line);
     return "";
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
 }
 
 }  // namespace ingot::apps

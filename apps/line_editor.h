@@ -8,7 +8,8 @@ namespace ingot::apps {
 
 class LineEditor {
  public:
-  /// `history_file`: where the history is kept between runs; "" for none. A file that cannot be read counts as empty, but is not replaced.
+  /// `history_file`: where the history is kept between runs; "" for none. A file that cannot be read counts as empty,
+  /// but is not replaced.
   explicit LineEditor(std::string history_file);
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
@@ -21,7 +22,8 @@ class LineEditor {
   };
   /// `prompt`: text before the input, without a trailing space.
   Line read(const std::string& prompt);
-  /// Adds `line` to the history and to its file, which several chats may share. Returns what went wrong with the file, or "".
+  /// Adds `line` to the history and to its file, which several chats may share. Returns what went wrong with the file,
+  /// or "".
   std::string remember(const std::string& line);
 
  private:

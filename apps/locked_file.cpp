@@ -55,7 +55,8 @@ std::optional<FileVersion> FileVersion::of(const std::string& path) {
 LockedFile::LockedFile(const char* room, const std::string& path, If when) {
   for (int i = 0; !take(room, path); i++) {
     if (when == If::busy_fail || i == max_waits)
-      throw cannot_write(room, path, "a file that another process is using", "wait until it has ended, or use another file");
+      throw cannot_write(room, path, "a file that another process is using",
+                         "wait until it has ended, or use another file");
     std::this_thread::sleep_for(wait);
   }
 }

@@ -19,15 +19,16 @@ struct FileVersion {
 class LockedFile {
  public:
   enum class If { busy_fail, busy_wait };
-  /// Locks the file at `path` (symbolic links are followed), which need not exist yet. `room` is whose error it is. Errors: it cannot be
-  /// read or written; another process holds it, with busy_wait for a second.
+  /// Locks the file at `path` (symbolic links are followed), which need not exist yet. `room` is whose error it is.
+  /// Errors: it cannot be read or written; another process holds it, with busy_wait for a second.
   LockedFile(const char* room, const std::string& path, If when);
   ~LockedFile();
   LockedFile(const LockedFile&) = delete;
   LockedFile& operator=(const LockedFile&) = delete;
   /// Was there anything in it?
   bool holds_text() const { return holds_text_; }
-  /// Call before it is replaced: where there was no file, the empty one that was made to hold the lock is otherwise removed again.
+  /// Call before it is replaced: where there was no file, the empty one that was made to hold the lock is otherwise
+  /// removed again.
   void keep();
 
  private:

@@ -1,5 +1,5 @@
-// `ingot`: finds the command, runs it, and turns errors into a line on stderr and an exit status: 0 success, 1 failure, 2 wrong usage,
-// 130 interrupted. A reader who closes the pipe early is not a failure.
+// `ingot`: finds the command, runs it, and turns errors into a line on stderr and an exit status: 0 success, 1 failure,
+// 2 wrong usage, 130 interrupted. A reader who closes the pipe early is not a failure.
 #include <exception>
 #include <new>
 
@@ -43,13 +43,9 @@ int perform(const CommandLine& line, const Action& action) {
     int status = action();
     flush_answer();
     return status;
-  } catch (const ReaderGone&) {
-    return success;
-  } catch (const UsageError& e) {
+  } catch (const ReaderGone&) { return success; } catch (const UsageError& e) {
     return say_usage_error(line, e.what());
-  } catch (const Error& e) {
-    say_error(e.what());
-  } catch (const std::bad_alloc&) {
+  } catch (const Error& e) { say_error(e.what()); } catch (const std::bad_alloc&) {
     say_error("[memory] not enough memory; use a shorter context (-c) or a smaller model");
   } catch (const std::exception& e) {
     say_error(std::string("[internal] ") + e.what() + "; this should not happen: please report the command");
@@ -60,7 +56,8 @@ int perform(const CommandLine& line, const Action& action) {
 int command(int argc, char** argv) {
   CommandLine line("ingot", "Runs quantized language models, and shows how.", version());
   Action chosen;
-  for (auto add : {add_run, add_chat, add_bench, add_eval, add_inspect, add_explain, add_kernels, add_formats, add_tokenize, add_template, add_doctor})
+  for (auto add : {add_run, add_chat, add_bench, add_eval, add_inspect, add_explain, add_kernels, add_formats,
+                   add_tokenize, add_template, add_doctor})
     add(line, chosen);
   line.add_flag_everywhere("--no-color", refuse_color, "Disable colour");
   line.footer(examples);

@@ -1,6 +1,6 @@
-// Output: answers to stdout, everything else to stderr. Everything that the command writes passes through here, so that untrusted text (a
-// model's output, names in a file, an argument) cannot control a terminal: control characters appear as \xNN there. Output to a pipe or
-// a file is written byte for byte.
+// Output: answers to stdout, everything else to stderr. Everything that the command writes passes through here, so that
+// untrusted text (a model's output, names in a file, an argument) cannot control a terminal: control characters appear
+// as \xNN there. Output to a pipe or a file is written byte for byte.
 #pragma once
 #include <optional>
 #include <string>

@@ -10,7 +10,8 @@ namespace ingot::apps {
 
 class SessionFile {
  public:
-  /// Locks the file at `path`, which need not exist yet; "": none, and nothing is loaded or saved. Errors: those of LockedFile.
+  /// Locks the file at `path`, which need not exist yet; "": none, and nothing is loaded or saved. Errors: those of
+  /// LockedFile.
   explicit SessionFile(const std::string& path);
   /// Is there a text to continue?
   bool holds_text() const { return file_ && file_->holds_text(); }

@@ -13,7 +13,8 @@ class Settings {
 
   /// Sets "temp" (or "--temp") to "0.7". Errors: Error that says what was expected; nothing is changed.
   void set(const std::string& name, const std::string& value);
-  /// A line for each setting with its value; of one, also what it means. Errors: Error where there is none of that name.
+  /// A line for each setting with its value; of one, also what it means. Errors: Error where there is none of that
+  /// name.
   std::string text(const std::string& name = "") const;
 };
 

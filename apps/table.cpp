@@ -18,7 +18,8 @@ std::string padded(const std::string& cell, size_t width, bool right) {
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
   return text;
 }
 
@@ -42,7 +43,8 @@ Styled Table::text() const {
   std::vector<size_t> width = widths();
   auto line = [&](auto cell) {
     std::string s;
-    for (size_t c = 0; c < columns_.size(); c++) s += (c ? "  " : "") + padded(cell(c), width[c], columns_[c].is_number);
+    for (size_t c = 0; c < columns_.size(); c++)
+      s += (c ? "  " : "") + padded(cell(c), width[c], columns_[c].is_number);
     return s.substr(0, s.find_last_not_of(' ') + 1);
   };
   std::string rows = "\n";

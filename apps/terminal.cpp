@@ -25,7 +25,8 @@ bool is_set(const char* name) {
 /// "0:07", "12:34" or "3:05:00".
 std::string time_text(double seconds) {
   long s = std::lround(std::min(seconds, 1e8));
-  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60) : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return s < 3600 ? fmt::format("{}:{:02}", s / 60, s % 60)
+                  : fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
 
 }  // namespace
@@ -47,7 +48,8 @@ bool takes_color(Stream stream) {
   return !color_refused && !is_set("NO_COLOR") && !(term && std::string_view(term) == "dumb") && is_terminal(stream);
 }
 
-ProgressBar::ProgressBar(const char* work) : work_(work), start_(std::chrono::steady_clock::now()), wanted_(is_terminal(Stream::notes)) {}
+ProgressBar::ProgressBar(const char* work)
+    : work_(work), start_(std::chrono::steady_clock::now()), wanted_(is_terminal(Stream::notes)) {}
 
 ProgressBar::~ProgressBar() {
   if (drawn_) control_terminal("\r\033[K");
@@ -65,7 +67,8 @@ void ProgressBar::show(double done) {
   left_ = left;
   drawn_ = true;
   int width = std::clamp(terminal_columns() - 30, 10, 50), filled = width * percent / 100;
-  control_terminal(fmt::format("\r{} [{:=<{}}{:{}}] {:3}%{}\033[K", work_, "", filled, "", width - filled, percent, left.empty() ? "" : ", " + left + " left"));
+  control_terminal(fmt::format("\r{} [{:=<{}}{:{}}] {:3}%{}\033[K", work_, "", filled, "", width - filled, percent,
+                               left.empty() ? "" : ", " + left + " left"));
 }
 
 }  // namespace ingot::apps

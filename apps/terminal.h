@@ -19,8 +19,8 @@ void refuse_color();
 /// Does `stream` take colour? Only a terminal does, and only without --no-color, NO_COLOR and TERM=dumb.
 bool takes_color(Stream stream);
 
-/// A bar on stderr, with the time that is left, for work that has taken longer than two seconds. Shows nothing if stderr is not a terminal, and is erased at
-/// the end.
+/// A bar on stderr, with the time that is left, for work that has taken longer than two seconds. Shows nothing if
+/// stderr is not a terminal, and is erased at the end.
 class ProgressBar {
  public:
   /// `work`: what is done, one word.

@@ -12,6 +12,7 @@
 // and the first run is taken as it is. Runs and tiles lie at absolute positions, so a token's bits depend neither on how a prompt was
 // cut, nor on who sums a run, nor on what else is computed.
 #pragma once
+#include "gemv/params.h"
 
 // Keys and values that are blocks of a format. Keys lie in the format's resident layout, positions as rows, so that scores are a matrix
 // times queries; values lie row by row as in a file.

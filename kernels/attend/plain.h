@@ -1,9 +1,12 @@
-// Attention in double, softmax in two passes over all positions: the reference that streaming attention is compared with. `key(j, i)` and
-// `value(j, i)` are element i of position j; `weights` holds as many doubles as there are positions.
+// Attention in double, softmax in two passes over all positions: the reference that streaming attention is compared
+// with. `key(j, i)` and `value(j, i)` are element i of position j; `weights` holds as many doubles as there are
+// positions.
 #pragma once
-#include "keys.h"
+#include "attend/keys.h"
+#include "attend/params.h"
 
-template <class Key, class Value> static inline void attend_plain(const AttendParams& p, Key key, Value value, double* weights) {
+template <class Key, class Value>
+static inline void attend_plain(const AttendParams& p, Key key, Value value, double* weights) {
   for (int t = 0; t < p.tokens; t++)
     for (int h = 0; h < p.heads; h++) {
       const float* query = p.query + t * p.query_stride + h * p.key_size;
@@ -26,8 +29,16 @@ template <class Key, class Value> static inline void attend_plain(const AttendPa
 
 // Keys and values of f16 in pages.
 static inline void attend_plain(const AttendParams& p, double* weights) {
-  auto page = [&](const u8* of, i64 page_bytes, int j) { return (const u16*)(of + p.pages[j / attend_page] * page_bytes); };
+  auto page = [&](const u8* of, i64 page_bytes, int j) {
+    return (const u16*)(of + p.pages[j / attend_page] * page_bytes);
+  };
   attend_plain(
-      p, [&](int j, int i) { return (double)half_to_float(page(p.keys, p.key_page_bytes, j)[key_at(j % attend_page, i, p.key_size)]); },
-      [&](int j, int i) { return (double)half_to_float(page(p.values, p.value_page_bytes, j)[j % attend_page * p.value_size + i]); }, weights);
+      p,
+      [&](int j, int i) {
+        return (double)half_to_float(page(p.keys, p.key_page_bytes, j)[key_at(j % attend_page, i, p.key_size)]);
+      },
+      [&](int j, int i) {
+        return (double)half_to_float(page(p.values, p.value_page_bytes, j)[j % attend_page * p.value_size + i]);
+      },
+      weights);
 }

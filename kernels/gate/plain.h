@@ -1,5 +1,6 @@
 // The gate in double: the twin that gate_silu and gate_gelu_tanh are compared with.
 #pragma once
+#include "gate/params.h"
 
 static inline void gate_silu_plain(const GateParams& p) {
   for (int i = 0; i < p.n; i++) p.y[i] = (float)(p.gate[i] / (1 + __builtin_exp(-(double)p.gate[i])) * p.up[i]);

@@ -5,6 +5,8 @@
 // and the fused multiply-add rounds once, to what the exact integer would round to, if the first product is exact by itself (`exact`);
 // otherwise they stay integers. `carried`: codes already carry their sub-scale, so that both groups are one sum of products.
 #pragma once
+#include "quant/facts.h"
+#include "quant/resident.h"
 
 // Factors that only some formats have; panels hold many of them in the first cache.
 template <int groups> struct chunk_mins { floats mins[groups]; };  // min · sub_min

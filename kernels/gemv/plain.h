@@ -1,6 +1,8 @@
 // The op itself, for one row and one token: the twin that every strategy is compared with, bit for bit. It adds in the order
 // that params.h states, weight by weight, from the format's accessors.
 #pragma once
+#include "quant/decode.h"
+#include "quant/facts.h"
 
 // `row`: bytes of the row in its file layout; x as one token of Activations (pointers at that token).
 template <class F> fn gemv_plain(const u8* row, i64 cols, const i8* x, const float* x_scales) {

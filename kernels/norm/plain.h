@@ -1,5 +1,6 @@
 // The norm in double: the twin that rms_norm is compared with.
 #pragma once
+#include "norm/params.h"
 
 static inline void norm_plain(const NormParams& p) {
   double squares = 0;

@@ -2,6 +2,8 @@
 // one index a weight into the list of those values. So codebooks share the resident layout and the kernels of tables, for about
 // a bit a weight more memory. A format says that it can be seen so by listing its values (dialect/contract.h).
 #pragma once
+#include "quant/decode.h"
+#include "quant/facts.h"
 
 // The place of a value of F's ascending list: how many of the others reach no further.
 template <class F, int c = 1> fn place_of(i8 value) -> u8 {

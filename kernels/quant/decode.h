@@ -1,6 +1,7 @@
 // The value of one weight, derived from a format's accessors: the reference for every faster path, the row lookup of
 // embeddings, and the kernel of last resort. Sums and products round in the order written here.
 #pragma once
+#include "quant/facts.h"
 
 // Integer value of weight i of the block (kinds affine, table, vector); fits 8 signed bits, except unsigned 8-bit codes
 // with a zero, which fit after the zero is taken off.

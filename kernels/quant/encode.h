@@ -4,6 +4,7 @@
 //
 // The largest magnitude of a block becomes the largest code on its smaller side: scale = max |x| / min(zero, max code − zero).
 #pragma once
+#include "quant/facts.h"
 
 template <class F> struct encoder {
   enum { bits = 8 * (int)F::block_bytes };

@@ -3,6 +3,9 @@
 // then a few vector operations, whatever the format, and its results lie almost as a tile wants them. (Block by block, constant
 // indices make vector code of those formats only whose file order suits the compiler.)
 #pragma once
+#include "quant/as_table.h"
+#include "quant/facts.h"
+#include "quant/resident.h"
 
 constexpr int pack_lanes = 32;
 

@@ -17,6 +17,7 @@
 //
 // so one vector load brings the same 4 weights of R rows, and a shift and a mask bring the next 4.
 #pragma once
+#include "quant/facts.h"
 
 // Planes of a code: the largest power of two first. `at` is the position of the plane's lowest bit in the code.
 template <int bits> struct plane_split {

@@ -1,5 +1,6 @@
 // The rotation as a product of complex numbers in double: the twin that `rotate` is compared with.
 #pragma once
+#include "rope/params.h"
 
 static inline void rope_plain(const RopeParams& p) {
   for (int i = 0; i < p.dims / 2; i++) {

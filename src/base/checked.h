@@ -1,7 +1,7 @@
 // Overflow-safe arithmetic on sizes that come from a file or a request. Numbers from a file are added, multiplied and
-// aligned only by these functions. The checked_ functions return nothing on overflow and leave the error message to the caller; the
-// capped_ ones are for sizes that are finally compared or allocated. `narrow` converts to a smaller type and throws if the value would
-// change.
+// aligned only by these functions. The checked_ functions return nothing on overflow and leave the error message to the
+// caller; the capped_ ones are for sizes that are finally compared or allocated. `narrow` converts to a smaller type
+// and throws if the value would change.
 #pragma once
 #include <concepts>
 #include <cstdint>

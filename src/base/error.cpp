@@ -20,10 +20,12 @@ std::string shortened(std::string_view text, size_t max_bytes) {
   size_t head = max_bytes / 2, tail = text.size() - max_bytes / 2;
   for (int i = 0; i < 3 && is_inside_character(text, head); i++) --head;
   for (int i = 0; i < 3 && is_inside_character(text, tail); i++) ++tail;
-  return fmt::format("{} … {} ({} bytes)", printable(text.substr(0, head), head), printable(text.substr(tail), text.size()), text.size());
+  return fmt::format("{} … {} ({} bytes)", printable(text.substr(0, head), head),
+                     printable(text.substr(tail), text.size()), text.size());
 }
 
-std::string text_of(const std::string& room, const std::string& what, const std::string& got, const std::string& expected, const std::string& advice) {
+std::string text_of(const std::string& room, const std::string& what, const std::string& got,
+                    const std::string& expected, const std::string& advice) {
   std::string s = "[" + room + "] " + shortened(what, max_other_bytes);
   if (!got.empty()) s += "; got " + shortened(got, max_got_bytes);
   if (!expected.empty()) s += "; expected " + shortened(expected, max_other_bytes);
@@ -33,7 +35,8 @@ std::string text_of(const std::string& room, const std::string& what, const std:
 
 }  // namespace
 
-Error::Error(const std::string& room, const std::string& what, const std::string& got, const std::string& expected, const std::string& advice)
+Error::Error(const std::string& room, const std::string& what, const std::string& got, const std::string& expected,
+             const std::string& advice)
     : std::runtime_error(text_of(room, what, got, expected, advice)), room_(room) {}
 
 Error Error::in_file(const std::string& file) const {

@@ -39,12 +39,14 @@ static_assert(std::atomic<const char*>::is_always_lock_free, "a signal handler m
 
 std::vector<std::byte> read_file(const std::string& path, uint64_t most) {
   auto cannot = [&](int error) { return Error("files", "cannot read " + path, reason(error), "a readable file"); };
-  Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // opening a pipe must not wait for its writer
+  Descriptor file{
+      open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // opening a pipe must not wait for its writer
   struct stat status = {};
   if (file.number < 0 || fstat(file.number, &status) != 0) throw cannot(errno);
   if (!S_ISREG(status.st_mode)) throw Error("files", "cannot read " + path, "not a regular file", "a regular file");
   uint64_t size = static_cast<uint64_t>(status.st_size), got = 0;
-  if (size > most) throw Error("files", path + " is too long", fmt::format("{} bytes", size), fmt::format("at most {}", most));
+  if (size > most)
+    throw Error("files", path + " is too long", fmt::format("{} bytes", size), fmt::format("at most {}", most));
   std::vector<std::byte> bytes(size);
   while (got < size) {
     ssize_t n = read(file.number, bytes.data() + got, size - got);
@@ -100,7 +102,8 @@ NewFile::NewFile(const std::string& path, Access access) : path_(path), target_(
   if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
     throw Error("files", "cannot write " + path, "not a regular file", "a regular file, or a new name");
   if (lstat(target_.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) fail(ELOOP);
-  // The mode is given at creation, so that the system applies the umask: reading it would mean setting it, for every thread.
+  // The mode is given at creation, so that the system applies the umask: reading it would mean setting it, for every
+  // thread.
   const mode_t mode = access == Access::owner ? 0600 : 0666;
   std::random_device random;
   std::string name;
@@ -117,7 +120,9 @@ NewFile::~NewFile() {
   if (file_ >= 0) close(file_);
 }
 
-void NewFile::fail(int error) const { throw Error("files", "cannot write " + path_, reason(error), "a writable folder"); }
+void NewFile::fail(int error) const {
+  throw Error("files", "cannot write " + path_, reason(error), "a writable folder");
+}
 
 void NewFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {

@@ -1,4 +1,5 @@
-// Whole files: read into memory up to a limit, and written so that readers never see a partial one. For model files see container.
+// Whole files: read into memory up to a limit, and written so that readers never see a partial one. For model files see
+// container.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -30,8 +31,8 @@ class TemporaryFile {
   const std::string& path() const { return path_; }
   void keep() noexcept;
 
-  /// Removes all existing ones. For a process that is about to be ended by a signal: async-signal-safe. Nothing may be written
-  /// afterwards.
+  /// Removes all existing ones. For a process that is about to be ended by a signal: async-signal-safe. Nothing may be
+  /// written afterwards.
   static void discard_all() noexcept;
 
  private:
@@ -42,8 +43,9 @@ class TemporaryFile {
 /// Who may read a new file: only its owner (for private content), or everyone that the umask permits.
 enum class Access { owner, everyone };
 
-/// Writes a temporary file next to `path`; commit() syncs it and atomically replaces `path`. Without `commit`, nothing remains. If `path`
-/// is a symbolic link, its target is replaced. One object is not thread-safe, but it changes no process-wide state.
+/// Writes a temporary file next to `path`; commit() syncs it and atomically replaces `path`. Without `commit`, nothing
+/// remains. If `path` is a symbolic link, its target is replaced. One object is not thread-safe, but it changes no
+/// process-wide state.
 class NewFile {
  public:
   /// Errors: `path` exists and is not a regular file, or its folder is not writable.
@@ -59,7 +61,7 @@ class NewFile {
 
  private:
   [[noreturn]] void fail(int error) const;
-  std::string path_, target_;             // as given; with links resolved
+  std::string path_, target_;  // as given; with links resolved
   int file_ = -1;
   std::optional<TemporaryFile> written_;  // where it is being written
 };

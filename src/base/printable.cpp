@@ -7,8 +7,9 @@ namespace {
 
 /// Characters that would change how the rest of a message looks: invisible ones, marks of direction, tags.
 bool is_deceptive(uint32_t point) {
-  return is_control(point) || point == 0x061C || point == 0x180E || (point >= 0x200B && point <= 0x200F) || (point >= 0x2028 && point <= 0x202E) ||
-         (point >= 0x2060 && point <= 0x206F) || point == 0xFEFF || (point >= 0xFFF9 && point <= 0xFFFB) || (point >= 0xE0000 && point <= 0xE007F);
+  return is_control(point) || point == 0x061C || point == 0x180E || (point >= 0x200B && point <= 0x200F) ||
+         (point >= 0x2028 && point <= 0x202E) || (point >= 0x2060 && point <= 0x206F) || point == 0xFEFF ||
+         (point >= 0xFFF9 && point <= 0xFFFB) || (point >= 0xE0000 && point <= 0xE007F);
 }
 
 /// Escapes what `refused` says, byte by byte.
@@ -17,7 +18,8 @@ template <class Refused> std::string escaped(std::string_view text, Refused refu
   for (size_t at = 0; at < text.size();) {
     const auto c = utf8_at(text, at);
     const size_t n = c ? c->first : 1;
-    if (c && !refused(c->second)) out += text.substr(at, n);
+    if (c && !refused(c->second))
+      out += text.substr(at, n);
     else
       for (size_t i = 0; i < n; i++) out += fmt::format("\\x{:02x}", static_cast<uint8_t>(text[at + i]));
     at += n;
@@ -47,7 +49,8 @@ bool is_control(uint32_t point) { return point < 0x20 || (point >= 0x7F && point
 
 std::string printable(std::string_view text, size_t max_bytes) {
   size_t cut = text.size() > max_bytes ? max_bytes : text.size();
-  for (int back = 0; back < 3 && cut > 0 && cut < text.size() && (text[cut] & 0xC0) == 0x80; back++) --cut;  // not inside a character
+  for (int back = 0; back < 3 && cut > 0 && cut < text.size() && (text[cut] & 0xC0) == 0x80; back++)
+    --cut;  // not inside a character
   std::string out = escaped(text.substr(0, cut), is_deceptive);
   if (cut < text.size()) out += fmt::format("… ({} bytes)", text.size());
   return out;

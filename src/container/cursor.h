@@ -1,5 +1,5 @@
-// Reads the metadata of one file from front to back. Nothing is read, skipped or counted before it is known to exist; every
-// error names the file, what was being read (a key, a tensor) and the byte offset.
+// Reads the metadata of one file from front to back. Nothing is read, skipped or counted before it is known to exist;
+// every error names the file, what was being read (a key, a tensor) and the byte offset.
 #pragma once
 #include <algorithm>
 #include <bit>

@@ -49,9 +49,11 @@ OpenPart open_part(const std::string& path, const GeometryOf& geometry) {
 void check_part(const Part& part, uint64_t index, const Cut& model) {
   const Cut cut = cut_of(part);
   if (cut.index == index && cut.count == model.count && cut.tensors == model.tensors) return;
-  throw Error("container", fmt::format("{}: the part belongs to another split of a model", printable(part.path, SIZE_MAX)),
+  throw Error("container",
+              fmt::format("{}: the part belongs to another split of a model", printable(part.path, SIZE_MAX)),
               fmt::format("part {} of {} with {} tensors in all", cut.index + 1, cut.count, cut.tensors),
-              fmt::format("part {} of {} with {} tensors in all", index + 1, model.count, model.tensors), "take all parts from the same source");
+              fmt::format("part {} of {} with {} tensors in all", index + 1, model.count, model.tensors),
+              "take all parts from the same source");
 }
 
 }  // namespace
@@ -71,7 +73,8 @@ Gguf Gguf::open(const std::string& path, const GeometryOf& geometry) try {
       OpenPart opened = i == model.index ? std::move(named) : open_part(paths[i], geometry);
       check_part(opened.part, i, model);
       if (state->tensors.size() + opened.part.tensors.size() > model.tensors)
-        throw Error("container", fmt::format("{}: more tensors than the split model has", printable(paths[i], SIZE_MAX)),
+        throw Error("container",
+                    fmt::format("{}: more tensors than the split model has", printable(paths[i], SIZE_MAX)),
                     fmt::format("{} tensors", state->tensors.size() + opened.part.tensors.size()),
                     fmt::format("{} tensors", model.tensors));
       state->add(std::move(opened.part), opened.file.bytes().size(), static_cast<int>(i));
@@ -79,10 +82,13 @@ Gguf Gguf::open(const std::string& path, const GeometryOf& geometry) try {
     }
     if (state->tensors.size() != model.tensors)
       throw Error("container", fmt::format("{}: tensors of the split model are missing", printable(path, SIZE_MAX)),
-                  fmt::format("{} tensors in {} parts", state->tensors.size(), model.count), fmt::format("{} tensors", model.tensors));
+                  fmt::format("{} tensors in {} parts", state->tensors.size(), model.count),
+                  fmt::format("{} tensors", model.tensors));
   }
   return Gguf(std::move(state));
-} catch (const std::bad_alloc&) { throw Error("container", printable(path, SIZE_MAX) + ": out of memory while the file was opened"); }
+} catch (const std::bad_alloc&) {
+  throw Error("container", printable(path, SIZE_MAX) + ": out of memory while the file was opened");
+}
 
 Gguf Gguf::parse(std::span<const std::byte> bytes, const GeometryOf& geometry, const std::string& name) try {
   auto state = std::make_unique<State>();
@@ -93,14 +99,17 @@ Gguf Gguf::parse(std::span<const std::byte> bytes, const GeometryOf& geometry, c
                 fmt::format("part {} of {}", cut.index + 1, cut.count), "a whole model", "open the part as a file");
   state->add(std::move(part), bytes.size(), 0);
   return Gguf(std::move(state));
-} catch (const std::bad_alloc&) { throw Error("container", printable(name, SIZE_MAX) + ": out of memory while the file was parsed"); }
+} catch (const std::bad_alloc&) {
+  throw Error("container", printable(name, SIZE_MAX) + ": out of memory while the file was parsed");
+}
 
 Gguf::Gguf(std::unique_ptr<State> state) : state_(std::move(state)) {
   State& s = *state_;
   s.tensor_order = name_order(s.tensors, tensor_name);
   if (auto twice = duplicate(s.tensors, s.tensor_order, tensor_name)) {
     const Tensor &a = s.tensors[twice->first], &b = s.tensors[twice->second];
-    throw Error("container", fmt::format("{}: the tensor {} occurs in two parts", printable(s.path, SIZE_MAX), quoted(a.name)),
+    throw Error("container",
+                fmt::format("{}: the tensor {} occurs in two parts", printable(s.path, SIZE_MAX), quoted(a.name)),
                 fmt::format("parts {} and {}", a.file + 1, b.file + 1), "each tensor once");
   }
 }
@@ -116,21 +125,32 @@ const std::vector<std::pair<std::string_view, Value>>& Gguf::metadata() const { 
 const std::vector<Tensor>& Gguf::tensors() const { return state_->tensors; }
 
 const Value* Gguf::find(std::string_view key) const { return state_->first.find(key); }
-const Tensor* Gguf::find_tensor(std::string_view name) const { return find_name(state_->tensors, state_->tensor_order, name, tensor_name); }
+const Tensor* Gguf::find_tensor(std::string_view name) const {
+  return find_name(state_->tensors, state_->tensor_order, name, tensor_name);
+}
 
 const Value& Gguf::value_at(std::string_view key) const {
   if (const Value* value = find(key)) return *value;
-  throw Error("container", fmt::format("{}: the key {} is missing", printable(state_->first.path, SIZE_MAX), quoted(key)), "", "",
+  throw Error("container",
+              fmt::format("{}: the key {} is missing", printable(state_->first.path, SIZE_MAX), quoted(key)), "", "",
               "the file may be incomplete, or made for another kind of model");
 }
 
-uint64_t Gguf::unsigned_at(std::string_view key, uint64_t max) const { return unsigned_of(state_->at(key, value_at(key)), max); }
+uint64_t Gguf::unsigned_at(std::string_view key, uint64_t max) const {
+  return unsigned_of(state_->at(key, value_at(key)), max);
+}
 double Gguf::number_at(std::string_view key) const { return number_of(state_->at(key, value_at(key))); }
 std::string_view Gguf::string_at(std::string_view key) const { return string_of(state_->at(key, value_at(key))); }
-std::vector<std::string_view> Gguf::strings_at(std::string_view key) const { return strings_of(state_->at(key, value_at(key))); }
+std::vector<std::string_view> Gguf::strings_at(std::string_view key) const {
+  return strings_of(state_->at(key, value_at(key)));
+}
 std::vector<float> Gguf::floats_at(std::string_view key) const { return floats_of(state_->at(key, value_at(key))); }
-std::vector<int32_t> Gguf::integers_at(std::string_view key) const { return integers_of(state_->at(key, value_at(key))); }
-std::vector<uint64_t> Gguf::unsigneds_at(std::string_view key) const { return unsigneds_of(state_->at(key, value_at(key))); }
+std::vector<int32_t> Gguf::integers_at(std::string_view key) const {
+  return integers_of(state_->at(key, value_at(key)));
+}
+std::vector<uint64_t> Gguf::unsigneds_at(std::string_view key) const {
+  return unsigneds_of(state_->at(key, value_at(key)));
+}
 
 std::optional<uint64_t> Gguf::find_unsigned(std::string_view key, uint64_t max) const {
   const Value* value = find(key);

@@ -1,6 +1,6 @@
-// A model file opened, checked and mapped: typed metadata and tensors. Everything the file says is checked before use; what
-// it returns can be trusted: names are unique, tensors lie inside their file, do not overlap, and have the size that their
-// type's geometry gives. It has no list of types: the caller supplies the geometry of a type number.
+// A model file opened, checked and mapped: typed metadata and tensors. Everything the file says is checked before use;
+// what it returns can be trusted: names are unique, tensors lie inside their file, do not overlap, and have the size
+// that their type's geometry gives. It has no list of types: the caller supplies the geometry of a type number.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -55,8 +55,8 @@ struct Tensor {
 
 class Gguf {
  public:
-  /// Opens `path`, and every other part when it is one part of a split model. Errors name the part, the key or tensor and
-  /// the file offset.
+  /// Opens `path`, and every other part when it is one part of a split model. Errors name the part, the key or tensor
+  /// and the file offset.
   static Gguf open(const std::string& path, const GeometryOf& geometry);
   /// The same for a whole model in memory, which must outlive the result. `name` stands for the path in messages.
   static Gguf parse(std::span<const std::byte> bytes, const GeometryOf& geometry, const std::string& name = "memory");
@@ -67,7 +67,8 @@ class Gguf {
   uint32_t version() const;
   uint64_t bytes() const;  ///< all parts together
   const std::string& path() const;
-  /// Metadata of the first part in file order, keys unique. Keys, like all string views here, point into the mapped file.
+  /// Metadata of the first part in file order, keys unique. Keys, like all string views here, point into the mapped
+  /// file.
   const std::vector<std::pair<std::string_view, Value>>& metadata() const;
   const std::vector<Tensor>& tensors() const;  ///< in file order, names unique over all parts
 
@@ -76,8 +77,8 @@ class Gguf {
   /// The value, or the first `max` elements of an array, whatever their type; floats may be NaN or infinite.
   static std::vector<Scalar> elements(const Value& value, uint64_t max = UINT64_MAX);
 
-  // Typed access. The first form throws when the key is missing; all throw when the value has another type or is out of range.
-  // Integers of any width are accepted where they fit; arrays of up to 2,097,152 elements.
+  // Typed access. The first form throws when the key is missing; all throw when the value has another type or is out of
+  // range. Integers of any width are accepted where they fit; arrays of up to 2,097,152 elements.
   uint64_t unsigned_at(std::string_view key, uint64_t max = UINT64_MAX) const;
   std::optional<uint64_t> find_unsigned(std::string_view key, uint64_t max = UINT64_MAX) const;
   double number_at(std::string_view key) const;  ///< f32, f64 or an integer; finite
@@ -90,7 +91,8 @@ class Gguf {
   std::vector<int32_t> integers_at(std::string_view key) const;    ///< array of any integer type whose values fit
   std::vector<uint64_t> unsigneds_at(std::string_view key) const;  ///< array of integers, or one integer, none negative
 
-  /// Bytes of the tensor from its byte `at` on, from its file and not from the mapping. False where the file no longer has them.
+  /// Bytes of the tensor from its byte `at` on, from its file and not from the mapping. False where the file no longer
+  /// has them.
   bool read(const Tensor& tensor, uint64_t at, std::span<std::byte> to) const;
   /// Tells the system that the bytes of this tensor will not be read soon (their pages may go).
   void release(const Tensor& tensor) const;

@@ -1,6 +1,7 @@
-// The positions of the tensors in one file. The data starts at the tensor table's end, rounded up to the alignment; the tensors follow one
-// another, each rounded up, in any order, and the last one ends the file. So the distance from one offset to the next
-// is the size of a tensor as the file's writer knew it: a type number with another meaning here does not match this distance.
+// The positions of the tensors in one file. The data starts at the tensor table's end, rounded up to the alignment; the
+// tensors follow one another, each rounded up, in any order, and the last one ends the file. So the distance from one
+// offset to the next is the size of a tensor as the file's writer knew it: a type number with another meaning here does
+// not match this distance.
 #include <algorithm>
 #include <numeric>
 
@@ -31,7 +32,8 @@ class Placing {
     });
     for (size_t i = 0; i < order.size(); ++i) {
       if (i == 0 && rows_[order[i]].data_offset != 0)
-        refuse(order[i], "a gap before the first tensor", fmt::format("offset {}", rows_[order[i]].data_offset), "offset 0");
+        refuse(order[i], "a gap before the first tensor", fmt::format("offset {}", rows_[order[i]].data_offset),
+               "offset 0");
       if (i + 1 < order.size()) check_distance(order[i], order[i + 1]);
     }
     // Checked last: if the size is wrong and the file is too short for it, the size is the cause.
@@ -47,7 +49,8 @@ class Placing {
                            const std::string& advice = "") const {
     fail({part_.path, "tensor", part_.tensors[i].name}, rows_[i].table_offset, what, got, expected, advice);
   }
-  static constexpr const char* clash_ = "the tensor's type number may mean another format in the program that wrote the file";
+  static constexpr const char* clash_ =
+      "the tensor's type number may mean another format in the program that wrote the file";
 
   const Geometry& geometry(size_t i) {
     const uint32_t type = part_.tensors[i].type;
@@ -70,18 +73,18 @@ class Placing {
     for (uint64_t n : tensor.shape) {
       auto product = checked_mul(tensor.elements, n);
       if (!product || *product >> 63)
-        refuse(i, "the tensor has more elements than can be counted", fmt::format("shape {}", fmt::join(tensor.shape, " x ")),
-               "fewer than 2^63 elements");
+        refuse(i, "the tensor has more elements than can be counted",
+               fmt::format("shape {}", fmt::join(tensor.shape, " x ")), "fewer than 2^63 elements");
       tensor.elements = *product;
     }
     const Geometry& g = geometry(i);
     if (tensor.shape[0] % g.block != 0)
-      refuse(i, fmt::format("a row is not a whole number of {} blocks", g.name), fmt::format("rows of {} elements", tensor.shape[0]),
-             fmt::format("a multiple of {}", g.block));
+      refuse(i, fmt::format("a row is not a whole number of {} blocks", g.name),
+             fmt::format("rows of {} elements", tensor.shape[0]), fmt::format("a multiple of {}", g.block));
     auto bytes = checked_mul(tensor.elements / g.block, g.block_bytes);
     if (!bytes || !checked_align(*bytes, part_.alignment))
-      refuse(i, "the tensor has more bytes than can be counted", fmt::format("shape {} of {}", fmt::join(tensor.shape, " x "), g.name),
-             "fewer than 2^64 bytes");
+      refuse(i, "the tensor has more bytes than can be counted",
+             fmt::format("shape {} of {}", fmt::join(tensor.shape, " x "), g.name), "fewer than 2^64 bytes");
     tensor.bytes = *bytes;
   }
 
@@ -108,8 +111,9 @@ class Placing {
     const std::string follower = fmt::format("tensor {}", quoted(part_.tensors[next].name));
     refuse(i, fmt::format("the tensor {} {}", distance < padded ? "overlaps" : "leaves a gap before", follower),
            fmt::format("{} bytes up to it", distance),
-           fmt::format("{} bytes, {} blocks of {} ({} elements in {} bytes) aligned to {}", padded, tensor.elements / geometry(i).block,
-                       geometry(i).name, geometry(i).block, geometry(i).block_bytes, part_.alignment),
+           fmt::format("{} bytes, {} blocks of {} ({} elements in {} bytes) aligned to {}", padded,
+                       tensor.elements / geometry(i).block, geometry(i).name, geometry(i).block,
+                       geometry(i).block_bytes, part_.alignment),
            clash_);
   }
 
@@ -121,8 +125,11 @@ class Placing {
     if (space > padded)
       refuse(i, "bytes follow the last tensor", fmt::format("{} bytes up to the end of the file", space),
              fmt::format("{} to {} bytes, {} blocks of {} ({} elements in {} bytes)", tensor.bytes, padded,
-                         tensor.elements / geometry(i).block, geometry(i).name, geometry(i).block, geometry(i).block_bytes),
-             space - padded < tensor.elements / tensor.shape[0] ? "something was appended to the file: take a sound copy" : clash_);
+                         tensor.elements / geometry(i).block, geometry(i).name, geometry(i).block,
+                         geometry(i).block_bytes),
+             space - padded < tensor.elements / tensor.shape[0]
+                 ? "something was appended to the file: take a sound copy"
+                 : clash_);
   }
 
   void check_end() {

@@ -53,7 +53,8 @@ Mapping::Mapping(const std::string& path) : path_(path) {
     void* data = map(MAP_SHARED);
     if (data == MAP_FAILED) data = map(MAP_PRIVATE);
     if (data == MAP_FAILED)
-      fail(path, "the file cannot be mapped", reason(errno), "a file system that can map files", "copy the model to a local disk");
+      fail(path, "the file cannot be mapped", reason(errno), "a file system that can map files",
+           "copy the model to a local disk");
     opened.data_ = static_cast<const std::byte*>(data);
     opened.size_ = static_cast<size_t>(s.st_size);
   }
@@ -76,8 +77,8 @@ void Mapping::swap(Mapping& other) noexcept {
 void Mapping::check_size() const {
   const auto size = static_cast<uint64_t>(status(file_, path_).st_size);
   if (size != size_)
-    fail(path_, "the file changed its size while it was opened", fmt::format("{} bytes, before {}", size, size_), "a complete file that is not being written",
-         "wait until its download or conversion has ended");
+    fail(path_, "the file changed its size while it was opened", fmt::format("{} bytes, before {}", size, size_),
+         "a complete file that is not being written", "wait until its download or conversion has ended");
 }
 
 bool Mapping::read(uint64_t at, std::span<std::byte> to) const {

@@ -1,13 +1,14 @@
 // A file mapped into memory, read-only.
 //
-// Some file systems refuse shared mappings because they cannot keep them coherent (FUSE with direct_io, parts of sysfs); for a file that
-// is only read, a private mapping is equivalent. Files that can be mapped in neither way are not in the page cache (procfs, most of
-// sysfs) and hold no models: they are refused rather than kept in memory a second time next to the repacked weights.
+// Some file systems refuse shared mappings because they cannot keep them coherent (FUSE with direct_io, parts of
+// sysfs); for a file that is only read, a private mapping is equivalent. Files that can be mapped in neither way are
+// not in the page cache (procfs, most of sysfs) and hold no models: they are refused rather than kept in memory a
+// second time next to the repacked weights.
 //
-// A file that shrinks while it is mapped makes later reads of the lost pages fail with SIGBUS. The size is therefore checked
-// again after mapping and after parsing, which covers a download still in progress. Beyond that, what is needed after loading
-// can be read from the file, which raises no signal. Installing a signal handler is up to the host program, and reading whole models
-// into memory would cost every user their size in RAM.
+// A file that shrinks while it is mapped makes later reads of the lost pages fail with SIGBUS. The size is therefore
+// checked again after mapping and after parsing, which covers a download still in progress. Beyond that, what is needed
+// after loading can be read from the file, which raises no signal. Installing a signal handler is up to the host
+// program, and reading whole models into memory would cost every user their size in RAM.
 #pragma once
 #include <cstddef>
 #include <cstdint>

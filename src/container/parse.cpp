@@ -23,13 +23,16 @@ struct Header {
 [[noreturn]] void not_gguf(const Cursor& cursor, std::string_view head, std::string_view path) {
   const Subject subject{path};
   const auto starts = [&](std::string_view with) { return head.substr(0, with.size()) == with; };
-  if (starts("FUGG")) fail(subject, 0, "a big-endian file", "magic \"FUGG\"", "little endian", "convert the model for this machine");
+  if (starts("FUGG"))
+    fail(subject, 0, "a big-endian file", "magic \"FUGG\"", "little endian", "convert the model for this machine");
   if (starts("tjgg") || starts("lmgg") || starts("algg") || starts("fmgg"))
     fail(subject, 0, "an older model format than GGUF", quoted(head), "magic \"GGUF\"", "convert the model to GGUF");
   if (starts("vers"))
-    fail(subject, 0, "a Git LFS pointer instead of the file", "", "magic \"GGUF\"", "fetch the file itself, for example with git lfs pull");
+    fail(subject, 0, "a Git LFS pointer instead of the file", "", "magic \"GGUF\"",
+         "fetch the file itself, for example with git lfs pull");
   if (head.empty()) fail(subject, 0, "the file is empty", "0 bytes", "a model file");
-  fail(subject, 0, "not a GGUF file", fmt::format("{} and {} more bytes", quoted(head), cursor.remaining() - head.size()), "magic \"GGUF\"",
+  fail(subject, 0, "not a GGUF file",
+       fmt::format("{} and {} more bytes", quoted(head), cursor.remaining() - head.size()), "magic \"GGUF\"",
        "check that this is the model file");
 }
 
@@ -44,8 +47,8 @@ Header parse_header(Cursor& cursor, std::string_view path) {
   if (version != 2 && version != 3) {
     const uint32_t swapped = __builtin_bswap32(version);
     if (swapped >= 1 && swapped <= 3)
-      fail(cursor.subject(), at, "a big-endian file", fmt::format("version {} with its bytes swapped", swapped), "little endian",
-           "convert the model for this machine");
+      fail(cursor.subject(), at, "a big-endian file", fmt::format("version {} with its bytes swapped", swapped),
+           "little endian", "convert the model for this machine");
     fail(cursor.subject(), at, "unknown GGUF version", std::to_string(version), "2 or 3",
          version == 1 ? "convert the model anew" : "the file may be newer than this program, or damaged");
   }
@@ -55,24 +58,27 @@ Header parse_header(Cursor& cursor, std::string_view path) {
   const auto keys = cursor.read<uint64_t>("number of keys");
   cursor.expect_room(keys, least_key_bytes, "keys");
   cursor.expect_room(tensors, least_tensor_bytes, "tensors");
-  if (keys > max_keys) fail(cursor.subject(), keys_at, "too many keys", std::to_string(keys), fmt::format("at most {}", max_keys));
+  if (keys > max_keys)
+    fail(cursor.subject(), keys_at, "too many keys", std::to_string(keys), fmt::format("at most {}", max_keys));
   if (tensors > max_tensors)
-    fail(cursor.subject(), tensors_at, "too many tensors", std::to_string(tensors), fmt::format("at most {}", max_tensors));
+    fail(cursor.subject(), tensors_at, "too many tensors", std::to_string(tensors),
+         fmt::format("at most {}", max_tensors));
   return {version, tensors, keys};
 }
 
 Type parse_type(Cursor& cursor, const char* what) {
   const uint64_t at = cursor.offset();
   const auto type = cursor.read<uint32_t>(what);
-  if (type > static_cast<uint32_t>(Type::f64)) fail(cursor.subject(), at, fmt::format("unknown {}", what), std::to_string(type), "0 to 12");
+  if (type > static_cast<uint32_t>(Type::f64))
+    fail(cursor.subject(), at, fmt::format("unknown {}", what), std::to_string(type), "0 to 12");
   return static_cast<Type>(type);
 }
 
 void check_booleans(const Cursor& cursor, const std::byte* first, uint64_t count) {
   for (uint64_t i = 0; i < count; ++i)
     if (first[i] > std::byte{1})
-      fail(cursor.subject(), cursor.offset() - count + i, "a boolean is neither 0 nor 1", std::to_string(static_cast<int>(first[i])),
-           "0 or 1");
+      fail(cursor.subject(), cursor.offset() - count + i, "a boolean is neither 0 nor 1",
+           std::to_string(static_cast<int>(first[i])), "0 or 1");
 }
 
 Value parse_value(Cursor& cursor) {
@@ -82,7 +88,8 @@ Value parse_value(Cursor& cursor) {
   if (value.type == Type::array) {
     const uint64_t at = cursor.offset();
     value.element = parse_type(cursor, "element type");
-    if (value.element == Type::array) fail(cursor.subject(), at, "an array of arrays", "", "an array of numbers, booleans or strings");
+    if (value.element == Type::array)
+      fail(cursor.subject(), at, "an array of arrays", "", "an array of numbers, booleans or strings");
     value.count = cursor.read<uint64_t>("array length");
   }
   value.data = cursor.data();
@@ -120,8 +127,8 @@ void parse_metadata(Part& part, Cursor& cursor, uint64_t keys) {
   }
   part.metadata_order = name_order(part.metadata, entry_name);
   if (auto twice = duplicate(part.metadata, part.metadata_order, entry_name))
-    fail({part.path, "key", part.metadata[twice->second].first}, part.metadata[twice->second].second.offset, "the key occurs twice", "",
-         fmt::format("only the one at byte {}", part.metadata[twice->first].second.offset));
+    fail({part.path, "key", part.metadata[twice->second].first}, part.metadata[twice->second].second.offset,
+         "the key occurs twice", "", fmt::format("only the one at byte {}", part.metadata[twice->first].second.offset));
 }
 
 void parse_alignment(Part& part) {
@@ -129,7 +136,8 @@ void parse_alignment(Part& part) {
   const Value* value = part.find(key);
   if (!value) return;
   const Subject subject{part.path, "key", key};
-  if (value->type != Type::u32) fail(subject, value->offset, "the alignment has the wrong type", type_name(value->type), "u32");
+  if (value->type != Type::u32)
+    fail(subject, value->offset, "the alignment has the wrong type", type_name(value->type), "u32");
   part.alignment = load<uint32_t>(value->data);
   if (!std::has_single_bit(part.alignment) || part.alignment > max_alignment)
     fail(subject, value->offset, "impossible alignment", std::to_string(part.alignment),
@@ -146,7 +154,8 @@ std::vector<uint64_t> parse_shape(Cursor& cursor) {
     const uint64_t size_at = cursor.offset();
     size = cursor.read<uint64_t>("dimension");
     if (size == 0 || size >> 63)
-      fail(cursor.subject(), size_at, "impossible dimension", fmt::format("{}", static_cast<int64_t>(size)), "more than 0");
+      fail(cursor.subject(), size_at, "impossible dimension", fmt::format("{}", static_cast<int64_t>(size)),
+           "more than 0");
   }
   return shape;
 }
@@ -167,15 +176,16 @@ std::vector<TensorRow> parse_tensors(Part& part, Cursor& cursor, uint64_t tensor
   }
   const auto order = name_order(part.tensors, tensor_name);
   if (auto twice = duplicate(part.tensors, order, tensor_name))
-    fail({part.path, "tensor", part.tensors[twice->second].name}, rows[twice->second].table_offset, "the tensor occurs twice", "",
-         fmt::format("only the one at byte {}", rows[twice->first].table_offset));
+    fail({part.path, "tensor", part.tensors[twice->second].name}, rows[twice->second].table_offset,
+         "the tensor occurs twice", "", fmt::format("only the one at byte {}", rows[twice->first].table_offset));
   return rows;
 }
 
 }  // namespace
 
 const char* type_name(Type type) {
-  static constexpr const char* names[] = {"u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"};
+  static constexpr const char* names[] = {"u8",   "i8",     "u16",   "i16", "u32", "i32", "f32",
+                                          "bool", "string", "array", "u64", "i64", "f64"};
   return static_cast<uint32_t>(type) < std::size(names) ? names[static_cast<uint32_t>(type)] : "unknown";
 }
 

@@ -36,8 +36,8 @@ struct TensorRow {
   uint64_t table_offset;  ///< of its entry in the file, for messages
   uint64_t data_offset;   ///< as stated, from the start of the data
 };
-/// Fills elements, bytes, offset and data of `part.tensors` (`rows` in the same order), and checks that they lie in the file one
-/// after another without overlap or gap. `table_end`: first byte after the tensor table.
+/// Fills elements, bytes, offset and data of `part.tensors` (`rows` in the same order), and checks that they lie in the
+/// file one after another without overlap or gap. `table_end`: first byte after the tensor table.
 void place_tensors(Part& part, const std::vector<TensorRow>& rows, uint64_t table_end, std::span<const std::byte> file,
                    const GeometryOf& geometry);
 
@@ -63,8 +63,9 @@ struct Cut {
 };
 Cut cut_of(const Part& part);
 
-/// The paths of all parts of a model of `count` parts, one of which is `path`, by the naming rule NAME-00001-of-0000N.gguf in
-/// one directory. `index` is the position of `path`. Throws if the name does not follow the rule or has other numbers.
+/// The paths of all parts of a model of `count` parts, one of which is `path`, by the naming rule
+/// NAME-00001-of-0000N.gguf in one directory. `index` is the position of `path`. Throws if the name does not follow the
+/// rule or has other numbers.
 std::vector<std::string> part_paths(const std::string& path, const Cut& cut);
 /// Throws unless `path`, after following links, lies in the same directory as `first`, after following links.
 void check_same_directory(const std::string& path, const std::string& first);

@@ -1,5 +1,5 @@
-// Split models: NAME-00001-of-0000N.gguf … NAME-0000N-of-0000N.gguf in one directory. Names of other parts are derived from the
-// name given by the caller, by this rule alone; a path is never taken from inside a file.
+// Split models: NAME-00001-of-0000N.gguf … NAME-0000N-of-0000N.gguf in one directory. Names of other parts are derived
+// from the name given by the caller, by this rule alone; a path is never taken from inside a file.
 #include <fmt/core.h>
 
 #include "container/mapping.h"
@@ -51,8 +51,10 @@ Cut cut_of(const Part& part) {
   if (!count || *count <= 1) {
     if (count && tensors && *tensors != part.tensors.size())
       throw Error("container",
-                  fmt::format("{}: a whole model by its split.count, but tensors are missing or too many", printable(part.path, SIZE_MAX)),
-                  fmt::format("{} tensors", part.tensors.size()), fmt::format("{} tensors, as split.tensors.count says", *tensors));
+                  fmt::format("{}: a whole model by its split.count, but tensors are missing or too many",
+                              printable(part.path, SIZE_MAX)),
+                  fmt::format("{} tensors", part.tensors.size()),
+                  fmt::format("{} tensors, as split.tensors.count says", *tensors));
     return {0, 1, part.tensors.size()};
   }
   const auto index = split_number(part, "split.no", *count - 1);
@@ -67,14 +69,17 @@ std::vector<std::string> part_paths(const std::string& path, const Cut& cut) {
   const std::string rule = fmt::format("a name that ends in -{:05}-of-{:05}.gguf", cut.index + 1, cut.count);
   const std::string shown = printable(path, SIZE_MAX);
   if (!name)
-    throw Error("container", fmt::format("{}: part {} of {} of a split model has another name", shown, cut.index + 1, cut.count), "", rule,
-                "give the parts the names that they were made with");
+    throw Error("container",
+                fmt::format("{}: part {} of {} of a split model has another name", shown, cut.index + 1, cut.count), "",
+                rule, "give the parts the names that they were made with");
   if (name->number != cut.index + 1 || name->count != cut.count)
     throw Error("container", fmt::format("{}: the name and the content of the part disagree", shown),
                 fmt::format("a file that says it is part {} of {}", cut.index + 1, cut.count),
-                fmt::format("part {} of {}, as named", name->number, name->count), "give the parts the names that they were made with");
+                fmt::format("part {} of {}, as named", name->number, name->count),
+                "give the parts the names that they were made with");
   std::vector<std::string> paths;
-  for (uint64_t i = 1; i <= cut.count; ++i) paths.push_back(fmt::format("{}-{:05}-of-{:05}.gguf", name->prefix, i, cut.count));
+  for (uint64_t i = 1; i <= cut.count; ++i)
+    paths.push_back(fmt::format("{}-{:05}-of-{:05}.gguf", name->prefix, i, cut.count));
   return paths;
 }
 
@@ -82,7 +87,8 @@ void check_same_directory(const std::string& path, const std::string& first) {
   const std::string here = directory(resolved(path)), there = directory(resolved(first));
   if (here != there)
     throw Error("container", fmt::format("{}: a link that leaves the model's directory", printable(path, SIZE_MAX)),
-                printable(here, SIZE_MAX), fmt::format("{}, where the part that was named lies", printable(there, SIZE_MAX)),
+                printable(here, SIZE_MAX),
+                fmt::format("{}, where the part that was named lies", printable(there, SIZE_MAX)),
                 "put all parts into one directory");
 }
 

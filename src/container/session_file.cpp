@@ -46,7 +46,8 @@ void write_session(const std::string& path, const SavedSession& session, uint64_
   Header header;
   header.tokens = narrow<uint32_t>(session.tokens.size(), "container", "the number of tokens");
   header.model = session.model;
-  header.layout_bytes = session.layout.size(), header.note_bytes = session.note.size(), header.cache_bytes = cache_bytes;
+  header.layout_bytes = session.layout.size(), header.note_bytes = session.note.size(),
+  header.cache_bytes = cache_bytes;
   NewFile file(path, Access::owner);  // a conversation is private
   std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> sum(XXH3_createState(), XXH3_freeState);
   XXH3_64bits_reset(sum.get());
@@ -65,22 +66,26 @@ void write_session(const std::string& path, const SavedSession& session, uint64_
 }
 
 uint64_t most_session_bytes(uint64_t tokens, uint64_t cache_bytes) {
-  return capped_sum(sizeof(Header) + sizeof(Checksum) + max_layout_bytes + max_note_bytes, capped_product(tokens, sizeof(int32_t)), cache_bytes);
+  return capped_sum(sizeof(Header) + sizeof(Checksum) + max_layout_bytes + max_note_bytes,
+                    capped_product(tokens, sizeof(int32_t)), cache_bytes);
 }
 
 SavedSession parse_session(Bytes bytes, Bytes& cache) {
   Header header, expected;
   Checksum checksum;
   if (bytes.size() < sizeof header + sizeof checksum)
-    throw Error("container", "not a session file", fmt::format("{} bytes", bytes.size()), "a file that --session wrote");
+    throw Error("container", "not a session file", fmt::format("{} bytes", bytes.size()),
+                "a file that --session wrote");
   std::memcpy(&header, bytes.data(), sizeof header);
   if (std::memcmp(header.magic, expected.magic, sizeof header.magic))
     throw Error("container", "not a session file", "another magic number", "a file that --session wrote");
   if (header.version != format_version)
-    throw Error("container", "unsupported session version", fmt::format("{}", header.version), fmt::format("{}", format_version),
-                "run its text again");
-  if (file_bytes(header) != bytes.size() || header.layout_bytes > max_layout_bytes || header.note_bytes > max_note_bytes)
-    throw Error("container", "the session is damaged", fmt::format("{} bytes", bytes.size()), "the length stated in its header");
+    throw Error("container", "unsupported session version", fmt::format("{}", header.version),
+                fmt::format("{}", format_version), "run its text again");
+  if (file_bytes(header) != bytes.size() || header.layout_bytes > max_layout_bytes ||
+      header.note_bytes > max_note_bytes)
+    throw Error("container", "the session is damaged", fmt::format("{} bytes", bytes.size()),
+                "the length stated in its header");
   Bytes summed = bytes.first(bytes.size() - sizeof checksum);
   std::memcpy(&checksum, summed.data() + summed.size(), sizeof checksum);
   if (checksum != XXH3_64bits(summed.data(), summed.size()))

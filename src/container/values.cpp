@@ -1,4 +1,5 @@
-// Metadata values as numbers, booleans and strings. A value of another type than asked for is an error, never a reinterpretation.
+// Metadata values as numbers, booleans and strings. A value of another type than asked for is an error, never a
+// reinterpretation.
 #include <cmath>
 
 #include <fmt/core.h>
@@ -8,12 +9,14 @@
 namespace ingot::container {
 namespace {
 
-[[noreturn]] void refuse(const ValueAt& at, const std::string& what, const std::string& got, const std::string& expected) {
+[[noreturn]] void refuse(const ValueAt& at, const std::string& what, const std::string& got,
+                         const std::string& expected) {
   fail({at.file, "key", at.key}, at.value.offset, what, got, expected);
 }
 
 std::string type_text(const Value& value) {
-  return value.type == Type::array ? fmt::format("array of {} {}", value.count, type_name(value.element)) : type_name(value.type);
+  return value.type == Type::array ? fmt::format("array of {} {}", value.count, type_name(value.element))
+                                   : type_name(value.type);
 }
 
 [[noreturn]] void wrong_type(const ValueAt& at, const char* expected) {
@@ -45,11 +48,12 @@ Integer integer_at(Type type, const std::byte* data) {
 void expect_array(const ValueAt& at, bool right_element, const char* expected) {
   if (at.value.type != Type::array || !right_element) wrong_type(at, expected);
   if (at.value.count > max_elements)
-    refuse(at, "the array is too long", fmt::format("{} elements", at.value.count), fmt::format("at most {}", max_elements));
+    refuse(at, "the array is too long", fmt::format("{} elements", at.value.count),
+           fmt::format("at most {}", max_elements));
 }
 
-/// Calls `visit(string)` for up to `count` strings. The lengths were checked when the file was parsed; they are checked again because
-/// the mapped file may have been written to since.
+/// Calls `visit(string)` for up to `count` strings. The lengths were checked when the file was parsed; they are checked
+/// again because the mapped file may have been written to since.
 template <class Visit> void each_string(const ValueAt& at, uint64_t count, Visit visit) {
   const std::byte* data = at.value.data;
   uint64_t left = at.value.bytes;
@@ -141,7 +145,8 @@ std::vector<float> floats_of(const ValueAt& at) {
   std::vector<float> out(at.value.count);
   for (uint64_t i = 0; i < out.size(); ++i) {
     out[i] = load<float>(at.value.data + 4 * i);
-    if (!std::isfinite(out[i])) refuse(at, fmt::format("element {} is not finite", i), fmt::format("{}", out[i]), "a finite number");
+    if (!std::isfinite(out[i]))
+      refuse(at, fmt::format("element {} is not finite", i), fmt::format("{}", out[i]), "a finite number");
   }
   return out;
 }

@@ -1,5 +1,5 @@
-// From patterns to deterministic automata (Thompson's construction, then subsets), their product and complement, and back to
-// expressions: a rule for each state, so that a match never stacks anything up.
+// From patterns to deterministic automata (Thompson's construction, then subsets), their product and complement, and
+// back to expressions: a rule for each state, so that a match never stacks anything up.
 #include "grammar/automaton.h"
 
 #include <algorithm>
@@ -99,7 +99,8 @@ struct Loose {
     for (uint32_t s : states) seen[s] = true;
     for (size_t i = 0; i < states.size(); i++)
       for (auto [to, when] : nodes[states[i]].free)
-        if (!seen[to] && (when == always || (when == at_begin && begin) || (when == at_end && end))) seen[to] = true, states.push_back(to);
+        if (!seen[to] && (when == always || (when == at_begin && begin) || (when == at_end && end)))
+          seen[to] = true, states.push_back(to);
     std::ranges::sort(states);
     budget.spend(1 + states.size() + nodes.size() / 64);
     return states;
@@ -108,7 +109,9 @@ struct Loose {
 
 }  // namespace
 
-size_t Automaton::class_of(char32_t c) const { return static_cast<size_t>(std::ranges::upper_bound(starts_, c) - starts_.begin()) - 1; }
+size_t Automaton::class_of(char32_t c) const {
+  return static_cast<size_t>(std::ranges::upper_bound(starts_, c) - starts_.begin()) - 1;
+}
 
 Automaton Automaton::of(const Pattern& pattern, bool anywhere, Budget& budget) {
   Loose loose{budget, {}, {}, {}};
@@ -157,7 +160,8 @@ Automaton Automaton::of(const Pattern& pattern, bool anywhere, Budget& budget) {
       if (targets[c].empty()) continue;
       std::ranges::sort(targets[c]);
       targets[c].erase(std::unique(targets[c].begin(), targets[c].end()), targets[c].end());
-      const int32_t to = c > 0 && targets[c] == targets[c - 1] ? made.next_[s * made.classes() + c - 1] : number(targets[c], false);
+      const int32_t to =
+          c > 0 && targets[c] == targets[c - 1] ? made.next_[s * made.classes() + c - 1] : number(targets[c], false);
       made.next_[s * made.classes() + c] = to;
     }
   }
@@ -184,7 +188,9 @@ Automaton Automaton::of_length(uint32_t min, uint32_t max, Budget& budget) {
   budget.spend(states);
   for (uint32_t i = 0; i < states; i++) {
     made.accepts_.push_back(i >= min);
-    made.next_.push_back(i + 1 < states ? static_cast<int32_t>(i + 1) : max == unlimited ? static_cast<int32_t>(i) : none);
+    made.next_.push_back(i + 1 < states     ? static_cast<int32_t>(i + 1)
+                         : max == unlimited ? static_cast<int32_t>(i)
+                                            : none);
   }
   return made;
 }
@@ -198,7 +204,9 @@ Automaton Automaton::multiples(uint32_t divisor, Budget& budget) {
     made.accepts_.push_back(state == 2);
     for (char32_t c : made.starts_) {
       const uint32_t rest = state < 2 ? 0 : state - 2;
-      made.next_.push_back(c >= '0' && c <= '9' ? static_cast<int32_t>(2 + (rest * 10 + (c - '0')) % divisor) : c == '-' && state == 0 ? 1 : none);
+      made.next_.push_back(c >= '0' && c <= '9'     ? static_cast<int32_t>(2 + (rest * 10 + (c - '0')) % divisor)
+                           : c == '-' && state == 0 ? 1
+                                                    : none);
     }
   }
   return made;
@@ -250,7 +258,8 @@ bool Automaton::empty() const {
     if (accepts_[reached[i]]) return false;
     for (size_t c = 0; c < classes(); c++) {
       const int32_t to = next(reached[i], c);
-      if (to != none && !seen[static_cast<size_t>(to)]) seen[static_cast<size_t>(to)] = true, reached.push_back(static_cast<size_t>(to));
+      if (to != none && !seen[static_cast<size_t>(to)])
+        seen[static_cast<size_t>(to)] = true, reached.push_back(static_cast<size_t>(to));
     }
   }
   return true;
@@ -258,7 +267,8 @@ bool Automaton::empty() const {
 
 bool Automaton::accepts(std::string_view text) const {
   int32_t state = 0;
-  while (!text.empty() && state != none) state = next(static_cast<size_t>(state), class_of(take_character(text, "a name")));
+  while (!text.empty() && state != none)
+    state = next(static_cast<size_t>(state), class_of(take_character(text, "a name")));
   return state != none && accepts_[static_cast<size_t>(state)];
 }
 

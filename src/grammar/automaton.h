@@ -1,5 +1,5 @@
-// Regular languages over characters as deterministic automata, so that they can be combined: a string that must match two patterns,
-// have a bounded length and not be one of some names is one automaton. Every operation pays a budget.
+// Regular languages over characters as deterministic automata, so that they can be combined: a string that must match
+// two patterns, have a bounded length and not be one of some names is one automaton. Every operation pays a budget.
 #pragma once
 #include <string>
 #include <vector>

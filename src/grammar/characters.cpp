@@ -24,8 +24,8 @@ void add_bytes(Expressions& grammar, char32_t low, char32_t high, std::vector<Id
   out.push_back(grammar.sequence(parts));
 }
 
-/// Cuts low…high until every piece is a product of byte ranges: all of one length, and where two bytes differ, those behind
-/// them run through all of their values.
+/// Cuts low…high until every piece is a product of byte ranges: all of one length, and where two bytes differ, those
+/// behind them run through all of their values.
 void add_range(Expressions& grammar, char32_t low, char32_t high, std::vector<Id>& out) {
   for (char32_t end : {char32_t{0x7F}, char32_t{0x7FF}, char32_t{0xFFFF}}) {
     if (low > end || high <= end) continue;
@@ -56,7 +56,8 @@ void CharacterSet::add(char32_t low, char32_t high) {
   if (low > high) return;
   auto from = std::ranges::find_if(ranges_, [&](Range r) { return r.second + 1 >= low; });
   auto to = from;
-  for (; to != ranges_.end() && to->first <= high + 1; ++to) low = std::min(low, to->first), high = std::max(high, to->second);
+  for (; to != ranges_.end() && to->first <= high + 1; ++to)
+    low = std::min(low, to->first), high = std::max(high, to->second);
   ranges_.insert(ranges_.erase(from, to), {low, high});
 }
 
@@ -89,15 +90,18 @@ Id utf8(Expressions& grammar, const CharacterSet& set) {
 
 Id json_character(Expressions& grammar, const CharacterSet& set) {
   static const CharacterSet raw = CharacterSet{{0, 0x1F}, {'"', '"'}, {'\\', '\\'}}.complement();
-  constexpr std::array<std::pair<char, char>, 7> short_forms{{{'"', '"'}, {'\\', '\\'}, {'\b', 'b'}, {'\f', 'f'}, {'\n', 'n'}, {'\r', 'r'}, {'\t', 't'}}};
+  constexpr std::array<std::pair<char, char>, 7> short_forms{
+      {{'"', '"'}, {'\\', '\\'}, {'\b', 'b'}, {'\f', 'f'}, {'\n', 'n'}, {'\r', 'r'}, {'\t', 't'}}};
   std::vector<Id> spellings{utf8(grammar, set.intersection(raw))};
   ByteSet after_backslash;
   for (auto [character, letter] : short_forms)
     if (set.contains(static_cast<char32_t>(character))) after_backslash.set(static_cast<uint8_t>(letter));
   spellings.push_back(grammar.sequence({grammar.text("\\"), grammar.bytes(after_backslash)}));
   for (char32_t c = 0; c < 0x20; c++) {
-    const bool is_short = std::ranges::any_of(short_forms, [c](auto form) { return static_cast<char32_t>(form.first) == c; });
-    if (!is_short && set.contains(c)) spellings.push_back(grammar.text(std::string{'\\', 'u', '0', '0', "01"[c >> 4], "0123456789abcdef"[c & 15]}));
+    const bool is_short =
+        std::ranges::any_of(short_forms, [c](auto form) { return static_cast<char32_t>(form.first) == c; });
+    if (!is_short && set.contains(c))
+      spellings.push_back(grammar.text(std::string{'\\', 'u', '0', '0', "01"[c >> 4], "0123456789abcdef"[c & 15]}));
   }
   return grammar.choice(spellings);
 }

@@ -7,7 +7,11 @@
 namespace ingot::grammar {
 
 Constraint::Constraint(std::shared_ptr<const Rules> rules, std::shared_ptr<const VocabularyTrie> vocabulary)
-    : vocabulary_(std::move(vocabulary)), matcher_(std::move(rules)), state_(matcher_.start()), path_(vocabulary_->depth() + 1), ends_((vocabulary_->vocab() + 63) / 64) {
+    : vocabulary_(std::move(vocabulary)),
+      matcher_(std::move(rules)),
+      state_(matcher_.start()),
+      path_(vocabulary_->depth() + 1),
+      ends_((vocabulary_->vocab() + 63) / 64) {
   for (int32_t id : vocabulary_->ends()) ends_[static_cast<size_t>(id) / 64] |= uint64_t{1} << id % 64;
 }
 
@@ -33,7 +37,8 @@ const Constraint::HeadTokens& Constraint::tokens_of(Head head) {
   if (e.kind == Expression::repeat) {
     // No token holds more repetitions than bytes: beyond that, how many are left makes no difference.
     const uint32_t many = vocabulary_->depth() + 1;
-    const uint32_t at_least = std::min(head.at < e.min ? e.min - head.at : 0, many), at_most = std::min(e.max - head.at, many);
+    const uint32_t at_least = std::min(head.at < e.min ? e.min - head.at : 0, many),
+                   at_most = std::min(e.max - head.at, many);
     key = uint64_t{head.expression} << 32 | at_least << 16 | at_most;
   }
   if (auto known = heads_.find(key); known != heads_.end()) return known->second;
@@ -48,7 +53,8 @@ const Constraint::HeadTokens& Constraint::tokens_of(Head head) {
   if (n < made.mask.size()) {
     made.tokens.reserve(n);
     for (size_t word = 0; word < made.mask.size(); word++)
-      for (uint64_t rest = made.mask[word]; rest; rest &= rest - 1) made.tokens.push_back(static_cast<int32_t>(word * 64 + static_cast<size_t>(std::countr_zero(rest))));
+      for (uint64_t rest = made.mask[word]; rest; rest &= rest - 1)
+        made.tokens.push_back(static_cast<int32_t>(word * 64 + static_cast<size_t>(std::countr_zero(rest))));
     made.mask = {};
   }
   if (made.exits.size() > few_exits) {
@@ -66,7 +72,8 @@ void Constraint::add_beyond(Mask& mask, const HeadTokens& head, State rest) {
   auto add = [&](uint32_t node, State) { set(mask, node); };
   for (uint32_t exit : head.exits) walk(exit, rest, add);
   if (head.exit_mask.empty()) return;
-  // Many exits, such as every character of a string: what follows can begin with few bytes, so those are looked for instead.
+  // Many exits, such as every character of a string: what follows can begin with few bytes, so those are looked for
+  // instead.
   for (int byte = 0; byte < 256; byte++) {
     const State next = matcher_.step(rest, static_cast<uint8_t>(byte));
     if (next == dead) continue;
@@ -101,12 +108,15 @@ std::span<const uint64_t> Constraint::allowed() {
   }
   const Mask& mask = known->second;
   if (std::ranges::all_of(mask, [](uint64_t word) { return word == 0; }))
-    throw Error("grammar", "no token continues the text as the grammar requires", "", "a vocabulary that can spell it, and an end token", "or the text nests too deeply");
+    throw Error("grammar", "no token continues the text as the grammar requires", "",
+                "a vocabulary that can spell it, and an end token", "or the text nests too deeply");
   return mask;
 }
 
 void Constraint::accept(int32_t id) {
-  auto refuse = [&] { throw Error("grammar", "the token is not allowed here", std::to_string(id), "a token that the mask allows"); };
+  auto refuse = [&] {
+    throw Error("grammar", "the token is not allowed here", std::to_string(id), "a token that the mask allows");
+  };
   if (id < 0 || static_cast<size_t>(id) >= vocabulary_->vocab()) refuse();
   if (ends_[static_cast<size_t>(id) / 64] >> id % 64 & 1) {
     if (!may_end()) refuse();

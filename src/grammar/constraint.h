@@ -1,6 +1,6 @@
-// Which tokens may come next. The tokens that match a state are combined from those that match each open expression alone, which are
-// computed once, and the few tokens that extend beyond it into what follows: a new state costs a few microseconds if its expressions
-// are known.
+// Which tokens may come next. The tokens that match a state are combined from those that match each open expression
+// alone, which are computed once, and the few tokens that extend beyond it into what follows: a new state costs a few
+// microseconds if its expressions are known.
 #pragma once
 #include <memory>
 #include <span>
@@ -15,8 +15,8 @@ namespace ingot::grammar {
 class Constraint {
  public:
   Constraint(std::shared_ptr<const Rules> rules, std::shared_ptr<const VocabularyTrie> vocabulary);
-  /// Bit i % 64 of word i / 64: may token i come next? End tokens may where the text may end, and only they once it has ended.
-  /// Valid until the next call. Errors: no token may.
+  /// Bit i % 64 of word i / 64: may token i come next? End tokens may where the text may end, and only they once it has
+  /// ended. Valid until the next call. Errors: no token may.
   std::span<const uint64_t> allowed();
   /// Advances by token `id`. Errors: it is not allowed.
   void accept(int32_t id);
@@ -29,7 +29,7 @@ class Constraint {
   const Matcher& matcher() const { return matcher_; }
 
  private:
-  static constexpr size_t kept_masks = 256;          // of states
+  static constexpr size_t kept_masks = 256;            // of states
   static constexpr size_t kept_head_bytes = 64 << 20;  // of expressions' tokens
   static constexpr size_t few_exits = 256;
   using Mask = std::vector<uint64_t>;

@@ -1,4 +1,5 @@
-// Comparing digit strings from the left, written as alternatives: all digits up to some place equal, the next one larger or smaller.
+// Comparing digit strings from the left, written as alternatives: all digits up to some place equal, the next one
+// larger or smaller.
 #include "grammar/decimal_patterns.h"
 
 #include <fmt/core.h>
@@ -12,14 +13,17 @@ namespace {
 const std::string any_fraction = "(\\.\\d+)?";
 
 std::string digits(size_t n) { return fmt::format("\\d{{{}}}", n); }
-std::string digit_between(int low, int high) { return low > high ? "[]" : fmt::format("[{}-{}]", char(low), char(high)); }
+std::string digit_between(int low, int high) {
+  return low > high ? "[]" : fmt::format("[{}-{}]", char(low), char(high));
+}
 std::string either(const std::string& a, const std::string& b) { return fmt::format("({}|{})", a, b); }
 
 /// Whole numbers above `whole`: the same digits up to some place and a larger one there, or more digits.
 std::string above(const std::string& whole) {
   const size_t n = whole.size();
   std::string made = fmt::format("([1-9]\\d{{{},}}", n);
-  for (size_t i = 0; i < n; i++) made += fmt::format("|{}{}{}", whole.substr(0, i), digit_between(whole[i] + 1, '9'), digits(n - i - 1));
+  for (size_t i = 0; i < n; i++)
+    made += fmt::format("|{}{}{}", whole.substr(0, i), digit_between(whole[i] + 1, '9'), digits(n - i - 1));
   return made + ")";
 }
 
@@ -27,7 +31,9 @@ std::string above(const std::string& whole) {
 std::string below(const std::string& whole) {
   const size_t n = whole.size();
   std::string made = n > 1 ? fmt::format("(0|[1-9]\\d{{0,{}}}", n - 2) : "([]";
-  for (size_t i = 0; i < n; i++) made += fmt::format("|{}{}{}", whole.substr(0, i), digit_between(i == 0 && n > 1 ? '1' : '0', whole[i] - 1), digits(n - i - 1));
+  for (size_t i = 0; i < n; i++)
+    made += fmt::format("|{}{}{}", whole.substr(0, i), digit_between(i == 0 && n > 1 ? '1' : '0', whole[i] - 1),
+                        digits(n - i - 1));
   return made + ")";
 }
 
@@ -83,7 +89,8 @@ Decimal parse_decimal(const std::string& json) {
 
 std::string plain_number_pattern(int fraction_digits) {
   if (fraction_digits <= 0) return integer_pattern;
-  return fmt::format("(0|-?[1-9]\\d*)(\\.\\d{{1,{0}}})?|-0\\.0{{0,{1}}}[1-9]\\d{{0,{0}}}", fraction_digits, fraction_digits - 1);
+  return fmt::format("(0|-?[1-9]\\d*)(\\.\\d{{1,{0}}})?|-0\\.0{{0,{1}}}[1-9]\\d{{0,{0}}}", fraction_digits,
+                     fraction_digits - 1);
 }
 
 std::string at_least_pattern(const Decimal& bound, bool strict) {

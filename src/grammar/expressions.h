@@ -1,5 +1,5 @@
-// A grammar under construction: expressions over bytes, identified by numbers. Equal expressions are shared, so that repeated parts are
-// matched and cached once. Independent of the languages that grammars are written in.
+// A grammar under construction: expressions over bytes, identified by numbers. Equal expressions are shared, so that
+// repeated parts are matched and cached once. Independent of the languages that grammars are written in.
 #pragma once
 #include <bitset>
 #include <cstdint>
@@ -42,8 +42,8 @@ class Expressions {
   Id choice(const std::vector<Id>& alternatives);
   Id repeat(Id what, uint32_t min, uint32_t max);
   Id optional(Id what) { return repeat(what, 0, 1); }
-  Id empty() { return sequence({}); }    ///< the empty text
-  Id nothing() { return choice({}); }    ///< no text at all
+  Id empty() { return sequence({}); }  ///< the empty text
+  Id nothing() { return choice({}); }  ///< no text at all
   /// A rule that can be used before it is defined. `name` is for messages.
   Id declare(std::string name);
   void define(Id rule, Id body);

@@ -36,7 +36,8 @@ class Parser {
 
   [[noreturn]] void fail(const std::string& what, const std::string& expected = "") const {
     const auto line = 1 + std::ranges::count(text_.substr(0, text_.size() - rest_.size()), '\n');
-    std::string got = rest_.empty() ? "the end" : "\"" + std::string(rest_.substr(0, std::min<size_t>(rest_.find('\n'), 20))) + "\"";
+    std::string got =
+        rest_.empty() ? "the end" : "\"" + std::string(rest_.substr(0, std::min<size_t>(rest_.find('\n'), 20))) + "\"";
     throw Error("grammar", what + " (line " + std::to_string(line) + ")", got, expected);
   }
   bool at(std::string_view start) const { return rest_.starts_with(start); }
@@ -61,7 +62,9 @@ class Parser {
 
   std::string name() {
     size_t n = 0;
-    auto is_word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; };
+    auto is_word = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    };
     while (n < rest_.size() && is_word(rest_[n])) n++;
     if (n == 0) fail("expected a name", "letters, digits, - or _");
     std::string found(rest_.substr(0, n));
@@ -110,7 +113,8 @@ class Parser {
       skip(depth > 0);
       if (rest_.empty() || at("|") || at(")") || at("\n") || at("\r")) return grammar_.sequence(parts);
       Id part = element(depth);
-      for (skip(depth > 0); auto counts = quantifier(); skip(depth > 0)) part = grammar_.repeat(part, counts->first, counts->second);
+      for (skip(depth > 0); auto counts = quantifier(); skip(depth > 0))
+        part = grammar_.repeat(part, counts->first, counts->second);
       parts.push_back(part);
     }
   }
@@ -120,7 +124,8 @@ class Parser {
     if (take("[")) return utf8(grammar_, characters());
     if (take(".")) return utf8(grammar_, CharacterSet::all());
     if (take("(")) {
-      if (depth == deepest_group) fail("groups nest too deeply", "at most " + std::to_string(deepest_group) + " levels");
+      if (depth == deepest_group)
+        fail("groups nest too deeply", "at most " + std::to_string(deepest_group) + " levels");
       const Id group = alternatives(depth + 1);
       if (!take(")")) fail("a group is not closed", ")");
       return group;
@@ -164,7 +169,15 @@ class Parser {
     }
     for (auto [letter, digits] : {std::pair{'x', 2}, {'u', 4}, {'U', 8}})
       if (!rest_.empty() && rest_[0] == letter) return hexadecimal(static_cast<size_t>(digits));
-    for (auto [letter, meant] : {std::pair{'n', '\n'}, {'r', '\r'}, {'t', '\t'}, {'\\', '\\'}, {'"', '"'}, {'[', '['}, {']', ']'}, {'-', '-'}, {'^', '^'}})
+    for (auto [letter, meant] : {std::pair{'n', '\n'},
+                                 {'r', '\r'},
+                                 {'t', '\t'},
+                                 {'\\', '\\'},
+                                 {'"', '"'},
+                                 {'[', '['},
+                                 {']', ']'},
+                                 {'-', '-'},
+                                 {'^', '^'}})
       if (take({&letter, 1})) return static_cast<char32_t>(meant);
     fail("unknown escape", "one of \\n \\r \\t \\\\ \\\" \\[ \\] \\x12 \\u1234 \\U00012345");
   }
@@ -173,8 +186,10 @@ class Parser {
     uint32_t value = 0;
     const std::string_view spelled = rest_.substr(1, digits);
     auto [end, error] = std::from_chars(spelled.data(), spelled.data() + spelled.size(), value, 16);
-    if (error != std::errc() || end != spelled.data() + digits) fail("an escape needs hexadecimal digits", std::to_string(digits) + " of them");
-    if (value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) fail("an escape is not a character", "U+0000 … U+10FFFF without surrogates");
+    if (error != std::errc() || end != spelled.data() + digits)
+      fail("an escape needs hexadecimal digits", std::to_string(digits) + " of them");
+    if (value > 0x10FFFF || (value >= 0xD800 && value < 0xE000))
+      fail("an escape is not a character", "U+0000 … U+10FFFF without surrogates");
     rest_.remove_prefix(1 + digits);
     return value;
   }

@@ -1,5 +1,5 @@
-// GBNF, the notation for grammars that people know from llama.cpp: name ::= "text" [a-z] other-rule (…) | …, with * + ? {n,m},
-// comments behind #, a root rule named `root`. The text is matched in UTF-8.
+// GBNF, the notation for grammars that people know from llama.cpp: name ::= "text" [a-z] other-rule (…) | …, with * + ?
+// {n,m}, comments behind #, a root rule named `root`. The text is matched in UTF-8.
 #pragma once
 #include <string_view>
 

@@ -1,5 +1,5 @@
-// States and their transitions. One transition expands every expression at most once: those with the largest left depth first,
-// so that all paths to an expression are known and merged before it is expanded.
+// States and their transitions. One transition expands every expression at most once: those with the largest left depth
+// first, so that all paths to an expression are known and merged before it is expanded.
 #include "grammar/matcher.h"
 
 #include <algorithm>
@@ -11,12 +11,11 @@
 namespace ingot::grammar {
 namespace {
 
-uint64_t mix(uint64_t hash, uint64_t value) {
-  return keyed_hash(hash ^ value);
-}
+uint64_t mix(uint64_t hash, uint64_t value) { return keyed_hash(hash ^ value); }
 
 Error too_ambiguous(const char* what) {
-  return Error("grammar", "the grammar is too ambiguous", what, "few ways to parse a text", "write it so that the next character distinguishes the alternatives");
+  return Error("grammar", "the grammar is too ambiguous", what, "few ways to parse a text",
+               "write it so that the next character distinguishes the alternatives");
 }
 
 }  // namespace
@@ -28,8 +27,8 @@ Matcher::Matcher(std::shared_ptr<const Rules> rules) : rules_(std::move(rules)) 
 
 void Matcher::clear() {
   states_.clear(), items_.clear(), rows_.clear(), known_.clear(), united_.clear();
-  states_.push_back({.shortest = Rules::endless});                          // dead
-  states_.push_back({.shortest = 0, .may_end = true, .accepts = true});     // complete
+  states_.push_back({.shortest = Rules::endless});                       // dead
+  states_.push_back({.shortest = 0, .may_end = true, .accepts = true});  // complete
 }
 
 void Matcher::work(uint64_t steps) {
@@ -52,7 +51,8 @@ uint32_t Matcher::left_depth(Head head) const {
 
 bool Matcher::can_begin(Head head, uint8_t byte) const {
   const Rules::Entry& e = rules_->entries[head.expression];
-  return rules_->sets[e.kind == Expression::sequence && head.at < e.count ? rules_->children[e.first + head.at].begins : e.begins][byte];
+  return rules_->sets[e.kind == Expression::sequence && head.at < e.count ? rules_->children[e.first + head.at].begins
+                                                                          : e.begins][byte];
 }
 
 State Matcher::state_of(Head head, State rest) {
@@ -82,7 +82,10 @@ State Matcher::intern(std::span<const Item> items, bool may_end) {
     if (node.may_end == may_end && std::ranges::equal(this->items(from->second), items)) return from->second;
   }
   if (states_.size() >= most_states || items_.size() >= most_items) throw too_ambiguous("too many states");
-  Node node{.first = narrow<uint32_t>(items_.size()), .count = narrow<uint32_t>(items.size()), .shortest = may_end ? 0 : Rules::endless, .may_end = may_end};
+  Node node{.first = narrow<uint32_t>(items_.size()),
+            .count = narrow<uint32_t>(items.size()),
+            .shortest = may_end ? 0 : Rules::endless,
+            .may_end = may_end};
   for (const Item& item : items) {
     node.depth = std::max(node.depth, states_[item.rest].depth + 1);
     node.shortest = std::min(node.shortest, shortest(item.head) + states_[item.rest].shortest);
@@ -165,7 +168,9 @@ State Matcher::new_step(State state, uint8_t byte) {
         if (rules_->entries[child].shortest == 0 && behind.at < e.count) add(behind, rest);
         break;
       }
-      case Expression::repeat: add({rules_->children[e.first].id, 0}, state_of({head.expression, head.at + 1}, rest)); break;
+      case Expression::repeat:
+        add({rules_->children[e.first].id, 0}, state_of({head.expression, head.at + 1}, rest));
+        break;
       case Expression::choice:
       case Expression::rule:
         for (uint32_t i = 0; i < e.count; i++) add({rules_->children[e.first + i].id, 0}, rest);

@@ -1,7 +1,7 @@
-// Matches text against rules, byte by byte. A state describes what may still follow: a set of items, each a partially matched expression
-// and the state after it, so that alternatives with a common rest share it (a graph-structured stack: Tomita, "An Efficient
-// Augmented-Context-Free Parsing Algorithm", Computational Linguistics 13, 1987). Equal states are shared and every
-// transition is computed once, so repeated input is a table lookup.
+// Matches text against rules, byte by byte. A state describes what may still follow: a set of items, each a partially
+// matched expression and the state after it, so that alternatives with a common rest share it (a graph-structured
+// stack: Tomita, "An Efficient Augmented-Context-Free Parsing Algorithm", Computational Linguistics 13, 1987). Equal
+// states are shared and every transition is computed once, so repeated input is a table lookup.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -32,10 +32,10 @@ struct Item {
 
 class Matcher {
  public:
-  static constexpr uint32_t max_depth = 2000;         ///< states behind states; what nests deeper does not match
-  static constexpr size_t most_states = 1 << 20;      ///< kept at a time
+  static constexpr uint32_t max_depth = 2000;     ///< states behind states; what nests deeper does not match
+  static constexpr size_t most_states = 1 << 20;  ///< kept at a time
   static constexpr size_t most_items = 4 << 20;
-  static constexpr uint64_t most_work = 1 << 16;      ///< steps of one transition
+  static constexpr uint64_t most_work = 1 << 16;  ///< steps of one transition
 
   explicit Matcher(std::shared_ptr<const Rules> rules);
   State start() const { return start_; }
@@ -57,7 +57,9 @@ class Matcher {
   /// Bytes that at least must follow; Rules::endless for `dead`.
   uint64_t shortest(State state) const { return states_[state].shortest; }
 
-  std::span<const Item> items(State state) const { return {items_.data() + states_[state].first, states_[state].count}; }
+  std::span<const Item> items(State state) const {
+    return {items_.data() + states_[state].first, states_[state].count};
+  }
   /// The state of `head` followed by `rest`.
   State state_of(Head head, State rest);
   bool may_be_empty(Head head) const { return shortest(head) == 0; }
@@ -99,8 +101,8 @@ class Matcher {
   std::vector<Node> states_;
   std::vector<Item> items_;
   std::vector<State> rows_;
-  HashMultimap<uint64_t, State> known_;   // by hash of items
-  std::map<std::vector<State>, State> united_;       // by states
+  HashMultimap<uint64_t, State> known_;         // by hash of items
+  std::map<std::vector<State>, State> united_;  // by states
   uint64_t work_ = 0, work_limit_ = UINT64_MAX;
 };
 

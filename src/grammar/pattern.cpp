@@ -13,7 +13,8 @@ constexpr int deepest_group = 100;
 constexpr uint32_t most_repetitions = 1000000000;
 
 const CharacterSet digits{{'0', '9'}}, word{{'0', '9'}, {'A', 'Z'}, {'a', 'z'}, {'_', '_'}};
-const CharacterSet space{{'\t', '\r'}, {' ', ' '}, {0xA0, 0xA0}, {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+const CharacterSet space{{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
+                         {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
 const CharacterSet line_ends{{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
 Pattern of(CharacterSet set) { return {Pattern::characters, std::move(set), {}}; }
@@ -30,7 +31,8 @@ class Parser {
  private:
   [[noreturn]] void fail(const std::string& what) const {
     const std::string_view seen = text_.substr(0, std::min<size_t>(text_.size(), 60));
-    throw Error("grammar", fmt::format("{} in a pattern, at byte {}", what, text_.size() - rest_.size()), fmt::format("\"{}{}\"", seen, seen.size() < text_.size() ? "…" : ""));
+    throw Error("grammar", fmt::format("{} in a pattern, at byte {}", what, text_.size() - rest_.size()),
+                fmt::format("\"{}{}\"", seen, seen.size() < text_.size() ? "…" : ""));
   }
   bool take(std::string_view start) {
     if (!rest_.starts_with(start)) return false;
@@ -69,7 +71,8 @@ class Parser {
     if (take("(")) {
       if (depth == deepest_group) fail("groups nest too deeply");
       if (take("?") && !take(":")) {
-        if (!take("<") || rest_.starts_with("=") || rest_.starts_with("!")) fail("lookaround or another special group, which cannot be enforced,");
+        if (!take("<") || rest_.starts_with("=") || rest_.starts_with("!"))
+          fail("lookaround or another special group, which cannot be enforced,");
         const size_t close = rest_.find('>');
         if (close == std::string_view::npos) fail("a group's name is not closed");
         rest_.remove_prefix(close + 1);
@@ -100,7 +103,9 @@ class Parser {
       }
       rest_.remove_prefix(1);
       const CharacterSet high = member();
-      auto single = [](const CharacterSet& s) { return s.ranges().size() == 1 && s.ranges()[0].first == s.ranges()[0].second; };
+      auto single = [](const CharacterSet& s) {
+        return s.ranges().size() == 1 && s.ranges()[0].first == s.ranges()[0].second;
+      };
       if (!single(low) || !single(high)) fail("the ends of a range must be single characters");
       if (high.ranges()[0].first < low.ranges()[0].first) fail("a reversed range");
       made.add(low.ranges()[0].first, high.ranges()[0].first);
@@ -143,7 +148,8 @@ class Parser {
         }
         break;
       default:
-        if (static_cast<uint8_t>(c) < 0x80 && !(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z')) return one(static_cast<char32_t>(c));
+        if (static_cast<uint8_t>(c) < 0x80 && !(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+          return one(static_cast<char32_t>(c));
     }
     fail(std::string("\\") + c + ", which cannot be enforced,");
   }
@@ -152,7 +158,9 @@ class Parser {
     char32_t value = 0;
     for (size_t i = 0; i < n; i++) {
       const char c = i < rest_.size() ? rest_[i] : 0;
-      const int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+      const int digit = c >= '0' && c <= '9'                     ? c - '0'
+                        : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+                                                                 : -1;
       if (digit < 0) fail("an escape without its hexadecimal digits");
       value = value * 16 + static_cast<char32_t>(digit);
     }
@@ -211,7 +219,8 @@ class Parser {
   std::optional<uint32_t> number() {
     uint64_t value = 0;
     size_t n = 0;
-    for (; n < rest_.size() && rest_[n] >= '0' && rest_[n] <= '9'; n++) value = std::min<uint64_t>(value * 10 + static_cast<uint64_t>(rest_[n] - '0'), most_repetitions);
+    for (; n < rest_.size() && rest_[n] >= '0' && rest_[n] <= '9'; n++)
+      value = std::min<uint64_t>(value * 10 + static_cast<uint64_t>(rest_[n] - '0'), most_repetitions);
     rest_.remove_prefix(n);
     if (n == 0) return std::nullopt;
     return static_cast<uint32_t>(value);

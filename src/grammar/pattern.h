@@ -1,5 +1,5 @@
-// Regular expressions as JSON Schema writes them: ECMA-262's syntax with the `u` flag, without what is not regular (backreferences)
-// and without lookaround, \b and \p.
+// Regular expressions as JSON Schema writes them: ECMA-262's syntax with the `u` flag, without what is not regular
+// (backreferences) and without lookaround, \b and \p.
 #pragma once
 #include <memory>
 #include <string_view>

@@ -1,5 +1,5 @@
-// From expressions to rules: lengths of shortest texts; a copy without what can never be finished and in which no repetition is of
-// something that may be empty; left depths, which do not exist where a rule begins with itself.
+// From expressions to rules: lengths of shortest texts; a copy without what can never be finished and in which no
+// repetition is of something that may be empty; left depths, which do not exist where a rule begins with itself.
 #include "grammar/rules.h"
 
 #include <algorithm>
@@ -16,11 +16,12 @@ constexpr uint64_t endless = Rules::endless;
 uint64_t times(uint64_t n, uint64_t length) { return n && length > endless / n ? endless : n * length; }
 
 Error too_deep(const std::string& where) {
-  return Error("grammar", "the grammar nests too deeply" + where, "", "at most " + std::to_string(Rules::max_depth) + " levels");
+  return Error("grammar", "the grammar nests too deeply" + where, "",
+               "at most " + std::to_string(Rules::max_depth) + " levels");
 }
 
-/// Bytes of the shortest text of every expression; `endless`: there is none. Knuth's generalization of Dijkstra's algorithm
-/// (Information Processing Letters 6, 1977): the shortest is final first.
+/// Bytes of the shortest text of every expression; `endless`: there is none. Knuth's generalization of Dijkstra's
+/// algorithm (Information Processing Letters 6, 1977): the shortest is final first.
 std::vector<uint64_t> shortest_texts(const Expressions& grammar) {
   const size_t n = grammar.size();
   std::vector<uint64_t> shortest(n, endless), sum(n, 0);
@@ -45,7 +46,9 @@ std::vector<uint64_t> shortest_texts(const Expressions& grammar) {
       const Expression& e = grammar[parent];
       if (e.kind == Expression::sequence) sum[parent] = std::min(sum[parent] + shortest[id], endless - 1);
       if (e.kind == Expression::sequence && --open[parent]) continue;
-      const uint64_t made = e.kind == Expression::sequence ? sum[parent] : e.kind == Expression::repeat ? times(e.min, shortest[id]) : shortest[id];
+      const uint64_t made = e.kind == Expression::sequence ? sum[parent]
+                            : e.kind == Expression::repeat ? times(e.min, shortest[id])
+                                                           : shortest[id];
       queue.push({std::min(made, endless - 1), parent});
     }
   }
@@ -154,7 +157,8 @@ class Copy {
 /// Fills in `left_depth` and `begins`. An expression that is met again before it is known begins with itself.
 class Left {
  public:
-  Left(Rules& rules, const Expressions& names) : rules_(rules), names_(names), state_(rules.entries.size()), child_state_(rules.children.size()) {
+  Left(Rules& rules, const Expressions& names)
+      : rules_(rules), names_(names), state_(rules.entries.size()), child_state_(rules.children.size()) {
     for (Id id = 0; id < rules_.entries.size(); id++) {
       visit(id, 0);
       const Rules::Entry& e = rules_.entries[id];
@@ -171,7 +175,9 @@ class Left {
   };
 
   void begin(State& state, Id id, uint32_t depth) {
-    if (state == open) throw Error("grammar", "left recursion in a rule", name_of(id), "a rule that begins with another part", "put the repetition at the end: list ::= item (\",\" item)*");
+    if (state == open)
+      throw Error("grammar", "left recursion in a rule", name_of(id), "a rule that begins with another part",
+                  "put the repetition at the end: list ::= item (\",\" item)*");
     if (depth > Rules::max_depth) throw too_deep(" before its first character");
     state = open;
   }
@@ -247,11 +253,14 @@ void classify_bytes(Rules& rules) {
   for (const Rules::Entry& e : rules.entries) {
     if (e.kind != Expression::bytes || n == 256) continue;
     std::map<std::pair<uint16_t, bool>, uint16_t> cut;
-    for (int b = 0; b < 256; b++) of_byte[b] = cut.try_emplace({of_byte[b], rules.sets[e.first][b]}, static_cast<uint16_t>(cut.size())).first->second;
+    for (int b = 0; b < 256; b++)
+      of_byte[b] =
+          cut.try_emplace({of_byte[b], rules.sets[e.first][b]}, static_cast<uint16_t>(cut.size())).first->second;
     n = cut.size();
   }
   rules.class_byte.assign(n, 0);
-  for (int b = 255; b >= 0; b--) rules.byte_class[b] = static_cast<uint8_t>(of_byte[b]), rules.class_byte[of_byte[b]] = static_cast<uint8_t>(b);
+  for (int b = 255; b >= 0; b--)
+    rules.byte_class[b] = static_cast<uint8_t>(of_byte[b]), rules.class_byte[of_byte[b]] = static_cast<uint8_t>(b);
 }
 
 }  // namespace
@@ -271,7 +280,8 @@ Rules make_rules(const Expressions& grammar, Id root) {
       rules.sets.push_back(clean.set(id));
     } else {
       e.first = narrow<uint32_t>(rules.children.size());
-      for (uint32_t i = 0; i < e.count; i++) rules.children.push_back({clean.child(id, i), shortest[clean.child(id, i)]});
+      for (uint32_t i = 0; i < e.count; i++)
+        rules.children.push_back({clean.child(id, i), shortest[clean.child(id, i)]});
       for (uint32_t i = e.count; e.kind == Expression::sequence && i-- > 1;) {
         Rules::Child& child = rules.children[e.first + i - 1];
         child.shortest = std::min(child.shortest + rules.children[e.first + i].shortest, endless - 1);

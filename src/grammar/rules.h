@@ -8,15 +8,16 @@
 
 namespace ingot::grammar {
 
-/// Left depth says how far an expression is from its first byte: it is larger than that of anything that it may begin with.
+/// Left depth says how far an expression is from its first byte: it is larger than that of anything that it may begin
+/// with.
 struct Rules {
   static constexpr uint64_t endless = uint64_t{1} << 40;  ///< bytes; lengths stop growing here
   static constexpr uint32_t max_depth = 2000;             ///< expressions inside expressions, and left depth
 
   struct Entry : Expression {
-    uint64_t shortest = 0;    ///< bytes of the shortest text
+    uint64_t shortest = 0;  ///< bytes of the shortest text
     uint32_t left_depth = 0;
-    uint32_t begins = 0;      ///< number of the set of bytes that a text can begin with
+    uint32_t begins = 0;  ///< number of the set of bytes that a text can begin with
   };
   struct Child {
     Id id = 0;

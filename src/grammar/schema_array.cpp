@@ -20,7 +20,9 @@ std::optional<Conjunction> SchemaGrammar::item_of(const Conjunction& schemas, si
   Conjunction item;
   for (const Part& part : schemas) {
     const Json *first = first_items(*part.schema), *items = find(*part.schema, "items");
-    const Json* one = first && index < first->size() ? &(*first)[index] : items && items->is_array() ? find(*part.schema, "additionalItems") : items;
+    const Json* one = first && index < first->size() ? &(*first)[index]
+                      : items && items->is_array()   ? find(*part.schema, "additionalItems")
+                                                     : items;
     if (one && !add(item, *one)) return std::nullopt;
   }
   return item;
@@ -34,7 +36,8 @@ Id SchemaGrammar::build_array(const Conjunction& schemas) {
     for (const char* keyword : {"contains", "unevaluatedItems"})
       if (find(schema, keyword)) document_.fail(schema, keyword, "this cannot be enforced");
     const Json* unique = find(schema, "uniqueItems");
-    if (unique && *unique == true && max > 1) document_.fail(schema, "uniqueItems", "this cannot be enforced on more than one item");
+    if (unique && *unique == true && max > 1)
+      document_.fail(schema, "uniqueItems", "this cannot be enforced on more than one item");
     const Json* first = first_items(schema);
     if (first && !first->is_array()) document_.fail(schema, "prefixItems", "not a list of schemas", first->type_name());
     if (first) n_first = std::max(n_first, first->size());
@@ -47,7 +50,10 @@ Id SchemaGrammar::build_array(const Conjunction& schemas) {
   const Id any = item(n_first);
   const auto from = static_cast<uint32_t>(n_first);
   auto repeated = [&](uint32_t done) {
-    return grammar_.repeat(grammar_.sequence({comma(), any}), min > done ? min - done : 0, max == unlimited ? unlimited : max > done ? max - done : 0);
+    return grammar_.repeat(grammar_.sequence({comma(), any}), min > done ? min - done : 0,
+                           max == unlimited ? unlimited
+                           : max > done     ? max - done
+                                            : 0);
   };
   // From the last to the first: what may follow once `i` items are there.
   Id rest = from > 0 ? repeated(from) : grammar_.empty();

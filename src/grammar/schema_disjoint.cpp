@@ -1,5 +1,5 @@
-// oneOf: a value may satisfy exactly one alternative. A grammar can promise that only where no value can satisfy two, which is
-// proven here by types, listed values, strings, bounds or a member that both require.
+// oneOf: a value may satisfy exactly one alternative. A grammar can promise that only where no value can satisfy two,
+// which is proven here by types, listed values, strings, bounds or a member that both require.
 #include <algorithm>
 
 #include "grammar/schema_grammar.h"
@@ -21,7 +21,10 @@ void SchemaGrammar::refuse_overlap(const Conjunction& schemas, const Json& owner
   for (size_t i = 0; i < alternatives.size(); i++)
     for (size_t k = 0; k < i; k++)
       if (alternatives[i] && alternatives[k] && !disjoint(*alternatives[i], *alternatives[k], 0))
-        document_.fail(owner, "oneOf", "alternatives " + std::to_string(k) + " and " + std::to_string(i) + " cannot be shown to exclude each other", "", "", "use anyOf, or a required member whose const tells them apart");
+        document_.fail(owner, "oneOf",
+                       "alternatives " + std::to_string(k) + " and " + std::to_string(i) +
+                           " cannot be shown to exclude each other",
+                       "", "", "use anyOf, or a required member whose const tells them apart");
 }
 
 /// True: certainly no value satisfies both.
@@ -33,7 +36,8 @@ bool SchemaGrammar::disjoint(const Conjunction& a, const Conjunction& b, int dep
   const Json *values_a = find_values(a, single_a), *values_b = find_values(b, single_b);
   if (values_a && values_b) {
     budget_.spend(values_a->size() * values_b->size());
-    return std::ranges::none_of(*values_a, [&](const Json& value) { return std::ranges::find(*values_b, value) != values_b->end(); });
+    return std::ranges::none_of(
+        *values_a, [&](const Json& value) { return std::ranges::find(*values_b, value) != values_b->end(); });
   }
   if (both == string) {
     const auto texts = [&](const Conjunction& c, const Json* values) {
@@ -51,9 +55,11 @@ bool SchemaGrammar::disjoint(const Conjunction& a, const Conjunction& b, int dep
       double low = -INFINITY, high = INFINITY;
       for (const Part& part : c) {
         for (const char* keyword : {"minimum", "exclusiveMinimum"})
-          if (const Json* bound = find(*part.schema, keyword); bound && bound->is_number()) low = std::max(low, bound->get<double>());
+          if (const Json* bound = find(*part.schema, keyword); bound && bound->is_number())
+            low = std::max(low, bound->get<double>());
         for (const char* keyword : {"maximum", "exclusiveMaximum"})
-          if (const Json* bound = find(*part.schema, keyword); bound && bound->is_number()) high = std::min(high, bound->get<double>());
+          if (const Json* bound = find(*part.schema, keyword); bound && bound->is_number())
+            high = std::min(high, bound->get<double>());
       }
       return std::pair{low, high};
     };

@@ -13,7 +13,8 @@ bool find_path(const Json& place, const Json& wanted, std::string& path) {
   const size_t before = path.size();
   for (auto it = place.begin(); place.is_structured() && it != place.end(); ++it) {
     path += '/';
-    for (char c : place.is_object() ? it.key() : std::to_string(it - place.begin())) path += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+    for (char c : place.is_object() ? it.key() : std::to_string(it - place.begin()))
+      path += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
     if (find_path(*it, wanted, path)) return true;
     path.resize(before);
   }
@@ -24,7 +25,8 @@ std::string decode_percent(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); i++) {
     int value = 0;
-    if (text[i] == '%' && i + 2 < text.size() && std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
       out += static_cast<char>(value);
       i += 2;
     } else {
@@ -52,11 +54,13 @@ const Json* step_down(const Json& place, const std::string& token) {
   }
   size_t index = 0;
   auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), index);
-  if (!place.is_array() || error != std::errc() || end != token.data() + token.size() || index >= place.size()) return nullptr;
+  if (!place.is_array() || error != std::errc() || end != token.data() + token.size() || index >= place.size())
+    return nullptr;
   return &place[index];
 }
 
-/// Finds a whole number that 64 bits cannot hold: the parser reads it as a float, and a bound or a listed value would be another one.
+/// Finds a whole number that 64 bits cannot hold: the parser reads it as a float, and a bound or a listed value would
+/// be another one.
 struct LargeNumber : nlohmann::json_sax<Json> {
   std::string found;
   bool number_float(double, const std::string& spelled) override {
@@ -80,25 +84,28 @@ struct LargeNumber : nlohmann::json_sax<Json> {
 }  // namespace
 
 SchemaDocument::SchemaDocument(std::string_view text, Budget& budget) {
-  if (text.size() > max_bytes) throw Error("grammar", "the JSON schema is too large", std::to_string(text.size()) + " bytes", "at most " + std::to_string(max_bytes));
+  if (text.size() > max_bytes)
+    throw Error("grammar", "the JSON schema is too large", std::to_string(text.size()) + " bytes",
+                "at most " + std::to_string(max_bytes));
   std::array<uint64_t, max_depth + 2> members{};  // so far, of the object that is open at each depth
   try {
     root_ = Json::parse(text, [&](int depth, Json::parse_event_t event, Json&) {
-      if (depth > max_depth) throw Error("grammar", "the JSON schema nests too deeply", "", "at most " + std::to_string(max_depth) + " levels");
+      if (depth > max_depth)
+        throw Error("grammar", "the JSON schema nests too deeply", "",
+                    "at most " + std::to_string(max_depth) + " levels");
       const auto level = static_cast<size_t>(depth);
       if (event == Json::parse_event_t::object_start) members[level + 1] = 0;
       if (event == Json::parse_event_t::key) members[level]++;
       budget.spend(1 + members[level] / 16);  // an ordered object searches its members for each new one
       return true;
     });
-  } catch (const Json::exception& e) {
-    throw Error("grammar", "the JSON schema is not JSON", e.what());
-  }
+  } catch (const Json::exception& e) { throw Error("grammar", "the JSON schema is not JSON", e.what()); }
   LargeNumber large;
   if (!Json::sax_parse(text, &large))
     throw Error("grammar", "the JSON schema holds a whole number that does not fit 64 bits", large.found,
                 "-9223372036854775808 to 18446744073709551615", "with a point or an exponent (1e30) it is a float");
-  if (!root_.is_object() && !root_.is_boolean()) throw Error("grammar", "not a JSON schema", root_.type_name(), "an object or a boolean");
+  if (!root_.is_object() && !root_.is_boolean())
+    throw Error("grammar", "not a JSON schema", root_.type_name(), "an object or a boolean");
 }
 
 const Json* SchemaDocument::anchor(const Json& place, const std::string& name) const {
@@ -118,7 +125,9 @@ const Json& SchemaDocument::resolve(const Json& schema) const {
     const std::string id = root_["$id"].get<std::string>();
     if (!id.empty() && text.starts_with(id)) text.erase(0, id.size());
   }
-  if (!text.empty() && text[0] != '#') fail(schema, "$ref", "a reference to another document", text, "a reference that starts with #", "put the schema into $defs");
+  if (!text.empty() && text[0] != '#')
+    fail(schema, "$ref", "a reference to another document", text, "a reference that starts with #",
+         "put the schema into $defs");
   const std::string path = decode_percent(std::string_view(text).substr(std::min<size_t>(1, text.size())));
   if (!path.empty() && path[0] != '/') {
     const Json* found = anchor(root_, path);
@@ -141,8 +150,10 @@ std::string SchemaDocument::pointer_to(const Json& place) const {
   return path;
 }
 
-void SchemaDocument::fail(const Json& schema, const std::string& keyword, const std::string& what, const std::string& got, const std::string& expected, const std::string& advice) const {
-  throw Error("grammar", "at " + pointer_to(schema) + (keyword.empty() ? "" : "/" + keyword) + ": " + what, got, expected, advice);
+void SchemaDocument::fail(const Json& schema, const std::string& keyword, const std::string& what,
+                          const std::string& got, const std::string& expected, const std::string& advice) const {
+  throw Error("grammar", "at " + pointer_to(schema) + (keyword.empty() ? "" : "/" + keyword) + ": " + what, got,
+              expected, advice);
 }
 
 }  // namespace ingot::grammar

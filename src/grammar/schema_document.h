@@ -1,5 +1,5 @@
-// A JSON schema as a document: parsed with limits, its places named by JSON pointers (RFC 6901), references inside it followed.
-// Nothing outside it is ever read.
+// A JSON schema as a document: parsed with limits, its places named by JSON pointers (RFC 6901), references inside it
+// followed. Nothing outside it is ever read.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <string>
@@ -23,7 +23,8 @@ class SchemaDocument {
   /// "#/properties/name": where `place`, a part of this document, stands.
   std::string pointer_to(const Json& place) const;
   /// Throws an Error that names `schema` and its `keyword`.
-  [[noreturn]] void fail(const Json& schema, const std::string& keyword, const std::string& what, const std::string& got = "", const std::string& expected = "",
+  [[noreturn]] void fail(const Json& schema, const std::string& keyword, const std::string& what,
+                         const std::string& got = "", const std::string& expected = "",
                          const std::string& advice = "") const;
 
  private:

@@ -15,7 +15,13 @@ constexpr size_t longest_chain = 100;  // references to references
 constexpr int deepest_trial = 3;
 constexpr uint32_t indentation = 64;
 
-constexpr std::array<std::pair<const char*, uint8_t>, 7> type_names{{{"null", null}, {"boolean", boolean}, {"integer", integer}, {"number", integer | fraction}, {"string", string}, {"array", array}, {"object", object}}};
+constexpr std::array<std::pair<const char*, uint8_t>, 7> type_names{{{"null", null},
+                                                                     {"boolean", boolean},
+                                                                     {"integer", integer},
+                                                                     {"number", integer | fraction},
+                                                                     {"string", string},
+                                                                     {"array", array},
+                                                                     {"object", object}}};
 
 uint8_t type_of(const Json& value) {
   if (value.is_null()) return null;
@@ -28,7 +34,9 @@ uint8_t type_of(const Json& value) {
 
 /// Keywords that say what a value must be, apart from its type and listed values.
 bool constrains(const std::string& keyword) {
-  static const std::set<std::string> others{"type", "enum", "const", "title", "description", "default", "examples", "$comment", "$id", "$schema", "$anchor", "$defs", "definitions", "$ref", "allOf", "anyOf", "oneOf"};
+  static const std::set<std::string> others{"type",        "enum",     "const", "title",   "description", "default",
+                                            "examples",    "$comment", "$id",   "$schema", "$anchor",     "$defs",
+                                            "definitions", "$ref",     "allOf", "anyOf",   "oneOf"};
   return !others.contains(keyword);
 }
 
@@ -68,7 +76,8 @@ bool SchemaGrammar::add(Conjunction& to, const Json& schema, std::vector<const J
   if (schema.is_boolean()) return schema.get<bool>();
   if (!schema.is_object()) document_.fail(schema, "", "not a schema", schema.type_name(), "an object or a boolean");
   if (std::ranges::find(path, &schema) != path.end()) document_.fail(schema, "", "a schema refers to itself directly");
-  if (path.size() == longest_chain) document_.fail(schema, "", "a chain of references is too long", "", "at most " + std::to_string(longest_chain));
+  if (path.size() == longest_chain)
+    document_.fail(schema, "", "a chain of references is too long", "", "at most " + std::to_string(longest_chain));
   if (auto known = std::ranges::find(to, &schema, &Part::schema); known != to.end()) {
     if (known->settled & (Part::any_of | Part::one_of) && (find(schema, "anyOf") || find(schema, "oneOf")))
       document_.fail(schema, "", "a schema is its own alternative");
@@ -92,7 +101,8 @@ bool SchemaGrammar::add(Conjunction& to, const Json& schema, std::vector<const J
 void SchemaGrammar::refuse_unknown(const Json& schema) const {
   for (const char* keyword : {"not", "$dynamicRef", "$recursiveRef"})
     if (find(schema, keyword)) document_.fail(schema, keyword, "this cannot be enforced");
-  if (find(schema, "if") && (find(schema, "then") || find(schema, "else"))) document_.fail(schema, "if", "this cannot be enforced", "", "", "write the cases as anyOf");
+  if (find(schema, "if") && (find(schema, "then") || find(schema, "else")))
+    document_.fail(schema, "if", "this cannot be enforced", "", "", "write the cases as anyOf");
 }
 
 std::optional<uint64_t> SchemaGrammar::count(const Json& schema, const char* keyword) const {
@@ -132,8 +142,12 @@ uint8_t SchemaGrammar::types(const Conjunction& schemas) const {
     if (!named) continue;
     uint8_t here = 0;
     for (const Json& name : named->is_array() ? *named : Json::array({*named})) {
-      auto known = std::ranges::find_if(type_names, [&](const auto& type) { return name.is_string() && name.get_ref<const std::string&>() == type.first; });
-      if (known == type_names.end()) document_.fail(*part.schema, "type", "unknown type", name.dump(), "null, boolean, integer, number, string, array or object");
+      auto known = std::ranges::find_if(type_names, [&](const auto& type) {
+        return name.is_string() && name.get_ref<const std::string&>() == type.first;
+      });
+      if (known == type_names.end())
+        document_.fail(*part.schema, "type", "unknown type", name.dump(),
+                       "null, boolean, integer, number, string, array or object");
       here |= known->second;
     }
     types &= here;
@@ -142,10 +156,13 @@ uint8_t SchemaGrammar::types(const Conjunction& schemas) const {
 }
 
 Id SchemaGrammar::build(const Conjunction& schemas) {
-  for (const Part& part : schemas) budget_.spend(1 + part.schema->size());  // keywords are looked for one after the other
+  for (const Part& part : schemas)
+    budget_.spend(1 + part.schema->size());  // keywords are looked for one after the other
   for (size_t i = 0; i < schemas.size(); i++) {
-    if (find(*schemas[i].schema, "anyOf") && !(schemas[i].settled & Part::any_of)) return build_alternatives(schemas, i, "anyOf", Part::any_of);
-    if (find(*schemas[i].schema, "oneOf") && !(schemas[i].settled & Part::one_of)) return build_alternatives(schemas, i, "oneOf", Part::one_of);
+    if (find(*schemas[i].schema, "anyOf") && !(schemas[i].settled & Part::any_of))
+      return build_alternatives(schemas, i, "anyOf", Part::any_of);
+    if (find(*schemas[i].schema, "oneOf") && !(schemas[i].settled & Part::one_of))
+      return build_alternatives(schemas, i, "oneOf", Part::one_of);
   }
   Json single;
   if (const Json* values = find_values(schemas, single)) return build_values(schemas, *values);
@@ -160,7 +177,8 @@ Id SchemaGrammar::build(const Conjunction& schemas) {
   return grammar_.choice(alternatives);
 }
 
-Id SchemaGrammar::build_alternatives(const Conjunction& schemas, size_t part, const char* keyword, Part::Settled settled) {
+Id SchemaGrammar::build_alternatives(const Conjunction& schemas, size_t part, const char* keyword,
+                                     Part::Settled settled) {
   const Json& owner = *schemas[part].schema;
   const Json& listed = *find(owner, keyword);
   if (!listed.is_array() || listed.empty()) document_.fail(owner, keyword, "not a list of schemas", listed.type_name());
@@ -181,7 +199,8 @@ const Json* SchemaGrammar::find_values(const Conjunction& schemas, Json& single)
     if (part.settled & Part::values) continue;
     if (const Json* constant = find(*part.schema, "const")) return &(single = Json::array({*constant}));
     const Json* listed = find(*part.schema, "enum");
-    if (listed && !listed->is_array()) document_.fail(*part.schema, "enum", "not a list of values", listed->type_name());
+    if (listed && !listed->is_array())
+      document_.fail(*part.schema, "enum", "not a list of values", listed->type_name());
     if (listed) return listed;
   }
   return nullptr;
@@ -197,7 +216,8 @@ Id SchemaGrammar::build_values(const Conjunction& schemas, const Json& values) {
   }
   std::optional<Matcher> trial;
   if (is_constrained) {
-    if (trials_ == deepest_trial) document_.fail(*schemas[0].schema, "", "listed values inside listed values that depend on each other");
+    if (trials_ == deepest_trial)
+      document_.fail(*schemas[0].schema, "", "listed values inside listed values that depend on each other");
     SchemaGrammar other(document_, budget_);
     other.trials_ = trials_ + 1;
     auto rules = other.rules(others);

@@ -1,6 +1,6 @@
-// Builds expressions for schemas. What a value must satisfy is a conjunction: all schemas that apply to it, with references and
-// allOf followed, so that keywords of different schemas meet in one place. Each conjunction becomes one rule; alternatives (anyOf,
-// oneOf) are taken one at a time.
+// Builds expressions for schemas. What a value must satisfy is a conjunction: all schemas that apply to it, with
+// references and allOf followed, so that keywords of different schemas meet in one place. Each conjunction becomes one
+// rule; alternatives (anyOf, oneOf) are taken one at a time.
 #pragma once
 #include <cmath>
 #include <deque>
@@ -21,16 +21,28 @@ struct Part {
   const Json* schema;
   uint8_t settled = 0;
   bool operator==(const Part&) const = default;
-  bool operator<(const Part& other) const { return schema != other.schema ? std::less<>()(schema, other.schema) : settled < other.settled; }
+  bool operator<(const Part& other) const {
+    return schema != other.schema ? std::less<>()(schema, other.schema) : settled < other.settled;
+  }
 };
 using Conjunction = std::vector<Part>;  // no schema twice; in the order in which they apply
 
 /// JSON's types as bits; a number is either integer or fraction.
-enum Types : uint8_t { null = 1, boolean = 2, integer = 4, fraction = 8, string = 16, array = 32, object = 64, all_types = 127 };
+enum Types : uint8_t {
+  null = 1,
+  boolean = 2,
+  integer = 4,
+  fraction = 8,
+  string = 16,
+  array = 32,
+  object = 64,
+  all_types = 127
+};
 
 class SchemaGrammar {
  public:
-  SchemaGrammar(const SchemaDocument& document, Budget& budget) : document_(document), budget_(budget), grammar_(budget) {}
+  SchemaGrammar(const SchemaDocument& document, Budget& budget)
+      : document_(document), budget_(budget), grammar_(budget) {}
   /// The rules for values that satisfy `schemas`; nothing: there are none.
   std::optional<Rules> rules(const Conjunction& schemas);
   /// Adds `schema` and what it refers to; false: nothing satisfies it.
@@ -71,7 +83,8 @@ class SchemaGrammar {
   /// The names that satisfy `schemas`, which may list them.
   Names names_of(const Conjunction& schemas);
   std::optional<Conjunction> value_of(const Conjunction& schemas, const std::string& name);
-  Id further_pairs(const Conjunction& schemas, const std::vector<std::string>& names, const std::optional<Automaton>& keys);
+  Id further_pairs(const Conjunction& schemas, const std::vector<std::string>& names,
+                   const std::optional<Automaton>& keys);
   Id build_members(const Conjunction& schemas, const std::vector<Member>& members, Id further);
 
   // schema_array.cpp
@@ -89,7 +102,9 @@ class SchemaGrammar {
   uint32_t smallest(const Conjunction& schemas, const char* keyword) const;
 
   Id space();
-  Id pair(Id key, Id value) { return grammar_.sequence({key, grammar_.text(":"), grammar_.optional(grammar_.text(" ")), value}); }
+  Id pair(Id key, Id value) {
+    return grammar_.sequence({key, grammar_.text(":"), grammar_.optional(grammar_.text(" ")), value});
+  }
   Id comma() { return grammar_.sequence({grammar_.text(","), space()}); }
   Id enclosed(const char* open, Id inside, const char* close) {
     return grammar_.sequence({grammar_.text(open), inside, space(), grammar_.text(close)});

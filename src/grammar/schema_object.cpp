@@ -34,7 +34,8 @@ Id SchemaGrammar::build_object(const Conjunction& schemas) {
       if (find(schema, keyword)) document_.fail(schema, keyword, "this cannot be enforced");
     const Json& properties = schemas_in(document_, schema, "properties");
     for (auto it = properties.begin(); it != properties.end(); ++it) note(it.key());
-    if (const Json* rule = find(schema, "propertyNames")) has_name_rules = true, may_have_members = may_have_members && add(name_rules, *rule);
+    if (const Json* rule = find(schema, "propertyNames"))
+      has_name_rules = true, may_have_members = may_have_members && add(name_rules, *rule);
     const Json* wanted = find(schema, "required");
     if (!wanted || wanted->is_boolean()) continue;  // draft 3 had a flag there
     if (!wanted->is_array()) document_.fail(schema, "required", "not a list of names", wanted->type_name());
@@ -103,7 +104,8 @@ SchemaGrammar::Names SchemaGrammar::names_of(const Conjunction& schemas) {
   Names names{string_language(schemas, true), std::nullopt};
   for (const Part& part : schemas) {
     const Json *constant = find(*part.schema, "const"), *values = find(*part.schema, "enum");
-    if (values && !values->is_array()) document_.fail(*part.schema, "enum", "not a list of values", values->type_name());
+    if (values && !values->is_array())
+      document_.fail(*part.schema, "enum", "not a list of values", values->type_name());
     for (const Json& list : {constant ? Json::array({*constant}) : Json(), values ? *values : Json()}) {
       if (!list.is_array()) continue;
       std::vector<std::string> texts;
@@ -144,7 +146,8 @@ std::optional<Conjunction> SchemaGrammar::value_of(const Conjunction& schemas, c
 }
 
 /// One member that is none of `names`. Names are divided by the patterns that they match.
-Id SchemaGrammar::further_pairs(const Conjunction& schemas, const std::vector<std::string>& names, const std::optional<Automaton>& keys) {
+Id SchemaGrammar::further_pairs(const Conjunction& schemas, const std::vector<std::string>& names,
+                                const std::optional<Automaton>& keys) {
   struct NamePattern {
     size_t part;
     const Automaton* language;
@@ -153,11 +156,16 @@ Id SchemaGrammar::further_pairs(const Conjunction& schemas, const std::vector<st
   std::vector<NamePattern> patterns;
   for (size_t i = 0; i < schemas.size(); i++) {
     const Json& by_pattern = schemas_in(document_, *schemas[i].schema, "patternProperties");
-    for (auto it = by_pattern.begin(); it != by_pattern.end(); ++it) patterns.push_back({i, &pattern(*schemas[i].schema, it.key(), true), &*it});
-    if (patterns.size() > most_name_patterns) document_.fail(*schemas[i].schema, "patternProperties", "too many patterns", "", "at most " + std::to_string(most_name_patterns));
+    for (auto it = by_pattern.begin(); it != by_pattern.end(); ++it)
+      patterns.push_back({i, &pattern(*schemas[i].schema, it.key(), true), &*it});
+    if (patterns.size() > most_name_patterns)
+      document_.fail(*schemas[i].schema, "patternProperties", "too many patterns", "",
+                     "at most " + std::to_string(most_name_patterns));
   }
   std::optional<Automaton> free = keys;
-  auto narrowed = [&](const std::optional<Automaton>& from, const Automaton& by) { return from ? from->intersection(by, budget_) : by; };
+  auto narrowed = [&](const std::optional<Automaton>& from, const Automaton& by) {
+    return from ? from->intersection(by, budget_) : by;
+  };
   if (!names.empty()) free = narrowed(free, Automaton::of(names, budget_).complement(budget_));
 
   std::vector<Id> pairs;
@@ -174,15 +182,20 @@ Id SchemaGrammar::further_pairs(const Conjunction& schemas, const std::vector<st
     }
     if (!possible) continue;
     std::optional<Automaton> language = free;
-    for (size_t p = 0; p < patterns.size(); p++) language = narrowed(language, matched >> p & 1 ? *patterns[p].language : patterns[p].language->complement(budget_));
+    for (size_t p = 0; p < patterns.size(); p++)
+      language =
+          narrowed(language, matched >> p & 1 ? *patterns[p].language : patterns[p].language->complement(budget_));
     if (language && language->empty()) continue;
-    const Id key = language ? grammar_.sequence({grammar_.text("\""), language->expression(grammar_, json_character), grammar_.text("\"")}) : free_string(0, unlimited);
+    const Id key = language ? grammar_.sequence({grammar_.text("\""), language->expression(grammar_, json_character),
+                                                 grammar_.text("\"")})
+                            : free_string(0, unlimited);
     pairs.push_back(pair(key, rule_for(value)));
   }
   return grammar_.choice(pairs);
 }
 
-/// All members, counted as far as minProperties and maxProperties ask for it. Rules are by the next member and the count so far.
+/// All members, counted as far as minProperties and maxProperties ask for it. Rules are by the next member and the
+/// count so far.
 Id SchemaGrammar::build_members(const Conjunction& schemas, const std::vector<Member>& members, Id further) {
   uint32_t least = largest(schemas, "minProperties"), most = smallest(schemas, "maxProperties");
   const auto n_required = static_cast<uint32_t>(std::ranges::count_if(members, &Member::required));
@@ -191,7 +204,10 @@ Id SchemaGrammar::build_members(const Conjunction& schemas, const std::vector<Me
   // A further name may be written twice and then counts once: no more than one of them can be relied on.
   if (has_further && least > n_required + 1) {
     for (const Part& part : schemas)
-      if (count(*part.schema, "minProperties").value_or(0) == least) document_.fail(*part.schema, "minProperties", "this cannot be enforced while names are free", std::to_string(least), "at most one more than what is required", "or additionalProperties: false");
+      if (count(*part.schema, "minProperties").value_or(0) == least)
+        document_.fail(*part.schema, "minProperties", "this cannot be enforced while names are free",
+                       std::to_string(least), "at most one more than what is required",
+                       "or additionalProperties: false");
   }
   if (!has_further && most >= members.size()) most = unlimited;
   const uint32_t top = std::max({1u, least, most == unlimited ? 0u : most});
@@ -205,7 +221,9 @@ Id SchemaGrammar::build_members(const Conjunction& schemas, const std::vector<Me
     for (uint32_t count = 0; count <= top; count++) {
       const Id one = i < n ? members[i].pair : further;
       std::vector<Id> alternatives;
-      if (count < most) alternatives.push_back(grammar_.sequence({count ? comma() : space(), one, rules[std::min(i + 1, n)][std::min(count + 1, top)]}));
+      if (count < most)
+        alternatives.push_back(
+            grammar_.sequence({count ? comma() : space(), one, rules[std::min(i + 1, n)][std::min(count + 1, top)]}));
       if (i < n && !members[i].required) alternatives.push_back(rules[i + 1][count]);
       if (i == n && count >= least) alternatives.push_back(grammar_.empty());
       grammar_.define(rules[i][count], grammar_.choice(alternatives));

@@ -6,8 +6,8 @@
 namespace ingot::grammar {
 namespace {
 
-constexpr int exact_digits = 15;     // decimal numbers of that many digits are told apart by a double
-constexpr int spelled_digits = 17;   // and that many spell every double
+constexpr int exact_digits = 15;    // decimal numbers of that many digits are told apart by a double
+constexpr int spelled_digits = 17;  // and that many spell every double
 constexpr uint32_t largest_divisor = 10000;
 
 }  // namespace
@@ -37,14 +37,19 @@ Id SchemaGrammar::build_number(const Conjunction& schemas, bool integers) {
     if (const Json* divisor = find(schema, "multipleOf")) {
       const double value = divisor->is_number() ? divisor->get<double>() : 0;
       if (value != std::floor(value) || value < 1 || value > largest_divisor)
-        document_.fail(schema, "multipleOf", "this cannot be enforced", divisor->dump(), "a whole number, 1 … " + std::to_string(largest_divisor));
+        document_.fail(schema, "multipleOf", "this cannot be enforced", divisor->dump(),
+                       "a whole number, 1 … " + std::to_string(largest_divisor));
       divisors.push_back(static_cast<uint32_t>(value));
       integers = true;
     }
   }
-  const std::string shape = integers ? integer_pattern : bounds.empty() ? number_pattern : plain_number_pattern(strict ? exact_digits - static_cast<int>(whole_digits) : spelled_digits);
+  const std::string shape =
+      integers         ? integer_pattern
+      : bounds.empty() ? number_pattern
+                       : plain_number_pattern(strict ? exact_digits - static_cast<int>(whole_digits) : spelled_digits);
   Automaton language = Automaton::of(parse_pattern(shape), false, budget_);
-  for (const std::string& bound : bounds) language = language.intersection(Automaton::of(parse_pattern(bound), false, budget_), budget_);
+  for (const std::string& bound : bounds)
+    language = language.intersection(Automaton::of(parse_pattern(bound), false, budget_), budget_);
   for (uint32_t divisor : divisors) language = language.intersection(Automaton::multiples(divisor, budget_), budget_);
   return language.expression(grammar_, utf8);
 }
@@ -52,7 +57,8 @@ Id SchemaGrammar::build_number(const Conjunction& schemas, bool integers) {
 const Automaton& SchemaGrammar::pattern(const Json& schema, const std::string& text, bool anywhere) {
   if (auto known = patterns_.find({text, anywhere}); known != patterns_.end()) return known->second;
   try {
-    return patterns_.emplace(std::pair{text, anywhere}, Automaton::of(parse_pattern(text), anywhere, budget_)).first->second;
+    return patterns_.emplace(std::pair{text, anywhere}, Automaton::of(parse_pattern(text), anywhere, budget_))
+        .first->second;
   } catch (const Error& e) {
     if (!anywhere || budget_.exhausted()) throw;
     document_.fail(schema, "", e.what());
@@ -69,7 +75,8 @@ std::optional<Automaton> SchemaGrammar::string_language(const Conjunction& schem
     }
     if (const Json* name = find(*part.schema, "format")) {
       const std::string known = name->is_string() ? format_pattern(name->get<std::string>()) : "";
-      if (known.empty()) document_.fail(*part.schema, "format", "an unknown format cannot be enforced", name->dump(), format_names());
+      if (known.empty())
+        document_.fail(*part.schema, "format", "an unknown format cannot be enforced", name->dump(), format_names());
       narrow(pattern(*part.schema, known, false));
     }
   }
@@ -94,11 +101,15 @@ Id SchemaGrammar::free_string(uint32_t min, uint32_t max) {
     return grammar_.bytes(set);
   };
   const Id hex = one_of("0123456789abcdefABCDEF"), d = one_of("dD"), u = grammar_.text("\\u");
-  const Id low = grammar_.sequence({u, d, one_of("cdefCDEF"), hex, hex}), high = grammar_.sequence({d, one_of("89abAB"), hex, hex});
-  const Id others = grammar_.choice({grammar_.sequence({one_of("0123456789abcefABCEF"), hex, hex, hex}), grammar_.sequence({d, one_of("01234567"), hex, hex})});
-  const Id escaped = grammar_.choice({grammar_.sequence({grammar_.text("\\"), one_of("\"\\/bfnrt")}), grammar_.sequence({u, others}), grammar_.sequence({u, high, low})});
+  const Id low = grammar_.sequence({u, d, one_of("cdefCDEF"), hex, hex}),
+           high = grammar_.sequence({d, one_of("89abAB"), hex, hex});
+  const Id others = grammar_.choice({grammar_.sequence({one_of("0123456789abcefABCEF"), hex, hex, hex}),
+                                     grammar_.sequence({d, one_of("01234567"), hex, hex})});
+  const Id escaped = grammar_.choice({grammar_.sequence({grammar_.text("\\"), one_of("\"\\/bfnrt")}),
+                                      grammar_.sequence({u, others}), grammar_.sequence({u, high, low})});
   const Id raw = utf8(grammar_, CharacterSet{{0, 0x1F}, {'"', '"'}, {'\\', '\\'}}.complement());
-  return grammar_.sequence({grammar_.text("\""), grammar_.repeat(grammar_.choice({raw, escaped}), min, max), grammar_.text("\"")});
+  return grammar_.sequence(
+      {grammar_.text("\""), grammar_.repeat(grammar_.choice({raw, escaped}), min, max), grammar_.text("\"")});
 }
 
 }  // namespace ingot::grammar

@@ -1,6 +1,6 @@
-// What each format means: RFC 3339 (date, time, date-time; its appendix A: duration), RFC 9562 (uuid), RFC 5321 (email), RFC 1123
-// (hostname), RFC 2673 (ipv4), RFC 4291 (ipv6), RFC 3986 (uri). Where a rule is not regular or needs very many states, a part of
-// what it allows is taken, never more.
+// What each format means: RFC 3339 (date, time, date-time; its appendix A: duration), RFC 9562 (uuid), RFC 5321
+// (email), RFC 1123 (hostname), RFC 2673 (ipv4), RFC 4291 (ipv6), RFC 3986 (uri). Where a rule is not regular or needs
+// very many states, a part of what it allows is taken, never more.
 #include "grammar/string_formats.h"
 
 #include <fmt/core.h>
@@ -14,7 +14,8 @@ std::string date() {
   // Years begin with 1: calendars in common use have no year 0.
   const std::string year = "(000[1-9]|00[1-9]\\d|0[1-9]\\d\\d|[1-9]\\d{3})";
   const std::string leap = "(\\d\\d(0[48]|[2468][048]|[13579][26])|(0[48]|[2468][048]|[13579][26])00)";
-  const std::string day = "((0[13578]|1[02])-(0[1-9]|[12]\\d|3[01])|(0[469]|11)-(0[1-9]|[12]\\d|30)|02-(0[1-9]|1\\d|2[0-8]))";
+  const std::string day =
+      "((0[13578]|1[02])-(0[1-9]|[12]\\d|3[01])|(0[469]|11)-(0[1-9]|[12]\\d|30)|02-(0[1-9]|1\\d|2[0-8]))";
   return "(" + year + "-" + day + "|" + leap + "-02-29)";
 }
 
@@ -29,7 +30,8 @@ std::string duration() {
 
 // Labels of 31 characters instead of 63, seven of them: within the 253 characters of a whole name.
 std::string hostname() {
-  const std::string label = "[A-Za-z0-9]([A-Za-z0-9-]{0,29}[A-Za-z0-9])?", word = "[A-Za-z]([A-Za-z0-9-]{0,29}[A-Za-z0-9])?";
+  const std::string label = "[A-Za-z0-9]([A-Za-z0-9-]{0,29}[A-Za-z0-9])?",
+                    word = "[A-Za-z]([A-Za-z0-9-]{0,29}[A-Za-z0-9])?";
   return "(" + label + "\\.){0,6}" + word;
 }
 
@@ -59,7 +61,8 @@ std::string uri() {
   auto some = [&](const char* more, char count) { return fmt::format("([{}{}]|{}){}", more, free, escaped, count); };
   const std::string authority = fmt::format("({}@)?{}(:\\d{{1,5}})?", some(":", '*'), some("", '+'));
   const std::string path = fmt::format("(/{})*", some(":@", '*'));
-  return fmt::format("[A-Za-z][A-Za-z0-9+.-]*:(//{}{}|/?{}{})(\\?{})?(#{})?", authority, path, some(":@", '+'), path, some(":@/?", '*'), some(":@/?", '*'));
+  return fmt::format("[A-Za-z][A-Za-z0-9+.-]*:(//{}{}|/?{}{})(\\?{})?(#{})?", authority, path, some(":@", '+'), path,
+                     some(":@/?", '*'), some(":@/?", '*'));
 }
 
 const std::map<std::string, std::string>& patterns() {

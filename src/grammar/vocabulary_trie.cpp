@@ -7,7 +7,8 @@
 
 namespace ingot::grammar {
 
-VocabularyTrie::VocabularyTrie(std::vector<std::string> pieces, std::vector<int32_t> ends) : pieces_(std::move(pieces)), ends_(std::move(ends)) {
+VocabularyTrie::VocabularyTrie(std::vector<std::string> pieces, std::vector<int32_t> ends)
+    : pieces_(std::move(pieces)), ends_(std::move(ends)) {
   struct Entry {
     uint64_t start;  // the first eight bytes as a number: they decide nearly every comparison
     int32_t id;
@@ -15,7 +16,8 @@ VocabularyTrie::VocabularyTrie(std::vector<std::string> pieces, std::vector<int3
   std::vector<Entry> entries;
   for (size_t id = 0; id < pieces_.size(); id++) {
     const std::string& text = pieces_[id];
-    if (text.empty() || text.size() > longest || std::ranges::find(ends_, static_cast<int32_t>(id)) != ends_.end()) continue;
+    if (text.empty() || text.size() > longest || std::ranges::find(ends_, static_cast<int32_t>(id)) != ends_.end())
+      continue;
     uint64_t start = 0;
     for (size_t i = 0; i < 8; i++) start = start << 8 | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0);
     entries.push_back({start, static_cast<int32_t>(id)});
@@ -37,7 +39,8 @@ VocabularyTrie::VocabularyTrie(std::vector<std::string> pieces, std::vector<int3
     close(static_cast<size_t>(std::ranges::mismatch(before, text).in1 - before.begin()));
     for (size_t depth = path.size(); depth <= text.size(); depth++) {
       const auto node = narrow<uint32_t>(nodes_.size());
-      nodes_.push_back({path.back(), 0, narrow<uint32_t>(tokens_.size()), static_cast<uint16_t>(depth), static_cast<uint8_t>(text[depth - 1])});
+      nodes_.push_back({path.back(), 0, narrow<uint32_t>(tokens_.size()), static_cast<uint16_t>(depth),
+                        static_cast<uint8_t>(text[depth - 1])});
       path.push_back(node);
       depth_ = std::max(depth_, static_cast<uint32_t>(depth));
     }

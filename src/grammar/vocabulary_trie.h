@@ -1,5 +1,5 @@
-// The texts of all tokens as a trie in depth-first order: a traversal that skips subtrees which cannot match never visits most tokens.
-// Built once per vocabulary, then immutable.
+// The texts of all tokens as a trie in depth-first order: a traversal that skips subtrees which cannot match never
+// visits most tokens. Built once per vocabulary, then immutable.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -28,7 +28,9 @@ class VocabularyTrie {
     return {tokens_.data() + nodes_[node].first_token, nodes_[node + 1].first_token - nodes_[node].first_token};
   }
   /// All nodes whose last byte is `byte`.
-  std::span<const uint32_t> nodes_of(uint8_t byte) const { return {by_byte_.data() + byte_starts_[byte], byte_starts_[byte + 1] - byte_starts_[byte]}; }
+  std::span<const uint32_t> nodes_of(uint8_t byte) const {
+    return {by_byte_.data() + byte_starts_[byte], byte_starts_[byte + 1] - byte_starts_[byte]};
+  }
   std::string_view piece(int32_t id) const { return pieces_[static_cast<size_t>(id)]; }
   const std::vector<int32_t>& ends() const { return ends_; }
   size_t vocab() const { return pieces_.size(); }

@@ -1,5 +1,6 @@
-// What one rendering may cost. A template comes with a model file from anywhere, so its work is counted: steps (a node evaluated,
-// an element visited, 64 bytes copied), bytes held at a time, and how deep things nest. Whoever exceeds a limit ends in an error.
+// What one rendering may cost. A template comes with a model file from anywhere, so its work is counted: steps (a node
+// evaluated, an element visited, 64 bytes copied), bytes held at a time, and how deep things nest. Whoever exceeds a
+// limit ends in an error.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -61,7 +62,8 @@ class Budget {
  private:
   [[noreturn]] void refuse(const char* what, uint64_t limit) const {
     throw Error("jinja", "line " + std::to_string(line) + ": the template does too much", "",
-                "at most " + std::to_string(limit) + " " + what, "this is a fault of the template, or it was made to harm");
+                "at most " + std::to_string(limit) + " " + what,
+                "this is a fault of the template, or it was made to harm");
   }
   uint64_t steps_ = 0;
   size_t held_ = 0, most_held_ = 0;

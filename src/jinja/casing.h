@@ -1,5 +1,5 @@
-// Upper, lower and title case as Python's strings have them: by Unicode's full mappings (SpecialCasing.txt): one character may
-// become several, and a capital sigma at the end of a word becomes a final one.
+// Upper, lower and title case as Python's strings have them: by Unicode's full mappings (SpecialCasing.txt): one
+// character may become several, and a capital sigma at the end of a word becomes a final one.
 #pragma once
 #include <string>
 #include <string_view>

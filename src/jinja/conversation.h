@@ -1,5 +1,6 @@
-// The messages among a template's variables: the text and role of each, the two shapes of content (a string, or a list of
-// {"type": "text", "text": …}), and whether the text appears in the prompt. Strings are tracked by number as origins.
+// The messages among a template's variables: the text and role of each, the two shapes of content (a string, or a list
+// of {"type": "text", "text": …}), and whether the text appears in the prompt. Strings are tracked by number as
+// origins.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -15,8 +16,8 @@ enum class ContentShape : uint8_t { as_given, string, parts };
 
 class Conversation {
  public:
-  /// Looks at `messages`, whose strings have the numbers 1 to `n_strings`, and hands its contents over in `shape`. Contents that hold
-  /// more than text stay as they are.
+  /// Looks at `messages`, whose strings have the numbers 1 to `n_strings`, and hands its contents over in `shape`.
+  /// Contents that hold more than text stay as they are.
   Conversation(Budget& budget, const Value& messages, uint32_t n_strings, ContentShape shape);
   /// The shape that these messages have not, when there is text in them.
   ContentShape other_shape() const;

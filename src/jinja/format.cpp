@@ -48,7 +48,8 @@ void pad(Renderer& r, Text& out, const Text& value, const Specification& spec, c
 }
 
 std::string with_thousands(const std::string& digits) {
-  const size_t begin = digits.find_first_of("0123456789"), end = std::min(digits.find_first_not_of("0123456789", begin), digits.size());
+  const size_t begin = digits.find_first_of("0123456789"),
+               end = std::min(digits.find_first_not_of("0123456789", begin), digits.size());
   std::string grouped;
   for (size_t at = 0; at < digits.size(); at++) {
     if (begin != std::string::npos && at > begin && at < end && (end - at) % 3 == 0) grouped += ',';
@@ -81,7 +82,8 @@ std::string integer_text(const Value& value, const Specification& spec) {
 
 std::string real_text(Renderer& r, double value, const Specification& spec) {
   if (spec.precision > most_digits)
-    r.fail("a format asks for too many digits", fmt::format("{}", spec.precision), fmt::format("at most {}", most_digits));
+    r.fail("a format asks for too many digits", fmt::format("{}", spec.precision),
+           fmt::format("at most {}", most_digits));
   const int digits = spec.precision < 0 ? 6 : static_cast<int>(spec.precision);
   std::string text;
   switch (spec.type) {
@@ -106,7 +108,8 @@ Text number(const std::string& digits, Origin pattern) {
 }
 
 Text cut(const Text& text, const Specification& spec) {
-  return spec.precision < 0 ? text : text.slice(0, byte_of_character(text.bytes(), static_cast<size_t>(spec.precision)));
+  return spec.precision < 0 ? text
+                            : text.slice(0, byte_of_character(text.bytes(), static_cast<size_t>(spec.precision)));
 }
 
 }  // namespace
@@ -132,7 +135,8 @@ Text percent_format(Renderer& r, const Text& pattern, const Value& values) {
     bool has_value = false;
     if (bytes.substr(at).starts_with('(')) {
       const size_t end = bytes.find(')', at);
-      if (end == std::string_view::npos || !values.is<DictRef>()) r.fail("a format refers to a name, but its argument is not a dict");
+      if (end == std::string_view::npos || !values.is<DictRef>())
+        r.fail("a format refers to a name, but its argument is not a dict");
       const Value* found = values.as<DictRef>()->find(bytes.substr(at + 1, end - at - 1));
       if (!found) r.fail("a format speaks of a name that is not there", std::string(bytes.substr(at, end - at + 1)));
       value = *found;
@@ -179,10 +183,12 @@ Text percent_format(Renderer& r, const Text& pattern, const Value& values) {
     else if (spec.type == 'c' && value.is_text() && n_characters(value.bytes()) == 1)
       text = value.text();
     else
-      r.fail("a format has a conversion that is not supported", std::string(bytes.substr(at - 1)), "one of s r d i u x X o f F e E g G");
+      r.fail("a format has a conversion that is not supported", std::string(bytes.substr(at - 1)),
+             "one of s r d i u x X o f F e E g G");
     pad(r, out, text, spec, '>');
   }
-  const bool all_used = named || (is_tuple ? next == values.as<ListRef>()->items.size() : next > 0 || values.is<DictRef>());
+  const bool all_used =
+      named || (is_tuple ? next == values.as<ListRef>()->items.size() : next > 0 || values.is<DictRef>());
   if (!all_used) r.fail("there are too many values for a format", pattern.bytes());
   return out;
 }
@@ -196,7 +202,9 @@ Specification read_specification(Renderer& r, const Text& written) {
   if (!text.empty()) {
     size_t behind = 0;
     next_character(text, behind);
-    const auto is_align = [&](size_t i) { return i < text.size() && std::string_view("<>^=").find(text[i]) != std::string_view::npos; };
+    const auto is_align = [&](size_t i) {
+      return i < text.size() && std::string_view("<>^=").find(text[i]) != std::string_view::npos;
+    };
     if (is_align(behind))
       spec.fill = written.slice(0, behind), spec.align = text[behind], at = behind + 1;
     else if (is_align(0))
@@ -219,7 +227,8 @@ Specification read_specification(Renderer& r, const Text& written) {
 
 void write_field(Renderer& r, Text& out, const Value& value, std::string_view conversion, const Text& written) {
   const std::string_view format = written.bytes();
-  if (format.find('{') != std::string_view::npos) r.fail("a format inside of a format is not supported", std::string(format));
+  if (format.find('{') != std::string_view::npos)
+    r.fail("a format inside of a format is not supported", std::string(format));
   Specification spec = read_specification(r, written);
   Text text;
   if (conversion == "r")
@@ -227,7 +236,8 @@ void write_field(Renderer& r, Text& out, const Value& value, std::string_view co
   else if (!conversion.empty() && conversion != "s")
     r.fail("a conversion is not supported", fmt::format("!{}", conversion), "!s or !r");
   else if (value.is_number() && conversion.empty() && !(value.is<bool>() && format.empty())) {
-    const bool real = value.is<double>() || (spec.type && std::string_view("fFeEgG%").find(spec.type) != std::string_view::npos);
+    const bool real =
+        value.is<double>() || (spec.type && std::string_view("fFeEgG%").find(spec.type) != std::string_view::npos);
     const bool whole_type = spec.type && std::string_view("dxXob").find(spec.type) != std::string_view::npos;
     if (!real && spec.type && !whole_type) r.fail("a format does not suit a whole number", std::string(format));
     if (value.is<double>() && whole_type)
@@ -264,9 +274,11 @@ Text brace_format(Renderer& r, const Text& pattern, const Arguments& arguments) 
       continue;
     }
     size_t end = bytes.find('}', brace);
-    if (bytes[brace] == '}' || end == std::string_view::npos) r.fail("a format has a single brace", std::string(bytes.substr(brace)));
+    if (bytes[brace] == '}' || end == std::string_view::npos)
+      r.fail("a format has a single brace", std::string(bytes.substr(brace)));
     const size_t inner = bytes.find('{', brace + 1);
-    if (inner < end) r.fail("a format inside of a format is not supported", std::string(bytes.substr(brace, end - brace)));
+    if (inner < end)
+      r.fail("a format inside of a format is not supported", std::string(bytes.substr(brace, end - brace)));
     std::string_view field = bytes.substr(brace + 1, end - brace - 1), conversion;
     Text format;
     if (const size_t colon = field.find(':'); colon != std::string_view::npos)

@@ -14,7 +14,8 @@ constexpr size_t longest_message = 512;     // characters of what raise_exceptio
 
 Value range(Renderer& r, const Arguments& a) {
   const Bound b(r, "range", a, {"start", "stop", "step"}, 1);
-  const int64_t start = b[1] ? b.integer(0, 0) : 0, stop = b[1] ? b.integer(1, 0) : b.integer(0, 0), step = b.integer(2, 1);
+  const int64_t start = b[1] ? b.integer(0, 0) : 0, stop = b[1] ? b.integer(1, 0) : b.integer(0, 0),
+                step = b.integer(2, 1);
   if (step == 0) r.fail("range has the step 0");
   std::vector<Value> values;
   for (int64_t at = start; step > 0 ? at < stop : at > stop;) {
@@ -64,7 +65,8 @@ int depth_of_all(const std::vector<Value>& values) {
 /// cycler("a", "b"): next(), reset() and current walk around its values.
 class Cycler : public Callable, public std::enable_shared_from_this<Cycler> {
  public:
-  Cycler(Renderer& r, std::vector<Value> values) : Callable(&r.budget, "cycler", depth_of_all(values)), values_(std::move(values)) {}
+  Cycler(Renderer& r, std::vector<Value> values)
+      : Callable(&r.budget, "cycler", depth_of_all(values)), values_(std::move(values)) {}
   Value call(Renderer& r, const Arguments&) override { r.fail("a cycler cannot be called", "", "", "call its next()"); }
   std::optional<Value> attribute(Renderer& r, std::string_view name) override {
     if (name == "current") return values_[at_];
@@ -113,9 +115,11 @@ Value strftime_now(Renderer& r, const Arguments& a) {
   const std::string& format = b.text(0).bytes();
   constexpr size_t longest = 1000;
   if (format.size() > longest)
-    r.fail("the format of a date is too long", fmt::format("{} bytes", format.size()), fmt::format("at most {}", longest));
+    r.fail("the format of a date is too long", fmt::format("{} bytes", format.size()),
+           fmt::format("at most {}", longest));
   for (size_t at = 0; (at = format.find('%', at)) != std::string::npos; at += 2)
-    if (at + 1 == format.size() || std::string_view("aAbBcdDeFHIjmMnpRStTuUVwWxXyYZz%").find(format[at + 1]) == std::string_view::npos)
+    if (at + 1 == format.size() ||
+        std::string_view("aAbBcdDeFHIjmMnpRStTuUVwWxXyYZz%").find(format[at + 1]) == std::string_view::npos)
       r.fail("the format of a date is not supported", format.substr(at, 2),
              "% and one of a A b B c d D e F H I j m M n p R S t T u U V w W x X y Y Z z");
   std::string text(64 + 32 * format.size(), '\0');

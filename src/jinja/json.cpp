@@ -1,4 +1,5 @@
-// Reading goes through the library's events, so that depth is checked before anything is built; writing keeps where strings came from.
+// Reading goes through the library's events, so that depth is checked before anything is built; writing keeps where
+// strings came from.
 #include "jinja/json.h"
 
 #include <fmt/core.h>
@@ -154,7 +155,8 @@ class Writer {
   void object(const Dict& dict, int depth) {
     auto entries = dict.entries;
     budget_.step(entries.size());
-    if (style_.sort_keys) sort_stably(entries, [&](const auto& a, const auto& b) { return compare(a.first, b.first, budget_) < 0; });
+    if (style_.sort_keys)
+      sort_stably(entries, [&](const auto& a, const auto& b) { return compare(a.first, b.first, budget_) < 0; });
     out.append("{");
     for (size_t i = 0; i < entries.size(); i++) {
       if (i) out.append(between_);

@@ -7,8 +7,8 @@
 
 namespace ingot::jinja {
 
-/// The value that `json` spells. `origin`: asked once for each string, keys included, in their order. Errors: no JSON, nested too
-/// deeply, a whole number of more than `max_digits`; `what` names it.
+/// The value that `json` spells. `origin`: asked once for each string, keys included, in their order. Errors: no JSON,
+/// nested too deeply, a whole number of more than `max_digits`; `what` names it.
 Value read_json(Budget& budget, std::string_view json, const std::function<Origin()>& origin, std::string_view what);
 
 struct JsonStyle {

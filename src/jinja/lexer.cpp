@@ -13,7 +13,9 @@ namespace ingot::jinja {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80; }
+bool is_name_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+}
 bool is_name_part(char c) { return is_name_start(c) || is_digit(c); }
 
 class Lexer {
@@ -27,13 +29,17 @@ class Lexer {
   }
 
  private:
-  bool looking_at(std::string_view text, size_t at) const { return source_.substr(std::min(at, source_.size())).starts_with(text); }
+  bool looking_at(std::string_view text, size_t at) const {
+    return source_.substr(std::min(at, source_.size())).starts_with(text);
+  }
   bool looking_at(std::string_view text) const { return looking_at(text, at_); }
 
-  void add(TokenKind kind, size_t begin, size_t end) { tokens_.push_back({kind, line_, source_.substr(begin, end - begin)}); }
+  void add(TokenKind kind, size_t begin, size_t end) {
+    tokens_.push_back({kind, line_, source_.substr(begin, end - begin)});
+  }
   void advance(size_t to) {
-    line_ +=
-        static_cast<int>(std::count(source_.begin() + static_cast<ptrdiff_t>(at_), source_.begin() + static_cast<ptrdiff_t>(to), '\n'));
+    line_ += static_cast<int>(
+        std::count(source_.begin() + static_cast<ptrdiff_t>(at_), source_.begin() + static_cast<ptrdiff_t>(to), '\n'));
     at_ = to;
   }
   size_t skip_space(size_t at) const {
@@ -54,7 +60,8 @@ class Lexer {
       keep = strip(text, nullptr, false, true).end;
     } else if (sign != '+' && !is_variable) {
       const size_t line = text.rfind('\n') + 1;  // 0 where there is none
-      if ((line > 0 || line_starts()) && strip(text.substr(line), nullptr, true, false).begin == text.size() - line) keep = line;
+      if ((line > 0 || line_starts()) && strip(text.substr(line), nullptr, true, false).begin == text.size() - line)
+        keep = line;
     }
     if (keep > 0) add(TokenKind::data, at_, at_ + keep);
     advance(end);
@@ -62,7 +69,9 @@ class Lexer {
   /// Did the last text end with a newline?
   bool line_starts() const { return at_ == 0 || source_[at_ - 1] == '\n'; }
 
-  void after_sign(size_t tag) { advance(tag + 2 + (tag + 2 < source_.size() && (source_[tag + 2] == '-' || source_[tag + 2] == '+'))); }
+  void after_sign(size_t tag) {
+    advance(tag + 2 + (tag + 2 < source_.size() && (source_[tag + 2] == '-' || source_[tag + 2] == '+')));
+  }
 
   /// Is there an end such as `-%}` here? Then advances past it and the white space that it trims.
   bool closes(std::string_view end, bool trims_newline) {
@@ -138,7 +147,8 @@ class Lexer {
       if (at_ >= source_.size()) fail_at(line, "a tag has no end", "", is_variable ? "}}" : "%}");
       const size_t before = at_;
       if (open.empty() && closes(is_variable ? "}}" : "%}", !is_variable)) {
-        tokens_.push_back({is_variable ? TokenKind::variable_end : TokenKind::block_end, line_, source_.substr(before, 0)});
+        tokens_.push_back(
+            {is_variable ? TokenKind::variable_end : TokenKind::block_end, line_, source_.substr(before, 0)});
         return;
       }
       const char c = source_[at_];
@@ -160,7 +170,8 @@ class Lexer {
   }
 
   size_t digits(size_t at, bool (*belongs)(char)) const {
-    while (at < source_.size() && (belongs(source_[at]) || (source_[at] == '_' && at + 1 < source_.size() && belongs(source_[at + 1]))))
+    while (at < source_.size() &&
+           (belongs(source_[at]) || (source_[at] == '_' && at + 1 < source_.size() && belongs(source_[at + 1]))))
       at++;
     return at;
   }
@@ -169,8 +180,9 @@ class Lexer {
     const auto next = [&](size_t at) { return at < source_.size() ? source_[at] : '\0'; };
     const char base = source_[at_] == '0' ? static_cast<char>(next(at_ + 1) | 0x20) : '\0';
     if (base == 'x' || base == 'o' || base == 'b')
-      return take(TokenKind::integer,
-                  digits(at_ + 2, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }));
+      return take(TokenKind::integer, digits(at_ + 2, [](char c) {
+                    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+                  }));
     size_t end = digits(at_, is_digit);
     bool whole = true;
     const bool after_dot = at_ > 0 && source_[at_ - 1] == '.';  // a.0.1: items, not fractions
@@ -208,7 +220,8 @@ class Lexer {
     if (c == '(' || c == '[' || c == '{') open += c == '(' ? ')' : c == '[' ? ']' : '}';
     if (c == ')' || c == ']' || c == '}') {
       if (open.empty() || open.back() != c)
-        fail_at(line_, "a bracket closes that was not opened", std::string(1, c), open.empty() ? "" : std::string(1, open.back()));
+        fail_at(line_, "a bracket closes that was not opened", std::string(1, c),
+                open.empty() ? "" : std::string(1, open.back()));
       open.pop_back();
     }
     take(TokenKind::op, at_ + 1);
@@ -220,17 +233,21 @@ class Lexer {
   std::vector<Token> tokens_;
 };
 
-int hex_value(char c) { return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1; }
+int hex_value(char c) {
+  return is_digit(c) ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+}
 
 }  // namespace
 
-void fail_at(int line, const std::string& what, const std::string& got, const std::string& expected, const std::string& advice) {
+void fail_at(int line, const std::string& what, const std::string& got, const std::string& expected,
+             const std::string& advice) {
   throw Error("jinja", fmt::format("line {}: {}", line, beginning(what, 200)), beginning(got), expected, advice);
 }
 
 std::string normalized_source(std::string_view source) {
   if (source.size() > max_source_bytes)
-    throw Error("jinja", "the template is too long", fmt::format("{} bytes", source.size()), fmt::format("at most {}", max_source_bytes));
+    throw Error("jinja", "the template is too long", fmt::format("{} bytes", source.size()),
+                fmt::format("at most {}", max_source_bytes));
   if (!is_utf8(source)) throw Error("jinja", "the template is not UTF-8 text");
   std::string out;
   out.reserve(source.size());
@@ -251,7 +268,8 @@ std::string unescaped(const Token& token) {
     char32_t c = 0;
     for (size_t i = 0; i < n; i++, at++) {
       const int digit = at < text.size() ? hex_value(text[at]) : -1;
-      if (digit < 0) fail_at(token.line, "a string escape lacks digits", std::string(text), fmt::format("{} hexadecimal digits", n));
+      if (digit < 0)
+        fail_at(token.line, "a string escape lacks digits", std::string(text), fmt::format("{} hexadecimal digits", n));
       c = c << 4 | static_cast<char32_t>(digit);
     }
     if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))

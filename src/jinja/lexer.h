@@ -1,5 +1,6 @@
-// From a template's text to tokens, with the white space rules that chat templates are written for: the newline after a block tag
-// goes (trim_blocks), and so do the blanks before one at the start of a line (lstrip_blocks); `-` and `+` in a tag overrule both.
+// From a template's text to tokens, with the white space rules that chat templates are written for: the newline after a
+// block tag goes (trim_blocks), and so do the blanks before one at the start of a line (lstrip_blocks); `-` and `+` in
+// a tag overrule both.
 #pragma once
 #include <string>
 #include <string_view>
@@ -7,7 +8,19 @@
 
 namespace ingot::jinja {
 
-enum class TokenKind : uint8_t { data, variable_begin, variable_end, block_begin, block_end, name, string, integer, floating, op, end };
+enum class TokenKind : uint8_t {
+  data,
+  variable_begin,
+  variable_end,
+  block_begin,
+  block_end,
+  name,
+  string,
+  integer,
+  floating,
+  op,
+  end
+};
 
 struct Token {
   TokenKind kind;
@@ -24,7 +37,7 @@ std::vector<Token> tokenize(std::string_view source);
 std::string unescaped(const Token& token);
 
 /// "[jinja] line 3: what; …"
-[[noreturn]] void fail_at(int line, const std::string& what, const std::string& got = "", const std::string& expected = "",
-                          const std::string& advice = "");
+[[noreturn]] void fail_at(int line, const std::string& what, const std::string& got = "",
+                          const std::string& expected = "", const std::string& advice = "");
 
 }  // namespace ingot::jinja

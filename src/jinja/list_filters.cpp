@@ -1,4 +1,5 @@
-// Filters of lists: choosing, ordering, grouping. What is lazy in jinja2 is done at once, but counts as a generator afterwards.
+// Filters of lists: choosing, ordering, grouping. What is lazy in jinja2 is done at once, but counts as a generator
+// afterwards.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -69,7 +70,8 @@ Value dictsort(Renderer& r, const Value& input, const Arguments& a) {
   if (!input.is<DictRef>()) r.fail("dictsort needs a dict", described(input));
   Keyed keyed(r, input.as<DictRef>()->entries.size());
   for (const auto& [key, value] : input.as<DictRef>()->entries)
-    keyed.pairs.emplace_back(key_of(r, by == "key" ? key : value, nullptr, b.truth(0, false)), r.list({key, value}, ListKind::tuple));
+    keyed.pairs.emplace_back(key_of(r, by == "key" ? key : value, nullptr, b.truth(0, false)),
+                             r.list({key, value}, ListKind::tuple));
   return r.list(sorted(r, keyed.pairs, b.truth(2, false)));
 }
 
@@ -137,7 +139,8 @@ template <bool keep, bool by_attribute> Value choose(Renderer& r, const Value& i
   constexpr size_t n_own = by_attribute ? 1 : 0;
   if (a.positional.size() < n_own) r.fail("the attribute to select by is missing");
   const bool has_test = a.positional.size() > n_own;
-  if (has_test && !a.positional[n_own].is_text()) r.fail("the name of a test must be a string", described(a.positional[n_own]));
+  if (has_test && !a.positional[n_own].is_text())
+    r.fail("the name of a test must be a string", described(a.positional[n_own]));
   Arguments rest;
   if (has_test) rest = {{a.positional.begin() + n_own + 1, a.positional.end()}, a.named};
   std::vector<Value> chosen;
@@ -145,7 +148,8 @@ template <bool keep, bool by_attribute> Value choose(Renderer& r, const Value& i
   for (const Value& item : list->items) {
     const Value judged = by_attribute ? r.path(item, a.positional[0]) : item;
     r.budget.step();
-    if ((has_test ? apply_test(r, a.positional[n_own].bytes(), judged, rest) : truth(judged)) == keep) chosen.push_back(item);
+    if ((has_test ? apply_test(r, a.positional[n_own].bytes(), judged, rest) : truth(judged)) == keep)
+      chosen.push_back(item);
   }
   return r.list(std::move(chosen), ListKind::generator);
 }

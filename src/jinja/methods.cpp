@@ -1,5 +1,5 @@
-// Methods of lists and dicts, called as Python calls them, and the lookup of methods. Python methods that are not supported are
-// refused by name, so that a template never silently gets something else.
+// Methods of lists and dicts, called as Python calls them, and the lookup of methods. Python methods that are not
+// supported are refused by name, so that a template never silently gets something else.
 #include "jinja/methods.h"
 
 #include <fmt/core.h>
@@ -67,8 +67,8 @@ Value index_in_list(Renderer& r, const Value& self, const Arguments& a) {
 
 Value count_in_list(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "count", a, {"value"}, 1);
-  return static_cast<int64_t>(
-      std::ranges::count_if(self.as<ListRef>()->items, [&](const Value& item) { return equal(item, *b[0], r.budget); }));
+  return static_cast<int64_t>(std::ranges::count_if(self.as<ListRef>()->items,
+                                                    [&](const Value& item) { return equal(item, *b[0], r.budget); }));
 }
 
 Value copy_list(Renderer& r, const Value& self, const Arguments& a) {
@@ -77,8 +77,9 @@ Value copy_list(Renderer& r, const Value& self, const Arguments& a) {
 }
 
 const Methods& list_methods() {
-  static const Methods methods = {{"append", append},       {"extend", extend},       {"insert", insert}, {"pop", pop_item},
-                                  {"index", index_in_list}, {"count", count_in_list}, {"copy", copy_list}};
+  static const Methods methods = {{"append", append}, {"extend", extend},       {"insert", insert},
+                                  {"pop", pop_item},  {"index", index_in_list}, {"count", count_in_list},
+                                  {"copy", copy_list}};
   return methods;
 }
 const Methods& tuple_methods() {
@@ -99,7 +100,9 @@ template <ListKind kind> Value view(Renderer& r, const Value& self, const Argume
   std::vector<Value> values;
   values.reserve(self.as<DictRef>()->entries.size());
   for (const auto& [key, value] : self.as<DictRef>()->entries)
-    values.push_back(kind == ListKind::keys ? key : kind == ListKind::values ? value : r.list({key, value}, ListKind::tuple));
+    values.push_back(kind == ListKind::keys     ? key
+                     : kind == ListKind::values ? value
+                                                : r.list({key, value}, ListKind::tuple));
   return r.list(std::move(values), kind);
 }
 
@@ -156,15 +159,17 @@ const Methods& dict_methods() {
 }
 
 // What else Python finds there.
-constexpr std::string_view unsupported_of_text[] = {"casefold",     "encode",      "expandtabs", "format_map", "isascii",
-                                                    "isidentifier", "isprintable", "istitle",    "maketrans",  "translate"};
+constexpr std::string_view unsupported_of_text[] = {"casefold",  "encode",       "expandtabs",  "format_map",
+                                                    "isascii",   "isidentifier", "isprintable", "istitle",
+                                                    "maketrans", "translate"};
 constexpr std::string_view unsupported_of_list[] = {"clear", "remove", "reverse", "sort"};
 constexpr std::string_view unsupported_of_dict[] = {"clear", "fromkeys", "popitem"};
 
-template <size_t n>
-MethodFunction find_in(Renderer& r, const Methods& methods, const std::string_view (&unsupported)[n], std::string_view name) {
+template <size_t n> MethodFunction find_in(Renderer& r, const Methods& methods,
+                                           const std::string_view (&unsupported)[n], std::string_view name) {
   if (const auto found = methods.find(name); found != methods.end()) return found->second;
-  if (std::ranges::find(unsupported, name) != std::end(unsupported)) r.fail(fmt::format("the method '{}' is not supported", name));
+  if (std::ranges::find(unsupported, name) != std::end(unsupported))
+    r.fail(fmt::format("the method '{}' is not supported", name));
   return nullptr;
 }
 

@@ -1,5 +1,6 @@
-// What a template consists of: expressions, which give values, and statements, which write text. The parser makes them; a template
-// owns all of them in one list, so that they refer to each other by plain pointers and a deep template is torn down without recursion.
+// What a template consists of: expressions, which give values, and statements, which write text. The parser makes them;
+// a template owns all of them in one list, so that they refer to each other by plain pointers and a deep template is
+// torn down without recursion.
 #pragma once
 #include <memory>
 #include <string>
@@ -105,7 +106,8 @@ struct Filter : Expression {
 };
 
 struct Test : Expression {  // input is name(arguments)
-  Test(Expr i, std::string n, CallArguments a, bool no) : input(i), name(std::move(n)), arguments(std::move(a)), negated(no) {}
+  Test(Expr i, std::string n, CallArguments a, bool no)
+      : input(i), name(std::move(n)), arguments(std::move(a)), negated(no) {}
   Value value(Renderer& r) const override;
   Expr input;
   std::string name;

@@ -1,4 +1,5 @@
-// Arithmetic, `in` and slices, with Python's rules: floor division, repetition of strings and lists, negative positions.
+// Arithmetic, `in` and slices, with Python's rules: floor division, repetition of strings and lists, negative
+// positions.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -15,7 +16,8 @@ namespace {
 constexpr std::string_view spellings[] = {"+", "-", "*", "/", "//", "%", "**"};
 
 [[noreturn]] void refuse(Renderer& r, BinaryOp op, const Value& a, const Value& b) {
-  r.fail(fmt::format("a {} and a {} cannot be combined by {}", type_name(a), type_name(b), spellings[static_cast<size_t>(op)]));
+  r.fail(fmt::format("a {} and a {} cannot be combined by {}", type_name(a), type_name(b),
+                     spellings[static_cast<size_t>(op)]));
 }
 
 /// Nothing where 64 bits do not hold the result, or it is no whole number.
@@ -36,7 +38,8 @@ std::optional<int64_t> of_integers(BinaryOp op, int64_t a, int64_t b) {
 }
 
 Value of_floats(Renderer& r, BinaryOp op, double a, double b) {
-  if (b == 0 && (op == BinaryOp::divide || op == BinaryOp::floor_divide || op == BinaryOp::modulo)) r.fail("a division by zero");
+  if (b == 0 && (op == BinaryOp::divide || op == BinaryOp::floor_divide || op == BinaryOp::modulo))
+    r.fail("a division by zero");
   const auto modulo = [&] {
     const double rest = std::fmod(a, b);
     if (rest == 0) return std::copysign(0.0, b);
@@ -116,8 +119,10 @@ Value arithmetic(Renderer& r, BinaryOp op, const Value& a, const Value& b) {
     sum.insert(sum.end(), y.begin(), y.end());
     return r.list(std::move(sum), a.as<ListRef>()->kind);
   }
-  if (op == BinaryOp::multiply && (a.is_text() || is_plain_list(a)) && b.is_integer()) return repeated(r, a, b.integer());
-  if (op == BinaryOp::multiply && a.is_integer() && (b.is_text() || is_plain_list(b))) return repeated(r, b, a.integer());
+  if (op == BinaryOp::multiply && (a.is_text() || is_plain_list(a)) && b.is_integer())
+    return repeated(r, a, b.integer());
+  if (op == BinaryOp::multiply && a.is_integer() && (b.is_text() || is_plain_list(b)))
+    return repeated(r, b, a.integer());
   refuse(r, op, a, b);
 }
 

@@ -1,5 +1,5 @@
-// Expressions. Binding, loosest first: if else, or, and, not, comparisons, + -, ~, * / // %, **, signs, then what follows a value:
-// .name [key] (call) |filter and `is test`.
+// Expressions. Binding, loosest first: if else, or, and, not, comparisons, + -, ~, * / // %, **, signs, then what
+// follows a value: .name [key] (call) |filter and `is test`.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -188,7 +188,9 @@ Expr Parser::tuple(bool with_condition, bool in_parentheses) {
   const int line = now().line;
   std::vector<Expr> items;
   bool is_tuple = false;
-  const auto ended = [&] { return now().kind == TokenKind::variable_end || now().kind == TokenKind::block_end || at_op(")"); };
+  const auto ended = [&] {
+    return now().kind == TokenKind::variable_end || now().kind == TokenKind::block_end || at_op(")");
+  };
   while (!ended()) {
     items.push_back(expression(with_condition));
     if (!at_op(",")) break;
@@ -319,7 +321,8 @@ CallArguments Parser::call_arguments() {
       take();
       arguments.named.emplace_back(Text(name, Origin::of_template()), expression());
     } else {
-      if (!arguments.named.empty() || arguments.star || arguments.double_star) fail("a positional argument follows a named one");
+      if (!arguments.named.empty() || arguments.star || arguments.double_star)
+        fail("a positional argument follows a named one");
       arguments.positional.push_back(expression());
     }
     if (!skip_op(",")) break;

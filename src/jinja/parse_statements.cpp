@@ -27,7 +27,8 @@ NameId Program::find(std::string_view name) const {
 
 // ---- tokens
 
-void Parser::fail(const std::string& what, const std::string& got, const std::string& expected, const std::string& advice) const {
+void Parser::fail(const std::string& what, const std::string& got, const std::string& expected,
+                  const std::string& advice) const {
   fail_at(now().line, what, got, expected, advice);
 }
 
@@ -63,7 +64,8 @@ NameId Parser::name_id(const std::string& name) {
 
 // ---- bodies
 
-/// Up to the block that begins with one of `ends`, whose name is the next token; without `ends`, to the end of the template.
+/// Up to the block that begins with one of `ends`, whose name is the next token; without `ends`, to the end of the
+/// template.
 Body Parser::body(std::initializer_list<std::string_view> ends) {
   const Nesting nesting(*this);
   Body statements;

@@ -1,4 +1,5 @@
-// The parser: tokens to nodes, by recursive descent. Internal to its two files, one for expressions and one for statements.
+// The parser: tokens to nodes, by recursive descent. Internal to its two files, one for expressions and one for
+// statements.
 #pragma once
 #include <initializer_list>
 #include <string>

@@ -22,11 +22,14 @@ class Method : public Callable {
   MethodFunction function_;
 };
 
-bool is_indexable(ListKind kind) { return kind == ListKind::list || kind == ListKind::tuple || kind == ListKind::range; }
+bool is_indexable(ListKind kind) {
+  return kind == ListKind::list || kind == ListKind::tuple || kind == ListKind::range;
+}
 
 }  // namespace
 
-Renderer::Renderer(const Program& p, Budget& b, const std::tm& t) : budget(b), program(p), now(t), outermost_(p.names.size()) {
+Renderer::Renderer(const Program& p, Budget& b, const std::tm& t)
+    : budget(b), program(p), now(t), outermost_(p.names.size()) {
   define_functions(*this);
 }
 
@@ -52,7 +55,8 @@ Text Renderer::run() {
 
 Value Renderer::evaluate(Expr e) {
   if (depth_ >= budget.limits.depth)
-    fail("expressions, loops or macros are nested too deeply", "", fmt::format("at most {} levels", budget.limits.depth));
+    fail("expressions, loops or macros are nested too deeply", "",
+         fmt::format("at most {} levels", budget.limits.depth));
   budget.line = e->line;
   budget.step();
   depth_++;
@@ -64,7 +68,8 @@ Value Renderer::evaluate(Expr e) {
 
 Flow Renderer::run(const Body& body) {
   if (depth_ >= budget.limits.depth)
-    fail("expressions, loops or macros are nested too deeply", "", fmt::format("at most {} levels", budget.limits.depth));
+    fail("expressions, loops or macros are nested too deeply", "",
+         fmt::format("at most {} levels", budget.limits.depth));
   depth_++;
   Flow flow = Flow::next;
   for (const Statement* statement : body) {
@@ -123,7 +128,8 @@ void Renderer::assign(const Target& target, const Value& value) {
   } else if (target.attribute) {
     const Value* object = look_up(target.name);
     if (!object) fail_undefined(budget, Undefined{target.spelling});
-    if (!object->is<NamespaceRef>()) fail("only attributes of a namespace can be set", described(*object), "a namespace()");
+    if (!object->is<NamespaceRef>())
+      fail("only attributes of a namespace can be set", described(*object), "a namespace()");
     object->as<NamespaceRef>()->set(Value(target.attribute), value);
   } else {
     assign(target.name, value);
@@ -205,7 +211,9 @@ Value Renderer::path(const Value& object, const Value& attributes) {
     begin = dot + 1;
     int64_t index = 0;
     const bool is_index =
-        !part.empty() && std::from_chars(part.data(), part.data() + part.size(), index).ptr == part.data() + part.size() && part[0] != '-';
+        !part.empty() &&
+        std::from_chars(part.data(), part.data() + part.size(), index).ptr == part.data() + part.size() &&
+        part[0] != '-';
     at = item(at, is_index ? Value(index) : text(spelling));
   }
   return at;
@@ -240,8 +248,8 @@ ListRef Renderer::elements(const Value& value) {
   return std::make_shared<List>(&budget, std::move(items), ListKind::list);
 }
 
-Bound::Bound(Renderer& r, std::string_view callee, const Arguments& arguments, std::initializer_list<std::string_view> parameters,
-             size_t n_required)
+Bound::Bound(Renderer& r, std::string_view callee, const Arguments& arguments,
+             std::initializer_list<std::string_view> parameters, size_t n_required)
     : renderer_(r), callee_(callee) {
   if (arguments.positional.size() > parameters.size())
     r.fail(fmt::format("{} has too many arguments", callee), fmt::format("{}", arguments.positional.size()),
@@ -261,14 +269,16 @@ Bound::Bound(Renderer& r, std::string_view callee, const Arguments& arguments, s
 int64_t Bound::integer(size_t i, int64_t otherwise) const {
   if (!places_[i]) return otherwise;
   if (places_[i]->is<Undefined>()) fail_undefined(renderer_.budget, places_[i]->as<Undefined>());
-  if (!places_[i]->is_integer()) renderer_.fail(fmt::format("an argument of {} is not an integer", callee_), described(*places_[i]));
+  if (!places_[i]->is_integer())
+    renderer_.fail(fmt::format("an argument of {} is not an integer", callee_), described(*places_[i]));
   return places_[i]->integer();
 }
 
 const Text& Bound::text(size_t i) const {
   if (!places_[i]) renderer_.fail(fmt::format("{} lacks an argument", callee_));
   if (places_[i]->is<Undefined>()) fail_undefined(renderer_.budget, places_[i]->as<Undefined>());
-  if (!places_[i]->is_text()) renderer_.fail(fmt::format("an argument of {} is not a string", callee_), described(*places_[i]));
+  if (!places_[i]->is_text())
+    renderer_.fail(fmt::format("an argument of {} is not a string", callee_), described(*places_[i]));
   return places_[i]->text();
 }
 

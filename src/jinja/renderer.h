@@ -1,4 +1,5 @@
-// One rendering: the variables, where text goes, and what evaluating costs. Nodes, filters, tests and functions all work through it.
+// One rendering: the variables, where text goes, and what evaluating costs. Nodes, filters, tests and functions all
+// work through it.
 #pragma once
 #include <ctime>
 #include <functional>
@@ -61,7 +62,9 @@ class Renderer {
   class Inner {
    public:
     explicit Inner(Renderer& r) : Inner(r, r.scope) {}
-    Inner(Renderer& r, ScopeRef outer) : renderer_(r), before_(r.scope) { r.scope = std::make_shared<Scope>(Scope{std::move(outer), {}}); }
+    Inner(Renderer& r, ScopeRef outer) : renderer_(r), before_(r.scope) {
+      r.scope = std::make_shared<Scope>(Scope{std::move(outer), {}});
+    }
     ~Inner() { renderer_.scope = std::move(before_); }
     Inner(const Inner&) = delete;
     Inner& operator=(const Inner&) = delete;
@@ -73,7 +76,9 @@ class Renderer {
 
   // ---- values
   Value text(Text t) { return make_text(budget, std::move(t)); }
-  Value list(std::vector<Value> items, ListKind kind = ListKind::list) { return make_list(budget, std::move(items), kind); }
+  Value list(std::vector<Value> items, ListKind kind = ListKind::list) {
+    return make_list(budget, std::move(items), kind);
+  }
   DictRef dict() { return std::make_shared<Dict>(&budget); }
   NamespaceRef make_namespace();
   /// object.name and object[key], as Python's jinja looks them up.
@@ -88,7 +93,8 @@ class Renderer {
                          const std::string& advice = "") const {
     jinja::fail(budget, what, got, expected, advice);
   }
-  /// Keeps values that may refer to themselves, directly or in a long chain, until the end of the rendering, where they are destroyed one by one.
+  /// Keeps values that may refer to themselves, directly or in a long chain, until the end of the rendering, where they
+  /// are destroyed one by one.
   ScopeRef keep(ScopeRef kept);
   void keep(const Value& container);
 
@@ -125,8 +131,8 @@ Value slice(Renderer& r, const Value& object, const Value& start, const Value& s
 /// Arguments bound to parameters by position and name. Errors: too many, unknown, twice, missing.
 class Bound {
  public:
-  Bound(Renderer& r, std::string_view callee, const Arguments& arguments, std::initializer_list<std::string_view> parameters,
-        size_t n_required = 0);
+  Bound(Renderer& r, std::string_view callee, const Arguments& arguments,
+        std::initializer_list<std::string_view> parameters, size_t n_required = 0);
   /// Null when it was not given.
   const Value* operator[](size_t i) const { return places_[i]; }
   bool has(size_t i) const { return places_[i] && !places_[i]->is<None>(); }
@@ -146,7 +152,8 @@ class Bound {
 class Function : public Callable {
  public:
   using Body = std::function<Value(Renderer&, const Arguments&)>;
-  Function(Budget* budget, std::string name, Body body, int depth = 0) : Callable(budget, std::move(name), depth), body_(std::move(body)) {}
+  Function(Budget* budget, std::string name, Body body, int depth = 0)
+      : Callable(budget, std::move(name), depth), body_(std::move(body)) {}
   Value call(Renderer& r, const Arguments& arguments) override { return body_(r, arguments); }
 
  private:

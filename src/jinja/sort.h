@@ -1,5 +1,6 @@
-// Sorting as Python sorts: equal elements stay in order, and a comparison that is not an order (NaN) or that throws does no harm. Not
-// std::stable_sort, whose buffer in libstdc++ 12 is deprecated, so that newer compilers warn at every use.
+// Sorting as Python sorts: equal elements stay in order, and a comparison that is not an order (NaN) or that throws
+// does no harm. Not std::stable_sort, whose buffer in libstdc++ 12 is deprecated, so that newer compilers warn at every
+// use.
 #pragma once
 #include <algorithm>
 #include <iterator>

@@ -12,7 +12,11 @@ namespace {
 class Loop : public Callable, public std::enable_shared_from_this<Loop> {
  public:
   Loop(Budget* budget, const For& node, ListRef items, int level, ScopeRef outer)
-      : Callable(budget, "loop", items->depth + 1), node_(node), items_(std::move(items)), level_(level), outer_(std::move(outer)) {}
+      : Callable(budget, "loop", items->depth + 1),
+        node_(node),
+        items_(std::move(items)),
+        level_(level),
+        outer_(std::move(outer)) {}
   size_t index = 0;
 
   Value call(Renderer& r, const Arguments& arguments) override;
@@ -36,7 +40,8 @@ class Loop : public Callable, public std::enable_shared_from_this<Loop> {
 };
 
 Value Loop::call(Renderer& r, const Arguments& arguments) {
-  if (!node_.recursive) r.fail("loop() is called in a loop that is not recursive", "", "", "write {% for … recursive %}");
+  if (!node_.recursive)
+    r.fail("loop() is called in a loop that is not recursive", "", "", "write {% for … recursive %}");
   const Bound bound(r, "loop", arguments, {"iterable"}, 1);
   const Value sequence = *bound[0];
   return r.capture([&] { run(r, node_, sequence, level_ + 1, outer_); });
@@ -63,11 +68,12 @@ std::optional<Value> Loop::attribute(Renderer& r, std::string_view name) {
     }));
   if (name == "changed") {
     // Not kept by the function: the loop keeps what it is called with.
-    return Value(std::make_shared<Function>(&r.budget, "changed", [weak = weak_from_this()](Renderer& inside, const Arguments& a) {
-      const auto loop = weak.lock();
-      if (!loop) inside.fail("loop.changed is called outside of its loop");
-      return loop->changed(inside, a);
-    }));
+    return Value(std::make_shared<Function>(&r.budget, "changed",
+                                            [weak = weak_from_this()](Renderer& inside, const Arguments& a) {
+                                              const auto loop = weak.lock();
+                                              if (!loop) inside.fail("loop.changed is called outside of its loop");
+                                              return loop->changed(inside, a);
+                                            }));
   }
   return std::nullopt;
 }
@@ -148,7 +154,8 @@ Value Macro::call(Renderer& r, const Arguments& arguments) {
     r.assign(node_.parameters[i].first, places[i].value_or(missing));
   }
   for (size_t i = 0; i < n; i++)
-    if (const auto& [name, otherwise] = node_.parameters[i]; !places[i] && otherwise) r.assign(name, r.evaluate(otherwise));
+    if (const auto& [name, otherwise] = node_.parameters[i]; !places[i] && otherwise)
+      r.assign(name, r.evaluate(otherwise));
   if (node_.takes_varargs) r.assign(r.program.find("varargs"), r.list(std::move(further), ListKind::tuple));
   if (node_.takes_kwargs) r.assign(r.program.find("kwargs"), named);
   if (node_.takes_caller && r.program.find("caller") >= 0) r.assign(r.program.find("caller"), caller);

@@ -70,7 +70,8 @@ std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, in
     if (separator->empty()) r.fail("a string is split at an empty separator");
     const auto n = static_cast<int64_t>(separator->size());
     if (!from_right) {
-      for (size_t at = 0; most != 0 && (at = find_text(bytes, separator->bytes(), at)) != std::string_view::npos; most--)
+      for (size_t at = 0; most != 0 && (at = find_text(bytes, separator->bytes(), at)) != std::string_view::npos;
+           most--)
         cuts.push_back({at, at + separator->size()}), at += separator->size();
     } else {
       pay_backward_search(r, bytes, separator->bytes());

@@ -20,7 +20,8 @@ template <typename Change> Text mapped(Renderer& r, const Text& text, Change&& c
   return out;
 }
 
-/// Charges for a search from the end, which the library does byte by byte; for short texts the cost of a copy covers it.
+/// Charges for a search from the end, which the library does byte by byte; for short texts the cost of a copy covers
+/// it.
 void pay_backward_search(Renderer& r, std::string_view text, std::string_view wanted);
 Text upper(Renderer& r, const Text& text);
 Text lower(Renderer& r, const Text& text);
@@ -28,7 +29,8 @@ Text lower(Renderer& r, const Text& text);
 Text capitalized(Renderer& r, const Text& text);
 Text replaced(Renderer& r, const Text& text, const Text& from, const Text& to, int64_t most);
 Text stripped(const Text& text, const Text* chars, bool left, bool right);
-/// Without `separator`: at white space, without empty parts. At most `most` splits, below 0: all; optionally from the right.
+/// Without `separator`: at white space, without empty parts. At most `most` splits, below 0: all; optionally from the
+/// right.
 std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, int64_t most, bool from_right);
 std::vector<Text> lines(Renderer& r, const Text& text, bool keep_ends);
 Text joined(Renderer& r, const Text& separator, const std::vector<Text>& parts);

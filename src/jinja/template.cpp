@@ -1,5 +1,5 @@
-// From JSON to variables, then one rendering. Roles belong to the protocol, not to the user: `<|` + role + `|>` is the template's
-// own token if the role is a plain word.
+// From JSON to variables, then one rendering. Roles belong to the protocol, not to the user: `<|` + role + `|>` is the
+// template's own token if the role is a plain word.
 #include "jinja/template.h"
 
 #include <fmt/core.h>
@@ -109,10 +109,12 @@ Template::Rendering Template::render_as(ContentShape shape, const std::vector<Va
   }
   if (!further.empty()) {
     const Value object = read_json(budget, further, numbered, "the variables");
-    if (!object.is<DictRef>()) throw Error("jinja", "the variables are not a JSON object", described(object), "{\"name\": value}");
+    if (!object.is<DictRef>())
+      throw Error("jinja", "the variables are not a JSON object", described(object), "{\"name\": value}");
     for (const auto& [name, value] : object.as<DictRef>()->entries) {
       const auto own = std::ranges::find(variables, name.bytes(), &Variable::name);
-      if (own != variables.end() && !own->replaceable) throw Error("jinja", "a variable has a reserved name", beginning(name.bytes()));
+      if (own != variables.end() && !own->replaceable)
+        throw Error("jinja", "a variable has a reserved name", beginning(name.bytes()));
       renderer.define(name.bytes(), value);
     }
   }

@@ -33,7 +33,8 @@ bool is_callable(const Value& v) { return v.is<CallableRef>(); }
 bool is_iterable(const Value& v) { return v.is_text() || v.is<ListRef>() || v.is<DictRef>() || v.is<Undefined>(); }
 /// Has a length and items; so has what is undefined, in jinja2.
 bool is_sequence(const Value& v) {
-  return v.is_text() || v.is<DictRef>() || v.is<Undefined>() || (v.is<ListRef>() && v.as<ListRef>()->kind <= ListKind::range);
+  return v.is_text() || v.is<DictRef>() || v.is<Undefined>() ||
+         (v.is<ListRef>() && v.as<ListRef>()->kind <= ListKind::range);
 }
 
 template <bool (*wanted)(char32_t)> bool case_is(Renderer& r, const Value& input, const Arguments& a) {
@@ -58,7 +59,10 @@ template <CompareOp op> bool compares(Renderer& r, const Value& input, const Arg
   if constexpr (op == CompareOp::eq) return equal(input, *b[0], r.budget);
   if constexpr (op == CompareOp::ne) return !equal(input, *b[0], r.budget);
   const int order = compare(input, *b[0], r.budget);
-  return op == CompareOp::lt ? order < 0 : op == CompareOp::le ? order <= 0 : op == CompareOp::gt ? order > 0 : order >= 0;
+  return op == CompareOp::lt   ? order < 0
+         : op == CompareOp::le ? order <= 0
+         : op == CompareOp::gt ? order > 0
+                               : order >= 0;
 }
 
 bool is_in(Renderer& r, const Value& input, const Arguments& a) {

@@ -1,7 +1,7 @@
-// Text that knows where it came from: bytes in UTF-8, and which of them were copied from the conversation and not from the template.
-// A control token that a user spells out can so be told from one that the template writes. The origin of bytes cannot be left out:
-// text is made of a literal of this program, of digits, of parts of other texts, or of bytes and an origin, and the template's own
-// origin is given out to nobody but those who read the template.
+// Text that knows where it came from: bytes in UTF-8, and which of them were copied from the conversation and not from
+// the template. A control token that a user spells out can so be told from one that the template writes. The origin of
+// bytes cannot be left out: text is made of a literal of this program, of digits, of parts of other texts, or of bytes
+// and an origin, and the template's own origin is given out to nobody but those who read the template.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -51,7 +51,8 @@ class Text {
   Text() = default;
   Text(Words words) : bytes_(words.bytes()) {}  // NOLINT: implicit
   Text(std::string_view bytes, Origin origin) { append(bytes, origin); }
-  /// How a number is written. Errors: std::logic_error when `digits` holds more than letters, digits and + - . , % or a blank.
+  /// How a number is written. Errors: std::logic_error when `digits` holds more than letters, digits and + - . , % or a
+  /// blank.
   static Text number(std::string_view digits);
 
   const std::string& bytes() const { return bytes_; }

@@ -16,7 +16,8 @@ template <Text (*change)(Renderer&, const Text&)> Value changed(Renderer& r, con
   return r.text(change(r, to_text(input, r.budget)));
 }
 
-/// Each word by itself, so that what ends one has no effect on the next: its first character in upper case, the others in lower case.
+/// Each word by itself, so that what ends one has no effect on the next: its first character in upper case, the others
+/// in lower case.
 Text title_text(Renderer& r, const Text& text) {
   const auto ends_word = [](char32_t c) {
     return is_space(c) || (c < 0x80 && std::string_view("-({[<").find(static_cast<char>(c)) != std::string_view::npos);
@@ -44,8 +45,8 @@ Value trim(Renderer& r, const Value& input, const Arguments& a) {
 
 Value replace(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "replace", a, {"old", "new", "count"}, 2);
-  return r.text(
-      replaced(r, to_text(input, r.budget), to_text(*b[0], r.budget), to_text(*b[1], r.budget), b.has(2) ? b.integer(2, -1) : -1));
+  return r.text(replaced(r, to_text(input, r.budget), to_text(*b[0], r.budget), to_text(*b[1], r.budget),
+                         b.has(2) ? b.integer(2, -1) : -1));
 }
 
 Value indent(Renderer& r, const Value& input, const Arguments& a) {
@@ -79,7 +80,8 @@ Value truncate(Renderer& r, const Value& input, const Arguments& a) {
                 end_length = static_cast<int64_t>(n_characters(end.bytes()));
   if (length < end_length || leeway < 0)
     r.fail("truncate leaves no room for its end", fmt::format("{}", length), fmt::format("at least {}", end_length));
-  if (leeway > INT64_MAX - length || static_cast<int64_t>(n_characters(text.bytes())) <= length + leeway) return r.text(text);
+  if (leeway > INT64_MAX - length || static_cast<int64_t>(n_characters(text.bytes())) <= length + leeway)
+    return r.text(text);
   Text kept = text.slice(0, byte_of_character(text.bytes(), static_cast<size_t>(length - end_length)));
   if (!b.truth(1, false))
     if (const size_t space = kept.bytes().rfind(' '); space != std::string::npos) kept = kept.slice(0, space);
@@ -114,9 +116,12 @@ Value join(Renderer& r, const Value& input, const Arguments& a) {
 
 Value urlencode(Renderer& r, const Value& input, const Arguments& a) {
   const Bound b(r, "urlencode", a, {});
-  if (input.is<ListRef>() || input.is<DictRef>()) r.fail("urlencode of pairs is not supported", described(input), "a string");
+  if (input.is<ListRef>() || input.is<DictRef>())
+    r.fail("urlencode of pairs is not supported", described(input), "a string");
   return r.text(mapped(r, to_text(input, r.budget), [](char32_t c) {
-    if (c < 0x80 && (is_alphanumeric(c) || std::string_view("_.-~/").find(static_cast<char>(c)) != std::string_view::npos)) return utf8(c);
+    if (c < 0x80 &&
+        (is_alphanumeric(c) || std::string_view("_.-~/").find(static_cast<char>(c)) != std::string_view::npos))
+      return utf8(c);
     std::string escaped;
     for (const char byte : utf8(c)) escaped += fmt::format("%{:02X}", static_cast<unsigned char>(byte));
     return escaped;

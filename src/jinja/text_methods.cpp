@@ -38,16 +38,20 @@ template <bool from_right> Value partition(Renderer& r, const Value& self, const
   if (from_right) pay_backward_search(r, text.bytes(), separator.bytes());
   const size_t at = from_right ? text.bytes().rfind(separator.bytes()) : find_text(text.bytes(), separator.bytes());
   if (at == std::string::npos)
-    return texts(r, from_right ? std::vector{Text(), Text(), text} : std::vector{text, Text(), Text()}, ListKind::tuple);
-  return texts(r, {text.slice(0, at), text.slice(at, at + separator.size()), text.slice(at + separator.size(), text.size())},
-               ListKind::tuple);
+    return texts(r, from_right ? std::vector{Text(), Text(), text} : std::vector{text, Text(), Text()},
+                 ListKind::tuple);
+  return texts(
+      r, {text.slice(0, at), text.slice(at, at + separator.size()), text.slice(at + separator.size(), text.size())},
+      ListKind::tuple);
 }
 
 /// The part of a text that `start` and `end` of find, count, startswith … choose; null if `start` is past the end.
 struct Part {
   bool valid;
   size_t begin, end;
-  std::string_view of(std::string_view bytes) const { return valid ? bytes.substr(begin, end - begin) : std::string_view(); }
+  std::string_view of(std::string_view bytes) const {
+    return valid ? bytes.substr(begin, end - begin) : std::string_view();
+  }
 };
 Part part_of(Renderer& r, const Text& text, const Bound& b) {
   r.budget.copy(4 * text.size());
@@ -56,7 +60,8 @@ Part part_of(Renderer& r, const Text& text, const Bound& b) {
   const auto place = [n](int64_t at) { return at < 0 ? std::max<int64_t>(0, at + n) : at; };
   const int64_t begin = b.has(1) ? place(b.integer(1, 0)) : 0, end = std::min(n, b.has(2) ? place(b.integer(2, n)) : n);
   if (begin > end) return {false, 0, 0};
-  return {true, byte_of_character(text.bytes(), static_cast<size_t>(begin)), byte_of_character(text.bytes(), static_cast<size_t>(end))};
+  return {true, byte_of_character(text.bytes(), static_cast<size_t>(begin)),
+          byte_of_character(text.bytes(), static_cast<size_t>(end))};
 }
 
 template <bool at_end> Value affix_test(Renderer& r, const Value& self, const Arguments& a) {
@@ -107,7 +112,8 @@ Value join_method(Renderer& r, const Value& self, const Arguments& a) {
   std::vector<Text> parts;
   const ListRef items = r.elements(*b[0]);
   for (const Value& item : items->items) {
-    if (!item.is_text()) r.fail("a joined value is not a string", described(item), "", "the filter |join takes other values too");
+    if (!item.is_text())
+      r.fail("a joined value is not a string", described(item), "", "the filter |join takes other values too");
     parts.push_back(item.text());
   }
   return r.text(joined(r, self.text(), parts));
@@ -163,7 +169,9 @@ Value splitlines(Renderer& r, const Value& self, const Arguments& a) {
   return texts(r, lines(r, self.text(), b.truth(0, false)));
 }
 
-Value format_method(Renderer& r, const Value& self, const Arguments& a) { return r.text(brace_format(r, self.text(), a)); }
+Value format_method(Renderer& r, const Value& self, const Arguments& a) {
+  return r.text(brace_format(r, self.text(), a));
+}
 
 /// Do all characters satisfy `is`, and is there at least one?
 template <bool (*is)(char32_t)> Value all_are(Renderer& r, const Value& self, const Arguments& a) {

@@ -44,7 +44,8 @@ locale_t unicode_locale();
 /// As std::string_view::find, but in linear time whatever the two hold.
 size_t find_text(std::string_view text, std::string_view wanted, size_t from = 0);
 
-/// Byte positions of `text` without the white space at its ends; `chars`, when not null: without these characters instead.
+/// Byte positions of `text` without the white space at its ends; `chars`, when not null: without these characters
+/// instead.
 struct Ends {
   size_t begin, end;
 };

@@ -52,7 +52,8 @@ bool is_ordered_list(const Value& v) {
 
 }  // namespace
 
-List::List(Budget* budget, std::vector<Value> values, ListKind k) : Held(budget, list_bytes(values)), kind(k), items(std::move(values)) {
+List::List(Budget* budget, std::vector<Value> values, ListKind k)
+    : Held(budget, list_bytes(values)), kind(k), items(std::move(values)) {
   if (budget) budget->step(items.size() / 4);
   for (const Value& item : items) depth = std::max(depth, depth_of(item) + 1);
   check_depth(budget, depth);
@@ -118,9 +119,12 @@ Value make_text(Budget& budget, Text text) {
   return std::make_shared<const String>(&budget, std::move(text));
 }
 
-Value make_list(Budget& budget, std::vector<Value> items, ListKind kind) { return std::make_shared<List>(&budget, std::move(items), kind); }
+Value make_list(Budget& budget, std::vector<Value> items, ListKind kind) {
+  return std::make_shared<List>(&budget, std::move(items), kind);
+}
 
-void fail(const Budget& budget, const std::string& what, const std::string& got, const std::string& expected, const std::string& advice) {
+void fail(const Budget& budget, const std::string& what, const std::string& got, const std::string& expected,
+          const std::string& advice) {
   throw Error("jinja", fmt::format("line {}: {}", budget.line, beginning(what, 200)), beginning(got), expected, advice);
 }
 
@@ -155,7 +159,8 @@ bool truth(const Value& value) {
   if (value.is_integer()) return value.integer() != 0;
   if (value.is<double>()) return value.as<double>() != 0;
   if (value.is_text()) return !value.text().empty();
-  if (value.is<ListRef>()) return value.as<ListRef>()->kind == ListKind::generator || !value.as<ListRef>()->items.empty();
+  if (value.is<ListRef>())
+    return value.as<ListRef>()->kind == ListKind::generator || !value.as<ListRef>()->items.empty();
   if (value.is<DictRef>()) return !value.as<DictRef>()->entries.empty();
   return !value.is<Undefined>() && !value.is<None>();
 }
@@ -173,7 +178,8 @@ bool equal(const Value& a, const Value& b, Budget& budget, int depth) {
     const List &x = *a.as<ListRef>(), &y = *b.as<ListRef>();
     if (&x == &y) return true;
     if (x.kind != y.kind || x.kind == ListKind::generator || x.kind == ListKind::values) return false;
-    return std::ranges::equal(x.items, y.items, [&](const Value& p, const Value& q) { return equal(p, q, budget, depth + 1); });
+    return std::ranges::equal(x.items, y.items,
+                              [&](const Value& p, const Value& q) { return equal(p, q, budget, depth + 1); });
   }
   if (a.is<DictRef>()) {
     const Dict &x = *a.as<DictRef>(), &y = *b.as<DictRef>();

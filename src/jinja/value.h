@@ -1,5 +1,6 @@
 // Values of a template, as Python has them: undefined, None, bool, int, float, str, list and its relatives, dict,
-// namespace, and what can be called. Strings, lists and dicts are shared, and counted in the budget of the rendering that made them.
+// namespace, and what can be called. Strings, lists and dicts are shared, and counted in the budget of the rendering
+// that made them.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -122,7 +123,8 @@ class Renderer;
 class Callable : public Held {
  public:
   /// `depth`: of the values that it keeps.
-  Callable(Budget* budget, std::string name, int depth = 0) : Held(budget, sizeof(Callable) + 64), name_(std::move(name)), depth_(depth) {}
+  Callable(Budget* budget, std::string name, int depth = 0)
+      : Held(budget, sizeof(Callable) + 64), name_(std::move(name)), depth_(depth) {}
   virtual ~Callable() = default;
   const std::string& name() const { return name_; }
   int depth() const { return depth_; }
@@ -137,8 +139,8 @@ class Callable : public Held {
 Value make_text(Budget& budget, Text text);
 Value make_list(Budget& budget, std::vector<Value> items, ListKind kind = ListKind::list);
 
-[[noreturn]] void fail(const Budget& budget, const std::string& what, const std::string& got = "", const std::string& expected = "",
-                       const std::string& advice = "");
+[[noreturn]] void fail(const Budget& budget, const std::string& what, const std::string& got = "",
+                       const std::string& expected = "", const std::string& advice = "");
 /// "'x' is undefined"
 [[noreturn]] void fail_undefined(const Budget& budget, const Undefined& value);
 /// As Python calls it: "int", "str", …

@@ -42,8 +42,8 @@ Value abs(Renderer& r, const Value& input, const Arguments& a) {
   return input.is<bool>() ? Value(input.integer()) : input;
 }
 
-/// The ASCII spelling of a number: without surrounding white space and underscores between digits, and with digits of any script
-/// converted. `letters` may be digits too, or the x of 0x. Nothing if Python does not accept an underscore.
+/// The ASCII spelling of a number: without surrounding white space and underscores between digits, and with digits of
+/// any script converted. `letters` may be digits too, or the x of 0x. Nothing if Python does not accept an underscore.
 std::optional<std::string> number_spelling(const Text& text, bool letters) {
   const Ends ends = strip(text.bytes(), nullptr, true, true);
   const std::string_view spelled = std::string_view(text.bytes()).substr(ends.begin, ends.end - ends.begin);
@@ -86,7 +86,8 @@ std::optional<Value> spelled_integer(Renderer& r, const Text& text, int base) {
   if (negative || digits.starts_with('+')) digits.erase(0, 1);
   if (digits.size() > 2 && digits[0] == '0') {
     const char prefix = static_cast<char>(digits[1] | 0x20);
-    if ((base == 16 && prefix == 'x') || (base == 8 && prefix == 'o') || (base == 2 && prefix == 'b')) digits.erase(0, 2);
+    if ((base == 16 && prefix == 'x') || (base == 8 && prefix == 'o') || (base == 2 && prefix == 'b'))
+      digits.erase(0, 2);
   }
   const auto is_digit = [base](char c) {
     const int value = c >= '0' && c <= '9'                     ? c - '0'
@@ -129,7 +130,8 @@ Value round_value(Renderer& r, const Value& input, const Arguments& a) {
   if (!input.is_number()) r.fail("round needs a number", described(input));
   if (method != "common" && method != "ceil" && method != "floor")
     r.fail("round does not know this method", method, "common, ceil or floor");
-  if (precision < 0 || precision > 300) r.fail("round has a precision that is not supported", fmt::format("{}", precision), "0 to 300");
+  if (precision < 0 || precision > 300)
+    r.fail("round has a precision that is not supported", fmt::format("{}", precision), "0 to 300");
   if (method == "common") {
     if (input.is_whole()) return input.is<bool>() ? Value(input.integer()) : input;
     return std::strtod(fmt::format("{:.{}f}", input.number(), static_cast<int>(precision)).c_str(), nullptr);

@@ -96,7 +96,8 @@ void write_repr(Text& out, const Value& value, Budget& budget, int depth) {
     write_entries(out, *value.as<NamespaceRef>(), budget, depth);
     out.append(">");
   } else
-    fail(budget, "the function '" + value.as<CallableRef>()->name() + "' is printed", "", "", "call it, or leave it out");
+    fail(budget, "the function '" + value.as<CallableRef>()->name() + "' is printed", "", "",
+         "call it, or leave it out");
 }
 
 void write_text(Text& out, const Value& value, Budget& budget) {
@@ -122,8 +123,8 @@ std::string float_text(double x) {
   const size_t e = shortest.find('e');
   const int exponent = std::stoi(shortest.substr(e + 1));
   if (exponent < -4 || exponent >= 16) return shortest;
-  const int decimals =
-      std::max(1, static_cast<int>(e) - (x < 0 || std::signbit(x)) - (shortest.find('.') == std::string::npos ? 1 : 2) - exponent);
+  const int decimals = std::max(1, static_cast<int>(e) - (x < 0 || std::signbit(x)) -
+                                       (shortest.find('.') == std::string::npos ? 1 : 2) - exponent);
   return fmt::format("{:.{}f}", x, decimals);
 }
 

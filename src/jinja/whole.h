@@ -1,5 +1,6 @@
-// Whole numbers of any size, as Python has them. What 64 bits hold is an int64_t in a Value and everything else a BigInteger, so that
-// a number has one form. Arithmetic is GMP's; numbers are kept within the digits that Python prints.
+// Whole numbers of any size, as Python has them. What 64 bits hold is an int64_t in a Value and everything else a
+// BigInteger, so that a number has one form. Arithmetic is GMP's; numbers are kept within the digits that Python
+// prints.
 #pragma once
 #include <gmp.h>
 
@@ -26,7 +27,8 @@ class BigInteger {
   mpz_t n;
 };
 
-/// The number that `digits` spell in `base`, with a sign or not; they are digits. `budget`: null for constants. Errors: too many.
+/// The number that `digits` spell in `base`, with a sign or not; they are digits. `budget`: null for constants. Errors:
+/// too many.
 Value whole(Budget* budget, std::string_view digits, int base = 10);
 /// `x` without its fraction; it is finite.
 Value whole(Budget* budget, double x);

@@ -31,9 +31,10 @@ struct Batch {
   }
 };
 
-/// Refuses a batch that no program of `plan`, whose store has `pages` pages, can run. Errors: room "plan"; no sequence, or tokens that
-/// are not those of the sequences; more rows, outputs or positions than the plan's limits; tokens outside the vocabulary; pages that are
-/// missing or not there; a page that is written and belongs to two sequences, or to one sequence twice. Allocates nothing but an error.
+/// Refuses a batch that no program of `plan`, whose store has `pages` pages, can run. Errors: room "plan"; no sequence,
+/// or tokens that are not those of the sequences; more rows, outputs or positions than the plan's limits; tokens
+/// outside the vocabulary; pages that are missing or not there; a page that is written and belongs to two sequences, or
+/// to one sequence twice. Allocates nothing but an error.
 void check(const Plan& plan, const Batch& batch, int pages);
 
 }  // namespace ingot::plan

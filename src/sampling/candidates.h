@@ -1,4 +1,5 @@
-// The tokens that may still be chosen, with their logits. Samplers change logits or leave candidates out; none adds one.
+// The tokens that may still be chosen, with their logits. Samplers change logits or leave candidates out; none adds
+// one.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -13,12 +14,14 @@ struct Candidate {
 };
 
 /// Better first; of equals the lower id.
-inline bool better(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.id < b.id; }
+inline bool better(const Candidate& a, const Candidate& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+}
 
 /// Has capacity for the whole vocabulary, so that choosing a token allocates nothing. Never empty between two samplers.
 ///
-/// Sorted lazily: the best of 250,000 tokens are found by selection, and a sampler that needs only a few never pays for sorting the
-/// rest.
+/// Sorted lazily: the best of 250,000 tokens are found by selection, and a sampler that needs only a few never pays for
+/// sorting the rest.
 class Candidates {
  public:
   explicit Candidates(int vocab) : list_(vocab), weights_(vocab) {}

@@ -25,9 +25,9 @@ class Chain {
   Chain(const Tokens& tokens, SamplingOptions options);
   Chain(const Chain&) = delete;
   Chain& operator=(const Chain&) = delete;
-  /// The token after `text`. `allowed`: bit i of word i / 64 says whether token i may be chosen; empty: all may. Random numbers
-  /// are derived from the seed and the number of preceding tokens; if there are fewer than before, the sequence continues.
-  /// Errors: logits that are not finite, sizes that do not match, no candidate left.
+  /// The token after `text`. `allowed`: bit i of word i / 64 says whether token i may be chosen; empty: all may. Random
+  /// numbers are derived from the seed and the number of preceding tokens; if there are fewer than before, the sequence
+  /// continues. Errors: logits that are not finite, sizes that do not match, no candidate left.
   int32_t choose(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed);
   /// Whether `choose` gives the token with the greatest logit, the lowest id of equal ones, whatever the text is.
   bool takes_the_best() const { return stages_.size() == 1 && first_cut_ == 1 && bias_.empty() && !mirostat_; }

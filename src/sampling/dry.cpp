@@ -51,8 +51,8 @@ void Dry::apply(Candidates& c, std::span<const int32_t> tokens, const SamplingOp
   int32_t limit = narrow<int32_t>(since_breaker(tokens));
   if (limit < allowed || n < 2) return;
 
-  // matches_[k]: how many tokens at the end are those that end k places earlier; all of them in linear time, each from what is
-  // known of the match that reaches furthest (the Z algorithm, on the text read backwards).
+  // matches_[k]: how many tokens at the end are those that end k places earlier; all of them in linear time, each from
+  // what is known of the match that reaches furthest (the Z algorithm, on the text read backwards).
   auto back = [&](int32_t i) { return tokens[n - 1 - i]; };
   matches_.assign(n, 0);
   for (int32_t k = 1, from = 0, to = 0; k < n; k++) {
@@ -67,7 +67,8 @@ void Dry::apply(Candidates& c, std::span<const int32_t> tokens, const SamplingOp
   }
   for (Candidate& x : c.change())
     if (longest_[x.id] >= allowed)
-      x.logit = bounded(x.logit - o.dry_multiplier * std::pow(double(o.dry_base), longest_[x.id] - o.dry_allowed_length));
+      x.logit =
+          bounded(x.logit - o.dry_multiplier * std::pow(double(o.dry_base), longest_[x.id] - o.dry_allowed_length));
   for (int32_t t : tokens) longest_[t] = 0;
 }
 

@@ -8,7 +8,8 @@ class Mirostat {
  public:
   /// `target`: surprise in bits; `rate`: how fast the limit follows.
   Mirostat(float target, float rate) : target_(target), rate_(rate), limit_(2 * double(target)) {}
-  /// Leaves out what surprises more than the limit, draws with `chance` (0 … 1), and moves the limit. Returns the token.
+  /// Leaves out what surprises more than the limit, draws with `chance` (0 … 1), and moves the limit. Returns the
+  /// token.
   int32_t choose(Candidates& c, double chance);
 
  private:

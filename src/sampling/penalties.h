@@ -17,8 +17,8 @@ inline std::span<const int32_t> last_of(std::span<const int32_t> tokens, int n) 
 /// A modified logit stays finite, whatever the options.
 float bounded(double logit);
 
-/// A token that occurs c times among the last ones: its logit is divided by `repeat_penalty` where positive and multiplied
-/// elsewhere (Keskar et al. 2019); then c · frequency_penalty + presence_penalty is subtracted.
+/// A token that occurs c times among the last ones: its logit is divided by `repeat_penalty` where positive and
+/// multiplied elsewhere (Keskar et al. 2019); then c · frequency_penalty + presence_penalty is subtracted.
 class Penalties {
  public:
   explicit Penalties(int vocab) : counts_(vocab) {}
@@ -28,9 +28,9 @@ class Penalties {
   std::vector<int32_t> counts_;  // of each token; zero between calls
 };
 
-/// "Don't repeat yourself" (Weidmann 2024): when the last m tokens of the text also occur earlier in it, the logit of the token that
-/// followed there is reduced by multiplier · base ^ (m − allowed length), where m is at least the allowed length; the longest m counts. A
-/// repetition does not extend across a sequence breaker.
+/// "Don't repeat yourself" (Weidmann 2024): when the last m tokens of the text also occur earlier in it, the logit of
+/// the token that followed there is reduced by multiplier · base ^ (m − allowed length), where m is at least the
+/// allowed length; the longest m counts. A repetition does not extend across a sequence breaker.
 class Dry {
  public:
   /// `piece`: bytes of a token; `vocab`: tokens that have any.

@@ -1,5 +1,6 @@
-// Byte-level BPE (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019): text is split into words, a word starts as one
-// symbol per byte, and neighbours are merged, best rank first, leftmost first, until no merge applies. O(n log n) in the word.
+// Byte-level BPE (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019): text is split into words, a word
+// starts as one symbol per byte, and neighbours are merged, best rank first, leftmost first, until no merge applies.
+// O(n log n) in the word.
 #include <algorithm>
 #include <array>
 #include <functional>
@@ -15,8 +16,8 @@
 namespace ingot::text {
 namespace {
 
-// GPT-2 spells tokens without white space or control characters: a printable byte of Latin-1 stands for itself, the others are
-// the characters from U+0100 on, in order.
+// GPT-2 spells tokens without white space or control characters: a printable byte of Latin-1 stands for itself, the
+// others are the characters from U+0100 on, in order.
 std::array<char32_t, 256> make_byte_characters() {
   std::array<char32_t, 256> characters{};
   char32_t next = 0x100;
@@ -49,8 +50,8 @@ std::string spelled(std::string_view bytes) {
   return text;
 }
 
-// A symbol of a word: a token and its neighbours, as indices; -1: none. A symbol that was merged into its left neighbour is
-// gone: its id is `gone`.
+// A symbol of a word: a token and its neighbours, as indices; -1: none. A symbol that was merged into its left
+// neighbour is gone: its id is `gone`.
 struct Symbol {
   int32_t id, previous, next;
 };
@@ -70,7 +71,8 @@ class BpeTokenizer final : public VocabularyTokenizer {
         splitter_(rule),
         whole_words_(rule.whole_words),
         merges_(this->vocabulary().merges.size()) {
-    for (unsigned byte = 0; byte < 256; byte++) byte_ids_[byte] = find(spelled(std::string(1, static_cast<char>(byte))));
+    for (unsigned byte = 0; byte < 256; byte++)
+      byte_ids_[byte] = find(spelled(std::string(1, static_cast<char>(byte))));
     const auto& merges = this->vocabulary().merges;
     std::string joined;
     for (size_t rank = 0; rank < merges.size(); rank++) add_merge(merges[rank], rank, joined);
@@ -96,10 +98,13 @@ void BpeTokenizer::add_merge(const std::string& merge, size_t rank, std::string&
   const auto fail = [&](const std::string& got, const std::string& expected) {
     throw Error("text", fmt::format("merge {} of the vocabulary is broken", rank), got, expected);
   };
-  // A side may begin with a space when a vocabulary spells spaces plainly, so the blank is looked for from the second byte on.
+  // A side may begin with a space when a vocabulary spells spaces plainly, so the blank is looked for from the second
+  // byte on.
   const size_t blank = merge.find(' ', 1);
-  if (blank == std::string::npos || blank + 1 == merge.size()) fail(fmt::format("\"{}\"", merge), "two tokens with a space between them");
-  const std::string_view left = std::string_view(merge).substr(0, blank), right = std::string_view(merge).substr(blank + 1);
+  if (blank == std::string::npos || blank + 1 == merge.size())
+    fail(fmt::format("\"{}\"", merge), "two tokens with a space between them");
+  const std::string_view left = std::string_view(merge).substr(0, blank),
+                         right = std::string_view(merge).substr(blank + 1);
   const auto known = [&](std::string_view text) {
     const int32_t id = find(text);
     if (id < 0) fail(fmt::format("\"{}\"", text), "a token of the vocabulary");
@@ -157,8 +162,8 @@ void BpeTokenizer::append_word(std::string_view word, Workspace& work, std::vect
   }
   for (int32_t i = 0; i >= 0; i = symbols[static_cast<size_t>(i)].next) {
     const int32_t id = symbols[static_cast<size_t>(i)].id;
-    // A byte that the vocabulary has no token for is left out, as llama.cpp does: the unknown token of such vocabularies is often
-    // an end of text, and would say something else.
+    // A byte that the vocabulary has no token for is left out, as llama.cpp does: the unknown token of such
+    // vocabularies is often an end of text, and would say something else.
     if (id != no_token) ids.push_back(id);
   }
 }
@@ -176,7 +181,9 @@ std::string BpeTokenizer::bytes_of(int32_t id) const {
   while (!rest.empty()) {
     const size_t n = std::min(announced_bytes(rest[0]), rest.size());
     // Two bytes reach to U+07FF; every spelling of a byte has one or two.
-    const char32_t character = n == 1 ? static_cast<uint8_t>(rest[0]) : n == 2 ? (rest[0] & 0x1F) << 6 | (rest[1] & 0x3F) : 0xFFFD;
+    const char32_t character = n == 1   ? static_cast<uint8_t>(rest[0])
+                               : n == 2 ? (rest[0] & 0x1F) << 6 | (rest[1] & 0x3F)
+                                        : 0xFFFD;
     const int byte = character < character_bytes().size() ? character_bytes()[character] : -1;
     // Added tokens may hold characters that spell no byte: they stand for themselves.
     if (byte >= 0) {
@@ -195,7 +202,8 @@ std::unique_ptr<Tokenizer> make_bpe(Vocabulary vocabulary) {
   const PreTokenizer* rule = find_pre_tokenizer(vocabulary.pre);
   if (!rule) {
     std::string known;
-    for (const std::string_view name : pre_tokenizer_names()) known.append(known.empty() ? "one of " : ", ").append(name);
+    for (const std::string_view name : pre_tokenizer_names())
+      known.append(known.empty() ? "one of " : ", ").append(name);
     throw Error("text", "unknown pre-tokenizer", fmt::format("\"{}\"", vocabulary.pre), known,
                 "choose the one that splits text like this model's (--pre)");
   }

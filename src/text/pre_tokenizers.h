@@ -1,5 +1,6 @@
-// How byte-level BPE splits text into words before it merges within each of them: named rules, and a class that applies one. A rule is
-// a list of PCRE2 patterns; the first splits the text, each further one splits the pieces left by those before it.
+// How byte-level BPE splits text into words before it merges within each of them: named rules, and a class that applies
+// one. A rule is a list of PCRE2 patterns; the first splits the text, each further one splits the pieces left by those
+// before it.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -26,8 +27,8 @@ class WordSplitter {
  public:
   explicit WordSplitter(const PreTokenizer& rule);
   ~WordSplitter();
-  /// The words of `text`, in order and without gaps; each is a view into it. `text` is what `lenient_utf8` returns. `work`, if given, is
-  /// increased by the number of steps of PCRE2's interpreter, since the JIT does not count.
+  /// The words of `text`, in order and without gaps; each is a view into it. `text` is what `lenient_utf8` returns.
+  /// `work`, if given, is increased by the number of steps of PCRE2's interpreter, since the JIT does not count.
   std::vector<std::string_view> split(std::string_view text, uint64_t* work = nullptr) const;
 
  private:

@@ -67,9 +67,10 @@ std::vector<SpecialTokens::Match> SpecialTokens::matches(std::string_view text, 
     for (const Match& match : candidates) {
       work++;
       if (covered[match.at]) continue;
-      // What is chosen by now is no shorter than this match, so an overlap covers its first or its last byte, and what covers the
-      // last one covers all from its own beginning on. A place comes here O(log n) times: the next match to cut off what is found
-      // there is no shorter than that, but fits before the one that did it now, so that the room more than halves.
+      // What is chosen by now is no shorter than this match, so an overlap covers its first or its last byte, and what
+      // covers the last one covers all from its own beginning on. A place comes here O(log n) times: the next match to
+      // cut off what is found there is no shorter than that, but fits before the one that did it now, so that the room
+      // more than halves.
       if (covered[match.at + match.bytes - 1]) {
         size_t is_free = match.at, is_covered = match.at + match.bytes - 1;
         for (; is_covered - is_free > 1; work++) {

@@ -1,5 +1,5 @@
-// Tokens that are recognised by their spelling before the model's own algorithm sees the text: added tokens always, control
-// tokens only on request. Splits text into such tokens and the plain text between them.
+// Tokens that are recognised by their spelling before the model's own algorithm sees the text: added tokens always,
+// control tokens only on request. Splits text into such tokens and the plain text between them.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -21,10 +21,10 @@ struct Fragment {
 class SpecialTokens {
  public:
   explicit SpecialTokens(const Vocabulary& vocabulary);
-  /// Fragments of `text` in order. A longer spelling wins over a shorter one wherever the two overlap, even where the shorter
-  /// begins further left; equal lengths go from left to right. Control tokens that touch `plain` (in order, no overlaps) stay
-  /// text. Time: O(n log² n) in the text in the worst case, whatever the spellings, and linear for ordinary texts. `work`
-  /// counts steps.
+  /// Fragments of `text` in order. A longer spelling wins over a shorter one wherever the two overlap, even where the
+  /// shorter begins further left; equal lengths go from left to right. Control tokens that touch `plain` (in order, no
+  /// overlaps) stay text. Time: O(n log² n) in the text in the worst case, whatever the spellings, and linear for
+  /// ordinary texts. `work` counts steps.
   std::vector<Fragment> split(std::string_view text, bool parse_special, std::span<const Span> plain = {},
                               uint64_t* work = nullptr) const;
 

@@ -1,6 +1,6 @@
-// Which tokens begin at a position of a text, whatever their lengths: the automaton of Aho and Corasick (1975) over reversed
-// spellings, run over the reversed text. Building it takes time linear in the spellings, running it time linear in the text. Used
-// where hashing each candidate would cost its length: special tokens, and long tokens of SPM.
+// Which tokens begin at a position of a text, whatever their lengths: the automaton of Aho and Corasick (1975) over
+// reversed spellings, run over the reversed text. Building it takes time linear in the spellings, running it time
+// linear in the text. Used where hashing each candidate would cost its length: special tokens, and long tokens of SPM.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -19,8 +19,9 @@ class SpellingAutomaton {
   };
   enum Kind : uint8_t { any, always };
   struct Link {
-    uint32_t shorter = 0;  // the longest proper prefix of the ending that is a token: the next shorter one at the same position
-    uint32_t jump = 0;     // skips several `shorter` links, so that a search takes logarithmic time (Myers 1983)
+    uint32_t shorter =
+        0;  // the longest proper prefix of the ending that is a token: the next shorter one at the same position
+    uint32_t jump = 0;  // skips several `shorter` links, so that a search takes logarithmic time (Myers 1983)
   };
   /// A node is a suffix of a spelling. Number 0 is the empty suffix; as a link it means none.
   struct Node {

@@ -1,6 +1,6 @@
-// SPM, the BPE of SentencePiece (Kudo and Richardson 2018): spaces become U+2581, text starts as one symbol per character, and
-// neighbours whose joined text is a token are merged, highest score first, leftmost first. What is not a token in the end is spelled
-// in byte tokens <0x00> … <0xFF>. O(n log n) in the text, whatever the vocabulary.
+// SPM, the BPE of SentencePiece (Kudo and Richardson 2018): spaces become U+2581, text starts as one symbol per
+// character, and neighbours whose joined text is a token are merged, highest score first, leftmost first. What is not a
+// token in the end is spelled in byte tokens <0x00> … <0xFF>. O(n log n) in the text, whatever the vocabulary.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -18,12 +18,13 @@ namespace {
 
 constexpr std::string_view space_mark = "\xE2\x96\x81";  // U+2581
 
-// Candidates of at most so many bytes are looked up by their hash. That takes time in proportion to their length, and with tokens that
-// are all prefixes of each other every byte of the text would be hashed as often as the longest has bytes; so the automaton finds the
-// long ones. In real vocabularies these are a few runs of spaces, if any.
+// Candidates of at most so many bytes are looked up by their hash. That takes time in proportion to their length, and
+// with tokens that are all prefixes of each other every byte of the text would be hashed as often as the longest has
+// bytes; so the automaton finds the long ones. In real vocabularies these are a few runs of spaces, if any.
 constexpr size_t max_hashed_bytes = 64;
 
-// A part of the text and its neighbours, as indices; -1: none. A symbol that was merged into its left neighbour has 0 bytes.
+// A part of the text and its neighbours, as indices; -1: none. A symbol that was merged into its left neighbour has 0
+// bytes.
 struct Symbol {
   int32_t at, bytes, previous, next;
 };
@@ -50,15 +51,18 @@ std::string with(std::string_view text, std::string_view from, std::string_view 
 // The byte that a byte token spells, or -1.
 int spelled_byte(std::string_view token) {
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
   };
   if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
   const int high = digit(token[3]), low = digit(token[4]);
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-// The long tokens that begin at each position of a text. Most texts have no candidate of such a length, so the text is read when the
-// first one comes.
+// The long tokens that begin at each position of a text. Most texts have no candidate of such a length, so the text is
+// read when the first one comes.
 class LongTokens {
  public:
   LongTokens(const SpellingAutomaton& automaton, std::string_view text) : automaton_(&automaton), text_(text) {}
@@ -101,10 +105,11 @@ class SpmTokenizer final : public VocabularyTokenizer {
                   fmt::format("{}, one per token", v.tokens.size()));
     }
     for (size_t id = 0; id < v.scores.size(); id++) {
-      if (std::isnan(v.scores[id])) throw Error("text", fmt::format("the score of token {} is not a number", id), "NaN", "a number");
+      if (std::isnan(v.scores[id]))
+        throw Error("text", fmt::format("the score of token {} is not a number", id), "NaN", "a number");
       if (v.types[id] == TokenType::byte && spelled_byte(v.tokens[id]) < 0) {
-        throw Error("text", fmt::format("token {} is a byte token but does not spell a byte", id), fmt::format("\"{}\"", v.tokens[id]),
-                    "<0x00> to <0xFF>");
+        throw Error("text", fmt::format("token {} is a byte token but does not spell a byte", id),
+                    fmt::format("\"{}\"", v.tokens[id]), "<0x00> to <0xFF>");
       }
     }
     for (const std::string& token : v.tokens) max_token_bytes_ = std::max(max_token_bytes_, token.size());
@@ -114,8 +119,8 @@ class SpmTokenizer final : public VocabularyTokenizer {
       if (id < 0) id = find(std::string(1, static_cast<char>(byte)));
       if (id < 0) id = v.unknown;
       if (id < 0) {
-        throw Error("text", "the vocabulary cannot represent every text", fmt::format("no token for byte 0x{:02X}", byte),
-                    "tokens <0x00> to <0xFF>, or an unknown token");
+        throw Error("text", "the vocabulary cannot represent every text",
+                    fmt::format("no token for byte 0x{:02X}", byte), "tokens <0x00> to <0xFF>, or an unknown token");
       }
     }
   }
@@ -200,6 +205,8 @@ std::string SpmTokenizer::bytes_of(int32_t id) const {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> make_spm(Vocabulary vocabulary) { return std::make_unique<SpmTokenizer>(std::move(vocabulary)); }
+std::unique_ptr<Tokenizer> make_spm(Vocabulary vocabulary) {
+  return std::make_unique<SpmTokenizer>(std::move(vocabulary));
+}
 
 }  // namespace ingot::text

@@ -1,4 +1,5 @@
-// Substitutes shown to the pattern matcher for some characters, so that it splits text in the same way with any version of Unicode.
+// Substitutes shown to the pattern matcher for some characters, so that it splits text in the same way with any version
+// of Unicode.
 #pragma once
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
-// Ends a streamed text at the first stop string, however the text is chunked: text that may be the beginning of one is held back
-// until this is decided.
+// Ends a streamed text at the first stop string, however the text is chunked: text that may be the beginning of one is
+// held back until this is decided.
 #pragma once
 #include <string>
 #include <string_view>
@@ -11,8 +11,8 @@ class StopStrings {
  public:
   /// None of them may be empty; the caller ensures it.
   explicit StopStrings(std::vector<std::string> stops) : stops_(std::move(stops)) {}
-  /// The text that is now certain. The first complete stop string ends the text (of several that end together, the longest); it and what
-  /// follows are dropped.
+  /// The text that is now certain. The first complete stop string ends the text (of several that end together, the
+  /// longest); it and what follows are dropped.
   std::string push(std::string_view text);
   /// What was held back, at the end of the text.
   std::string finish();

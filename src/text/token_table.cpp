@@ -12,7 +12,9 @@ namespace ingot::text {
 namespace {
 
 size_t slots_for(size_t entries) { return std::bit_ceil(entries * 2 + 2); }
-uint64_t pair_of(int32_t left, int32_t right) { return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right); }
+uint64_t pair_of(int32_t left, int32_t right) {
+  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+}
 
 }  // namespace
 

@@ -15,7 +15,9 @@ constexpr size_t max_text_bytes = INT32_MAX;             // positions in a text 
 Vocabulary checked(Vocabulary vocabulary) {
   const size_t n = vocabulary.tokens.size();
   if (n == 0) throw Error("text", "the vocabulary is empty", "", "at least one token");
-  if (n > INT32_MAX) throw Error("text", "the vocabulary is too large", fmt::format("{} tokens", n), fmt::format("at most {}", INT32_MAX));
+  if (n > INT32_MAX)
+    throw Error("text", "the vocabulary is too large", fmt::format("{} tokens", n),
+                fmt::format("at most {}", INT32_MAX));
   if (vocabulary.types.empty()) vocabulary.types.assign(n, TokenType::normal);
   if (vocabulary.types.size() != n) {
     throw Error("text", "token types do not match the tokens", fmt::format("{} types", vocabulary.types.size()),
@@ -35,7 +37,8 @@ Vocabulary checked(Vocabulary vocabulary) {
   for (const int32_t id : vocabulary.stripping) check("stripping", id, 0);
   const auto need = [](bool wanted, const char* what, int32_t id) {
     if (wanted && id < 0)
-      throw Error("text", fmt::format("texts must begin with the {} token, but there is none", what), "", fmt::format("an id for {}", what));
+      throw Error("text", fmt::format("texts must begin with the {} token, but there is none", what), "",
+                  fmt::format("an id for {}", what));
   };
   need(vocabulary.add_bos, "bos", vocabulary.bos);
   return vocabulary;
@@ -63,12 +66,16 @@ bool has_words(std::string_view model) { return model == bpe; }
 std::unique_ptr<Tokenizer> Tokenizer::make(Vocabulary vocabulary) {
   if (vocabulary.model == bpe) return make_bpe(std::move(vocabulary));
   if (vocabulary.model == spm) return make_spm(std::move(vocabulary));
-  throw Error("text", "unknown vocabulary type", fmt::format("\"{}\"", vocabulary.model), "\"gpt2\" (byte-level BPE) or \"llama\" (SPM)",
+  throw Error("text", "unknown vocabulary type", fmt::format("\"{}\"", vocabulary.model),
+              "\"gpt2\" (byte-level BPE) or \"llama\" (SPM)",
               "convert the model with a vocabulary of one of these kinds");
 }
 
 VocabularyTokenizer::VocabularyTokenizer(Vocabulary vocabulary)
-    : vocabulary_(checked(std::move(vocabulary))), table_(vocabulary_.tokens), specials_(vocabulary_), ends_(vocabulary_.tokens.size()) {
+    : vocabulary_(checked(std::move(vocabulary))),
+      table_(vocabulary_.tokens),
+      specials_(vocabulary_),
+      ends_(vocabulary_.tokens.size()) {
   const auto mark = [&](int32_t id) {
     if (id >= 0) ends_[static_cast<size_t>(id)] = true;
   };
@@ -80,8 +87,8 @@ VocabularyTokenizer::VocabularyTokenizer(Vocabulary vocabulary)
 std::vector<int32_t> VocabularyTokenizer::encode(std::string_view text, bool add_special, bool parse_special,
                                                  std::span<const Span> plain, uint64_t* work) const {
   if (text.size() > max_text_bytes) {
-    throw Error("text", "the text is too long", fmt::format("{} bytes", text.size()), fmt::format("at most {}", max_text_bytes),
-                "split it into parts");
+    throw Error("text", "the text is too long", fmt::format("{} bytes", text.size()),
+                fmt::format("at most {}", max_text_bytes), "split it into parts");
   }
   std::vector<int32_t> ids;
   if (add_special && vocabulary_.add_bos) ids.push_back(vocabulary_.bos);
@@ -97,7 +104,8 @@ std::vector<int32_t> VocabularyTokenizer::encode(std::string_view text, bool add
 
 std::string VocabularyTokenizer::piece(int32_t id, bool first, bool show_special) const {
   if (id < 0 || static_cast<size_t>(id) >= vocabulary_.tokens.size()) {
-    throw Error("text", "no such token", fmt::format("id {}", id), fmt::format("0 to {}", vocabulary_.tokens.size() - 1));
+    throw Error("text", "no such token", fmt::format("id {}", id),
+                fmt::format("0 to {}", vocabulary_.tokens.size() - 1));
   }
   std::string bytes;
   switch (type_of(id)) {

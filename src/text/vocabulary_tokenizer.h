@@ -1,5 +1,5 @@
-// What both kinds of tokenizer share: the checked vocabulary, special tokens, the begin token. A subclass adds only how plain
-// text becomes tokens and which bytes a token represents.
+// What both kinds of tokenizer share: the checked vocabulary, special tokens, the begin token. A subclass adds only how
+// plain text becomes tokens and which bytes a token represents.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -24,7 +24,8 @@ class VocabularyTokenizer : public Tokenizer {
  protected:
   /// Checks what both kinds need; `types` is filled when it is empty.
   explicit VocabularyTokenizer(Vocabulary vocabulary);
-  /// Appends the ids of plain text: not empty, and between special tokens or the ends of the text. `work` is null or counts steps.
+  /// Appends the ids of plain text: not empty, and between special tokens or the ends of the text. `work` is null or
+  /// counts steps.
   virtual void append(std::string_view text, std::vector<int32_t>& ids, uint64_t* work) const = 0;
   /// Bytes of a normal or byte token.
   virtual std::string bytes_of(int32_t id) const = 0;

@@ -20,11 +20,12 @@ std::string message_of(int code) {
   return text;
 }
 
-// Counts the steps of a matcher whose pattern was compiled with callouts: it calls back before each item of the pattern. An item
-// that repeats a class advances over many characters between two calls, so these are counted as well.
+// Counts the steps of a matcher whose pattern was compiled with callouts: it calls back before each item of the
+// pattern. An item that repeats a class advances over many characters between two calls, so these are counted as well.
 class StepCounter {
  public:
-  explicit StepCounter(uint64_t* work) : work_(work), context_(pcre2_match_context_create(nullptr), pcre2_match_context_free) {
+  explicit StepCounter(uint64_t* work)
+      : work_(work), context_(pcre2_match_context_create(nullptr), pcre2_match_context_free) {
     if (!context_) throw std::bad_alloc();
     pcre2_set_callout(context_.get(), count, this);
   }
@@ -56,7 +57,9 @@ struct WordSplitter::Pattern {
     PCRE2_SIZE at = 0;
     const uint32_t options = PCRE2_UTF | PCRE2_UCP | (use == Use::counted ? PCRE2_AUTO_CALLOUT : 0);
     code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), options, &error, &at, nullptr);
-    if (!code) throw Error("text", fmt::format("pre-tokenizer pattern \"{}\" does not compile", text), message_of(error), "", "");
+    if (!code)
+      throw Error("text", fmt::format("pre-tokenizer pattern \"{}\" does not compile", text), message_of(error), "",
+                  "");
     if (use == Use::fast) pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // optional: without it, matching is only slower
   }
   Pattern(const Pattern&) = delete;
@@ -66,8 +69,8 @@ struct WordSplitter::Pattern {
   void split(std::string_view piece, std::string_view readable, pcre2_match_data* match, StepCounter* counter,
              std::vector<std::string_view>& words) const {
     const auto find_from = [&](size_t at, uint32_t options) {
-      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(readable.data()), readable.size(), at, PCRE2_NO_UTF_CHECK | options, match,
-                         counter ? counter->context(at) : nullptr);
+      return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(readable.data()), readable.size(), at,
+                         PCRE2_NO_UTF_CHECK | options, match, counter ? counter->context(at) : nullptr);
     };
     size_t from = 0;
     const auto cut = [&](size_t to) {
@@ -79,7 +82,9 @@ struct WordSplitter::Pattern {
       if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = find_from(from, PCRE2_NO_JIT);
       if (found == PCRE2_ERROR_NOMATCH) break;
       // There is room for one pair of offsets; 0 only means that the pattern has more groups.
-      if (found < 0) throw Error("text", "splitting the text into words failed", message_of(found), "", "split the text into shorter parts");
+      if (found < 0)
+        throw Error("text", "splitting the text into words failed", message_of(found), "",
+                    "split the text into shorter parts");
       const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match);
       if (range[1] == range[0]) break;
       cut(range[0]);
@@ -93,7 +98,8 @@ struct WordSplitter::Pattern {
 };
 
 WordSplitter::WordSplitter(const PreTokenizer& rule) {
-  for (const std::string_view pattern : rule.patterns) patterns_.push_back(std::make_unique<Pattern>(pattern, Pattern::Use::fast));
+  for (const std::string_view pattern : rule.patterns)
+    patterns_.push_back(std::make_unique<Pattern>(pattern, Pattern::Use::fast));
 }
 
 WordSplitter::~WordSplitter() = default;
@@ -101,7 +107,8 @@ WordSplitter::~WordSplitter() = default;
 std::vector<std::string_view> WordSplitter::split(std::string_view text, uint64_t* work) const {
   const std::string changed = with_stand_ins(text);
   const std::string_view readable = changed.empty() ? text : changed;
-  const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> match(pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
+  const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> match(pcre2_match_data_create(1, nullptr),
+                                                                             pcre2_match_data_free);
   if (!match) throw std::bad_alloc();
   std::optional<StepCounter> counter;
   if (work) counter.emplace(work);

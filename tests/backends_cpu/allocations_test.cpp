@@ -1,4 +1,5 @@
-// Running a program allocates nothing, whatever is in its batches. Operators new and delete of the whole test program count here.
+// Running a program allocates nothing, whatever is in its batches. Operators new and delete of the whole test program
+// count here.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -40,8 +41,8 @@ TEST(Allocations, NoneInAHundredMixedSteps) {
     shape.limits.state_format = quant::find_format(kept);
     tests::SmallModel model(shape);
     auto program = plan::cpu_backend().compile(model.plan, {.threads = 3});
-    TestSequence prompt(2000, shape.vocab, tests::pages_from(0, 32)), first(700, shape.vocab, tests::pages_from(32, 11)),
-        second(150, shape.vocab, tests::pages_from(43, 3));
+    TestSequence prompt(2000, shape.vocab, tests::pages_from(0, 32)),
+        first(700, shape.vocab, tests::pages_from(32, 11)), second(150, shape.vocab, tests::pages_from(43, 3));
     std::vector<int32_t> tokens;
     std::vector<plan::Sequence> sequences;
     std::vector<float> logits(shape.limits.max_outputs * shape.vocab);
@@ -61,7 +62,8 @@ TEST(Allocations, NoneInAHundredMixedSteps) {
       if (i % 4 != 3) take(prompt, i % 4 == 0 ? 40 : 17, i % 5);
       take(first, i % 7 ? 1 : 20, 1);
       if (i % 2) take(second, 1, 1);
-      ASSERT_TRUE(program->run({.tokens = tokens, .sequences = sequences}, std::span(logits).first(static_cast<size_t>(outputs) * shape.vocab),
+      ASSERT_TRUE(program->run({.tokens = tokens, .sequences = sequences},
+                               std::span(logits).first(static_cast<size_t>(outputs) * shape.vocab),
                                {.step_seconds = seconds, .stop = {}}));
     }
     EXPECT_EQ(allocations - before, 0) << kept;

@@ -136,13 +136,15 @@ TEST(Memory, WhatDoesNotFitIsRefusedWithWhatToDo) {
   };
   EXPECT_NO_THROW(fit.pages({.free_memory = 852'000'000}));
   says({.free_memory = 850'000'000},
-       "700 MB of weights + 100 MB of scratch + 51 MB of keys and values = 851 MB; expected at most 850 MB, what the machine has free; "
+       "700 MB of weights + 100 MB of scratch + 51 MB of keys and values = 851 MB; expected at most 850 MB, what the "
+       "machine has free; "
        "run it from the file (--no-repack)");
   says({.free_memory = 850'000'000, .group_memory = 80'000'000}, "80 MB, what the control group leaves");
   fit.plan.limits.state_bytes = 200'000'000;
   says({.free_memory = 900'000'000}, "200 MB of keys and values = 1000 MB");
   fit.plan.limits.state_bytes = 51'000'000;
-  says({.free_memory = 900'000'000}, "one sequence do not fit into the memory that is given to them; got 51 MB; expected at least 51 MB, for 4096");
+  says({.free_memory = 900'000'000},
+       "one sequence do not fit into the memory that is given to them; got 51 MB; expected at least 51 MB, for 4096");
   fit.plan.limits.state_bytes = 0, fit.choices.resident_bytes = 0;
   EXPECT_EQ(fit.refused({.free_memory = 1}).find("--no-repack"), std::string::npos);
 }

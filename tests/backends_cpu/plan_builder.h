@@ -1,4 +1,5 @@
-// Small plans over random matrices, which own their weights; and sequences whose tokens go through a program in any cut.
+// Small plans over random matrices, which own their weights; and sequences whose tokens go through a program in any
+// cut.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -42,7 +43,8 @@ struct PlanBuilder {
     std::vector<float> row(cols);
     double squares = 0;
     for (int64_t r = 0; r < rows; r++) {
-      format->decode(reinterpret_cast<const std::byte*>(bytes.back().data()) + r * format->row_bytes(cols), row.data(), cols);
+      format->decode(reinterpret_cast<const std::byte*>(bytes.back().data()) + r * format->row_bytes(cols), row.data(),
+                     cols);
       for (float w : row) squares += double(w) * w;
     }
     plan.weights.push_back({.name = std::string(format_name) + " matrix",
@@ -51,7 +53,11 @@ struct PlanBuilder {
                             .cols = cols,
                             .data = reinterpret_cast<const std::byte*>(bytes.back().data()),
                             .scale = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(rows)))});
-    return {.weight = {static_cast<int32_t>(plan.weights.size()) - 1}, .first_row = 0, .rows = rows, .first_col = 0, .cols = cols};
+    return {.weight = {static_cast<int32_t>(plan.weights.size()) - 1},
+            .first_row = 0,
+            .rows = rows,
+            .first_col = 0,
+            .cols = cols};
   }
   plan::Id<plan::State> state(const plan::HeadShape& heads) {
     plan.states.push_back({.name = "state", .heads = heads});
@@ -72,7 +78,7 @@ struct PlanBuilder {
 struct SmallShape {
   int hidden = 256, ffn = 512, vocab = 100, layers = 2;
   plan::HeadShape heads = {.heads = 4, .kv_heads = 2, .key_size = 64, .value_size = 64};
-  int window = 5;            // of the first layer
+  int window = 5;  // of the first layer
   bool post_norms = false, tied = false;
   std::vector<const char*> formats = {"q5_0", "q4_k", "f16", "iq2_xs", "q6_k", "nvfp4", "q4_1", "q8_0", "q3_k"};
   plan::Limits limits = {.context = 64, .max_rows = 16, .max_outputs = 16, .state_format = nullptr, .state_bytes = 0};
@@ -100,12 +106,14 @@ struct SmallModel : PlanBuilder {
                         .outputs = {{.weight = weight(s.formats[1], q, s.hidden), .bias = vector(q, 0), .to = query},
                                     {.weight = weight(s.formats[2], k, s.hidden), .bias = vector(k, 0), .to = key},
                                     {.weight = weight(s.formats[3], v, s.hidden), .bias = {}, .to = value_}}});
-      plan::RopeStore turned{.query = query, .key = key, .value = value_, .rope = {}, .query_norm = {}, .key_norm = {}, .state = kept};
+      plan::RopeStore turned{
+          .query = query, .key = key, .value = value_, .rope = {}, .query_norm = {}, .key_norm = {}, .state = kept};
       turned.rope = rope(i % 2 ? plan::Rope::Pairing::halves : plan::Rope::Pairing::neighbours, h.key_size / 4 * 2);
       if (s.post_norms) turned.query_norm = norm(h.key_size), turned.key_norm = norm(h.key_size);
       step(i, "rope_store", turned);
       step(i, "attend",
-           plan::Attend{.query = query, .state = kept, .window = i == 0 ? s.window : 0, .scale = 0.125f, .to = attended});
+           plan::Attend{
+               .query = query, .state = kept, .window = i == 0 ? s.window : 0, .scale = 0.125f, .to = attended});
       add_output(i, "output", attended, weight(s.formats[4], s.hidden, h.heads * h.value_size), s.post_norms);
       step(i, "gate_up",
            plan::GatedLinear{.from = residual,
@@ -118,7 +126,8 @@ struct SmallModel : PlanBuilder {
     }
     const plan::Slice head = s.tied ? table : weight(s.formats[8], s.vocab, s.hidden);
     step(-1, "lm_head",
-         plan::Linear{.from = residual, .norm = norm(s.hidden), .outputs = {{.weight = head, .bias = {}, .to = plan.logits}}});
+         plan::Linear{
+             .from = residual, .norm = norm(s.hidden), .outputs = {{.weight = head, .bias = {}, .to = plan.logits}}});
   }
   void add_output(int layer, const char* name, plan::Id<plan::Value> from, plan::Slice slice, bool post_norm) {
     const int64_t hidden = plan[residual].cols;
@@ -133,7 +142,8 @@ struct TestSequence {
   std::vector<int32_t> tokens, pages;
   int position = 0;
 
-  TestSequence(int n, int vocab, std::vector<int32_t> in_pages, int factor = 37) : tokens(n), pages(std::move(in_pages)) {
+  TestSequence(int n, int vocab, std::vector<int32_t> in_pages, int factor = 37)
+      : tokens(n), pages(std::move(in_pages)) {
     for (int i = 0; i < n; i++) tokens[i] = i * factor % vocab;
   }
   int left() const { return static_cast<int>(tokens.size()) - position; }
@@ -149,8 +159,8 @@ inline std::vector<int32_t> pages_from(int first, int n) {
 }
 
 /// One step of `count` tokens of each sequence that has any left, at most; all their logits, sequence after sequence.
-inline std::vector<float> take_step(plan::Program& program, int vocab, std::span<TestSequence* const> runs, std::span<const int> counts,
-                                    const plan::Watch& watch = {}) {
+inline std::vector<float> take_step(plan::Program& program, int vocab, std::span<TestSequence* const> runs,
+                                    std::span<const int> counts, const plan::Watch& watch = {}) {
   std::vector<int32_t> tokens;
   std::vector<plan::Sequence> sequences;
   for (size_t i = 0; i < runs.size(); i++) {

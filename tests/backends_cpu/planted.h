@@ -1,5 +1,5 @@
-// Small plans in the shapes of the known architectures and any format, and every number in them: a test puts something into one of
-// them that is not finite, and asks for the error.
+// Small plans in the shapes of the known architectures and any format, and every number in them: a test puts something
+// into one of them that is not finite, and asks for the error.
 #pragma once
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -34,7 +34,8 @@ class PlannedModel : public PlanBuilder {
 
   PlannedModel(const PlannedShape& shape, const quant::Format& format) : format_(&format), shape_(shape) {
     constexpr int q = heads * head_size, kv = kv_heads * head_size;
-    plan.limits = {.context = context, .max_rows = max_rows, .max_outputs = 8, .state_format = nullptr, .state_bytes = 64 << 20};
+    plan.limits = {
+        .context = context, .max_rows = max_rows, .max_outputs = 8, .state_format = nullptr, .state_bytes = 64 << 20};
     residual_ = value("residual", hidden);
     if (shape.post_norms) block_ = value("block", hidden);
     query = value("query", q), key = value("key", kv), value_ = value("value", kv);
@@ -53,7 +54,8 @@ class PlannedModel : public PlanBuilder {
                         .norm = norm(hidden),
                         .outputs = {output("query", q, hidden, query), output("key", kv, hidden, key),
                                     output("value", kv, hidden, value_)}});
-      plan::RopeStore turned{.query = query, .key = key, .value = value_, .rope = turn, .query_norm = {}, .key_norm = {}, .state = kept};
+      plan::RopeStore turned{
+          .query = query, .key = key, .value = value_, .rope = turn, .query_norm = {}, .key_norm = {}, .state = kept};
       if (shape.post_norms) turned.query_norm = norm(head_size), turned.key_norm = norm(head_size);
       step(i, "rope_store", turned);
       const int window = shape.post_norms && i == 0 ? 5 : 0;
@@ -91,13 +93,15 @@ class PlannedModel : public PlanBuilder {
       if (auto* added = std::get_if<plan::NormAdd>(&step.op)) plant_scalar(in + ", epsilon", added->norm.epsilon, each);
       if (auto* linear = std::get_if<plan::Linear>(&step.op); linear && linear->norm)
         plant_scalar(in + ", epsilon", linear->norm->epsilon, each);
-      if (auto* gated = std::get_if<plan::GatedLinear>(&step.op)) plant_scalar(in + ", epsilon", gated->norm->epsilon, each);
+      if (auto* gated = std::get_if<plan::GatedLinear>(&step.op))
+        plant_scalar(in + ", epsilon", gated->norm->epsilon, each);
       if (auto* turned = std::get_if<plan::RopeStore>(&step.op); turned && turned->query_norm) {
         plant_scalar(in + ", query epsilon", turned->query_norm->epsilon, each);
         plant_scalar(in + ", key epsilon", turned->key_norm->epsilon, each);
       }
     }
-    for (size_t i = 0; i < plan.vectors.size(); i++) plant_vector(fmt::format("vector {}", i), plan.vectors[i].numbers, each);
+    for (size_t i = 0; i < plan.vectors.size(); i++)
+      plant_vector(fmt::format("vector {}", i), plan.vectors[i].numbers, each);
     for (size_t i = 0; i < plan.weights.size(); i++) {
       plant_scalar("scale of " + plan.weights[i].name, plan.weights[i].scale, each);
       plant_matrix(plan.weights[i].name, bytes[i], each);
@@ -114,13 +118,16 @@ class PlannedModel : public PlanBuilder {
     return slice;
   }
   plan::Output output(const std::string& name, int rows, int cols, plan::Id<plan::Value> to, bool own = true) {
-    return {.weight = own ? matrix(name, rows, cols) : plan::Slice(), .bias = shape_.biases ? vector(rows, 0) : plan::Id<plan::Vector>(), .to = to};
+    return {.weight = own ? matrix(name, rows, cols) : plan::Slice(),
+            .bias = shape_.biases ? vector(rows, 0) : plan::Id<plan::Vector>(),
+            .to = to};
   }
   void add_to_residual(int layer, const char* name, plan::Id<plan::Value> from, int cols) {
     plan::Output out = output(name, hidden, cols, shape_.post_norms ? block_ : residual_);
     out.add = !shape_.post_norms;
     step(layer, name, plan::Linear{.from = from, .norm = std::nullopt, .outputs = {out}});
-    if (shape_.post_norms) step(layer, "post-norm", plan::NormAdd{.from = block_, .norm = norm(hidden), .to = residual_});
+    if (shape_.post_norms)
+      step(layer, "post-norm", plan::NormAdd{.from = block_, .norm = norm(hidden), .to = residual_});
   }
 
   template <class Number> static void plant_scalar(const std::string& what, Number& number,
@@ -168,14 +175,16 @@ class PlannedModel : public PlanBuilder {
     }
     return found;
   }
-  void plant_matrix(const std::string& name, std::vector<uint8_t>& all, const std::function<void(const std::string&)>& each) {
+  void plant_matrix(const std::string& name, std::vector<uint8_t>& all,
+                    const std::function<void(const std::string&)>& each) {
     const ptrdiff_t block = format_->block_bytes;
     bool last = false;
     for (const Field& field : fields(all.data())) {
       auto begin = last ? all.end() - block : all.begin();
       const std::vector<uint8_t> before(begin, begin + block);
       std::ranges::copy(field.bits, begin + field.at);
-      each(fmt::format("{} block of {}, bytes {:02x} at {}", last ? "last" : "first", name, fmt::join(field.bits, " "), field.at));
+      each(fmt::format("{} block of {}, bytes {:02x} at {}", last ? "last" : "first", name, fmt::join(field.bits, " "),
+                       field.at));
       std::ranges::copy(before, begin);
       last = !last;
     }

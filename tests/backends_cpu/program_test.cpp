@@ -1,5 +1,5 @@
-// A program against the same plan computed step by step from plain parts, and against itself: whatever else is in a batch, wherever
-// a sequence's pages are, however it was cut and on how many threads, its logits are the same bits.
+// A program against the same plan computed step by step from plain parts, and against itself: whatever else is in a
+// batch, wherever a sequence's pages are, however it was cut and on how many threads, its logits are the same bits.
 #include "backends/cpu/program.h"
 
 #include <gtest/gtest.h>
@@ -17,15 +17,17 @@ using plan::cpu_backend;
 using plan::Options;
 using tests::all_logits;
 using tests::pages_from;
-using tests::TestSequence;
 using tests::SmallModel;
 using tests::SmallShape;
+using tests::TestSequence;
 
 std::vector<const Isa*> here() {
   std::vector<const Isa*> list;
   for (int i = 0; i < isas().count; i++) {
-    if (isas().begin[i]->supported()) list.push_back(isas().begin[i]);
-    else std::printf("this machine cannot run %s: not tested here\n", isas().begin[i]->name);
+    if (isas().begin[i]->supported())
+      list.push_back(isas().begin[i]);
+    else
+      std::printf("this machine cannot run %s: not tested here\n", isas().begin[i]->name);
   }
   return list;
 }
@@ -54,7 +56,11 @@ std::vector<NamedShape> shapes() {
   unequal.formats = {"f16", "q4_0", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q4_0"};
   large.heads = {.heads = 2, .kv_heads = 1, .key_size = 576, .value_size = 512};
   large.formats = unequal.formats;
-  return {{"Direct", {}}, {"PostNorms", post_norms}, {"Tied", tied}, {"KeysLongerThanValues", unequal}, {"LargeHeads", large}};
+  return {{"Direct", {}},
+          {"PostNorms", post_norms},
+          {"Tied", tied},
+          {"KeysLongerThanValues", unequal},
+          {"LargeHeads", large}};
 }
 
 class FusedAgainstUnfused : public testing::TestWithParam<NamedShape> {};
@@ -81,7 +87,8 @@ TEST_P(FusedAgainstUnfused, SameBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, FusedAgainstUnfused, testing::ValuesIn(shapes()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Models, FusedAgainstUnfused, testing::ValuesIn(shapes()),
+                         [](const auto& info) { return info.param.name; });
 
 // A small model of a long context: more than two runs of attention.
 SmallShape long_shape() {
@@ -128,8 +135,11 @@ TEST(SameBits, HoweverASequenceIsRun) {
         SCOPED_TRACE(testing::Message() << kept << " on " << isa->name << ", " << threads << " threads");
         if (expected.empty()) expected = all_logits(*program, shape.vocab, run, 160);
         const std::vector<float> first(expected.begin(), expected.begin() + length * shape.vocab);
-        for (int chunk : {160, 70}) ASSERT_EQ(all_logits(*program, shape.vocab, run, chunk), first) << "chunks of " << chunk;
-        if (threads == 2 && length < 600) { ASSERT_EQ(all_logits(*program, shape.vocab, run, 1), first) << "one by one"; }
+        for (int chunk : {160, 70})
+          ASSERT_EQ(all_logits(*program, shape.vocab, run, chunk), first) << "chunks of " << chunk;
+        if (threads == 2 && length < 600) {
+          ASSERT_EQ(all_logits(*program, shape.vocab, run, 1), first) << "one by one";
+        }
         ASSERT_EQ(all_logits(*program, shape.vocab, elsewhere, 97), first) << "in other pages";
         const int cuts[] = {1, 40, 2, 128, 3, 64, 1};
         ASSERT_EQ(among_others(*program, shape.vocab, elsewhere, cuts), first) << "among others";
@@ -143,12 +153,14 @@ TEST(Outputs, AnyRowsOfSeveralSequences) {
   SmallModel model(shape);
   auto program = cpu_backend().compile(model.plan, {.threads = 2});
   const TestSequence a(90, shape.vocab, {0, 1}), b(20, shape.vocab, {2}, 11);
-  const std::vector<float> of_a = all_logits(*program, shape.vocab, a, 1), of_b = all_logits(*program, shape.vocab, b, 1);
+  const std::vector<float> of_a = all_logits(*program, shape.vocab, a, 1),
+                           of_b = all_logits(*program, shape.vocab, b, 1);
   std::vector<int32_t> tokens = a.tokens;
   tokens.insert(tokens.end(), b.tokens.begin(), b.tokens.end());
   for (auto [first, second] : {std::pair{40, 20}, {0, 1}, {3, 0}, {1, 0}, {0, 0}}) {
     const plan::Sequence sequences[] = {a.next(90, first), b.next(20, second)};
-    std::vector<float> logits(static_cast<size_t>(first + second) * shape.vocab), expected(of_a.end() - first * shape.vocab, of_a.end());
+    std::vector<float> logits(static_cast<size_t>(first + second) * shape.vocab),
+        expected(of_a.end() - first * shape.vocab, of_a.end());
     expected.insert(expected.end(), of_b.end() - second * shape.vocab, of_b.end());
     EXPECT_TRUE(program->run({.tokens = tokens, .sequences = sequences}, logits, {}));
     EXPECT_EQ(logits, expected) << first << " and " << second;
@@ -205,7 +217,11 @@ struct Sliced {
     plan::Weight larger = like;
     larger.rows = rows, larger.cols = cols, larger.data = reinterpret_cast<const std::byte*>(bytes.back().data());
     parts.weights.push_back(larger);
-    return {.weight = {static_cast<int32_t>(parts.weights.size()) - 1}, .first_row = 0, .rows = rows, .first_col = 0, .cols = cols};
+    return {.weight = {static_cast<int32_t>(parts.weights.size()) - 1},
+            .first_row = 0,
+            .rows = rows,
+            .first_col = 0,
+            .cols = cols};
   }
   // Of a weight with 5 rows before and 3 after, two blocks before and one after in each row.
   plan::Slice inside(const plan::Slice& slice) {
@@ -214,7 +230,8 @@ struct Sliced {
     std::vector<uint8_t> all = random_rows(*w.format, rows, cols, 77);
     const uint64_t row_bytes = w.format->row_bytes(cols);
     for (int64_t r = 0; r < w.rows; r++)
-      std::copy_n(bytes_of(w) + r * w.row_bytes(), w.row_bytes(), all.data() + (r + 5) * row_bytes + 2 * w.format->block_bytes);
+      std::copy_n(bytes_of(w) + r * w.row_bytes(), w.row_bytes(),
+                  all.data() + (r + 5) * row_bytes + 2 * w.format->block_bytes);
     plan::Slice larger = add(std::move(all), w, rows, cols);
     larger.first_row = 5, larger.rows = w.rows, larger.first_col = 2 * w.format->block, larger.cols = w.cols;
     return larger;
@@ -225,11 +242,13 @@ TEST(Slices, AreReadAsTheWeightsThatTheyAre) {
   Sliced model;
   const TestSequence run(40, 100, {0});
   for (const Isa* isa : here()) {
-    const std::vector<float> expected = all_logits(*cpu_backend().compile(model.whole.plan, {.threads = 1, .isa = isa->name}), 100, run, 16);
+    const std::vector<float> expected =
+        all_logits(*cpu_backend().compile(model.whole.plan, {.threads = 1, .isa = isa->name}), 100, run, 16);
     for (bool repack : {true, false})
       for (int threads : {1, 3}) {
         const Options options{.threads = threads, .repack = repack, .isa = isa->name};
-        EXPECT_EQ(all_logits(*cpu_backend().compile(model.parts, options), 100, run, 16), expected) << isa->name << " " << repack;
+        EXPECT_EQ(all_logits(*cpu_backend().compile(model.parts, options), 100, run, 16), expected)
+            << isa->name << " " << repack;
       }
   }
 }
@@ -238,7 +257,8 @@ TEST(Slices, AreReadAsTheWeightsThatTheyAre) {
 TEST(Slices, AreReadFromTheFile) {
   Sliced model;
   const TestSequence run(20, 100, {0});
-  const std::vector<float> expected = all_logits(*cpu_backend().compile(model.whole.plan, {.threads = 1}), 100, run, 16);
+  const std::vector<float> expected =
+      all_logits(*cpu_backend().compile(model.whole.plan, {.threads = 1}), 100, run, 16);
   int reads = 0, released = 0;
   bool there = true;
   Options options{.threads = 2};
@@ -254,7 +274,8 @@ TEST(Slices, AreReadFromTheFile) {
   EXPECT_EQ(reads, 20);
   there = false;
   expect_refused([&] { all_logits(*program, 100, run, 16); }, "the model's file was changed while in use");
-  // Per layer query, value and output, and the stack of gate and up; the lm_head. Key and down have numbers that need no other layout.
+  // Per layer query, value and output, and the stack of gate and up; the lm_head. Key and down have numbers that need
+  // no other layout.
   EXPECT_EQ(released, 2 * 4 + 1);
 }
 
@@ -271,7 +292,8 @@ TEST(Slices, EqualOnesArePackedOnce) {
   for (plan::Step& step : twice.plan.steps)
     if (auto* linear = std::get_if<plan::Linear>(&step.op); linear && step.name == "down" && step.layer == 1)
       for (const plan::Step& other : tied.plan.steps)
-        if (auto* first = std::get_if<plan::Linear>(&other.op); first && other.name == "down" && other.layer == 0) linear->outputs = first->outputs;
+        if (auto* first = std::get_if<plan::Linear>(&other.op); first && other.name == "down" && other.layer == 0)
+          linear->outputs = first->outputs;
   EXPECT_LT(bytes(twice), bytes(tied));
 }
 
@@ -330,7 +352,8 @@ TEST(Watch, TimesEveryStepThatIsRun) {
   std::vector<double> seconds(model.plan.steps.size());
   const TestSequence run(10, shape.vocab, {0});
   const plan::Sequence sequence = run.next(10, 0);
-  EXPECT_TRUE(program->run({.tokens = run.tokens, .sequences = {&sequence, 1}}, {}, {.step_seconds = seconds, .stop = {}}));
+  EXPECT_TRUE(
+      program->run({.tokens = run.tokens, .sequences = {&sequence, 1}}, {}, {.step_seconds = seconds, .stop = {}}));
   EXPECT_EQ(seconds.back(), 0) << "no logits were asked for";
   seconds.pop_back();
   for (double s : seconds) EXPECT_GT(s, 0);
@@ -342,7 +365,8 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
   return std::sqrt(squares / size);
 }
 
-// Keys and values in a format: the same bits on every instruction set, cut and thread count, and near the 16-bit floats.
+// Keys and values in a format: the same bits on every instruction set, cut and thread count, and near the 16-bit
+// floats.
 TEST(CodedStates, SameBitsAndNearHalves) {
   const SmallShape shape;
   SmallModel model(shape);
@@ -358,7 +382,8 @@ TEST(CodedStates, SameBitsAndNearHalves) {
     EXPECT_LT(far, bound) << format;
     EXPECT_GT(far, 0) << format;
     for (const Isa* isa : here())
-      for (auto [chunk, threads] : {std::pair{1, 1}, {7, 3}, {16, 2}}) EXPECT_EQ(logits(isa->name, chunk, threads), first) << format << " " << chunk;
+      for (auto [chunk, threads] : {std::pair{1, 1}, {7, 3}, {16, 2}})
+        EXPECT_EQ(logits(isa->name, chunk, threads), first) << format << " " << chunk;
   }
   model.plan.limits.state_format = quant::find_format("f16");
   EXPECT_EQ(logits("", 16, 1), halves);
@@ -376,10 +401,13 @@ TEST(Backend, RefusesWhatItsKernelsCannotRun) {
   SmallModel model{SmallShape()};
   EXPECT_NO_THROW(cpu_backend().choose(model.plan, {}));
   expect_refused([&] { cpu_backend().choose(model.plan, {.threads = -1}); }, "the number of threads is negative");
-  expect_refused([&] { cpu_backend().choose(model.plan, {.repack = false, .strict_kernels = true}); }, "without a fast kernel");
+  expect_refused([&] { cpu_backend().choose(model.plan, {.repack = false, .strict_kernels = true}); },
+                 "without a fast kernel");
   SmallShape shape;
-  shape.heads = {.heads = 1, .kv_heads = 1, .key_size = 32, .value_size = 8224}, shape.layers = 1, shape.formats[4] = "f16";
-  expect_refused([&] { cpu_backend().compile(SmallModel(shape).plan, {}); }, "attention cannot run this head size; got 8224");
+  shape.heads = {.heads = 1, .kv_heads = 1, .key_size = 32, .value_size = 8224}, shape.layers = 1,
+  shape.formats[4] = "f16";
+  expect_refused([&] { cpu_backend().compile(SmallModel(shape).plan, {}); },
+                 "attention cannot run this head size; got 8224");
   plan::Plan headless = model.plan;
   headless.steps.erase(headless.steps.begin());
   expect_refused([&] { cpu_backend().choose(headless, {}); }, "does not begin with the embedding");

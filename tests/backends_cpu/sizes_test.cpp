@@ -16,7 +16,9 @@ plan::Plan plan_of(int layers, int kv_heads, int head_size, int context, int max
   plan.values.push_back({.name = "logits", .cols = 100, .rows = plan::Value::Rows::outputs});
   plan.logits = {2};
   for (int i = 0; i < layers; i++)
-    plan.states.push_back({.name = "state", .heads = {.heads = kv_heads, .kv_heads = kv_heads, .key_size = head_size, .value_size = head_size}});
+    plan.states.push_back(
+        {.name = "state",
+         .heads = {.heads = kv_heads, .kv_heads = kv_heads, .key_size = head_size, .value_size = head_size}});
   plan.limits = {.context = context, .max_rows = max_rows, .max_outputs = 1, .state_format = nullptr, .state_bytes = 0};
   return plan;
 }
@@ -50,7 +52,10 @@ TEST(Sizes, TheBoundIsAboveWhatTheProcessorTakes) {
   for (int context : {64, 4096, 1 << 20}) {
     plan::Plan plan = plan_of(12, 8, 64, context, 512);
     for (int dims : {64, 32})
-      plan.ropes.push_back({.pairing = plan::Rope::Pairing::halves, .dims = dims, .frequencies = std::vector<double>(32), .magnitude = 1});
+      plan.ropes.push_back({.pairing = plan::Rope::Pairing::halves,
+                            .dims = dims,
+                            .frequencies = std::vector<double>(32),
+                            .magnitude = 1});
     const StatesLayout layout(plan, any_isa());
     const uint64_t pages = capped_product(layout.page_bytes(), plan::pages_for(context));
     EXPECT_GT(plan::bound_of_bytes(plan), capped_sum(pages, scratch_bytes(plan, layout, 64))) << context;

@@ -20,13 +20,15 @@ tests::SmallShape shape_of(const char* kept) {
   tests::SmallShape shape;
   shape.heads = {.heads = 4, .kv_heads = 2, .key_size = 96, .value_size = 32};
   shape.formats = {"q8_0", "q4_0", "q8_0", "q5_0", "q4_1", "q4_0", "q8_0", "q5_1", "q8_0"};
-  shape.limits = {.context = 256, .max_rows = 64, .max_outputs = 64, .state_format = quant::find_format(kept), .state_bytes = 0};
+  shape.limits = {
+      .context = 256, .max_rows = 64, .max_outputs = 64, .state_format = quant::find_format(kept), .state_bytes = 0};
   return shape;
 }
 
 std::vector<std::byte> saved(const plan::StateStore& states, std::span<const int32_t> pages, int positions) {
   std::vector<std::byte> all;
-  states.save(pages, positions, [&](std::span<const std::byte> piece) { all.insert(all.end(), piece.begin(), piece.end()); });
+  states.save(pages, positions,
+              [&](std::span<const std::byte> piece) { all.insert(all.end(), piece.begin(), piece.end()); });
   return all;
 }
 
@@ -35,7 +37,8 @@ class States : public testing::TestWithParam<const char*> {};
 TEST_P(States, SavedAndRestoredElsewhereASequenceGoesOn) {
   const tests::SmallShape shape = shape_of(GetParam());
   tests::SmallModel model(shape);
-  auto program = plan::cpu_backend().compile(model.plan, {.threads = 2}), other = plan::cpu_backend().compile(model.plan, {.threads = 1});
+  auto program = plan::cpu_backend().compile(model.plan, {.threads = 2}),
+       other = plan::cpu_backend().compile(model.plan, {.threads = 1});
   for (int cut : {1, 40, 64, 65, 100, 128}) {
     TestSequence whole(140, shape.vocab, {0, 1, 2}), begun = whole, resumed = whole;
     begun.tokens.resize(cut);
@@ -106,7 +109,8 @@ TEST_P(States, RefuseWhatIsNotThere) {
 
 INSTANTIATE_TEST_SUITE_P(Kept, States, testing::Values("f16", "q8_0"), [](const auto& info) { return info.param; });
 
-// A store says how it keeps keys and values: the size of a page as well, and the instruction set where rows depend on it.
+// A store says how it keeps keys and values: the size of a page as well, and the instruction set where rows depend on
+// it.
 TEST(StatesLayout, HasAName) {
   const Isa& isa = find_isa("");
   auto name = [&](const char* kept) { return StatesLayout(tests::SmallModel(shape_of(kept)).plan, isa).name(); };
@@ -114,7 +118,8 @@ TEST(StatesLayout, HasAName) {
   EXPECT_EQ(name("q8_0"), std::string("q8_0 ") + isa.name + ", pages of 64 positions");
 }
 
-// Chunks of all pages and heads lie beside each other, none over another, and the last row of values may be read in whole vectors.
+// Chunks of all pages and heads lie beside each other, none over another, and the last row of values may be read in
+// whole vectors.
 TEST(StatesLayout, ChunksDoNotOverlap) {
   for (auto [size, rows] : {std::pair{2, 64 * 2 + 14}, {26, 64 * 26 + 6}, {64, 64 * 64}}) {
     tests::SmallShape shape;
@@ -148,7 +153,8 @@ TEST(Overflow, NamesTheFirstLayer) {
       std::vector<float> key(part.key_size, 1.0f), value(part.value_size, 1.0f);
       (in_keys ? key : value)[7] = 1e6f;
       std::vector<u8> scratch(layout.store_bytes());
-      layout.store(*find_isa("").ops, part, key.data(), value.data(), 5, states.keys(part, 1, 3), states.values(part, 1, 3), scratch.data());
+      layout.store(*find_isa("").ops, part, key.data(), value.data(), 5, states.keys(part, 1, 3),
+                   states.values(part, 1, 3), scratch.data());
       const int32_t pages[] = {1, 3};
       EXPECT_FALSE(states.overflow(pages, 64 + 5));
       const std::optional<plan::Overflow> overflow = states.overflow(pages, 64 + 6);

@@ -1,5 +1,5 @@
-// A plan one token, one head and one output at a time, from plain parts: norm, rounding, one row of a matrix, bias, activation.
-// The order of sums is that of the program, so the bits are.
+// A plan one token, one head and one output at a time, from plain parts: norm, rounding, one row of a matrix, bias,
+// activation. The order of sums is that of the program, so the bits are.
 #pragma once
 #include <cmath>
 #include <optional>
@@ -16,7 +16,11 @@ namespace ingot::cpu {
 class Unfused {
  public:
   Unfused(const plan::Plan& plan, const Isa& isa)
-      : plan_(plan), isa_(isa), layout_(plan, isa), states_(layout_, {1, plan::pages_for(plan.limits.context)}), values_(plan.values.size()) {
+      : plan_(plan),
+        isa_(isa),
+        layout_(plan, isa),
+        states_(layout_, {1, plan::pages_for(plan.limits.context)}),
+        values_(plan.values.size()) {
     for (int i = plan::pages_for(plan.limits.context); i > 0; i--) pages_.push_back(i - 1);
     for (size_t v = 0; v < values_.size(); v++) values_[v].resize(plan.values[v].cols);
   }
@@ -71,32 +75,34 @@ class Unfused {
   void compute(const plan::Attend& op) {
     const plan::HeadShape& h = plan_[op.state].heads;
     const StatesLayout::Part& part = layout_[op.state];
-    std::vector<float> run(record_floats(h.value_size)), merged(run), values(attend_tile * h.value_size), scales(h.key_size);
+    std::vector<float> run(record_floats(h.value_size)), merged(run), values(attend_tile * h.value_size),
+        scales(h.key_size);
     std::vector<i8> codes(h.key_size);
     std::vector<i16> sums(h.key_size);
     for (int i = 0; i < h.heads; i++) {
       const int kv_head = i / (h.heads / h.kv_heads);
-      isa_.ops->attend({.query = at(op.query).data() + i * h.key_size,
-                        .query_stride = h.key_size,
-                        .tokens = 1,
-                        .heads = 1,
-                        .position = position_,
-                        .window = op.window,
-                        .keys = states_.keys(part, kv_head),
-                        .values = states_.values(part, kv_head),
-                        .pages = pages_.data(),
-                        .key_page_bytes = static_cast<i64>(part.key_bytes),
-                        .value_page_bytes = static_cast<i64>(part.value_bytes),
-                        .key_size = h.key_size,
-                        .value_size = h.value_size,
-                        .scale = op.scale,
-                        .first_run = 0,
-                        .end_run = 1 << 20,
-                        .parts = nullptr,
-                        .out = at(op.to).data() + i * h.value_size,
-                        .out_stride = h.value_size,
-                        .coded = layout_.coded() ? &part.coded : nullptr,
-                        .workspace = {run.data(), merged.data(), values.data(), codes.data(), scales.data(), sums.data()}});
+      isa_.ops->attend(
+          {.query = at(op.query).data() + i * h.key_size,
+           .query_stride = h.key_size,
+           .tokens = 1,
+           .heads = 1,
+           .position = position_,
+           .window = op.window,
+           .keys = states_.keys(part, kv_head),
+           .values = states_.values(part, kv_head),
+           .pages = pages_.data(),
+           .key_page_bytes = static_cast<i64>(part.key_bytes),
+           .value_page_bytes = static_cast<i64>(part.value_bytes),
+           .key_size = h.key_size,
+           .value_size = h.value_size,
+           .scale = op.scale,
+           .first_run = 0,
+           .end_run = 1 << 20,
+           .parts = nullptr,
+           .out = at(op.to).data() + i * h.value_size,
+           .out_stride = h.value_size,
+           .coded = layout_.coded() ? &part.coded : nullptr,
+           .workspace = {run.data(), merged.data(), values.data(), codes.data(), scales.data(), sums.data()}});
     }
   }
   void compute(const plan::NormAdd& op) {
@@ -114,7 +120,8 @@ class Unfused {
     const plan::Rope& rope = plan_[op.rope];
     std::vector<float> c, s;
     for (double f : rope.frequencies)
-      c.push_back(static_cast<float>(std::cos(position_ * f))), s.push_back(static_cast<float>(std::sin(position_ * f)));
+      c.push_back(static_cast<float>(std::cos(position_ * f))),
+          s.push_back(static_cast<float>(std::sin(position_ * f)));
     isa_.ops->rotate({x, c.data(), s.data(), rope.dims, rope.pairing == plan::Rope::Pairing::halves});
   }
   std::vector<float> multiply(const plan::Slice& slice, const std::vector<float>& x) {

@@ -43,7 +43,7 @@ TEST(Compose, HoldsEveryFileOnceAndNoInclude) {
 TEST(Compose, LinesKeepTheNumbersOfTheirFiles) {
   std::vector<Entry> entries = {{"prepare", {}, {}}};
   std::string text = compose("cuda", entries).text;
-  EXPECT_NE(text.find("#line 1 \"kernels/norm/token_a_group.h\"\n// Norms of GPUs"), std::string::npos);
+  EXPECT_NE(text.find("#line 1 \"kernels/norm/gpu/token_a_group.h\"\n// Norms of GPUs"), std::string::npos);
 }
 
 TEST(Compose, RefusesAnUnknownDialect) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bitset>
+#include <random>
 #include <vector>
 
 namespace ingot {
@@ -30,6 +31,25 @@ TEST(KeyedHash, NumbersSpread) {
     std::vector<int> buckets(4096);
     for (uint64_t i = 0; i < 4096; i++) buckets[keyed_hash(i << shift) % buckets.size()]++;
     EXPECT_LT(*std::max_element(buckets.begin(), buckets.end()), 64) << shift;
+  }
+}
+
+// Numbers at equal distances, under many keys, in a table with linear probing that is at most half full.
+TEST(KeyedHash, SequencesFillNoLongRuns) {
+  std::mt19937_64 random(1);
+  constexpr size_t n = 10'000, n_slots = 32'768;
+  for (int round = 0; round < 500; round++) {
+    const HashKey key{random(), random(), random() | 1, random() | 1};
+    for (const uint64_t distance : {uint64_t{1}, uint64_t{1} << 32, uint64_t{3} << 20, random()}) {
+      std::vector<bool> taken(n_slots);
+      size_t probes = 0;
+      for (uint64_t i = 0; i < n; i++) {
+        size_t at = keyed_hash(i * distance + 7, key) % n_slots;
+        for (probes++; taken[at]; at = (at + 1) % n_slots) probes++;
+        taken[at] = true;
+      }
+      ASSERT_LT(probes, 2 * n) << "distance " << distance << ", round " << round;
+    }
   }
 }
 

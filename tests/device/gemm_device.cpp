@@ -1,5 +1,5 @@
 // The matrix kernel for many tokens on a real GPU: bit for bit beside the plain twin at odd shapes and at those of a 7 B model, and how fast
-// it is there, in several shapes (kernels/gemm/launch.h). Compiling needs NVRTC and no GPU, running a driver and no NVRTC:
+// it is there, in several shapes (kernels/gemm/gpu/launch.h). Compiling needs NVRTC and no GPU, running a driver and no NVRTC:
 //   gemm_device compile FOLDER [VARIANT…]     machine code of each variant, into FOLDER
 //   gemm_device run FOLDER OUT.json [VARIANT…]   all that FOLDER has, or those
 //   gemm_device try FOLDER VARIANT…           a first look at some: one format, two odd shapes
@@ -187,7 +187,7 @@ class Memory {
   size_t bytes_ = 0;
 };
 
-// Codes as kernels read them: along K first (gemv/launch.h).
+// Codes as kernels read them: along K first (gemv/gpu/launch.h).
 struct Codes {
   Memory codes, scales, sums, rows;
   Codes(const reference::Input& x, int tokens) {

@@ -61,7 +61,7 @@ class Kernels {
   virtual void launch(const gpu::Entry& entry, const gpu::Launch& launch, const Regions& memory) = 0;
 };
 
-/// Where codes of `tokens` have element i of token t (gemv/launch.h).
+/// Where codes of `tokens` have element i of token t (gemv/gpu/launch.h).
 inline size_t code_at(int tokens, int t, int i) { return (size_t(i) / 16 * tokens + t) * 16 + i % 16; }
 
 /// What was found wrong. Errors of the executor come as exceptions.

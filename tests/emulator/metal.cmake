@@ -61,7 +61,7 @@ target_include_directories(batch_check_metal PRIVATE ${CMAKE_SOURCE_DIR}/tests)
 target_compile_definitions(batch_check_metal PRIVATE INGOT_BACKEND=metal_backend)
 target_link_libraries(batch_check_metal PRIVATE metal_emulated)
 set_target_properties(batch_check_metal PROPERTIES LINKER_LANGUAGE CXX ENABLE_EXPORTS ON)
-batch_test(metal batch_check_metal)
+batch_test(metal batch_check_metal q8_0)
 
 metal_program(non_finite_check_metal ${CMAKE_SOURCE_DIR}/tests/backends_cpu/non_finite_check.cpp)
 metal_program(threads_check_metal ${CMAKE_SOURCE_DIR}/tests/engine/threads_check.cpp)

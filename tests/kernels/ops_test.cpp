@@ -138,7 +138,9 @@ struct Workspace {
     codes.resize(queries * key_size), scales.resize(codes.size() / 32 + 1), sums.resize(codes.size() / 16 + 1);
   }
   static int record(int value_size) { return attend_header + (value_size + 15) / 16 * 16; }
-  AttendWorkspace view() { return {run.data(), merged.data(), values.data(), codes.data(), scales.data(), sums.data()}; }
+  AttendWorkspace view() {
+    return {run.data(), merged.data(), values.data(), codes.data(), scales.data(), sums.data()};
+  }
 };
 
 // Queries, keys and values of attention in pages in any order, with infinities wherever nothing is seen.
@@ -150,7 +152,12 @@ struct Attention {
   i64 page_halves, values_at;
 
   Attention(int tokens, int heads, int key_size, int value_size, int position, int window)
-      : tokens(tokens), heads(heads), key_size(key_size), value_size(value_size), position(position), window(window),
+      : tokens(tokens),
+        heads(heads),
+        key_size(key_size),
+        value_size(value_size),
+        position(position),
+        window(window),
         query(normal(tokens * heads * key_size, 1)) {
     const int seen = position + tokens, n = (seen + attend_page - 1) / attend_page;
     page_halves = attend_page * (key_size + value_size) + 16, values_at = 2 * attend_page * key_size;
@@ -202,7 +209,8 @@ struct Attention {
         call(params(t, std::min(tokens_at_once, tokens - t), h, std::min(heads_at_once, heads - h), out.data()));
     return out;
   }
-  std::vector<float> run(const Isa& isa, int tokens_at_once, int heads_at_once, const CodedStates* coded = nullptr) const {
+  std::vector<float> run(const Isa& isa, int tokens_at_once, int heads_at_once,
+                         const CodedStates* coded = nullptr) const {
     Workspace workspace(tokens_at_once * heads_at_once, key_size, value_size);
     return each_call(tokens_at_once, heads_at_once, [&](AttendParams p) {
       p.workspace = workspace.view(), p.coded = coded;
@@ -210,7 +218,8 @@ struct Attention {
     });
   }
   // Every run summed by a call of its own, the last one first, and merged after that.
-  std::vector<float> run_in_parts(const Isa& isa, int tokens_at_once, int heads_at_once, const CodedStates* coded = nullptr) const {
+  std::vector<float> run_in_parts(const Isa& isa, int tokens_at_once, int heads_at_once,
+                                  const CodedStates* coded = nullptr) const {
     const int queries = tokens_at_once * heads_at_once, record = Workspace::record(value_size);
     Workspace workspace(queries, key_size, value_size);
     return each_call(tokens_at_once, heads_at_once, [&](AttendParams p) {
@@ -224,24 +233,57 @@ struct Attention {
         p.parts = parts.data() + run * n * record, p.first_run = first_run + run, p.end_run = first_run + run + 1;
         isa.ops->attend(p);
       }
-      isa.ops->attend_merge({.parts = parts.data(), .runs = runs, .tokens = p.tokens, .heads = p.heads, .value_size = value_size,
-                             .merged = workspace.merged.data(), .out = out, .out_stride = p.out_stride});
+      isa.ops->attend_merge({.parts = parts.data(),
+                             .runs = runs,
+                             .tokens = p.tokens,
+                             .heads = p.heads,
+                             .value_size = value_size,
+                             .merged = workspace.merged.data(),
+                             .out = out,
+                             .out_stride = p.out_stride});
     });
   }
 };
 
 TEST(Attend, NearTheReference) {
-  for (auto [key_size, value_size] : {std::pair{2, 2}, {8, 8}, {16, 16}, {26, 26}, {64, 64}, {80, 80}, {128, 128}, {250, 250}, {256, 256}, {512, 512},
-                                      {1024, 1024}, {96, 64}, {32, 90}, {576, 512}})
-    for (auto [position, window] : {std::pair{0, 0}, {5, 0}, {31, 0}, {32, 0}, {63, 0}, {64, 0}, {200, 0}, {100, 84}, {64, 1}, {130, 36},
-                                    {511, 0}, {512, 0}, {1100, 0}, {1100, 600}, {1025, 2}, {1535, 1024}}) {
+  for (auto [key_size, value_size] : {std::pair{2, 2},
+                                      {8, 8},
+                                      {16, 16},
+                                      {26, 26},
+                                      {64, 64},
+                                      {80, 80},
+                                      {128, 128},
+                                      {250, 250},
+                                      {256, 256},
+                                      {512, 512},
+                                      {1024, 1024},
+                                      {96, 64},
+                                      {32, 90},
+                                      {576, 512}})
+    for (auto [position, window] : {std::pair{0, 0},
+                                    {5, 0},
+                                    {31, 0},
+                                    {32, 0},
+                                    {63, 0},
+                                    {64, 0},
+                                    {200, 0},
+                                    {100, 84},
+                                    {64, 1},
+                                    {130, 36},
+                                    {511, 0},
+                                    {512, 0},
+                                    {1100, 0},
+                                    {1100, 600},
+                                    {1025, 2},
+                                    {1535, 1024}}) {
       Attention a(1, 1, key_size, value_size, position, window);
       auto out = same_everywhere([&](const Isa& isa) { return a.run(isa, 1, 1); });
       std::vector<float> plain(value_size);
       std::vector<double> weights(position + 1);
       attend_plain(a.params(0, 1, 0, 1, plain.data()), weights.data());
       for (int i = 0; i < value_size; i++)
-        ASSERT_NEAR(out[i], plain[i], 2e-6) << key_size << " " << value_size << " " << position << " " << window << " at " << i;
+        ASSERT_NEAR(out[i], plain[i], 2e-6)
+            << key_size << " " << value_size << " " << position << " " << window << " at " << i;
     }
 }
 
@@ -249,12 +291,14 @@ TEST(Attend, TogetherAloneOrInPartsSameBits) {
   for (int size : {8, 64, 80, 90, 320})
     for (int heads : {1, 3, 7, 32})
       for (auto [position, window] : {std::pair{0, 0}, {60, 0}, {60, 17}, {500, 0}, {500, 490}, {1010, 600}}) {
-        const int queries = std::min<int>(attend_max_queries, attend_max_elements / size), at_once = std::min(heads, queries);
+        const int queries = std::min<int>(attend_max_queries, attend_max_elements / size),
+                  at_once = std::min(heads, queries);
         if (size * heads * (position + 40) > 280'000) continue;  // takes long where each multiply-add is a call
         Attention a(40, heads, size, size, position, window);
         auto alone = same_everywhere([&](const Isa& isa) { return a.run(isa, 1, 1); });
         auto together = same_everywhere([&](const Isa& isa) { return a.run(isa, queries / at_once, at_once); });
-        auto in_parts = same_everywhere([&](const Isa& isa) { return a.run_in_parts(isa, queries / at_once, at_once); });
+        auto in_parts =
+            same_everywhere([&](const Isa& isa) { return a.run_in_parts(isa, queries / at_once, at_once); });
         ASSERT_EQ(together, alone) << size << " " << heads << " " << position << " " << window;
         ASSERT_EQ(in_parts, alone) << size << " " << heads << " " << position << " " << window;
       }
@@ -299,14 +343,16 @@ TEST(Attend, OverCodesNearTheReference) {
         format.decode((const std::byte*)value_rows.data(), values.data(), values.size());
         auto out = same_everywhere([&](const Isa& isa) {
           const FormatKernels& kernels = *isa.formats[f];
-          const int64_t group_bytes = size / format.block * kernels.tile_bytes, groups = attend_page / kernels.lane_rows;
+          const int64_t group_bytes = size / format.block * kernels.tile_bytes,
+                        groups = attend_page / kernels.lane_rows;
           Attention coded = a;
           coded.page_halves = (groups * group_bytes + attend_page * row_bytes) / 2;
           coded.memory.assign(coded.pages.size() * coded.page_halves, 0);
           for (int j = 0; j < seen; j++) {
             u8* page = (u8*)coded.page(j);
             const int at = j % attend_page;
-            kernels.pack_one(key_rows.data() + j * row_bytes, size, at % kernels.lane_rows, page + at / kernels.lane_rows * group_bytes);
+            kernels.pack_one(key_rows.data() + j * row_bytes, size, at % kernels.lane_rows,
+                             page + at / kernels.lane_rows * group_bytes);
             std::copy_n(value_rows.data() + j * row_bytes, row_bytes, page + groups * group_bytes + at * row_bytes);
           }
           const CodedStates states{kernels.resident, kernels.decode_row, row_bytes};
@@ -319,20 +365,24 @@ TEST(Attend, OverCodesNearTheReference) {
         std::vector<i8> codes(a.query.size());
         std::vector<float> scales(codes.size() / 32), plain(out.size());
         std::vector<i16> sums(codes.size() / 16);
-        here().front()->ops->quantize(a.query.data(), static_cast<int>(codes.size()), codes.data(), scales.data(), sums.data());
+        here().front()->ops->quantize(a.query.data(), static_cast<int>(codes.size()), codes.data(), scales.data(),
+                                      sums.data());
         for (size_t i = 0; i < codes.size(); i++) a.query[i] = float(codes[i]) * scales[i / 32];
         std::vector<double> weights(seen);
         attend_plain(
             a.params(0, tokens, 0, heads, plain.data()), [&](int j, int i) { return double(keys[j * size + i]); },
             [&](int j, int i) { return double(values[j * size + i]); }, weights.data());
-        for (size_t i = 0; i < out.size(); i++) ASSERT_NEAR(out[i], plain[i], 4e-6) << name << " " << size << " " << position << " at " << i;
+        for (size_t i = 0; i < out.size(); i++)
+          ASSERT_NEAR(out[i], plain[i], 4e-6) << name << " " << size << " " << position << " at " << i;
       }
 }
 
-// A maximum passes over NaN, and −inf is a score like any other to it. Neither may leave an ordinary answer, in whichever run it is.
+// A maximum passes over NaN, and −inf is a score like any other to it. Neither may leave an ordinary answer, in
+// whichever run it is.
 TEST(Attend, KeysThatAreNotFiniteLeaveNoAnswer) {
   constexpr u16 nan = 0x7e00, infinity = 0x7c00, minus_infinity = 0xfc00;
-  for (auto [position, seen_at] : {std::pair{58, std::vector{39, 45, 59}}, {1030, std::vector{0, 511, 700, 1024, 1031}}})
+  for (auto [position, seen_at] :
+       {std::pair{58, std::vector{39, 45, 59}}, {1030, std::vector{0, 511, 700, 1024, 1031}}})
     for (u16 bits : {nan, infinity, minus_infinity})
       for (int window : {0, 20, 520})
         for (int at : seen_at) {
@@ -344,8 +394,11 @@ TEST(Attend, KeysThatAreNotFiniteLeaveNoAnswer) {
               for (size_t i = 0; i < out.size(); i++) {
                 int last = position + static_cast<int>(i) / (3 * 64);
                 bool seen = at <= last && (window == 0 || at > last - window);
-                if (seen) ASSERT_TRUE(std::isnan(out[i])) << isa->name << " " << bits << " " << window << " " << at << ": " << i;
-                else ASSERT_EQ(out[i], expected[i]) << isa->name << " " << bits << " " << window << " " << at << ": " << i;
+                if (seen)
+                  ASSERT_TRUE(std::isnan(out[i]))
+                      << isa->name << " " << bits << " " << window << " " << at << ": " << i;
+                else
+                  ASSERT_EQ(out[i], expected[i]) << isa->name << " " << bits << " " << window << " " << at << ": " << i;
               }
           }
         }

@@ -65,13 +65,18 @@ TEST(Batch, RefusedWithTheCause) {
       {"plan's context; got 257; expected at most 256", [](Parts& p) { p.sequences[2].position = 256; }},
       {"plan's context", [](Parts& p) { p.sequences[2].position = INT_MAX; }},
       {"plan's context", [](Parts& p) { p.sequences[0].count = INT_MAX; }},
-      {"sequence 1 of the batch has too few pages; got 1; expected 2", [](Parts& p) { p.sequences[1].pages = std::span(p.first).first(1); }},
+      {"sequence 1 of the batch has too few pages; got 1; expected 2",
+       [](Parts& p) { p.sequences[1].pages = std::span(p.first).first(1); }},
       {"page that is not there; got 10; expected 0 to 9", [](Parts& p) { p.second[1] = pages; }},
       {"page that is not there; got -1", [](Parts& p) { p.second[0] = -1; }},
       {"token is not in the vocabulary; got 50; expected 0 to 49", [](Parts& p) { p.tokens[6] = vocab; }},
       {"token is not in the vocabulary; got -1", [](Parts& p) { p.tokens[0] = -1; }},
-      {"sequence 2 of the batch writes a page that is used 2 times; got 1", [](Parts& p) { p.second[1] = p.first[0] = 1, p.first[1] = 5; }},
-      {"sequence 1 of the batch writes a page that is used 2 times; got 0", [](Parts& p) { p.first = {3, 0}; }},
+      {"sequence 2 of the batch writes a page that is used 2 times; got 1",
+       [](Parts& p) { p.second[1] = p.first[0] = 1, p.first[1] = 5; }},
+      {"sequence 1 of the batch writes a page that is used 2 times; got 0",
+       [](Parts& p) {
+         p.first = {3, 0};
+       }},
       {"sequence 0 of the batch writes a page that is used 2 times; got 4", [](Parts& p) { p.prompt[1] = 4; }},
   };
   const Plan plan = small_plan();

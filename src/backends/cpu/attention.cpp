@@ -8,9 +8,9 @@ namespace ingot::cpu {
 
 namespace {
 
-constexpr int few_positions = 1024;     // whose keys and values are cheap to read once per head
-constexpr int shares_per_worker = 4;    // a task is long when it is more than one of these
-constexpr int cut_rows = 4;             // rows with all their heads whose runs may be cut at a time
+constexpr int few_positions = 1024;   // whose keys and values are cheap to read once per head
+constexpr int shares_per_worker = 4;  // a task is long when it is more than one of these
+constexpr int cut_rows = 4;           // rows with all their heads whose runs may be cut at a time
 
 int64_t runs_of(int64_t positions) { return (positions + attend_run_positions - 1) / attend_run_positions; }
 
@@ -37,7 +37,8 @@ int64_t record_floats(int value_size) { return attend_header + (int64_t{value_si
 
 int64_t AttentionWork::parts_floats(const plan::HeadShape& shape, const plan::Limits& limits, int threads) {
   if (threads == 1) return 0;
-  return narrow<int64_t>(capped_product(cut_rows, shape.heads, record_floats(shape.value_size), runs_of(limits.context)));
+  return narrow<int64_t>(
+      capped_product(cut_rows, shape.heads, record_floats(shape.value_size), runs_of(limits.context)));
 }
 
 uint64_t AttentionWork::bytes(const plan::HeadShape& shape, const plan::Limits& limits, int threads) {
@@ -79,8 +80,8 @@ void AttentionWork::share_out(const plan::Batch& batch) {
   }
 }
 
-// The last tokens of a prompt first: they take longest, and what is short fills the gaps at the end. Tokens of one kv_head
-// follow each other, so its keys stay in a cache that workers share.
+// The last tokens of a prompt first: they take longest, and what is short fills the gaps at the end. Tokens of one
+// kv_head follow each other, so its keys stay in a cache that workers share.
 void AttentionWork::add_sequence(const plan::Sequence& s, int row, AttendBlock block) {
   const int group = shape_.heads / shape_.kv_heads;
   for (int kv_head = 0; kv_head < shape_.kv_heads; kv_head++)

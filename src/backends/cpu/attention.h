@@ -1,6 +1,7 @@
-// How attention of a batch is shared out: which queries a call of the kernel takes, and who calls. Items of any length are
-// handed out by a counter. A task that is long beside the others is cut into its runs of positions (attend/params.h);
-// whoever finishes the last of them merges all in order, so nobody waits, and bits do not depend on who that was.
+// How attention of a batch is shared out: which queries a call of the kernel takes, and who calls. Items of any length
+// are handed out by a counter. A task that is long beside the others is cut into its runs of positions
+// (attend/params.h); whoever finishes the last of them merges all in order, so nobody waits, and bits do not depend on
+// who that was.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -14,18 +15,18 @@ namespace ingot::cpu {
 
 /// Queries that meet the same keys together: some heads of one kv_head, for consecutive rows of one sequence.
 struct AttendTask {
-  const int32_t* pages;   ///< of the sequence
-  int position;           ///< of the first token
-  int row, tokens;        ///< rows of the batch
+  const int32_t* pages;  ///< of the sequence
+  int position;          ///< of the first token
+  int row, tokens;       ///< rows of the batch
   int kv_head;
-  int head, heads;        ///< the first query head, and how many
-  int first_run, runs;    ///< that the tokens see
-  int64_t effort;         ///< queries times positions, about
-  int64_t parts_at;       ///< of its records among the parts; −1: one worker sums and merges all runs
+  int head, heads;      ///< the first query head, and how many
+  int first_run, runs;  ///< that the tokens see
+  int64_t effort;       ///< queries times positions, about
+  int64_t parts_at;     ///< of its records among the parts; −1: one worker sums and merges all runs
 };
 struct AttendItem {
   int task;
-  int run;                ///< −1: the whole task
+  int run;  ///< −1: the whole task
 };
 
 /// The largest head that attention takes: one query per call.

@@ -20,7 +20,8 @@ namespace ingot::cpu {
 namespace {
 
 // Classes, strategy and layout of a projection in words, and what one token reads of it.
-void describe_projection(const plan::Plan& plan, const plan::Op& op, const Isa& isa, bool repack, plan::StepChoice& choice) {
+void describe_projection(const plan::Plan& plan, const plan::Op& op, const Isa& isa, bool repack,
+                         plan::StepChoice& choice) {
   std::set<std::string> strategies, layouts;
   for (const plan::Slice& slice : plan::slices_of(op)) {
     const MatrixView view = view_of(plan, slice);
@@ -53,18 +54,21 @@ plan::StepChoice describe(const plan::Plan& plan, const plan::Op& op, const Isa&
 // What the kernels need of a plan, and what strict kernels refuse.
 void check(const plan::Plan& plan, const Isa& isa, const plan::Options& options) {
   plan::check(plan);
-  if (options.threads < 0) throw Error("cpu", "the number of threads is negative", std::to_string(options.threads), "0 or more");
+  if (options.threads < 0)
+    throw Error("cpu", "the number of threads is negative", std::to_string(options.threads), "0 or more");
   if (plan.steps.empty() || !std::holds_alternative<plan::Embed>(plan.steps.front().op))
-    throw Error("cpu", "a plan does not begin with the embedding of its tokens", plan.steps.empty() ? "no step" : plan.steps.front().name);
+    throw Error("cpu", "a plan does not begin with the embedding of its tokens",
+                plan.steps.empty() ? "no step" : plan.steps.front().name);
   for (const plan::State& state : plan.states)
     if (const int size = std::max(state.heads.key_size, state.heads.value_size); size > max_head_size)
-      throw Error("cpu", "attention cannot run this head size", std::to_string(size), fmt::format("at most {}", max_head_size));
+      throw Error("cpu", "attention cannot run this head size", std::to_string(size),
+                  fmt::format("at most {}", max_head_size));
   for (const plan::Step& step : plan.steps) {
     if (!options.strict_kernels || std::holds_alternative<plan::Embed>(step.op)) continue;
     for (const plan::Slice& slice : plan::slices_of(step.op))
       if (const quant::Format& format = *plan[slice].format; place(format, isa, options.repack).slow())
-        throw Error("cpu", plan[slice].name + " would run without a fast kernel", format.name, "a format with a resident layout",
-                    "leave out strict kernels or requantize the tensor");
+        throw Error("cpu", plan[slice].name + " would run without a fast kernel", format.name,
+                    "a format with a resident layout", "leave out strict kernels or requantize the tensor");
   }
 }
 
@@ -78,10 +82,14 @@ class CpuBackend : public plan::Backend {
     d.cores = usable_cores(), d.memory_bytes = total_memory();
     if (uint64_t left = read_limits().memory(); left != Limits::unlimited) d.free_bytes = left;
     IsaList list = isas();
-    for (int i = 0; i < list.count; i++) (list.begin[i]->supported() ? d.isas : d.missing_isas).push_back(list.begin[i]->name);
+    for (int i = 0; i < list.count; i++)
+      (list.begin[i]->supported() ? d.isas : d.missing_isas).push_back(list.begin[i]->name);
     if (d.isas.empty()) {
       d.available = false;
-      d.description += fmt::format(", and this build has kernels for {} only; build with INGOT_ISAS=all, or on this machine with INGOT_ISAS=native", fmt::join(d.missing_isas, ", "));
+      d.description += fmt::format(
+          ", and this build has kernels for {} only; build with INGOT_ISAS=all, or on this machine with "
+          "INGOT_ISAS=native",
+          fmt::join(d.missing_isas, ", "));
     }
     return d;
   }
@@ -114,10 +122,13 @@ class CpuBackend : public plan::Backend {
   }
 
   plan::KernelSource source(const plan::Plan&) const override {
-    throw Error("cpu", "kernels were compiled with ingot itself", name(), "a device that compiles kernels when a model is loaded", "name one with --device");
+    throw Error("cpu", "kernels were compiled with ingot itself", name(),
+                "a device that compiles kernels when a model is loaded", "name one with --device");
   }
 
-  std::vector<plan::FormatSpeed> format_speeds(const plan::Options& options) const override { return cpu::format_speeds(options); }
+  std::vector<plan::FormatSpeed> format_speeds(const plan::Options& options) const override {
+    return cpu::format_speeds(options);
+  }
 
   double read_bandwidth(int threads) const override { return cpu::read_bandwidth(threads); }
 };

@@ -4,11 +4,11 @@
 #include "backends/cpu/lanes/math.h"
 #include "backends/cpu/lanes/part.h"
 #include "backends/cpu/multiply_peak.h"
-#include "norm/rms_norm.h"
-#include "gemv/quantize_in.h"
-#include "gate/activate.h"
-#include "rope/rotate.h"
-#include "attend/streaming.h"
+#include "norm/cpu/rms_norm.h"
+#include "gemv/cpu/quantize_in.h"
+#include "gate/cpu/activate.h"
+#include "rope/cpu/rotate.h"
+#include "attend/cpu/streaming.h"
 
 static void store_all_halves(const float* x, int n, u16* to) {
   int i = 0;

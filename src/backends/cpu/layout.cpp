@@ -15,19 +15,21 @@ const Isa& find_isa(const std::string& name) {
     const Isa& isa = *list.begin[i];
     known += (known.empty() ? "" : ", ") + std::string(isa.name);
     if (name.empty() ? isa.supported() : name == isa.name) {
-      if (!isa.supported()) throw Error("cpu", "this machine cannot run the instruction set", name, "", "leave it out to use the best one");
+      if (!isa.supported())
+        throw Error("cpu", "this machine cannot run the instruction set", name, "", "leave it out to use the best one");
       return isa;
     }
   }
   if (!name.empty()) throw Error("cpu", "unknown instruction set", name, known);
-  throw Error("cpu", "this build has no kernels that this machine runs", known, "", "build with INGOT_ISAS=all, or on this machine with INGOT_ISAS=native");
+  throw Error("cpu", "this build has no kernels that this machine runs", known, "",
+              "build with INGOT_ISAS=all, or on this machine with INGOT_ISAS=native");
 }
 
 MatrixView view_of(const plan::Plan& plan, const plan::Slice& slice) {
   const plan::Weight& w = plan[slice];
   const uint64_t row_bytes = w.row_bytes();
-  const uint64_t at = capped_sum(capped_product(slice.first_row, row_bytes),
-                                 w.format->row_bytes(narrow<uint64_t>(slice.first_col)));
+  const uint64_t at =
+      capped_sum(capped_product(slice.first_row, row_bytes), w.format->row_bytes(narrow<uint64_t>(slice.first_col)));
   return {.format = w.format,
           .data = reinterpret_cast<const u8*>(w.data) + at,
           .rows = slice.rows,

@@ -13,7 +13,7 @@ struct MatrixView {
   const quant::Format* format = nullptr;
   const u8* data = nullptr;  ///< of the slice's first weight
   int64_t rows = 0, cols = 0;
-  uint64_t row_bytes = 0;    ///< those of the whole weight's row
+  uint64_t row_bytes = 0;  ///< those of the whole weight's row
 };
 MatrixView view_of(const plan::Plan& plan, const plan::Slice& slice);
 
@@ -36,8 +36,8 @@ Placement place(const quant::Format& format, const Isa& isa, bool repack);
 /// The class whose kernels run a format, in words: "u4 affine".
 std::string class_name(const FormatKernels& kernels);
 
-/// Packs `matrix` so that the rows of call i of a kernel begin at `to` + i · `stride`; called by all workers of a run, each packs
-/// its part.
+/// Packs `matrix` so that the rows of call i of a kernel begin at `to` + i · `stride`; called by all workers of a run,
+/// each packs its part.
 void pack(const MatrixView& matrix, const FormatKernels& kernels, u8* to, uint64_t stride, Worker& worker);
 
 }  // namespace ingot::cpu

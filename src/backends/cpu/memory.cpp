@@ -14,9 +14,10 @@ namespace {
 
 std::string megabytes(uint64_t bytes) { return fmt::format("{:.0f} MB", double(bytes) / 1e6); }
 
-// What pages leave of the free memory: an eighth, and 256 MB at least. The engine's own tables, answers and requests grow beside
-// them; rows of the embedding and models of others want room among the system's cached files; and who takes the last page of a
-// control group is killed without a word. One sequence of full length is granted without it, as its user asked for that context.
+// What pages leave of the free memory: an eighth, and 256 MB at least. The engine's own tables, answers and requests
+// grow beside them; rows of the embedding and models of others want room among the system's cached files; and who takes
+// the last page of a control group is killed without a word. One sequence of full length is granted without it, as its
+// user asked for that context.
 uint64_t headroom(uint64_t free) { return std::max<uint64_t>(free / 8, 256'000'000); }
 
 }  // namespace
@@ -26,21 +27,24 @@ PageRange pages_within(const plan::Plan& plan, const plan::Choices& choices, con
   const int min = plan::pages_for(plan.limits.context);
   const uint64_t sequence = capped_product(min, choices.page_bytes), asked = plan.limits.state_bytes;
   if (asked > 0 && asked < sequence)
-    throw Error("memory", "keys and values of one sequence do not fit into the memory that is given to them", megabytes(asked),
+    throw Error("memory", "keys and values of one sequence do not fit into the memory that is given to them",
+                megabytes(asked),
                 fmt::format("at least {}, for {} positions", megabytes(sequence), plan.limits.context),
                 "give more memory to keys and values, or ask for a shorter context (-c)");
   const uint64_t states = std::max(asked, sequence);
   const uint64_t all = capped_sum(choices.resident_bytes, choices.scratch_bytes, states);
   const bool known = limits.memory() != Limits::unlimited;
   if (known && all > limits.memory())
-    throw Error("memory", "the model does not fit into the memory that is free",
-                fmt::format("{} of weights + {} of scratch + {} of keys and values = {}", megabytes(choices.resident_bytes),
-                            megabytes(choices.scratch_bytes), megabytes(states), megabytes(all)),
-                fmt::format("at most {}, {}", megabytes(limits.memory()),
-                            limits.group_memory < limits.free_memory ? "what the control group leaves" : "what the machine has free"),
-                choices.resident_bytes > 0
-                    ? "run it from the file (--no-repack), ask for a shorter context (-c), or free memory"
-                    : "ask for a shorter context (-c), or free memory");
+    throw Error(
+        "memory", "the model does not fit into the memory that is free",
+        fmt::format("{} of weights + {} of scratch + {} of keys and values = {}", megabytes(choices.resident_bytes),
+                    megabytes(choices.scratch_bytes), megabytes(states), megabytes(all)),
+        fmt::format(
+            "at most {}, {}", megabytes(limits.memory()),
+            limits.group_memory < limits.free_memory ? "what the control group leaves" : "what the machine has free"),
+        choices.resident_bytes > 0
+            ? "run it from the file (--no-repack), ask for a shorter context (-c), or free memory"
+            : "ask for a shorter context (-c), or free memory");
   uint64_t given = asked;
   if (asked == 0) {
     const uint64_t free = known ? limits.memory() : total_memory() / 2;  // a system that does not say

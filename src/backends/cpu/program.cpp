@@ -114,7 +114,8 @@ bool CpuProgram::run(const plan::Batch& batch, std::span<float> logits, const pl
   std::lock_guard lock(mutex_);
   plan::check(plan_, batch, states_.pages());
   take(batch, logits);
-  // Steps before `end` are run. Who is stopped says so before a barrier, with the step after it, so all leave at the same one.
+  // Steps before `end` are run. Who is stopped says so before a barrier, with the step after it, so all leave at the
+  // same one.
   std::atomic<size_t> end = steps_.size();
   pool_.run([&](Worker& worker) {
     const bool timed = worker.index == 0 && !watch.step_seconds.empty();
@@ -124,7 +125,8 @@ bool CpuProgram::run(const plan::Batch& batch, std::span<float> logits, const pl
       PreparedStep& step = steps_[i];
       if (rows_of(step) == 0) continue;
       std::visit([&](const auto& op) { compute(op, step, worker); }, step.step->op);
-      if (worker.index == 0 && watch.stop && i + 1 < steps_.size() && watch.stop()) end.store(i + 1, std::memory_order_relaxed);
+      if (worker.index == 0 && watch.stop && i + 1 < steps_.size() && watch.stop())
+        end.store(i + 1, std::memory_order_relaxed);
       worker.barrier();
       if (!timed) continue;
       auto now = std::chrono::steady_clock::now();
@@ -156,7 +158,8 @@ void CpuProgram::take(const plan::Batch& batch, std::span<float> logits) {
   for (PreparedStep& step : steps_) step.next.store(0, std::memory_order_relaxed);
 }
 
-// Rows of embeddings, not from the mapping: a file that has become shorter would end the process there, and here is an error.
+// Rows of embeddings, not from the mapping: a file that has become shorter would end the process there, and here is an
+// error.
 void CpuProgram::read_tables() {
   if (!read_) return;
   for (TableRows& table : tables_) {
@@ -167,7 +170,8 @@ void CpuProgram::read_tables() {
     for (size_t t = 0; t < tokens_.size(); t++) {
       const uint64_t at = capped_sum(capped_product(slice.first_row + tokens_[t], table.view.row_bytes), in_row);
       if (!read_(weight, at, std::span(table.bytes).subspan(t * bytes, bytes)))
-        throw Error("cpu", "the model's file was changed while in use", "", "the file that was loaded", "load the model again");
+        throw Error("cpu", "the model's file was changed while in use", "", "the file that was loaded",
+                    "load the model again");
     }
   }
 }
@@ -213,7 +217,8 @@ void CpuProgram::compute(const plan::RopeStore& op, PreparedStep&, Worker& worke
     const int64_t row = item / all_heads;
     const int h = static_cast<int>(item % all_heads), kv_head = h - shape.heads;
     const bool is_query = kv_head < 0;
-    float* x = is_query ? at(op.query, row) + int64_t{h} * shape.key_size : at(op.key, row) + int64_t{kv_head} * shape.key_size;
+    float* x = is_query ? at(op.query, row) + int64_t{h} * shape.key_size
+                        : at(op.key, row) + int64_t{kv_head} * shape.key_size;
     const std::optional<plan::Norm>& norm = is_query ? op.query_norm : op.key_norm;
     if (norm) isa_.ops->norm({x, numbers(*norm).data(), shape.key_size, norm->epsilon, x});
     isa_.ops->rotate({.x = x,
@@ -234,7 +239,8 @@ void CpuProgram::compute(const plan::Attend& op, PreparedStep& step, Worker& wor
   AttentionWork& work = attention_[step.index];
   const int64_t items = static_cast<int64_t>(work.items().size());
   auto next = [&](int64_t done) {
-    return work.uniform() ? (done < 0 ? worker.index : done + worker.count) : step.next.fetch_add(1, std::memory_order_relaxed);
+    return work.uniform() ? (done < 0 ? worker.index : done + worker.count)
+                          : step.next.fetch_add(1, std::memory_order_relaxed);
   };
   for (int64_t i = next(-1); i < items; i = next(i)) {
     const AttendItem& item = work.items()[i];
@@ -249,7 +255,8 @@ void CpuProgram::attend(const plan::Attend& op, const AttentionWork& work, const
   const StatesLayout::Part& part = states_layout_[op.state];
   const bool is_cut = item.run >= 0;
   const int64_t records = int64_t{task.tokens} * task.heads * record_floats(shape.value_size);
-  float* parts = reinterpret_cast<float*>(attend_parts_->data()) + task.parts_at + (item.run - task.first_run) * records;
+  float* parts =
+      reinterpret_cast<float*>(attend_parts_->data()) + task.parts_at + (item.run - task.first_run) * records;
   isa_.ops->attend({.query = at(op.query, task.row) + int64_t{task.head} * shape.key_size,
                     .query_stride = int64_t{shape.heads} * shape.key_size,
                     .tokens = task.tokens,

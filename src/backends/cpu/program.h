@@ -1,5 +1,5 @@
-// A plan compiled for the CPU: its steps with kernels, weights and memory resolved. A batch runs all steps in one run of the
-// pool, with a barrier after each; a step is cut so that every output is computed by one worker in one order.
+// A plan compiled for the CPU: its steps with kernels, weights and memory resolved. A batch runs all steps in one run
+// of the pool, with a barrier after each; a step is cut so that every output is computed by one worker in one order.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -32,7 +32,7 @@ class CpuProgram : public plan::Program {
     uint64_t call_bytes;  // of the resident rows of one call
     MatrixView view;
     float scale;
-    const float* bias;    // (rows) or null
+    const float* bias;  // (rows) or null
     plan::Id<plan::Value> to;
     bool add;
   };
@@ -103,21 +103,22 @@ class CpuProgram : public plan::Program {
   CpuStates states_;
   Prefetch prefetch_ = prefetch_policies[0];  // of resident weights
   std::vector<PreparedStep> steps_;
-  std::function<bool(const plan::Weight&, uint64_t, std::span<std::byte>)> read_;  // empty where weights stay in the file
+  std::function<bool(const plan::Weight&, uint64_t, std::span<std::byte>)>
+      read_;  // empty where weights stay in the file
   std::vector<TableRows> tables_;
   std::vector<AttentionWork> attention_;
-  std::unique_ptr<Region> attend_parts_;            // records of tasks that are cut into runs
-  std::vector<std::vector<float>> memory_;          // of values, by id; of the logits none
-  std::vector<Buffer> buffers_;                     // by value
-  std::vector<std::vector<float>> cosines_, sines_; // by rope, (max_rows, dims / 2)
-  Workspace shared_;                                // of a batch, filled by all workers
+  std::unique_ptr<Region> attend_parts_;             // records of tasks that are cut into runs
+  std::vector<std::vector<float>> memory_;           // of values, by id; of the logits none
+  std::vector<Buffer> buffers_;                      // by value
+  std::vector<std::vector<float>> cosines_, sines_;  // by rope, (max_rows, dims / 2)
+  Workspace shared_;                                 // of a batch, filled by all workers
   std::vector<WorkerMemory> own_;
 
   // The batch at hand.
   std::span<const int32_t> tokens_;
   int64_t rows_ = 0, outputs_ = 0;
-  std::vector<RowPlace> row_places_;   // (max_rows)
-  std::vector<int32_t> output_rows_;   // (max_outputs) the row of each output
+  std::vector<RowPlace> row_places_;  // (max_rows)
+  std::vector<int32_t> output_rows_;  // (max_outputs) the row of each output
 };
 
 }  // namespace ingot::cpu

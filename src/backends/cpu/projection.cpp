@@ -1,5 +1,5 @@
-// Matrices times rows of a batch: the driver around the kernels of gemv. Prologue: norm-in and quantize-in; epilogue: bias,
-// activation, and into the step's values, or added to them.
+// Matrices times rows of a batch: the driver around the kernels of gemv. Prologue: norm-in and quantize-in; epilogue:
+// bias, activation, and into the step's values, or added to them.
 #include <algorithm>
 #include <array>
 
@@ -10,7 +10,8 @@ namespace ingot::cpu {
 
 namespace {
 
-// Rows are dealt out in units that every machine's row group divides; where two matrices are read alternately, in whole calls.
+// Rows are dealt out in units that every machine's row group divides; where two matrices are read alternately, in whole
+// calls.
 constexpr int64_t unit_rows = 16;
 static_assert(gemv_max_rows % unit_rows == 0);
 
@@ -20,8 +21,8 @@ int64_t rows_in_cache(int64_t cols) {
   return std::max<int64_t>(1, cache * 3 / 4 / cols / gemv_max_tokens) * gemv_max_tokens;
 }
 
-/// Calls `use(row, rows, first, n)` for rows `from` to before `to` of a matrix of `cols` columns and `inputs` input rows, as calls
-/// of a kernel take them.
+/// Calls `use(row, rows, first, n)` for rows `from` to before `to` of a matrix of `cols` columns and `inputs` input
+/// rows, as calls of a kernel take them.
 template <class Use> void each_call(int64_t from, int64_t to, int64_t cols, int64_t inputs, Use use) {
   const int64_t resting = rows_in_cache(cols);
   for (int64_t t0 = 0; t0 < inputs; t0 += resting)
@@ -50,8 +51,8 @@ Activations CpuProgram::prepare_rows(const InputRows& input, const PreparedStep&
   return shared_.view();
 }
 
-void CpuProgram::prepare_row(const float* x, int64_t cols, const std::optional<plan::Norm>& norm, const PreparedStep& step,
-                             Workspace& to, int64_t slot) const {
+void CpuProgram::prepare_row(const float* x, int64_t cols, const std::optional<plan::Norm>& norm,
+                             const PreparedStep& step, Workspace& to, int64_t slot) const {
   float* normed = to.values.data() + slot * cols;
   if (norm) {
     isa_.ops->norm({x, numbers(*norm).data(), narrow<int>(cols), norm->epsilon, normed});
@@ -87,7 +88,8 @@ void CpuProgram::compute(const plan::GatedLinear& op, PreparedStep& step, Worker
   const Activations x = prepare_rows({.from = op.from, .norm = op.norm, .gathered = false}, step, worker);
   const Part &gate = step.parts[0], &up = step.parts[1];
   const int64_t units = units_of(gate.view.rows, gemv_max_rows);
-  const int64_t from = worker.begin(units) * gemv_max_rows, to = std::min(worker.end(units) * gemv_max_rows, gate.view.rows);
+  const int64_t from = worker.begin(units) * gemv_max_rows,
+                to = std::min(worker.end(units) * gemv_max_rows, gate.view.rows);
   auto activate = op.activation == plan::Activation::silu ? isa_.ops->gate_silu : isa_.ops->gate_gelu_tanh;
   alignas(64) float gates[gemv_max_tokens * gemv_max_rows], ups[gemv_max_tokens * gemv_max_rows];
   each_call(from, to, gate.view.cols, rows_of(step), [&](int64_t row, int rows, int64_t first, int n) {
@@ -103,7 +105,8 @@ void CpuProgram::compute(const plan::GatedLinear& op, PreparedStep& step, Worker
 }
 
 // y (n, 64) = rows of the matrix · x + bias
-void CpuProgram::multiply(const Part& part, int64_t row, int rows, const Activations& x, int64_t first, int n, float* y) const {
+void CpuProgram::multiply(const Part& part, int64_t row, int rows, const Activations& x, int64_t first, int n,
+                          float* y) const {
   part.gemv({.weights = part.weights + row / gemv_max_rows * part.stride,
              .cols = part.view.cols,
              .row = row % gemv_max_rows,
@@ -131,11 +134,11 @@ void CpuProgram::write(const Part& part, int64_t row, int rows, int64_t first, i
   }
 }
 
-// Reads some of the weights under every policy and keeps the fastest: some machines follow plain streams by themselves at the
-// memory's full rate, others reach it only when asked, and how far ahead differs. Each measurement goes on where the last one
-// stopped: a weight comes again only after all others have been read, as when tokens are generated, so it is found in a cache only
-// where generation finds it there too. Several threads disturb each other, and others use the memory as well: the best of more
-// rounds counts, and each thread reads enough to be timed.
+// Reads some of the weights under every policy and keeps the fastest: some machines follow plain streams by themselves
+// at the memory's full rate, others reach it only when asked, and how far ahead differs. Each measurement goes on where
+// the last one stopped: a weight comes again only after all others have been read, as when tokens are generated, so it
+// is found in a cache only where generation finds it there too. Several threads disturb each other, and others use the
+// memory as well: the best of more rounds counts, and each thread reads enough to be timed.
 void CpuProgram::choose_prefetch() {
   constexpr uint64_t min_bytes = 32 << 20, bytes_per_thread = 32 << 20;
   const int rounds = pool_.threads() == 1 ? 3 : 9;

@@ -17,7 +17,7 @@ namespace {
 
 static_assert(int(attend_page) == plan::page_positions);
 
-constexpr uint64_t alignment = 64;           // of keys and of values of a kv_head: a line of a cache
+constexpr uint64_t alignment = 64;  // of keys and of values of a kv_head: a line of a cache
 
 // Blocks of codes with one scale, which `encode` knows how to make, and a resident layout for keys.
 bool keeps(const quant::Format& format, const FormatKernels& kernels, const plan::Plan& plan) {
@@ -175,16 +175,17 @@ void CpuStates::save(std::span<const int32_t> pages, int positions,
   check(pages, positions);
   std::vector<u8> cleared;
   for (int first = 0; first < positions; first += plan::page_positions)
-    each_chunk(pages[first / plan::page_positions], [&](const StatesLayout::Part& part, const u8* keys, const u8* values) {
-      if (positions - first < plan::page_positions) {
-        cleared.assign(keys, keys + part.key_bytes);
-        cleared.insert(cleared.end(), values, values + part.value_bytes);
-        keys = cleared.data(), values = keys + part.key_bytes;
-        layout_.clear_from(part, positions - first, cleared.data(), cleared.data() + part.key_bytes);
-      }
-      to(std::as_bytes(std::span(keys, part.key_bytes)));
-      to(std::as_bytes(std::span(values, part.value_bytes)));
-    });
+    each_chunk(pages[first / plan::page_positions],
+               [&](const StatesLayout::Part& part, const u8* keys, const u8* values) {
+                 if (positions - first < plan::page_positions) {
+                   cleared.assign(keys, keys + part.key_bytes);
+                   cleared.insert(cleared.end(), values, values + part.value_bytes);
+                   keys = cleared.data(), values = keys + part.key_bytes;
+                   layout_.clear_from(part, positions - first, cleared.data(), cleared.data() + part.key_bytes);
+                 }
+                 to(std::as_bytes(std::span(keys, part.key_bytes)));
+                 to(std::as_bytes(std::span(values, part.value_bytes)));
+               });
 }
 
 void CpuStates::restore(std::span<const int32_t> pages, int positions, std::span<const std::byte> from) {
@@ -223,8 +224,9 @@ std::optional<plan::Overflow> CpuStates::overflow(std::span<const int32_t> pages
     if (seen.finite()) continue;
     if (!seen.overflow()) return std::nullopt;
     return plan::Overflow{part.layer, seen.range,
-                          layout_.widest() ? fmt::format("keep them as codes with a scale: --kv {}", layout_.widest()->name)
-                                           : "no other format keeps heads of this size"};
+                          layout_.widest()
+                              ? fmt::format("keep them as codes with a scale: --kv {}", layout_.widest()->name)
+                              : "no other format keeps heads of this size"};
   }
   return std::nullopt;
 }

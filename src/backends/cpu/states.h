@@ -10,10 +10,11 @@
 
 namespace ingot::cpu {
 
-/// How keys and values of a plan are kept: f16, or blocks of the plan's format, as AttendParams and CodedStates say. What a page
-/// has of one kv_head is a chunk of keys and a chunk of values. In a store the same chunk of all pages lies together: keys of a
-/// sequence whose pages follow each other are one stream, which memory reads faster than pieces of 8 KB (heads of 64, one core of
-/// an AMD EPYC 5th generation, 4,000 positions: 12 GB/s against 9; 2026-11-30).
+/// How keys and values of a plan are kept: f16, or blocks of the plan's format, as AttendParams and CodedStates say.
+/// What a page has of one kv_head is a chunk of keys and a chunk of values. In a store the same chunk of all pages lies
+/// together: keys of a sequence whose pages follow each other are one stream, which memory reads faster than pieces of
+/// 8 KB (heads of 64, one core of an AMD EPYC of the fifth generation, 4,000 positions: 10 to 12 GB/s against 8 to 9;
+/// 2026-11-30).
 class StatesLayout {
  public:
   /// One state's part of a page.
@@ -73,10 +74,12 @@ class CpuStates : public plan::StateStore {
 
   /// A kv_head's chunk of page 0, and of any page.
   u8* keys(const StatesLayout::Part& part, int kv_head) const {
-    return region_->data() + static_cast<uint32_t>(pages_) * (part.keys_at + static_cast<uint32_t>(kv_head) * part.key_bytes);
+    return region_->data() +
+           static_cast<uint32_t>(pages_) * (part.keys_at + static_cast<uint32_t>(kv_head) * part.key_bytes);
   }
   u8* values(const StatesLayout::Part& part, int kv_head) const {
-    return region_->data() + static_cast<uint32_t>(pages_) * (part.values_at + static_cast<uint32_t>(kv_head) * part.value_bytes);
+    return region_->data() +
+           static_cast<uint32_t>(pages_) * (part.values_at + static_cast<uint32_t>(kv_head) * part.value_bytes);
   }
   u8* keys(const StatesLayout::Part& part, int kv_head, int32_t page) const {
     return keys(part, kv_head) + static_cast<uint32_t>(page) * part.key_bytes;

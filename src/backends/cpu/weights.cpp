@@ -9,9 +9,7 @@ namespace ingot::cpu {
 namespace {
 
 struct SliceOrder {
-  static auto key(const plan::Slice& s) {
-    return std::tuple(s.weight.index, s.first_row, s.rows, s.first_col, s.cols);
-  }
+  static auto key(const plan::Slice& s) { return std::tuple(s.weight.index, s.first_row, s.rows, s.first_col, s.cols); }
   bool operator()(const plan::Slice& a, const plan::Slice& b) const { return key(a) < key(b); }
 };
 
@@ -23,7 +21,8 @@ struct PackingJob {
 };
 
 /// What is packed where; `total` becomes the bytes of all.
-std::vector<PackingJob> packing_jobs(const plan::Plan& plan, const Isa& isa, const plan::Options& options, uint64_t& total) {
+std::vector<PackingJob> packing_jobs(const plan::Plan& plan, const Isa& isa, const plan::Options& options,
+                                     uint64_t& total) {
   std::vector<PackingJob> jobs;
   std::map<plan::Slice, bool, SliceOrder> seen;
   total = 0;
@@ -34,7 +33,8 @@ std::vector<PackingJob> packing_jobs(const plan::Plan& plan, const Isa& isa, con
       const MatrixView view = view_of(plan, slice);
       const Placement placement = place(*view.format, isa, options.repack);
       if (!placement.resident || !seen.emplace(slice, true).second) continue;
-      added.push_back({.slice = slice, .view = view, .placement = placement, .at = 0, .stride = placement.call_bytes(view)});
+      added.push_back(
+          {.slice = slice, .view = view, .placement = placement, .at = 0, .stride = placement.call_bytes(view)});
     }
     const bool alternate = std::holds_alternative<plan::GatedLinear>(step.op) && added.size() == 2;
     if (alternate) {
@@ -60,7 +60,8 @@ uint64_t resident_bytes(const plan::Plan& plan, const Isa& isa, const plan::Opti
 
 ResidentWeights::ResidentWeights(const plan::Plan& plan, const Isa& isa, const plan::Options& options, Pool& pool) {
   const std::vector<PackingJob> jobs = packing_jobs(plan, isa, options, bytes_);
-  region_ = std::make_unique<Region>(bytes_, "the weights", "use a smaller model, or run from the file without repacking");
+  region_ =
+      std::make_unique<Region>(bytes_, "the weights", "use a smaller model, or run from the file without repacking");
   std::vector<int> left(plan.weights.size());  // slices of each weight that are still to be packed
   for (const PackingJob& job : jobs) left[static_cast<size_t>(job.slice.weight.index)]++;
   uint64_t done = 0;

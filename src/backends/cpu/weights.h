@@ -24,8 +24,8 @@ uint64_t resident_bytes(const plan::Plan& plan, const Isa& isa, const plan::Opti
 
 class ResidentWeights {
  public:
-  /// Packs every slice that is multiplied by and has a resident layout, in the order in which a token reads them. Gate and
-  /// up are read alternately, so their calls are interleaved: memory is fast only where the stream is sequential.
+  /// Packs every slice that is multiplied by and has a resident layout, in the order in which a token reads them. Gate
+  /// and up are read alternately, so their calls are interleaved: memory is fast only where the stream is sequential.
   ResidentWeights(const plan::Plan& plan, const Isa& isa, const plan::Options& options, Pool& pool);
   /// Null where the slice is read from the file.
   const PackedSlice* find(const plan::Slice& slice) const;

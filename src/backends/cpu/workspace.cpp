@@ -15,17 +15,20 @@ void Workspace::size(int64_t rows, int64_t cols) {
 }
 
 uint64_t Workspace::bytes(int64_t rows, int64_t cols) {
-  const uint64_t row = capped_sum(capped_product(cols, sizeof(i8) + sizeof(float)), capped_product(cols / 32, sizeof(float)),
-                                  capped_product(cols / 16, sizeof(i16)));
+  const uint64_t row = capped_sum(capped_product(cols, sizeof(i8) + sizeof(float)),
+                                  capped_product(cols / 32, sizeof(float)), capped_product(cols / 16, sizeof(i16)));
   return capped_product(rows, row);
 }
 
 int64_t max_input_cols(const plan::Plan& plan) {
   int64_t cols = 0;
   for (const plan::Step& step : plan.steps)
-    if (auto* linear = std::get_if<plan::Linear>(&step.op)) cols = std::max(cols, plan[linear->from].cols);
-    else if (auto* gated = std::get_if<plan::GatedLinear>(&step.op)) cols = std::max(cols, plan[gated->from].cols);
-    else if (auto* norm = std::get_if<plan::NormAdd>(&step.op)) cols = std::max(cols, plan[norm->from].cols);
+    if (auto* linear = std::get_if<plan::Linear>(&step.op))
+      cols = std::max(cols, plan[linear->from].cols);
+    else if (auto* gated = std::get_if<plan::GatedLinear>(&step.op))
+      cols = std::max(cols, plan[gated->from].cols);
+    else if (auto* norm = std::get_if<plan::NormAdd>(&step.op))
+      cols = std::max(cols, plan[norm->from].cols);
   return cols;
 }
 
@@ -33,7 +36,8 @@ namespace {
 
 /// What attention needs of a worker at most, over the plan's states.
 struct AttendSizes {
-  int64_t records = 0, values = 0, queries = 0;  // lines of queries' records and of a tile's values; elements of queries
+  int64_t records = 0, values = 0,
+          queries = 0;  // lines of queries' records and of a tile's values; elements of queries
   explicit AttendSizes(const plan::Plan& plan, bool coded) {
     for (const plan::State& state : plan.states) {
       const AttendBlock block = attend_block(state.heads);
@@ -77,7 +81,8 @@ uint64_t scratch_bytes(const plan::Plan& plan, const StatesLayout& states, int t
   }
   for (const plan::Step& step : plan.steps)
     if (auto* embed = std::get_if<plan::Embed>(&step.op))
-      tables = capped_sum(tables, capped_product(limits.max_rows, plan::file_bytes(plan, embed->table) / embed->table.rows));
+      tables =
+          capped_sum(tables, capped_product(limits.max_rows, plan::file_bytes(plan, embed->table) / embed->table.rows));
   return capped_sum(capped_product(capped_sum(floats, parts), sizeof(float)), lists, tables,
                     Workspace::bytes(limits.max_rows, max_input_cols(plan)),
                     capped_product(threads, WorkerMemory::bytes(plan, states)));

@@ -1,4 +1,5 @@
-// Memory that steps work in, taken once: inputs of projections, and what a worker needs for attention and for storing keys.
+// Memory that steps work in, taken once: inputs of projections, and what a worker needs for attention and for storing
+// keys.
 #pragma once
 #include <vector>
 
@@ -29,8 +30,8 @@ struct alignas(64) Line {
 /// One worker's: the input of one row, and what attention and the store need.
 struct WorkerMemory {
   Workspace input;
-  std::vector<u8> stored;                     // of one key, as the states keep it
-  std::vector<Line> run, merged, values;      // AttendWorkspace
+  std::vector<u8> stored;                 // of one key, as the states keep it
+  std::vector<Line> run, merged, values;  // AttendWorkspace
   Workspace queries;
   void size(const plan::Plan& plan, const StatesLayout& states);
   AttendWorkspace attend() {

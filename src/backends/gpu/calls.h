@@ -26,7 +26,7 @@ struct Places {
   int max_gemm_tokens = 64;     ///< Facts::max_gemm_tokens
 };
 
-/// What the steps with a row per token are recorded for: rows at most, and which sequences there may be (kernels/batch/header.h).
+/// What the steps with a row per token are recorded for: rows at most, and which sequences there may be (kernels/batch/gpu/header.h).
 struct BodyShape {
   int rows = 1;
   bool singles = true, several = false;

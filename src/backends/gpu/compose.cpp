@@ -13,17 +13,11 @@ namespace ingot::gpu {
 
 namespace {
 
-// What every source begins with, behind its dialect, and the kernels, each behind what it uses.
-constexpr const char* foundations[] = {"kernels/dialect/contract.h", "kernels/dialect/lane.h", "kernels/dialect/quantized.h", "kernels/quant/facts.h",
+// What every source begins with, after its dialect. Kernels say themselves what else they use.
+constexpr const char* foundations[] = {"kernels/dialect/contract.h", "kernels/dialect/lane.h",    "kernels/dialect/quantized.h", "kernels/quant/facts.h",
                                        "kernels/quant/decode.h",     "kernels/quant/as_table.h", "kernels/quant/resident.h"};
-constexpr const char* kernels[] = {"kernels/batch/header.h", "kernels/batch/pages.h", "kernels/batch/gather_launch.h", "kernels/batch/gather_rows.h",
-                                   "kernels/gemv/launch.h", "kernels/gemv/chunk.h", "kernels/gemv/rows_split.h",      "kernels/gemv/rows_of_blocks.h",
-                                   "kernels/gemv/stages.h", "kernels/gemv/driver.h", "kernels/gemv/keep_input.h", "kernels/gemv/rows_past_input.h", "kernels/gemv/rows_of_numbers.h", "kernels/gemv/one_token.h",
-                                   "kernels/gemm/launch.h", "kernels/gemm/steps.h", "kernels/gemm/driver.h",
-                                   "kernels/embed/launch.h", "kernels/embed/rows_by_token.h",  "kernels/norm/launch.h",               "kernels/norm/token_a_group.h",
-                                   "kernels/rope/launch.h",  "kernels/rope/head_a_warp.h",     "kernels/attend/launch.h",             "kernels/attend/halves.h",
-                                   "kernels/attend/split_over_cache.h", "kernels/attend/tiles.h", "kernels/sample/launch.h", "kernels/sample/best_of_parts.h",
-                                   "kernels/probe/launch.h", "kernels/probe/read.h"};
+
+bool is_kernel(std::string_view path) { return path.starts_with("kernels/") && path.find("/gpu/") != path.npos; }
 
 std::string_view text_of(const std::string& path) {
   auto found = std::ranges::find(texts(), path, &Text::path);
@@ -31,7 +25,8 @@ std::string_view text_of(const std::string& path) {
   return found->text;
 }
 
-// Appends a file once, behind the files that it includes; includes and include guards themselves stay out. Lines keep the file's numbers.
+// Appends a file once, after the files that it includes, which it names from its own folder or from kernels/; includes and include guards
+// themselves stay out. Lines keep the file's numbers.
 class Composer {
  public:
   std::string source;
@@ -42,7 +37,10 @@ class Composer {
     for (size_t at = 0; at < text.size();) {
       size_t end = std::min(text.find('\n', at), text.size());
       std::string_view line = text.substr(at, end - at);
-      if (line.starts_with("#include \"")) add(folder + std::string(line.substr(10, line.rfind('"') - 10)));
+      if (line.starts_with("#include \"")) {
+        const std::string name(line.substr(10, line.rfind('"') - 10));
+        add(std::ranges::find(texts(), folder + name, &Text::path) != texts().end() ? folder + name : "kernels/" + name);
+      }
       bool kept = !line.starts_with("#include \"") && !line.starts_with("#pragma once");
       (body += kept ? line : "") += '\n';
       at = end + 1;
@@ -80,7 +78,8 @@ Source compose(const std::string& dialect, std::span<const Entry> entries) {
   composer.add("kernels/dialect/" + dialect + "_tile.h");
   for (const Entry& entry : entries)
     for (const quant::Format* f : entry.formats) composer.add(fmt::format("formats/{}.h", f->name));
-  for (const char* path : kernels) composer.add(path);
+  for (const Text& text : texts())
+    if (is_kernel(text.path)) composer.add(std::string(text.path));
   Source source{std::move(composer.source), {}};
   source.text += "#line 1 \"entries\"\n";
   for (const Entry& entry : entries) {

@@ -1,4 +1,4 @@
-// What changes from run to run, as kernels read it (kernels/batch/header.h): the batch's header, its lines and the page table, in device
+// What changes from run to run, as kernels read it (kernels/batch/gpu/header.h): the batch's header, its lines and the page table, in device
 // memory. The host knows what is there and copies what is different, which is nothing where the device chose the tokens itself.
 #pragma once
 #include <memory>

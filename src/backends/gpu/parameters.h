@@ -6,16 +6,16 @@
 namespace ingot::gpu {
 
 #include "dialect/cpp.h"
-#include "batch/header.h"
-#include "batch/gather_launch.h"
-#include "gemv/launch.h"
-#include "gemm/launch.h"
-#include "embed/launch.h"
-#include "norm/launch.h"
-#include "rope/launch.h"
-#include "attend/launch.h"
-#include "sample/launch.h"
-#include "probe/launch.h"
+#include "batch/gpu/header.h"
+#include "batch/gpu/gather_launch.h"
+#include "gemv/gpu/launch.h"
+#include "gemm/gpu/launch.h"
+#include "embed/gpu/launch.h"
+#include "norm/gpu/launch.h"
+#include "rope/gpu/launch.h"
+#include "attend/gpu/launch.h"
+#include "sample/gpu/launch.h"
+#include "probe/gpu/launch.h"
 
 template <class T> T* at_device(Address address) { return reinterpret_cast<T*>(address); }
 

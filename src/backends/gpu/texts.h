@@ -6,7 +6,7 @@
 namespace ingot::gpu {
 
 struct Text {
-  std::string_view path;  ///< "kernels/gemv/driver.h", "formats/NAME.h", "formats/tables/NAME.h"
+  std::string_view path;  ///< "kernels/gemv/gpu/driver.h", "formats/NAME.h", "formats/tables/NAME.h"
   std::string_view text;
 };
 std::span<const Text> texts();

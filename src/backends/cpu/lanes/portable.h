@@ -19,7 +19,7 @@ enum {
   attend_parts = 1,
   asks_ahead = 0,         // whether prefetch() does anything
   signed_bias = 0,        // what is taken off 8-bit codes so that dot_large can use them as they are
-  most_carried = 255      // largest code that may carry its sub-scale (gemv/panels.h): where larger ones cost more than they save
+  most_carried = 255      // largest code that may carry its sub-scale (gemv/cpu/panels.h): where larger ones cost more than they save
 };
 
 typedef u8 u8x16 __attribute__((vector_size(16)));
@@ -30,7 +30,7 @@ typedef i32 i32x4 __attribute__((vector_size(16)));
 typedef u32 u32x4 __attribute__((vector_size(16)));
 typedef float f32x4 __attribute__((vector_size(16)));
 
-// Words of a machine that adds pairs of products in 16 bits (gemv/panel_pairs.h), as avx2.h has them; void: none.
+// Words of a machine that adds pairs of products in 16 bits (gemv/cpu/panel_pairs.h), as avx2.h has them; void: none.
 typedef void adds_pairs;
 
 struct bytes { u8x16 v[2]; };

@@ -1,0 +1,72 @@
+// What launches of attention are given on a GPU (the op: params.h). Keys and values lie in pages of 64 positions as f16 (batch/gpu/header.h);
+// tiles of 32 positions cross no page. head_size is a multiple of 16, at most 256.
+//
+//   attend_one     rows that are alone in their sequence, rope_store first: queries and keys come as the projection leaves them. The positions
+//                  that a row sees are cut into runs, each a multiple of 32 positions, at most attend_max_runs of them: what a row's runs are
+//                  follows from its position alone. A group takes a run for some of the query heads of a kv_head, and leaves its sums; the last
+//                  run's group stores key and value. Items: rows · splits · kv_heads · parts, each a group's where there is one row, and shared
+//                  out among the groups where there may be more
+//   attend_merge   the same rows: the runs' sums, in order, as floats and as codes; ⌈width / threads⌉ groups per row
+//   attend_many    sequences with several rows; a group takes attend_rows(head_size) of the rows of one kv_head, a row a query head of a
+//                  token, heads that share the kv_head side by side. kv_heads groups per tile of rows, of attend_rows · 2 threads
+#pragma once
+#include "batch/gpu/header.h"
+#include "gemv/gpu/launch.h"
+#include "rope/gpu/launch.h"
+
+enum {
+  attend_warps = 4,
+  attend_run = 32,         // positions that a warp weighs at once; runs are multiples of it
+  attend_max_runs = 64,    // of a row
+  attend_most_head = 256,  // elements of a head
+  attend_most_heads = 3,   // query heads that a group of attend_one computes: with the token's own key, one for each of its warps
+  attend_most_sums = 768   // their elements
+};
+
+struct AttendLaunch {
+  DeviceBatch batch;
+  DEVICE const float* query;  // (rows, kv_heads · heads_per_kv_head, head_size), rotated
+  DEVICE float* sums;         // (singles, heads, splits, head_size) Σ exp(score − max) · value over a run
+  DEVICE float* max;          // (singles, heads, splits) the greatest score of a run
+  DEVICE float* totals;       // (singles, heads, splits) Σ exp(score − max)
+  DEVICE float* out;          // as query
+  DeviceActivations codes;    // of out, from attend_merge; codes null: not wanted
+  i64 keys_at, values_at;     // of this state in a page, in halves
+  i32 kv_heads, heads_per_kv_head, head_size;
+  i32 rows;                   // at most: what the launch was recorded for
+  i32 splits;                 // runs of a row that there is space for
+  i32 first_single, singles;  // of the batch's rows that are alone: those of this launch, at most
+  i32 window;                 // positions that a token sees, itself included; 0: all
+  float scale;                // on query · key
+};
+
+// Query heads that a group of attend_one computes together, out of those that share a kv_head: all, or the smallest equal parts that fit.
+fn attend_heads_at_once(int heads_per_kv_head, int head_size) {
+  int fit = attend_most_sums / head_size < attend_most_heads ? attend_most_sums / head_size : attend_most_heads;
+  int parts = (heads_per_kv_head + fit - 1) / fit;
+  return (heads_per_kv_head + parts - 1) / parts;
+}
+// The query of `attend` is that of `rope`, which is not rotated in place.
+struct AttendOneLaunch {
+  AttendLaunch attend;
+  RopeLaunch rope;
+};
+struct AttendOneRoom {
+  float own_key[attend_most_head], own_value[attend_most_head];        // of the token itself, as the cache will hold them
+  float query[attend_most_sums];                                       // (heads, head_size), scaled
+  float weights[2][attend_warps][attend_most_heads][attend_run];       // in turns, so that one barrier is enough
+  float sums[attend_warps][attend_most_sums];
+  float max[attend_warps][attend_most_heads], totals[attend_warps][attend_most_heads];
+};
+
+// Rows that a group of attend_many computes, 16 a warp, and positions that it weighs at once: as many as its memory takes.
+fn attend_rows(int head_size) { return head_size <= 64 ? 64 : head_size <= 128 ? 32 : 16; }
+fn attend_keys(int head_size) { return head_size <= 128 ? 32 : 16; }
+enum { attend_apart = 8 };  // halves between lines, so that those of a tile begin in different banks
+template <int head_size> struct AttendManyRoom {
+  enum { line = head_size + attend_apart, rows = head_size <= 64 ? 64 : head_size <= 128 ? 32 : 16, keys = head_size <= 128 ? 32 : 16 };
+  u16 query[2][rows * line];  // scaled; the nearest halves, and the nearest of what they leave
+  u16 cached[keys * line];    // keys, then values
+};
+fn attend_many_room_bytes(int head_size) { return 2 * (head_size + (int)attend_apart) * (2 * attend_rows(head_size) + attend_keys(head_size)); }
+struct AttendMergeRoom { u32 none; };

@@ -1,0 +1,308 @@
+// Strategy of GPUs for rows that are alone in their sequence: what a row sees is cut into runs, a thread group takes a run, and its warps take
+// tiles of 32 positions alternately, each with a running maximum and a running sum (streaming.h). The heads that share a kv_head are
+// computed together, so keys and values are read once. A row's bits are the same whatever other rows there are.
+//
+// The row's own key and value are in no run: the last one's group rotates and stores them, and adds them from its memory.
+//
+// Scores: four lanes share a position and read a row's pieces in turns; a lane's four positions lie eight apart. Values: neighbouring lanes
+// read a row, piece by piece, and what is left of the warp takes other rows.
+#pragma once
+#include "attend/gpu/halves.h"
+#include "attend/gpu/launch.h"
+#include "batch/gpu/header.h"
+#include "batch/gpu/pages.h"
+#include "gemv/gpu/stages.h"
+#include "rope/gpu/head_a_warp.h"
+
+// Where a rotated query goes, and a rotated key: to the group's memory as the page will hold it, and to the page.
+struct scaled_row {
+  SHARED float* to;
+  float scale;
+  MEMBER void put(int i, float y) const { to[i] = y * scale; }
+};
+struct stored_row {
+  SHARED float* own;
+  DEVICE u16* to;  // null: another group stores it
+  MEMBER void put(int i, float y) const {
+    u32 bits = nearest_half(y);
+    own[i] = half_to_float(bits);
+    if (to) to[i] = (u16)bits;
+  }
+};
+
+//   alone    1: there is one row, and a group for each of its items
+template <int head_size, int heads, int alone> struct attend_one {
+  typedef AttendOneLaunch Params;
+  typedef AttendOneRoom Room;
+  enum {
+    threads = attend_warps * warp_lanes,
+    pieces = head_size / piece,
+    row_lanes = pieces > 16 ? 32 : pieces > 8 ? 16 : pieces > 4 ? 8 : 4,  // that read a row of values
+    groups_a_core = pieces < row_lanes && pieces < 16 ? 2 : 3,            // lanes without a piece take more registers
+    rows = row_lanes,                                                     // of a tile that a lane reads
+    values_ahead = rows <= 16 && heads <= 4                               // values are asked for before the scores are known
+  };
+  struct Sums {
+    float max[heads], total[heads];   // running maximum; this lane's part of the running sum
+    float acc[heads][piece];          // of this lane's piece and rows
+  };
+
+  // The row of values that is this lane's i-th in a tile.
+  fn row_of(int i, u32 lane) -> int { return (int)lane / row_lanes * rows + i; }
+  fn has_piece(u32 lane) -> bool { return (int)lane % row_lanes < pieces; }
+  // `values`: of the position's page.
+  fn values_at(DEVICE const u16* values, int position, u32 lane) -> uint4 {
+    return *(DEVICE const uint4*)(values + position % page_positions * head_size + (int)lane % row_lanes * piece);
+  }
+
+  // query · key of this lane's position of the tile, 8 · (lane mod 4) + lane / 4, for each head. `keys`: of the tile's page.
+  fn score(DEVICE const u16* keys, SHARED const float* query, int tile, positions seen, u32 lane, THREAD float (&score)[heads]) -> void {
+    float s[heads][4];
+    for (int h = 0; h < heads; h++)
+      for (int u = 0; u < 4; u++) s[h][u] = 0;
+    DEVICE const u16* row[4];
+    for (int u = 0; u < 4; u++) row[u] = keys + seen.nearest(tile + 8 * u + (int)lane / 4) % page_positions * head_size;
+    UNROLL(4)
+    for (int first = 0; first < pieces; first += 4) {
+      int at = first + (int)lane % 4;
+      if (pieces % 4 != 0 && at >= pieces) continue;
+      eight key[4];
+      for (int u = 0; u < 4; u++) key[u] = floats_of(*(DEVICE const uint4*)(row[u] + at * piece));
+      for (int h = 0; h < heads; h++)
+        for (int four = 0; four < 2; four++) {
+          float4 q = *(SHARED const float4*)(query + h * head_size + at * piece + 4 * four);
+          for (int u = 0; u < 4; u++) s[h][u] = fma(q.w, key[u].x[4 * four + 3], fma(q.z, key[u].x[4 * four + 2], fma(q.y, key[u].x[4 * four + 1], fma(q.x, key[u].x[4 * four], s[h][u]))));
+        }
+    }
+    // A 4 × 4 transpose-reduce across four lanes.
+    bool second = lane & 1, upper = lane & 2;
+    for (int h = 0; h < heads; h++) {
+      float a = (upper ? s[h][2] : s[h][0]) + lane_exchange(upper ? s[h][0] : s[h][2], 2);
+      float b = (upper ? s[h][3] : s[h][1]) + lane_exchange(upper ? s[h][1] : s[h][3], 2);
+      score[h] = (second ? b : a) + lane_exchange(second ? a : b, 1);
+    }
+  }
+
+  // Scores into weights against the running maximum, which may rise. A score that is not finite makes its weight NaN: −inf, too.
+  fn weigh(THREAD const float (&score)[heads], bool visible, SHARED float (*weights)[attend_run], int at, THREAD Sums& sums) -> void {
+    for (int h = 0; h < heads; h++) {
+      float of_tile = lane_max(visible ? score[h] : least()), max = of_tile > sums.max[h] ? of_tile : sums.max[h];
+      float factor = exp(sums.max[h] - max), weight = visible ? fma(score[h], 0.0f, exp(score[h] - max)) : 0.0f;
+      sums.max[h] = max;
+      sums.total[h] = fma(sums.total[h], factor, weight);
+      for (int e = 0; e < piece; e++) sums.acc[h][e] *= factor;
+      weights[h][at] = weight;
+    }
+  }
+
+  fn mix(THREAD const uint4 (&values)[4], SHARED const float (*weights)[attend_run], int row, THREAD Sums& sums) -> void {
+    eight value[4];
+    for (int i = 0; i < 4; i++) value[i] = floats_of(values[i]);
+    for (int h = 0; h < heads; h++) {
+      float4 w = *(SHARED const float4*)(weights[h] + row);
+      for (int e = 0; e < piece; e++) sums.acc[h][e] = fma(w.w, value[3].x[e], fma(w.z, value[2].x[e], fma(w.y, value[1].x[e], fma(w.x, value[0].x[e], sums.acc[h][e]))));
+    }
+  }
+
+  // All tiles of a run that are this warp's.
+  fn walk(PARAMS(AttendLaunch) p, SHARED Room& room, DEVICE const PageLine* pages, int kv_head, positions seen, int begin, int end, Place at,
+          THREAD Sums& sums) -> void {
+    i64 keys_at = place_in_page(p.keys_at, kv_head, 0, head_size), values_at_page = place_in_page(p.values_at, kv_head, 0, head_size);
+    u32 lane = at.lane();
+    for (int turn = 0; begin + turn * attend_warps * attend_run < end; turn++) {
+      int tile = begin + (turn * attend_warps + (int)at.warp()) * attend_run;
+      SHARED float(*weights)[attend_run] = room.weights[turn % 2][at.warp()];
+      uint4 ahead[rows / 4][4];
+      DEVICE const u16 *keys = 0, *values = 0;
+      if (tile < end) {
+        DEVICE const u16* page = pages[tile / page_positions].at;
+        keys = page + keys_at, values = page + values_at_page;
+        if (values_ahead && has_piece(lane))
+          for (int i = 0; i < rows; i++) ahead[i / 4][i % 4] = values_at(values, seen.nearest(tile + row_of(i, lane)), lane);
+        float scores[heads];
+        score(keys, room.query, tile, seen, lane, scores);
+        int mine = 8 * (int)(lane % 4) + (int)lane / 4;
+        weigh(scores, seen.has(tile + mine), weights, mine, sums);
+      }
+      group_barrier();
+      if (tile < end && has_piece(lane)) {
+        UNROLL(4)
+        for (int i = 0; i < rows; i += 4) {
+          uint4 now[4];
+          for (int k = 0; k < 4; k++) {
+            if (values_ahead) now[k] = ahead[i / 4][k];
+            else now[k] = values_at(values, seen.nearest(tile + row_of(i + k, lane)), lane);
+          }
+          mix(now, weights, row_of(i, lane), sums);
+        }
+      }
+    }
+  }
+
+  // The sums of the lanes that took other rows, then those of the warps, in order.
+  fn leave(PARAMS(AttendLaunch) p, SHARED Room& room, int place, int head, int n, int split, Place at, THREAD Sums& sums) -> void {
+    int warp = (int)at.warp(), lane = (int)at.lane();
+    for (int h = 0; h < heads; h++) {
+      float total = lane_sum(sums.total[h]);
+      if (lane == 0) room.max[warp][h] = sums.max[h], room.totals[warp][h] = total;
+      for (int e = 0; e < piece; e++) {
+        float sum = sums.acc[h][e];
+        for (u32 mask = row_lanes; mask < warp_lanes; mask *= 2) sum += lane_exchange(sum, mask);
+        if (lane < pieces) room.sums[warp][h * head_size + lane * piece + e] = sum;
+      }
+    }
+    group_barrier();
+    for (int i = (int)at.index; i < n * head_size; i += threads) {
+      int h = i / head_size;
+      float max = room.max[0][h], total = 0, sum = 0;
+      for (int w = 1; w < attend_warps; w++) max = room.max[w][h] > max ? room.max[w][h] : max;
+      for (int w = 0; w < attend_warps; w++) {
+        float factor = exp(room.max[w][h] - max);
+        total = fma(factor, room.totals[w][h], total);
+        sum = fma(factor, room.sums[w][i], sum);
+      }
+      i64 to = ((i64)place * p.kv_heads * p.heads_per_kv_head + head + h) * p.splits + split;
+      p.sums[to * head_size + i % head_size] = sum;
+      if (i % head_size == 0) p.max[to] = max, p.totals[to] = total;
+    }
+  }
+
+  // Asks for the angles, and for the keys and values that the warps will read first: a lane a position.
+  fn look_ahead(PARAMS(Params) p, DEVICE const PageLine* pages, int kv_head, int begin, positions cached, Place at) -> void {
+    int position = begin + (int)at.index;
+    if (cached.has(position)) {
+      DEVICE const u16* page = pages[position / page_positions].at;
+      DEVICE const u16* key = page + place_in_page(p.attend.keys_at, kv_head, position, head_size);
+      DEVICE const u16* value = page + place_in_page(p.attend.values_at, kv_head, position, head_size);
+      for (int i = 0; i < head_size; i += 64) will_read(key + i), will_read(value + i);
+    }
+    i64 angle = (i64)(cached.last + 1) * (p.rope.dims / 2) + (int)at.index;
+    if ((int)at.index < p.rope.dims / 2) will_read(p.rope.cosines + angle), will_read(p.rope.sines + angle);
+  }
+
+  // What a group computes at once.
+  struct Item {
+    int row, position;  // of the batch; in its sequence
+    int place;          // among the rows of this launch
+    int kv_head, part, split;
+  };
+
+  // The item's heads, rotated and scaled, and for the last run the row's own key and value. A head a warp.
+  fn rotate(PARAMS(Params) p, SHARED Room& room, THREAD const Item& item, DEVICE u16* page, int n, bool last, bool stores, Place at) -> void {
+    int dims = p.rope.dims, first = item.part * heads;
+    i64 angles = (i64)item.position * (dims / 2), kv = ((i64)item.row * p.attend.kv_heads + item.kv_head) * head_size;
+    DEVICE const float *cosines = p.rope.cosines + angles, *sines = p.rope.sines + angles;
+    UNROLL(1)
+    for (int h = (int)at.warp(); h < heads + 1; h += attend_warps) {
+      if (h < n) {
+        DEVICE const float* x = p.rope.query + kv * p.attend.heads_per_kv_head + (first + h) * head_size;
+        turned_head query = {x, p.rope.query_norm, cosines, sines, head_size, dims, p.rope.halves};
+        turn_head(query, p.rope.query_epsilon, at.lane(), scaled_row{room.query + h * head_size, p.attend.scale});
+      } else if (h < heads) {
+        for (int i = (int)at.lane(); i < head_size; i += warp_lanes) room.query[h * head_size + i] = 0;
+      } else if (last) {
+        DEVICE u16* to_key = page + place_in_page(p.attend.keys_at, item.kv_head, item.position, head_size);
+        DEVICE u16* to_value = page + place_in_page(p.attend.values_at, item.kv_head, item.position, head_size);
+        turned_head key = {p.rope.key + kv, p.rope.key_norm, cosines, sines, head_size, dims, p.rope.halves};
+        stored_row key_row = {room.own_key, stores ? to_key : 0}, value_row = {room.own_value, stores ? to_value : 0};
+        turn_head(key, p.rope.key_epsilon, at.lane(), key_row);
+        for (int i = (int)at.lane(); i < head_size; i += warp_lanes) value_row.put(i, p.rope.value[kv + i]);
+      }
+    }
+  }
+
+  // The row's own position, by one warp.
+  fn add_own(SHARED Room& room, u32 lane, THREAD Sums& sums) -> void {
+    for (int h = 0; h < heads; h++) {
+      float score = 0;
+      for (int i = (int)lane; i < head_size; i += warp_lanes) score = fma(room.query[h * head_size + i], room.own_key[i], score);
+      score = lane_sum(score);
+      float max = score > sums.max[h] ? score : sums.max[h], factor = exp(sums.max[h] - max), weight = fma(score, 0.0f, exp(score - max));
+      sums.max[h] = max;
+      sums.total[h] = fma(sums.total[h], factor, lane == 0 ? weight : 0.0f);
+      for (int e = 0; e < piece; e++) {
+        float value = (int)lane < pieces ? weight * room.own_value[(int)lane * piece + e] : 0.0f;
+        sums.acc[h][e] = fma(sums.acc[h][e], factor, value);
+      }
+    }
+  }
+
+  // Nothing where the row has fewer runs. Those that go on have read nothing of the group's memory after the barrier in `leave`.
+  fn compute(PARAMS(Params) p, SHARED Room& room, THREAD const Item& item, int sequence, Place at) -> void {
+    DEVICE const PageLine* pages = pages_of(p.attend.batch, sequence);
+    positions seen = seen_by(item.position, p.attend.window), cached = {seen.first, seen.last - 1};
+    position_runs runs = runs_of(seen);
+    int begin = runs.begin + item.split * runs.length;
+    // Where the row stands was known before the launch in front, and so was what its pages hold.
+    if (item.split < runs.count) look_ahead(p, pages, item.kv_head, begin, cached, at);
+    dependency_wait();
+    if (item.split >= runs.count) return;
+    bool last = item.split == runs.count - 1;
+    int end = last ? seen.last : begin + runs.length, left = p.attend.heads_per_kv_head - item.part * heads, n = left < heads ? left : heads;
+    if (cached.last < cached.first) end = begin;
+    DEVICE u16* own_page = last ? pages[item.position / page_positions].at : 0;
+    rotate(p, room, item, own_page, n, last, last && item.part == 0, at);
+    Sums sums;
+    for (int h = 0; h < heads; h++) {
+      sums.max[h] = least(), sums.total[h] = 0;
+      for (int e = 0; e < piece; e++) sums.acc[h][e] = 0;
+    }
+    group_barrier();
+    walk(p.attend, room, pages, item.kv_head, cached, begin, end, at, sums);
+    if (last && at.warp() == attend_warps - 1) add_own(room, at.lane(), sums);
+    leave(p.attend, room, item.place, item.kv_head * p.attend.heads_per_kv_head + item.part * heads, n, item.split, at, sums);
+  }
+
+  // Items with nothing in them come last.
+  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    launch_dependents();
+    int parts = (p.attend.heads_per_kv_head + heads - 1) / heads, per_row = parts * p.attend.kv_heads;
+    DEVICE const BatchLine* lines = lines_of(p.attend.batch);
+    if constexpr (alone) {
+      int i = (int)at.group;
+      Item item = {0, lines[0].position, 0, i / parts % p.attend.kv_heads, i % parts, i / per_row};
+      compute(p, room, item, 0, at);
+    } else {
+      int there = p.attend.batch.header->singles - p.attend.first_single, rows = there < p.attend.singles ? there : p.attend.singles;
+      UNROLL(1)
+      for (int i = (int)at.group; i < per_row * rows * p.attend.splits; i += (int)at.groups) {
+        int place = i / per_row % rows, row = lines[p.attend.first_single + place].single_row;
+        Item item = {row, lines[row].position, place, i / parts % p.attend.kv_heads, i % parts, i / (per_row * rows)};
+        compute(p, room, item, lines[row].sequence, at);
+      }
+      dependency_wait();
+    }
+  }
+};
+
+struct attend_merge {
+  typedef AttendLaunch Params;
+  typedef AttendMergeRoom Room;
+  enum { threads = attend_warps * warp_lanes, groups_a_core = 8 };
+
+  // A thread an element; a warp's 32 are also 32 codes.
+  fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
+    int width = p.kv_heads * p.heads_per_kv_head * p.head_size, per_row = (width + threads - 1) / threads, place = (int)at.group / per_row;
+    int i = (int)at.group % per_row * threads + (int)at.index;
+    if (p.first_single + place >= p.batch.header->singles) return;
+    DEVICE const BatchLine* lines = lines_of(p.batch);
+    int row = lines[p.first_single + place].single_row;
+    int runs = runs_of(seen_by(lines[row].position, p.window)).count;
+    float y = 0;
+    if (i < width) {
+      i64 from = ((i64)place * p.kv_heads * p.heads_per_kv_head + i / p.head_size) * p.splits;
+      float max = least(), total = 0;
+      for (int r = 0; r < runs; r++) max = p.max[from + r] > max ? p.max[from + r] : max;
+      for (int r = 0; r < runs; r++) {
+        float factor = exp(p.max[from + r] - max);
+        total = fma(factor, p.totals[from + r], total);
+        y = fma(factor, p.sums[(from + r) * p.head_size + i % p.head_size], y);
+      }
+      y = y / total;
+      p.out[(i64)row * width + i] = y;
+    }
+    if (p.codes.codes) quantize_out(p.codes, row, p.rows, i, i < width, y);
+  }
+};

@@ -1,0 +1,188 @@
+// Strategy of GPUs for sequences with several rows: rows of queries meet tiles of keys and values in the matrix unit, f16 with float sums, with a
+// running maximum and a running sum a row (streaming.h). Queries and weights go in as two halves each, so that nothing of their floats is
+// lost that the sums would show. A tile of positions lies in the group's memory for all its rows: first its keys, then its values.
+#pragma once
+#include "attend/gpu/halves.h"
+#include "attend/gpu/launch.h"
+#include "batch/gpu/header.h"
+#include "batch/gpu/pages.h"
+
+template <int head_size> struct attend_many {
+  typedef AttendLaunch Params;
+  typedef AttendManyRoom<head_size> Room;
+  enum { threads = Room::rows / tile_rows * warp_lanes, groups_a_core = head_size <= 128 ? 4 : 8, keys = Room::keys, line = Room::line, key_tiles = keys / tile_columns, value_tiles = head_size / tile_columns };
+
+  // The two rows of a lane's sums: tile_row, and 8 behind it.
+  struct Rows {
+    positions seen[2];
+    float max[2], total[2];  // running maximum; this lane's part of the running sum
+  };
+
+  // The positions of a tile, from `first` on, from their page to the group's memory. None is read past `last`: there may be anything.
+  fn bring(DEVICE const u16* page, int first, int last, SHARED u16* to, Place at) -> void {
+    enum { pieces = head_size / piece };
+    UNROLL(4)
+    for (int i = (int)at.index; i < keys * pieces; i += threads) {
+      int key = i / pieces, part = i % pieces, position = first + key < last ? first + key : last;
+      *(SHARED uint4*)(to + key * line + part * piece) = *(DEVICE const uint4*)(page + position % page_positions * head_size + part * piece);
+    }
+  }
+
+  fn scores(SHARED Room& room, Place at, THREAD half_sum (&score)[key_tiles]) -> void {
+    int row = (int)at.warp() * tile_rows * line;
+    UNROLL(8)
+    for (int n = 0; n < key_tiles; n++)
+      UNROLL(4)
+      for (int i = 0; i < 4; i++) put(score[n], i, 0.0f);
+    UNROLL(4)
+    for (int k = 0; k < head_size; k += 16) {
+      half_a query, rest;
+      load(query, room.query[0] + row + k, line, at.lane());
+      load(rest, room.query[1] + row + k, line, at.lane());
+      UNROLL(8)
+      for (int n = 0; n < key_tiles; n++) {
+        half_b key;
+        load(key, room.cached + n * tile_columns * line + k, line, at.lane());
+        multiply_halves(query, key, score[n]);
+        multiply_halves(rest, key, score[n]);
+      }
+    }
+  }
+
+  // Scores into weights against the running maximum, which may rise: `factor`, by row, is what earlier sums are worth then. A score that is
+  // not finite makes its weight NaN: −inf, too.
+  fn weigh(THREAD Rows& rows, int first, u32 lane, THREAD half_sum (&score)[key_tiles], THREAD float (&factor)[2]) -> void {
+    int column = first + tile_column(lane);
+    UNROLL(2)
+    for (int r = 0; r < 2; r++) {
+      float max = rows.max[r];
+      UNROLL(8)
+      for (int n = 0; n < key_tiles; n++)
+        UNROLL(2)
+        for (int c = 0; c < 2; c++) {
+          float s = value_at(score[n], 2 * r + c);
+          if (rows.seen[r].has(column + n * tile_columns + c) && s > max) max = s;
+        }
+      float other = lane_exchange(max, tile_mate_0);
+      max = other > max ? other : max;
+      other = lane_exchange(max, tile_mate_1);
+      max = other > max ? other : max;
+      factor[r] = exp(rows.max[r] - max);
+      rows.max[r] = max;
+      float total = rows.total[r] * factor[r];
+      UNROLL(8)
+      for (int n = 0; n < key_tiles; n++)
+        UNROLL(2)
+        for (int c = 0; c < 2; c++) {
+          float s = value_at(score[n], 2 * r + c), weight = rows.seen[r].has(column + n * tile_columns + c) ? fma(s, 0.0f, exp(s - max)) : 0.0f;
+          put(score[n], 2 * r + c, weight);
+          total += weight;
+        }
+      rows.total[r] = total;
+    }
+  }
+
+  fn add_values(SHARED Room& room, u32 lane, THREAD half_sum (&weight)[key_tiles], THREAD const float (&factor)[2], THREAD half_sum (&acc)[value_tiles]) -> void {
+    UNROLL(32)
+    for (int d = 0; d < value_tiles; d++)
+      UNROLL(4)
+      for (int i = 0; i < 4; i++) put(acc[d], i, value_at(acc[d], i) * factor[i / 2]);
+    UNROLL(2)
+    for (int n = 0; n < key_tiles; n += 2) {
+      half_a rest, lines = halves_of(weight[n], weight[n + 1], rest, lane);
+      UNROLL(32)
+      for (int d = 0; d < value_tiles; d++) {
+        half_b value;
+        load_upright(value, room.cached + n * tile_columns * line + d * tile_columns, line, lane);
+        multiply_halves(lines, value, acc[d]);
+        multiply_halves(rest, value, acc[d]);
+      }
+    }
+  }
+
+  // A group's rows: row r of a sequence and kv_head is head r mod heads_per_kv_head of its token r / heads_per_kv_head.
+  struct Share {
+    int first_token, all;  // of the sequence in the batch; its rows
+    int first, last;       // rows of the group
+    int kv_head;
+  };
+  // False: there is nothing for this group. Tiles of rows are counted through from sequence to sequence.
+  fn share_of_group(PARAMS(Params) p, u32 group, THREAD Share& share) -> bool {
+    int tile = (int)group / p.kv_heads, several = p.batch.header->several;
+    DEVICE const BatchLine* lines = lines_of(p.batch);
+    UNROLL(1)
+    for (int s = 0; s < several; s++) {
+      int all = lines[s].row_count * p.heads_per_kv_head, tiles = (all + Room::rows - 1) / Room::rows;
+      if (tile < tiles) {
+        int first = tile * Room::rows, last = first + Room::rows < all ? first + Room::rows - 1 : all - 1;
+        share = Share{lines[s].first_row, all, first, last, (int)group % p.kv_heads};
+        return true;
+      }
+      tile -= tiles;
+    }
+    return false;
+  }
+  fn place_of_row(PARAMS(Params) p, THREAD const Share& share, int row) -> i64 {
+    i64 token = share.first_token + row / p.heads_per_kv_head;
+    return ((token * p.kv_heads + share.kv_head) * p.heads_per_kv_head + row % p.heads_per_kv_head) * head_size;
+  }
+
+  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    dependency_wait();
+    Share share;
+    if (!share_of_group(p, at.group, share)) return;
+    int all = share.all, first_row = share.first;
+    DEVICE const BatchLine& start = lines_of(p.batch)[share.first_token];
+    DEVICE const PageLine* pages = pages_of(p.batch, start.sequence);
+    int position = start.position;
+    for (int i = (int)at.index; i < Room::rows * head_size; i += threads) {
+      int row = first_row + i / head_size;
+      float q = p.query[place_of_row(p, share, row < all ? row : all - 1) + i % head_size] * p.scale;
+      u32 nearest = nearest_half(q);
+      int to = i / head_size * line + i % head_size;
+      room.query[0][to] = (u16)nearest, room.query[1][to] = (u16)nearest_half(q - half_to_float(nearest));
+    }
+    Rows rows;
+    half_sum acc[value_tiles];
+    int own_row = first_row + (int)at.warp() * tile_rows + tile_row(at.lane());
+    UNROLL(2)
+    for (int r = 0; r < 2; r++) {
+      int row = own_row + 8 * r < all ? own_row + 8 * r : all - 1;
+      rows.seen[r] = seen_by(position + row / p.heads_per_kv_head, p.window);
+      rows.max[r] = least(), rows.total[r] = 0;
+    }
+    UNROLL(32)
+    for (int d = 0; d < value_tiles; d++)
+      UNROLL(4)
+      for (int i = 0; i < 4; i++) put(acc[d], i, 0.0f);
+    i64 keys_at = place_in_page(p.keys_at, share.kv_head, 0, head_size), values_at = place_in_page(p.values_at, share.kv_head, 0, head_size);
+    int begin = seen_by(position + first_row / p.heads_per_kv_head, p.window).first / keys * keys, last = position + share.last / p.heads_per_kv_head;
+    UNROLL(1)
+    for (int tile = begin; tile <= last; tile += keys) {
+      half_sum score[key_tiles];
+      float factor[2];
+      DEVICE const u16* page = pages[tile / page_positions].at;
+      bring(page + keys_at, tile, last, room.cached, at);
+      group_barrier();
+      scores(room, at, score);
+      group_barrier();
+      bring(page + values_at, tile, last, room.cached, at);
+      weigh(rows, tile, at.lane(), score, factor);
+      group_barrier();
+      add_values(room, at.lane(), score, factor, acc);
+      group_barrier();
+    }
+    UNROLL(2)
+    for (int r = 0; r < 2; r++) {
+      float total = rows.total[r] + lane_exchange(rows.total[r], tile_mate_0);
+      total = total + lane_exchange(total, tile_mate_1);
+      int row = own_row + 8 * r;
+      if (row >= all) continue;
+      DEVICE float* out = p.out + place_of_row(p, share, row) + tile_column(at.lane());
+      UNROLL(32)
+      for (int d = 0; d < value_tiles; d++)
+        UNROLL(2)
+        for (int c = 0; c < 2; c++) out[d * tile_columns + c] = value_at(acc[d], 2 * r + c) / total;
+    }
+  }
+};

@@ -1,0 +1,19 @@
+// Rows whose logits are wanted, one after another, as the matrix kernels read their inputs.
+#pragma once
+#include "batch/gpu/gather_launch.h"
+#include "batch/gpu/pages.h"
+
+struct gather_rows {
+  typedef GatherLaunch Params;
+  typedef GatherRoom Room;
+  enum { threads = gather_threads, groups_a_core = 4 };
+
+  fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
+    if ((int)at.group >= p.batch.header->outputs) return;
+    DEVICE const float* from = p.from + (i64)lines_of(p.batch)[at.group].output_row * p.cols;
+    DEVICE float* to = p.to + (i64)at.group * p.cols;
+    for (int i = (int)at.index; i < p.cols; i += threads) to[i] = from[i];
+  }
+};

@@ -1,0 +1,18 @@
+// What a launch of the embedding is given on a GPU.
+//
+//   out[row][i] = scale · table[token of the row][i]
+//
+// A thread group takes embed_cols columns of one row, a thread one of them: rows · ⌈cols / embed_cols⌉ groups.
+#pragma once
+#include "batch/gpu/header.h"
+
+enum { embed_cols = 256 };
+
+struct EmbedLaunch {
+  DeviceBatch batch;
+  BYTES table;        // (vocab, cols) as file blocks
+  DEVICE float* out;  // (rows, cols)
+  i32 cols;           // a multiple of the format's block
+  float scale;
+};
+struct EmbedRoom { u32 none; };

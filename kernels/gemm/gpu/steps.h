@@ -1,0 +1,386 @@
+// Strategy for many tokens: weights are expanded once for all tokens of a thread group, a step of K at a time, and meet them in the matrix
+// unit; integers of a chunk become floats in registers. While a step is multiplied, the next is expanded, and those behind it are on their
+// way. Reads the resident layout with 32 rows a tile, and codes in device memory.
+#pragma once
+#include "gemm/gpu/launch.h"
+#include "gemv/chunk.h"
+#include "gemv/gpu/rows_split.h"
+#include "gemv/gpu/stages.h"
+#include "quant/facts.h"
+#include "quant/resident.h"
+
+// What is still to be taken off the codes that the matrix unit multiplies: nothing, but for 8-bit codes whose values are no signed bytes.
+template <class F, bool table = facts<F>::table> struct codes_zero { enum { taken_off = 0, left = 0 }; };
+template <class F> struct codes_zero<F, false> {
+  enum { zero = (int)F::zero - ((int)signed_codes<F>::flip ? 128 : 0), taken_off = (int)F::code_bits < 8 ? (int)zero : 0, left = (int)zero - (int)taken_off };
+  static_assert(taken_off >= 0 && taken_off <= 128, "a code of less than 8 bits less its zero is a signed byte");
+};
+
+template <class F, int q> fn expand_quads(THREAD const chunk_words<F::code_bits>& words, table16 table, THREAD u32 (&to)[8]) -> void {
+  if constexpr (q < 8) {
+    constexpr u32 zeros = (u32)codes_zero<F>::taken_off * 0x01010101u;
+    to[q] = quad_of<F::code_bits, q, 0, F::code_bits>(words);
+    if constexpr (facts<F>::table) to[q] = look_up(to[q], table);
+    else if constexpr (zeros != 0) to[q] = (to[q] + (0x80808080u - zeros)) ^ 0x80808080u;  // no byte carries into the next
+    expand_quads<F, q + 1>(words, table, to);
+  }
+}
+
+// Reads a lane's chunk of a tile in the group's memory.
+struct staged_reader {
+  SHARED const u8* tile;
+  SHARED const u8* codes;  // the first word of the lane's
+  MEMBER u32 word(int i) const { return *(SHARED const u32*)(codes + i * 4 * lane_rows); }
+  template <int n> MEMBER u32 bits(int offset) const {
+    if constexpr (n == 1) return tile[offset];
+    else if constexpr (n == 2) return *(SHARED const u16*)(tile + offset);
+    else return *(SHARED const u32*)(tile + offset);
+  }
+};
+
+// Where the lanes of the matrix unit find what belongs to rows and tokens: those of a lane stand next to each other.
+fn row_slot(int row) { return row / 16 * 16 + row % 8 * 2 + row / 8 % 2; }
+fn token_slot(int token) { return token / 16 * 16 + token % 8 / 2 * 4 + token / 8 % 2 * 2 + token % 2; }
+fn lane_row_slot(u32 lane) { return 2 * tile_row(lane); }
+fn lane_token_slot(u32 lane) { return 2 * tile_column(lane); }
+
+// The sums of a thread: rows tile_row + 8 (i / 2) of its warp's 16, tokens tile_column + 8 n + i mod 2.
+template <class Shape> struct gemm_sums { float of[Shape::tokens / tile_columns][4]; };
+
+// The rows of a half of the group: a row group of the resident layout, all of one format.
+template <class Shape, class F> struct gemm_half {
+  typedef resident<F, lane_rows> L;
+  typedef chunk_factors<F> Factors;
+  enum {
+    run = Shape::step % (int)L::chunks == 0 ? (int)Shape::step : (int)L::chunks % Shape::step == 0 ? (int)L::chunks : Shape::step * (int)L::chunks,
+    steps_of_run = (int)run / Shape::step,
+    runs = (Shape::slots - 1 + (int)steps_of_run - 1) / (int)steps_of_run + 1,
+    run_bytes = (int)run / (int)L::chunks * (int)L::tile_bytes,
+    reads_sums = (int)L::mins > 0 || (int)codes_zero<F>::left != 0
+  };
+
+  // Asks for the bytes from `begin` on of the row group, a run of tiles.
+  fn ask(BYTES row_group, int begin, int end, int slot, SHARED u8* tiles, SHARED copy_gate* gate, Place at) -> void {
+    int left = end - begin;
+    if (left > 0) copy_run(tiles + slot * run_bytes, row_group + begin, left < run_bytes ? left : (int)run_bytes, gate, (int)(gemm_warps * warp_lanes), at.index);
+  }
+
+  template <class Reader> fn expand(THREAD Reader& from, int c, int slot, int row, table16 table, SHARED StepWeights<Shape>& to, u32 lane) -> void {
+    u32 quads[8];
+    chunk_words<F::code_bits> words = split_rows<F>::words_from(from);
+    expand_quads<F, 0>(words, table, quads);
+    Factors f = split_rows<F>::factors_from(from, c, (int)lane);
+    SHARED uint4* line = (SHARED uint4*)to.codes + 2 * slot * gemm_rows + row;
+    for (int h = 0; h < 2; h++) {
+      uint4 four;
+      four.x = quads[4 * h], four.y = quads[4 * h + 1], four.z = quads[4 * h + 2], four.w = quads[4 * h + 3];
+      line[h * gemm_rows] = four;
+    }
+    UNROLL(2)
+    for (int g = 0; g < Factors::groups; g++) {
+      int at = (2 * slot + g) * gemm_rows + row_slot(row);
+      if (g < Factors::additions) to.scales[at] = f.scales[g];
+      if constexpr (Factors::weighted) to.subs[at] = f.subs[g];
+      if constexpr (L::mins > 0) to.mins[at] = f.mins[g];
+    }
+  }
+  // The warp's chunks of step s: two warps share a half. `tiles`: the run that the step is of.
+  fn expand_step(BYTES row_group, int s, int chunks, SHARED const u8* tiles, SHARED StepWeights<Shape>& to, Place at) -> void {
+    table16 table = split_codes<F>::table();
+    int lane = (int)at.lane(), row = (int)at.warp() / 2 * lane_rows + lane;
+    UNROLL(4)
+    for (int j = 0; j < Shape::step; j += 2) {
+      int slot = j + (int)at.warp() % 2, c = s * Shape::step + slot;
+      if (c >= chunks) continue;
+      if constexpr (copies_overlap != 0) {
+        int there = s % steps_of_run * Shape::step + slot;  // of the run
+        SHARED const u8* tile = tiles + there / (int)L::chunks * (int)L::tile_bytes;
+        staged_reader from = {tile, tile + (L::codes_at + there % (int)L::chunks * L::chunk_bytes + 4 * lane)};
+        expand(from, there % (int)L::chunks, slot, row, table, to, at.lane());
+      } else {
+        BYTES tile = row_group + (i64)(c / (int)L::chunks) * (int)L::tile_bytes;
+        tile_reader from = {tile, split_rows<F>::codes_at(tile, c % (int)L::chunks, lane)};
+        expand(from, c % (int)L::chunks, slot, row, table, to, at.lane());
+      }
+    }
+  }
+
+  // Of two rows, as `expand` left them; `place`: the first one's.
+  fn load_factors(SHARED const StepWeights<Shape>& from, int slot, int place, THREAD Factors (&f)[2]) -> void {
+    UNROLL(2)
+    for (int g = 0; g < Factors::groups; g++) {
+      int at = (2 * slot + g) * gemm_rows + place;
+      if (g < Factors::additions) {
+        float2 both = *(SHARED const float2*)(from.scales + at);
+        f[0].scales[g] = both.x, f[1].scales[g] = both.y;
+      }
+      if constexpr (Factors::weighted) {
+        float2 both = *(SHARED const float2*)(from.subs + at);
+        f[0].subs[g] = both.x, f[1].subs[g] = both.y;
+      }
+      if constexpr (L::mins > 0) {
+        float2 both = *(SHARED const float2*)(from.mins + at);
+        f[0].mins[g] = both.x, f[1].mins[g] = both.y;
+      }
+    }
+  }
+  // Which float or integer of a lane's four: two tokens of one tile, two of the next.
+  template <class Four> fn one_of(THREAD const Four& four, int i) { return i == 0 ? four.x : i == 1 ? four.y : i == 2 ? four.z : four.w; }
+
+  // Adds a piece's products, whose parts are `parts`, of a chunk; `first`: where its first token of this lane is. `coded`: sums are of codes,
+  // not yet times their scale.
+  template <int piece, int parts, bool coded, class Products>
+  fn add(SHARED const StepTokens<Shape>& tokens, int slot, int first, THREAD const Factors (&f)[2], THREAD Products (&products)[parts], int tile, THREAD gemm_sums<Shape>& acc) -> void {
+    enum { groups = Factors::groups };
+    UNROLL(8)
+    for (int n = 0; n < piece / tile_columns; n += 2) {
+      float4 scale = *(SHARED const float4*)(tokens.scales + slot * Shape::tokens + first + n * tile_columns);
+      uint4 sums[2];
+      if constexpr (reads_sums)
+        for (int g = 0; g < (coded ? 2 : (int)groups); g++) sums[g] = *(SHARED const uint4*)(tokens.sums + (2 * slot + g) * Shape::tokens + first + n * tile_columns);
+      UNROLL(4)
+      for (int i = 0; i < 4; i++) {
+        float x_scale = one_of(scale, i), inputs[groups];
+        i32 starts[groups];
+        UNROLL(2)
+        for (int g = 0; g < groups; g++) {
+          inputs[g] = 0, starts[g] = 0;
+          if constexpr (reads_sums && coded) {
+            i32 sum = groups == 2 ? (i32)one_of(sums[g], i) : (i32)(one_of(sums[0], i) + one_of(sums[1], i));
+            starts[g] = -(int)codes_zero<F>::left * sum, inputs[g] = (float)sum * x_scale;
+          } else if constexpr (reads_sums) {
+            inputs[g] = float_of(one_of(sums[g], i));
+          }
+        }
+        UNROLL(2)
+        for (int r = 0; r < 2; r++) {
+          int which = 2 * r + i % 2;
+          decltype(value_of(products[0], 0, 0)) values[groups];
+          values[0] = value_of(products[0], n + i / 2, which);
+          if constexpr (groups == 2) values[1] = value_of(products[1], n + i / 2, which);
+          else if constexpr (parts == 2) values[0] = values[0] + value_of(products[1], n + i / 2, which);
+          if constexpr (codes_zero<F>::left != 0) {
+            UNROLL(2)
+            for (int g = 0; g < groups; g++) values[g] = values[g] + starts[g];
+          }
+          acc.of[tile + n + i / 2][which] = sum_of(f[r], values, inputs, x_scale, acc.of[tile + n + i / 2][which]);
+        }
+      }
+    }
+  }
+  template <class Value> fn sum_of(THREAD const Factors& f, THREAD const Value (&values)[Factors::groups], THREAD const float (&inputs)[Factors::groups], float x_scale, float acc) {
+    if constexpr (Factors::exact) {
+      return Factors::add(f, values, inputs, x_scale, acc);
+    } else {  // products of the sums are no floats
+      i32 whole[Factors::groups];
+      for (int g = 0; g < Factors::groups; g++) whole[g] = (i32)values[g];
+      return Factors::add(f, whole, inputs, x_scale, acc);
+    }
+  }
+};
+
+// Both halves. F0 is the format of the first, F1 of the second.
+template <class Shape, class F0, class F1> struct gemm_steps {
+  typedef gemm_half<Shape, F0> First;
+  typedef gemm_half<Shape, F1> Second;
+  enum {
+    threads = gemm_warps * warp_lanes,
+    one_format = same<F0, F1>::value,
+    parts = (int)First::Factors::groups > (int)Second::Factors::groups ? (int)First::Factors::groups : (int)Second::Factors::groups,
+    reads_sums = (int)First::reads_sums || (int)Second::reads_sums,
+    // Sums of codes stay integers where one half wants those of 32, the other of 16, or where they are a part of integer sums.
+    coded = (int)codes_zero<F0>::left != 0 || (int)codes_zero<F1>::left != 0 || (int)First::Factors::groups != (int)Second::Factors::groups,
+    held = (Shape::step * Shape::tokens + (int)threads - 1) / (int)threads,  // of a thread, of a step's tokens
+    apart = Shape::tokens > (int)threads ? Shape::tokens / (int)threads : 1,  // of them of one chunk
+    piece = (int)parts == 2 && Shape::piece > 16 ? Shape::piece / 2 : (int)Shape::piece,  // two sums take the registers of one
+    pieces = Shape::tokens / (int)piece
+  };
+
+  // What the halves read.
+  struct Source {
+    BYTES weights[2];  // their row groups
+    int bytes[2];      // of a row group
+    DEVICE const i8* codes;
+    DEVICE const float* scales;
+    DEVICE const i32* sums;
+    int chunks, first;
+    int tokens, there;  // of the launch, and of them in this run
+  };
+
+  // Where the group is on its way along K: in step s, whose tokens are in place `slot` of their ring. Runs of weights: whose the next step's
+  // are, by place in their ring, and how many bytes of a row group were asked for.
+  struct Walk {
+    int s, slot, turn;
+    int run[2], asked[2];
+    MEMBER int before() const { return slot == 0 ? Shape::slots - 1 : slot - 1; }  // the place of the last step, which the last that is asked for takes
+    MEMBER void pass() {
+      s++;
+      bool around = ++slot == Shape::slots;
+      if (around) slot = 0, turn++;
+    }
+  };
+
+  fn tiles_of(SHARED GemmRoom<Shape>& room, int side) -> SHARED u8* { return (SHARED u8*)(&room + 1) + side * First::runs * First::run_bytes; }
+
+  // The first runs, and behind the last step of each another.
+  template <class Half> fn ask_first(THREAD const Source& from, int side, SHARED GemmRoom<Shape>& room, Place at) -> void {
+    UNROLL(1)
+    for (int v = 0; v < Half::runs; v++) Half::ask(from.weights[side], v * Half::run_bytes, from.bytes[side], v, tiles_of(room, side), room.gates, at);
+  }
+  template <class Half> fn ask_next(THREAD const Source& from, int side, SHARED GemmRoom<Shape>& room, THREAD const Walk& w, Place at) -> void {
+    if ((w.s + 1) % Half::steps_of_run == 0) Half::ask(from.weights[side], w.asked[side], from.bytes[side], w.run[side], tiles_of(room, side), room.gates + w.before(), at);
+  }
+  template <class Half> fn pass_run(int side, THREAD Walk& w) -> void {
+    if ((w.s + 1) % Half::steps_of_run != 0) return;
+    w.asked[side] += Half::run_bytes;
+    w.run[side] = w.run[side] + 1 == Half::runs ? 0 : w.run[side] + 1;
+  }
+  // Into place `slot`.
+  fn ask_tokens(THREAD const Source& from, int s, int slot, SHARED GemmRoom<Shape>& room, Place at) -> void {
+    SHARED uint4* to = (SHARED uint4*)room.codes + slot * (Shape::step * 2 * Shape::tokens);
+    DEVICE const i8* codes = from.codes + ((i64)(2 * s * Shape::step) * from.tokens + from.first) * 16;
+    int lines = from.there - from.first < Shape::tokens ? from.there - from.first : (int)Shape::tokens, halves = 2 * (from.chunks - s * Shape::step);
+    UNROLL(8)
+    for (int h = 0; h < 2 * Shape::step; h++)
+      if (h < halves) copy_run(to + h * Shape::tokens, (BYTES)(codes + (i64)h * from.tokens * 16), lines * 16, room.gates + slot, (int)threads, at.index);
+  }
+  fn expand(THREAD const Source& from, int s, SHARED GemmRoom<Shape>& room, THREAD const Walk& w, Place at) -> void {
+    int side = (int)at.warp() / 2;
+    if (one_format) First::expand_step(from.weights[side], s, from.chunks, tiles_of(room, side) + w.run[0] * First::run_bytes, room.weights[s % 2], at);
+    else if (side == 0) First::expand_step(from.weights[0], s, from.chunks, tiles_of(room, 0) + w.run[0] * First::run_bytes, room.weights[s % 2], at);
+    else Second::expand_step(from.weights[1], s, from.chunks, tiles_of(room, 1) + w.run[1] * Second::run_bytes, room.weights[s % 2], at);
+  }
+
+  // A step's scales and sums of tokens, from device memory to where the matrix unit's lanes find them. A thread's j-th is of token n(j), of
+  // the step's chunk `slot(j)`.
+  struct Held {
+    int at[apart];  // in the scales, of the next step's first chunk and tokens n(0), n(1), …
+    float scale[held];
+    i32 sums[held][2];
+  };
+  fn held_token(int j, Place at) -> int { return (int)at.index % Shape::tokens + j % apart * threads; }
+  fn held_slot(int j, Place at) -> int { return (int)threads < Shape::tokens ? j / apart : (int)at.index / Shape::tokens + j * ((int)threads / Shape::tokens); }
+  fn begin_held(THREAD const Source& from, THREAD Held& x, Place at) -> void {
+    for (int j = 0; j < apart; j++) {
+      int token = from.first + held_token(j, at);
+      x.at[j] = (token < from.there ? token : from.there - 1) + ((int)threads < Shape::tokens ? 0 : (int)at.index / Shape::tokens * from.tokens);
+    }
+  }
+  fn hold(THREAD const Source& from, int s, THREAD Held& x, Place at) -> void {
+    UNROLL(8)
+    for (int j = 0; j < held; j++) {
+      int step = (int)threads < Shape::tokens ? j / apart : j * ((int)threads / Shape::tokens);  // chunks from the thread's first on
+      if (held_slot(j, at) >= Shape::step || s * Shape::step + held_slot(j, at) >= from.chunks) continue;
+      x.scale[j] = from.scales[(u32)(x.at[j % apart] + step * from.tokens)];
+      if constexpr (reads_sums != 0) {
+        DEVICE const i32* sums = from.sums + (u32)((s * Shape::step + held_slot(j, at)) * from.tokens + x.at[j % apart] + step * from.tokens);
+        x.sums[j][0] = sums[0], x.sums[j][1] = sums[from.tokens];
+      }
+    }
+    for (int j = 0; j < apart; j++) x.at[j] += Shape::step * from.tokens;
+  }
+  fn put(THREAD const Held& x, int s, int chunks, SHARED StepTokens<Shape>& to, Place at) -> void {
+    int place = token_slot((int)at.index % Shape::tokens);
+    UNROLL(8)
+    for (int j = 0; j < held; j++) {
+      int slot = held_slot(j, at), n = place + j % apart * threads;
+      if (slot >= Shape::step || s * Shape::step + slot >= chunks) continue;
+      to.scales[slot * Shape::tokens + n] = x.scale[j];
+      if constexpr (reads_sums != 0)
+        for (int g = 0; g < (coded ? 2 : (int)parts); g++) {
+          i32 sum = coded || parts == 2 ? x.sums[j][g] : x.sums[j][0] + x.sums[j][1];
+          to.sums[(2 * slot + g) * Shape::tokens + n] = coded ? (u32)sum : bits_of((float)sum * x.scale[j]);
+        }
+    }
+  }
+
+  struct Products { tile_sums<piece> of[parts]; };
+  fn start(SHARED const u32* panel, int which, THREAD tile_a& a, THREAD Products& to) -> void {
+    start_products<0, parts>(to.of[0], a, panel, (int)Shape::tokens, which * (int)piece);
+    if constexpr (parts == 2) start_products<1, 2>(to.of[1], a, panel, (int)Shape::tokens, which * (int)piece);
+  }
+  template <int n> fn await(THREAD Products& to) -> void {
+    await_products<n * parts>(to.of[0]);
+    if constexpr (parts == 2) await_products<n * parts>(to.of[1]);
+  }
+
+  // The warp's share of a chunk. What is expanded besides, in the first of a step, has the time of the first products.
+  fn add_chunk(THREAD const Source& from, SHARED GemmRoom<Shape>& room, THREAD const Walk& w, int slot, Place at, THREAD gemm_sums<Shape>& acc) -> void {
+    SHARED const StepWeights<Shape>& weights = room.weights[w.s % 2];
+    SHARED const StepTokens<Shape>& tokens = room.tokens[w.s % 2];
+    SHARED const u32* panel = room.codes + (w.slot * Shape::step + slot) * Shape::tokens * 8;
+    int lane = (int)at.lane(), rows = (int)at.warp() * tile_rows + lane_row_slot(at.lane());
+    tile_a a;
+    load(a, weights.codes + slot * gemm_rows * 8, (int)gemm_rows, (int)at.warp() * tile_rows, at.lane());
+    Products products[1 + Shape::pieces_ahead];
+    start(panel, 0, a, products[0]);
+    if (slot == 0) expand(from, w.s + 1, room, w, at);
+    typename First::Factors f[2];
+    typename Second::Factors g[2];
+    if (one_format || at.warp() < 2) First::load_factors(weights, slot, rows, f);
+    else Second::load_factors(weights, slot, rows, g);
+    UNROLL(8)
+    for (int which = 0; which < pieces; which++) {
+      THREAD Products& here = products[which % (1 + Shape::pieces_ahead)];
+      if (Shape::pieces_ahead == 1 && which + 1 < pieces) {
+        start(panel, which + 1, a, products[(which + 1) % (1 + Shape::pieces_ahead)]);
+        await<1>(here);
+      } else {
+        await<0>(here);
+      }
+      int tile = which * (int)piece / tile_columns, first = which * (int)piece + lane_token_slot((u32)lane);
+      if (one_format || at.warp() < 2) First::template add<(int)piece, parts, (bool)coded>(tokens, slot, first, f, here.of, tile, acc);
+      else Second::template add<(int)piece, parts, (bool)coded>(tokens, slot, first, g, here.of, tile, acc);
+      if (Shape::pieces_ahead == 0 && which + 1 < pieces) start(panel, which + 1, a, here);
+    }
+  }
+
+  // Σ over K for the group's rows and tokens. Leaves the group's memory behind as other threads may still read it.
+  fn sum(THREAD const Source& from, SHARED GemmRoom<Shape>& room, Place at, THREAD gemm_sums<Shape>& acc) -> void {
+    enum { behind = Shape::slots - 2 };
+    int steps = (from.chunks + Shape::step - 1) / Shape::step;
+    Walk w;
+    Held held_tokens;
+    UNROLL(64)
+    for (int n = 0; n < Shape::tokens / tile_columns; n++)
+      for (int i = 0; i < 4; i++) acc.of[n][i] = 0;
+    set_gates(room.gates, (int)Shape::slots, at.index);
+    group_barrier();
+    bool here = asks(0, (int)gemm_warps, at.index);
+    w.run[0] = w.run[1] = 0, w.asked[0] = First::runs * First::run_bytes, w.asked[1] = Second::runs * Second::run_bytes;
+    if (copies_overlap != 0 && here) ask_first<First>(from, 0, room, at), ask_first<Second>(from, 1, room, at);
+    dependency_wait();
+    if (here) {
+      UNROLL(1)
+      for (int s = 0; s < Shape::slots - 1; s++) {
+        ask_tokens(from, s, s, room, at);
+        close_gate(room.gates + s);
+      }
+    }
+    w.s = 0, w.slot = 0, w.turn = 0;
+    begin_held(from, held_tokens, at);
+    hold(from, 0, held_tokens, at);
+    put(held_tokens, 0, from.chunks, room.tokens[0], at);
+    await_gate<behind>(room.gates, 0);
+    group_barrier();
+    expand(from, 0, room, w, at);
+    UNROLL(1)
+    for (; w.s < steps; w.pass()) {
+      await_gate<behind>(room.gates + w.slot, w.turn);
+      group_barrier();
+      if (asks(w.s, (int)gemm_warps, at.index)) {
+        ask_tokens(from, w.s + Shape::slots - 1, w.before(), room, at);
+        if (copies_overlap != 0) ask_next<First>(from, 0, room, w, at), ask_next<Second>(from, 1, room, w, at);
+        close_gate(room.gates + w.before());
+      }
+      pass_run<First>(0, w), pass_run<Second>(1, w);
+      hold(from, w.s + 1, held_tokens, at);
+      UNROLL(4)
+      for (int slot = 0; slot < Shape::step; slot++) {
+        if (w.s * Shape::step + slot >= from.chunks) break;
+        add_chunk(from, room, w, slot, at, acc);
+      }
+      put(held_tokens, w.s + 1, from.chunks, room.tokens[(w.s + 1) % 2], at);
+    }
+  }
+};

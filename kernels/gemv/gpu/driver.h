@@ -1,0 +1,78 @@
+// The matrix kernel of GPUs for a few tokens, whose codes lie in device memory; for one where its input is too long for a group's memory
+// (one_token.h). Which outputs are a thread group's, and what happens at their end.
+//   N        tokens a group computes at once
+//   G        rows of a matrix that a group computes: 32, or 16 or 8 of short matrices, so that there are groups enough
+//   Out      what becomes of an output (stages.h)
+//   F0 …     the formats of the launch's matrices
+#pragma once
+#include "gemv/gpu/launch.h"
+#include "gemv/gpu/rows_of_blocks.h"
+#include "gemv/gpu/rows_split.h"
+#include "gemv/gpu/stages.h"
+#include "quant/as_table.h"
+#include "quant/facts.h"
+#include "quant/resident.h"
+
+template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv {
+  typedef GemvLaunch Params;
+  typedef GemvRoom Room;
+  enum { threads = split_warps * warp_lanes, groups_a_core = N == 1 ? 3 : N <= 4 ? 2 : 1 };
+
+  // Outputs of the group's rows of segment s, row r of token n at to[n · G + r].
+  template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, int s, i64 row_group, int first, SHARED float* to, Place at) -> void {
+    typedef typename resident_form<F>::type Form;
+    if constexpr (resident<Form, lane_rows>::exists) {
+      float acc[N];
+      prepared_input<N == 1> input = prepared<N == 1>(p, first);
+      split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, input, at, acc);
+      for (int n = 0; n < N; n++) room.sums_of_warps[(at.warp() * N + n) * warp_lanes + at.lane()] = acc[n];
+      group_barrier();
+      if ((int)at.index < N * G) {
+        int n = (int)at.index / G, r = (int)at.index % G;
+        float y = 0;
+        for (int w = 0; w < split_warps; w++)
+          for (int part = 0; part < warp_lanes / G; part++) y += room.sums_of_warps[(w * N + n) * warp_lanes + part * G + r];
+        to[at.index] = y;
+      }
+      group_barrier();
+    } else {
+      float inverse[N];
+      for (int n = 0; n < N; n++) {
+        i64 token = first + n < p.tokens ? first + n : p.tokens - 1;
+        inverse[n] = inverse_rms(p.x + token * p.cols, p.norm, p.cols, p.epsilon, room.sums_of_warps, at);
+      }
+      i64 row_bytes = (i64)(p.cols / (int)F::block) * (int)F::block_bytes;
+      for (int r = (int)at.warp(); r < G; r += split_warps) {
+        i64 row = row_group * G + r;
+        if (row >= p.segment[s].rows) continue;
+        float acc[N];
+        block_rows<F>::template sum<N>(p.segment[s].weights + row * row_bytes, p, first, inverse, at, acc);
+        for (int n = 0; n < N; n++)
+          if (at.lane() == 0) to[n * G + r] = acc[n];
+      }
+      group_barrier();
+    }
+  }
+
+  fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
+    group_share share = share_of(p, Out::pairs ? 1 : p.segments, N, at);
+    int s = share.segment, first = share.token, there = *p.rows;
+    if (first >= there) return;
+    i64 row_group = share.row_group;
+    UNROLL(1)
+    for (int pass = 0; pass < (Out::pairs ? 2 : 1); pass++) {
+      int which = Out::pairs ? pass : s, format = format_of<F0, F1, F2>(which);
+      SHARED float* to = pass == 0 ? room.values : room.pair;
+      if (format == 0) rows<F0>(p, room, which, row_group, first, to, at);
+      else if (format == 1) rows<F1>(p, room, which, row_group, first, to, at);
+      else rows<F2>(p, room, which, row_group, first, to, at);
+    }
+    int n = (int)at.index / G, row = (int)row_group * G + (int)at.index % G;
+    if (n < N && first + n < there) {
+      float y = finished(p, s, row, room.values[at.index]);
+      Out::write(p, s, first + n, row, y, Out::pairs ? finished(p, 1, row, room.pair[at.index]) : 0.0f);
+    }
+  }
+};

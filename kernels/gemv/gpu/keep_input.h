@@ -1,0 +1,84 @@
+// Stage of GPUs in front of one token's projection: a group makes or copies the input's codes into its own memory, a chunk after another as
+// rows_past_input.h reads them. Cheaper than a launch in front.
+#pragma once
+#include "gemv/gpu/launch.h"
+
+// Four values a lane, a chunk eight lanes, as quantize_chunk makes codes of one value a lane.
+fn keep_chunk(float4 x, SHARED u32* chunk, bool there, u32 lane) -> void {
+  float values[4] = {x.x, x.y, x.z, x.w};
+  i32 most = 0, codes[4], sum = 0;  // bits of magnitudes are in their order, what is not finite behind all numbers
+  for (int i = 0; i < 4; i++) {
+    i32 size = (i32)(bits_of(values[i]) & 0x7fffffffu);
+    most = size > most ? size : most;
+  }
+  for (u32 mask = 1; mask < 8; mask *= 2) {
+    i32 other = lane_exchange(most, mask);
+    most = other > most ? other : most;
+  }
+  bool unsound = most >= 0x7f800000;
+  float largest = float_of((u32)most);
+  bool none = unsound || largest < 1e-30f;
+  u32 word = 0;
+  for (int i = 0; i < 4; i++) {
+    codes[i] = none ? 0 : (i32)rint(values[i] * (127.0f / largest));
+    sum += codes[i], word |= ((u32)codes[i] & 0xffu) << 8 * i;
+  }
+  for (u32 mask = 1; mask < 4; mask *= 2) sum += lane_exchange(sum, mask);
+  if (!there) return;
+  chunk[lane % 8] = word;
+  if (lane % 8 == 0) chunk[8] = unsound ? 0x7fc00000u : none ? 0u : bits_of(largest / 127.0f);
+  if (lane % 4 == 0) chunk[9 + lane % 8 / 4] = (u32)sum;
+}
+
+// A warp's part of Σ x², where no format reads codes.
+fn keep_squares(DEVICE const float* x, int cols, SHARED GemvOneRoom& room, Place at) -> void {
+  float squares = 0;
+  for (int i = (int)at.index; i < cols; i += one_token_warps * warp_lanes) squares = fma(x[i], x[i], squares);
+  squares = lane_sum(squares);
+  if (at.lane() == 0) room.squares[at.warp()] = squares;
+}
+
+// Norm-in and quantize-in but for 1 / rms, whose squares are left for the end.
+fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED GemvOneRoom& room, SHARED u32* to, Place at) -> void {
+  enum { at_once = 2, a_warp = 4 };
+  int chunks = cols / 32;
+  float squares = 0;
+  UNROLL(1)
+  for (int first = (int)at.warp() * a_warp; first < chunks; first += one_token_warps * a_warp * at_once) {
+    float4 v[at_once], w[at_once];
+    UNROLL(2)
+    for (int i = 0; i < at_once; i++) {
+      int c = first + i * one_token_warps * a_warp + (int)at.lane() / 8, there = c < chunks ? c : chunks - 1;
+      v[i] = ((DEVICE const float4*)x)[8 * there + (int)at.lane() % 8];
+      if (norm) w[i] = ((DEVICE const float4*)norm)[8 * there + (int)at.lane() % 8];
+    }
+    UNROLL(2)
+    for (int i = 0; i < at_once; i++) {
+      int c = first + i * one_token_warps * a_warp + (int)at.lane() / 8;
+      if (c < chunks) squares = fma(v[i].w, v[i].w, fma(v[i].z, v[i].z, fma(v[i].y, v[i].y, fma(v[i].x, v[i].x, squares))));
+      if (norm) v[i].x *= w[i].x, v[i].y *= w[i].y, v[i].z *= w[i].z, v[i].w *= w[i].w;
+      keep_chunk(v[i], to + (c < chunks ? c : 0) * kept_chunk_words, c < chunks, at.lane());
+    }
+  }
+  squares = lane_sum(squares);
+  if (at.lane() == 0) room.squares[at.warp()] = squares;
+}
+
+// 1 / sqrt(mean(x²) + epsilon) of what was left; NaN, not 0, where the squares leave the range of floats.
+fn inverse_rms_of_kept(SHARED const GemvOneRoom& room, int cols, float epsilon) -> float {
+  float total = 0;
+  for (int w = 0; w < one_token_warps; w++) total += room.squares[w];
+  float mean = total / (float)cols + epsilon;
+  return 1.0f / sqrt(mean) + mean * 0.0f;
+}
+
+fn keep_codes(PARAMS(DeviceActivations) from, int cols, SHARED u32* to, Place at) -> void {
+  DEVICE const uint4* codes = (DEVICE const uint4*)from.codes;
+  for (int c = (int)at.index; c < cols / 32; c += one_token_warps * warp_lanes) {
+    SHARED uint4* chunk = (SHARED uint4*)(to + c * kept_chunk_words);
+    uint4 rest;
+    int2 sums = ((DEVICE const int2*)from.sums)[c];
+    rest.x = bits_of(from.scales[c]), rest.y = (u32)sums.x, rest.z = (u32)sums.y, rest.w = 0;
+    chunk[0] = codes[2 * c], chunk[1] = codes[2 * c + 1], chunk[2] = rest;
+  }
+}

@@ -1,0 +1,149 @@
+// The matrix kernel of GPUs for one token: each thread group keeps the input in its memory, computes a run of row groups of the launch's
+// matrices, and its warps meet once for each batch of them. Weights are asked for before the launch in front has ended.
+//   G        rows of a row group: 32, or 16 where that shares the rows out better
+//   Input    normed: the group norms x and makes codes of it; copied: codes lie in device memory
+//   Out      what becomes of an output (stages.h)
+//   F0 …     the formats of the launch's matrices
+#pragma once
+#include "gemv/gpu/keep_input.h"
+#include "gemv/gpu/launch.h"
+#include "gemv/gpu/rows_of_blocks.h"
+#include "gemv/gpu/rows_of_numbers.h"
+#include "gemv/gpu/rows_past_input.h"
+#include "gemv/gpu/stages.h"
+#include "quant/as_table.h"
+#include "quant/facts.h"
+#include "quant/resident.h"
+
+enum { normed = 1, copied = 2 };
+
+template <class F> struct is_coded { enum { value = resident<typename resident_form<F>::type, lane_rows>::exists }; };
+
+template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv_one {
+  typedef GemvLaunch Params;
+  typedef GemvOneRoom Room;
+  typedef row_groups<G, (bool)Out::pairs> Groups;
+  enum {
+    threads = one_token_warps * warp_lanes,
+    groups_a_core = 1,  // its rings leave no memory for another
+    pairs = Out::pairs,
+    one_format = same<F0, F1>::value && same<F0, F2>::value,
+    coded = is_coded<F0>::value || is_coded<F1>::value || is_coded<F2>::value
+  };
+
+  fn chunks_of(SHARED Room& room) -> SHARED u32* { return room.words; }
+  fn sums_of(PARAMS(GemvLaunch) p, SHARED Room& room) -> SHARED float* { return (SHARED float*)(room.words + (coded ? p.cols / 32 * kept_chunk_words : 0)); }
+
+  // What is needed besides weights, and is a launch's constant: norm and bias.
+  fn look_ahead(PARAMS(GemvLaunch) p, THREAD const Groups& groups, Place at) -> void {
+    enum { line = 32 };  // floats
+    if (Input == (int)normed && p.norm)
+      for (int i = (int)at.index * line; i < p.cols; i += threads * line) will_read(p.norm + i);
+    for (int i = (int)at.index * line; i < groups.count * G; i += threads * line) {
+      group_share share = groups.share(p, i / G);
+      int row = share.row_group * G + i % G;
+      if (p.segment[share.segment].bias && row < p.segment[share.segment].rows) will_read(p.segment[share.segment].bias + row);
+    }
+  }
+
+  // The input, which the launch in front may have made.
+  fn keep(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
+    dependency_wait();
+    if constexpr (Input == (int)copied) {
+      if constexpr (coded) keep_codes(p.codes, p.cols, chunks_of(room), at);
+    } else if constexpr (coded) {
+      keep_normed(p.x, p.norm, p.cols, room, chunks_of(room), at);
+    } else if (p.norm) {
+      keep_squares(p.x, p.cols, room, at);
+    }
+    group_barrier();
+  }
+
+  // The warps' sums of row groups begin, … of `groups`, all of format F. What is read before the input is there are weights.
+  template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, THREAD const Groups& groups, int begin, int count, THREAD bool& kept, Place at) -> void {
+    typedef typename resident_form<F>::type Form;
+    SHARED float* sums = sums_of(p, room) + begin * one_token_warps * G;
+    SHARED u32* ring = (SHARED u32*)(sums_of(p, room) + (pairs ? 2 : 1) * p.batch * one_token_warps * G);
+    if constexpr (is_coded<F>::value) {
+      typename row_stream<Form, G>::State state;
+      row_stream<Form, G>::begin(p, groups, begin, begin + count, state, ring, at);
+      if (!kept) keep(p, room, at);
+      row_stream<Form, G>::finish(p, groups, begin, begin + count, (SHARED const uint4*)chunks_of(room), state, ring, sums, at);
+    } else if (number_rows<F>::fit(p.cols)) {
+      if constexpr (number_rows<F>::exists) {
+        typename number_stream<F, G>::State state;
+        number_stream<F, G>::begin(p, groups, begin, begin + count, state, ring, at);
+        if (!kept) keep(p, room, at);
+        number_stream<F, G>::finish(p, groups, begin, begin + count, state, ring, sums, at);
+      }
+    } else {
+      if (!kept) keep(p, room, at);
+      by_weight<F>(p, groups, begin, count, sums, at);
+    }
+    kept = true;
+  }
+  // A row a warp: it has the row's sum, and others add nothing.
+  template <class F> fn by_weight(PARAMS(GemvLaunch) p, THREAD const Groups& groups, int begin, int count, SHARED float* sums, Place at) -> void {
+    i64 row_bytes = (i64)(p.cols / (int)F::block) * (int)F::block_bytes;
+    UNROLL(1)
+    for (int i = (int)at.warp(); i < count * G; i += one_token_warps) {
+      group_share share = groups.share(p, begin + i / G);
+      int row = share.row_group * G + i % G;
+      if (row >= p.segment[share.segment].rows) continue;
+      float acc[1], none[1] = {1.0f};
+      block_rows<F>::template sum<1>(p.segment[share.segment].weights + row * row_bytes, p, 0, none, at, acc);
+      if (at.lane() < one_token_warps) sums[(i / G * one_token_warps + (int)at.lane()) * G + i % G] = at.lane() == 0 ? acc[0] : 0.0f;
+    }
+  }
+
+  fn batch(PARAMS(GemvLaunch) p, SHARED Room& room, THREAD const Groups& groups, THREAD bool& kept, Place at) -> void {
+    if constexpr (one_format) {
+      rows<F0>(p, room, groups, 0, (pairs ? 2 : 1) * groups.count, kept, at);
+    } else if constexpr (pairs) {
+      rows<F0>(p, room, groups, 0, groups.count, kept, at);
+      rows<F1>(p, room, groups, groups.count, groups.count, kept, at);
+    } else {
+      int before = 0;  // row groups of the segments in front
+      UNROLL(1)
+      for (int s = 0; s < p.segments; before += p.segment[s].groups, s++) {
+        int begin = before > groups.first ? before - groups.first : 0, end = before + p.segment[s].groups - groups.first;
+        if (end > groups.count) end = groups.count;
+        if (begin >= end) continue;
+        int format = format_of<F0, F1, F2>(s);
+        if (format == 0) rows<F0>(p, room, groups, begin, end - begin, kept, at);
+        else if (format == 1) rows<F1>(p, room, groups, begin, end - begin, kept, at);
+        else rows<F2>(p, room, groups, begin, end - begin, kept, at);
+      }
+    }
+  }
+
+  fn total(SHARED const float* sums, int i) -> float {
+    float y = 0;
+    for (int w = 0; w < one_token_warps; w++) y += sums[(i / G * one_token_warps + w) * G + i % G];
+    return y;
+  }
+
+  fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
+    launch_dependents();
+    int all = 0;
+    for (int s = 0; s < (pairs ? 1 : p.segments); s++) all += p.segment[s].groups;
+    int end = (int)((u32)all * (at.group + 1) / at.groups);
+    bool kept = false;
+    UNROLL(1)
+    for (int first = (int)((u32)all * at.group / at.groups); first < end; first += p.batch) {
+      Groups groups = {first, end - first < p.batch ? end - first : p.batch};
+      if (kept) group_barrier();
+      else look_ahead(p, groups, at);
+      batch(p, room, groups, kept, at);
+      group_barrier();
+      float inverse = Input == (int)normed && p.norm ? inverse_rms_of_kept(room, p.cols, p.epsilon) : 1.0f;
+      SHARED const float* sums = sums_of(p, room);
+      for (int i = (int)at.index; i < groups.count * G; i += threads) {
+        group_share share = groups.share(p, i / G);
+        int row = share.row_group * G + i % G;
+        float y = finished(p, share.segment, row, total(sums, i) * inverse);
+        Out::write(p, share.segment, 0, row, y, pairs ? finished(p, 1, row, total(sums, i + groups.count * G) * inverse) : 0.0f);
+      }
+    }
+  }
+};

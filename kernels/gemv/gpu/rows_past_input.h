@@ -1,0 +1,224 @@
+// Strategy of GPUs for one token: a group keeps the input as codes, and rows stream past it. A lane takes a row and a part of K, as in
+// rows_split.h. A warp's weights come by its own copies of 16 bytes into a ring in the group's memory, some chunks ahead of those that it
+// adds and over the ends of row groups too, so memory stays busy from before the input is there to the last row. (Registers are no ring:
+// loads in flight share what a warp waits for, and the first to be used waits for all.) Where copies do not overlap, lanes read the tiles
+// themselves.
+#pragma once
+#include "gemv/gpu/launch.h"
+#include "gemv/gpu/rows_split.h"
+#include "gemv/gpu/stages.h"
+#include "quant/resident.h"
+
+// Where a row group begins: its first tile, and its first row of the tile's 32.
+struct row_place {
+  BYTES tiles;
+  int row;
+};
+
+// The launch's row groups of G rows, numbered through from `first`. Pairs: `count` of the first matrix, then the same of the second.
+template <int G, bool pairs> struct row_groups {
+  int first, count;
+  MEMBER group_share share(PARAMS(GemvLaunch) p, int i) const {
+    if (pairs) return group_share{i >= count, first + (i >= count ? i - count : i), 0};
+    group_share share = {0, first + i, 0};
+    while (share.row_group >= p.segment[share.segment].groups) share.row_group -= p.segment[share.segment++].groups;
+    return share;
+  }
+  template <class F> MEMBER row_place place(PARAMS(GemvLaunch) p, int i) const {
+    group_share s = share(p, i);
+    int row = s.row_group * G;
+    return row_place{p.segment[s.segment].weights + (i64)(row / lane_rows) * (p.cols / (int)F::block) * (int)resident<F, lane_rows>::tile_bytes, row % lane_rows};
+  }
+};
+
+// A chunk of the input in the group's memory.
+struct kept_chunk {
+  SHARED const uint4* from;
+  MEMBER chunk_input chunk(int, int) const {
+    uint4 rest = from[2];
+    return chunk_input{{from[0], from[1]}, float_of(rest.x), {(i32)rest.y, (i32)rest.z}};
+  }
+};
+
+// Reads a lane's chunk from the ring: words of codes, then what belongs to rows, field after field, each 32 lanes wide.
+struct ring_reader {
+  SHARED const u32* codes;
+  SHARED const u8* fields;
+  int lane;
+  MEMBER u32 word(int i) const { return codes[i * warp_lanes + lane]; }
+  template <int n> MEMBER u32 bits(int) {
+    SHARED const u8* here = fields + lane * n;
+    fields += warp_lanes * n;
+    if constexpr (n == 1) return *here;
+    else if constexpr (n == 2) return *(SHARED const u16*)here;
+    else return *(SHARED const u32*)here;
+  }
+};
+// Where in a tile the 16 bytes come from that are piece `piece` of a chunk's fields: what a reader asks for is counted through.
+template <int G> struct field_piece {
+  int piece, part;  // part: of the warp's, whose chunk is counted through
+  int offset, row_bytes;
+  template <int n> MEMBER u32 bits(int at) {
+    int a_part = G * n / 16, pieces = warp_lanes * n / 16;
+    if (piece >= 0 && piece < pieces && piece / a_part == part) offset = at + piece % a_part * 16, row_bytes = n;
+    piece -= pieces;
+    return 0;
+  }
+};
+
+template <class F, int G> struct row_stream {
+  typedef split_rows<F> Rows;
+  typedef resident<F, lane_rows> L;
+  typedef typename Rows::Factors Factors;
+  enum {
+    parts_a_warp = warp_lanes / G,
+    parts = one_token_warps * parts_a_warp,
+    step_bytes = parts / (int)L::chunks * (int)L::tile_bytes,  // from a lane's chunk to its next: at the same place of another tile
+    a_turn = 2,                                                // chunks of a lane, which do not wait for each other
+    turn_chunks = a_turn * parts,
+    row_bytes = (L::scales > 0 ? (int)Factors::additions * (int)L::scale_bytes : 0) + (L::subs > 0 ? (int)Factors::groups : 0) +
+                (L::mins > 0 ? (int)Factors::groups * (int)L::min_bytes : 0) + (L::sub_mins > 0 ? (int)Factors::groups : 0),
+    code_pieces = (int)F::code_bits * 8, field_pieces = row_bytes * 2,  // of 16 bytes, of a warp's chunks
+    pieces = a_turn * (code_pieces + field_pieces),
+    copies = (pieces + warp_lanes - 1) / warp_lanes,                    // of a lane
+    fit = (int)ring_words * 4 * warp_lanes / (16 * pieces),
+    ahead = fit > 6 ? 6 : fit
+  };
+  static_assert(G >= 16 && parts % (int)L::chunks == 0 && ahead > 1, "fields are whole pieces, a lane's chunks lie alike, and some are on their way");
+
+  // What a warp asks for next, and where it comes to. A lane's j-th copy is of piece 32 j + lane.
+  struct State {
+    BYTES from[copies];
+    int offset[copies], row_bytes[copies], chunk[copies];  // in the first tile of a row group; of a row there; the chunk that it is of
+    int group, done;                                       // done: chunks of the row group, all warps'
+    int slot;
+  };
+
+  fn first_of_warp(Place at) -> int { return (int)at.warp() * parts_a_warp; }
+  fn slot_of(SHARED u32* ring, int slot, Place at) -> SHARED u32* { return ring + at.warp() * ring_words * warp_lanes + slot * pieces * 4; }
+
+  // Chunk c, counted from the warp's first tile on.
+  fn tile_of(int c) -> int { return c / (int)L::chunks * (int)L::tile_bytes; }
+  fn set_pieces(THREAD State& s, Place at) -> void {
+    int first = first_of_warp(at);
+    UNROLL(8)
+    for (int j = 0; j < copies; j++) {
+      int piece = j * warp_lanes + (int)at.lane(), row = 0, which = 0;
+      s.offset[j] = 0, s.row_bytes[j] = 4, s.chunk[j] = 0x3fffffff;
+      if (piece < a_turn * code_pieces) {
+        which = piece / code_pieces, row = 4 * (piece % 8);
+        int c = first + row / G;
+        s.offset[j] = which * step_bytes + tile_of(c) + L::codes_at + c % (int)L::chunks * L::chunk_bytes + piece % code_pieces / 8 * 4 * lane_rows + 4 * (row % G);
+        s.chunk[j] = c + which * parts;
+      } else if (piece < (int)pieces) {
+        piece -= a_turn * code_pieces;
+        which = piece / (field_pieces > 0 ? (int)field_pieces : 1);
+        for (int part = 0; part < parts_a_warp; part++) {
+          field_piece<G> found = {piece % (field_pieces > 0 ? (int)field_pieces : 1), part, -1, 0};
+          Rows::factors_from(found, (first + part) % (int)L::chunks, 0);
+          if (found.offset >= 0) s.offset[j] = which * step_bytes + tile_of(first + part) + found.offset, s.row_bytes[j] = found.row_bytes, s.chunk[j] = first + part + which * parts;
+        }
+      }
+    }
+  }
+
+  template <bool pairs> fn go_to(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int group, THREAD State& s) -> void {
+    row_place place = groups.template place<F>(p, group);
+    UNROLL(8)
+    for (int j = 0; j < copies; j++) s.from[j] = place.tiles + (s.offset[j] + s.row_bytes[j] * place.row);
+    s.group = group, s.done = 0;
+  }
+  // A turn's chunks, or nothing behind the last.
+  template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int end, THREAD State& s, SHARED u32* ring, Place at) -> void {
+    int chunks = p.cols / 32;
+    if (s.group < end) {
+      SHARED uint4* to = (SHARED uint4*)slot_of(ring, s.slot, at) + at.lane();
+      UNROLL(8)
+      for (int j = 0; j < copies; j++) {
+        if (s.done + s.chunk[j] < chunks) copy_four(to + j * warp_lanes, s.from[j]);
+        s.from[j] += a_turn * step_bytes;
+      }
+      s.done += turn_chunks;
+      if (s.done >= chunks && ++s.group < end) go_to(p, groups, s.group, s);
+    }
+    close_copies();
+    s.slot = s.slot + 1 == ahead ? 0 : s.slot + 1;
+  }
+
+  // Asks for the first chunks of row groups begin … end − 1 of `groups`.
+  template <bool pairs> fn begin(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end, THREAD State& s, SHARED u32* ring, Place at) -> void {
+    if (!copies_overlap) return;
+    s.slot = 0;
+    set_pieces(s, at);
+    go_to(p, groups, begin, s);
+    UNROLL(1)
+    for (int a = 0; a < ahead; a++) ask(p, groups, end, s, ring, at);
+  }
+
+  template <class Reader> fn chunk_from(THREAD Reader& from, int c, int row) -> typename Rows::Chunk {
+    typename Rows::Chunk chunk;
+    chunk.codes = Rows::words_from(from);
+    chunk.factors = Rows::factors_from(from, c % (int)L::chunks, row);
+    return chunk;
+  }
+  fn add(THREAD const typename Rows::Chunk& chunk, table16 table, SHARED const uint4* x, THREAD float (&acc)[1]) -> void {
+    kept_chunk input = {x};
+    Rows::template add<1>(chunk, table, input, 0, acc);
+  }
+
+  // Their sums, a float a warp and row, from `sums` on.
+  template <bool pairs> fn finish(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end, SHARED const uint4* input, THREAD State& s, SHARED u32* ring, SHARED float* sums,
+                                  Place at) -> void {
+    int chunks = p.cols / 32, lane = (int)at.lane(), first = first_of_warp(at) + lane / G;
+    table16 table = split_codes<F>::table();
+    SHARED float* to = sums + (int)at.warp() * G + lane;
+    UNROLL(1)
+    for (int group = begin; group < end; group++) {
+      row_place place = groups.template place<F>(p, group);
+      int row = place.row + lane % G;
+      float acc[1] = {0.0f};
+      SHARED const uint4* x = input + 3 * first;
+      UNROLL(1)
+      for (int done = 0; done < chunks; done += turn_chunks, x += 3 * turn_chunks) {
+        typename Rows::Chunk chunk[a_turn];
+        if (copies_overlap) {
+          await_copies<ahead - 1>();
+          warp_barrier();
+          SHARED u32* slot = slot_of(ring, s.slot, at);
+          UNROLL(2)
+          for (int i = 0; i < a_turn; i++) {  // what was not asked for is read, but not used
+            ring_reader from = {slot + i * code_pieces * 4, (SHARED const u8*)(slot + (a_turn * code_pieces + i * field_pieces) * 4), lane};
+            chunk[i] = chunk_from(from, first, row);
+          }
+        } else {
+          UNROLL(2)
+          for (int i = 0; i < a_turn; i++) {
+            int c = done + i * parts + first;
+            if (c >= chunks) continue;
+            BYTES tile = place.tiles + (i64)(c / (int)L::chunks) * (int)L::tile_bytes;
+            tile_reader from = {tile, Rows::codes_at(tile, c % (int)L::chunks, row)};
+            chunk[i] = chunk_from(from, c, row);
+          }
+        }
+        if (done + turn_chunks <= chunks) {
+          UNROLL(2)
+          for (int i = 0; i < a_turn; i++) add(chunk[i], table, x + 3 * i * parts, acc);
+        } else {
+          UNROLL(2)
+          for (int i = 0; i < a_turn; i++)
+            if (done + i * parts + first < chunks) add(chunk[i], table, x + 3 * i * parts, acc);
+        }
+        if (copies_overlap) {
+          warp_barrier();  // the slot was read by all
+          ask(p, groups, end, s, ring, at);
+        }
+      }
+      float y = acc[0];
+      for (u32 mask = G; mask < warp_lanes; mask *= 2) y += lane_exchange(y, mask);
+      if (lane < G) *to = y;
+      to += one_token_warps * G;
+    }
+    if (copies_overlap) await_copies<0>();  // the ring is another format's, or another batch's
+    if (copies_overlap) warp_barrier();
+  }
+};

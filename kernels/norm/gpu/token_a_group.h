@@ -1,0 +1,41 @@
+// Norms of GPUs, a token a thread group: what stands in front of the projections of several tokens, and behind a block whose output is
+// normed. (One token's projections norm their input themselves: gemv/gpu/stages.h.)
+#pragma once
+#include "gemv/gpu/launch.h"
+#include "gemv/gpu/stages.h"
+#include "norm/gpu/launch.h"
+
+struct prepare {
+  typedef PrepareLaunch Params;
+  typedef NormRoom Room;
+  enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
+
+  // Chunk after chunk: a warp's 32 values are also 32 codes.
+  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
+    if ((int)at.group >= *p.rows) return;
+    i64 first = (i64)at.group * p.cols;
+    float inverse = inverse_rms(p.x + first, p.norm, p.cols, p.epsilon, room.sums, at);
+    for (int i = (int)at.index; i < p.cols; i += threads) {
+      float y = p.norm ? p.x[first + i] * inverse * p.norm[i] : p.x[first + i];
+      if (p.values) p.values[first + i] = y;
+      if (p.codes.codes) quantize_out(p.codes, (int)at.group, (int)at.groups, i, true, y);
+    }
+  }
+};
+
+struct norm_add {
+  typedef NormAddLaunch Params;
+  typedef NormRoom Room;
+  enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
+
+  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+    launch_dependents();
+    dependency_wait();
+    if ((int)at.group >= *p.rows) return;
+    i64 first = (i64)at.group * p.cols;
+    float inverse = inverse_rms(p.block + first, p.norm, p.cols, p.epsilon, room.sums, at);
+    for (int i = (int)at.index; i < p.cols; i += threads) p.residual[first + i] += p.block[first + i] * inverse * p.norm[i];
+  }
+};

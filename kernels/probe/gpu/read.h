@@ -1,0 +1,21 @@
+// Every thread reads pieces of 16 bytes, a whole grid apart, several before it uses the first.
+#pragma once
+#include "probe/gpu/launch.h"
+
+struct probe_read {
+  typedef ProbeLaunch Params;
+  typedef ProbeRoom Room;
+  enum { threads = 256, groups_a_core = 4 };
+  fn run(PARAMS(ProbeLaunch) p, SHARED Room&, Place at) -> void {
+    dependency_wait();
+    DEVICE const uint4* from = (DEVICE const uint4*)p.from;
+    i64 step = (i64)at.groups * threads;
+    u32 all = 0;
+    UNROLL(8)
+    for (i64 i = (i64)at.group * threads + at.index; i < p.pieces; i += step) {
+      uint4 x = from[i];
+      all |= x.x | x.y | x.z | x.w;
+    }
+    if (all == 0xffffffffu) *p.out = all;
+  }
+};
