@@ -11,8 +11,7 @@
 namespace ingot::apps {
 
 /// A token with the probability that the model gave it, and those of `top`, where there are any. Its text alone may be
-/// half a
-/// character: U+FFFD.
+/// half a character: U+FFFD.
 Json token_json(const Tokenizer& tokenizer, int32_t id, float logprob, std::span<const TokenLogprob> top);
 
 /// What a request took; absent where nothing was run.

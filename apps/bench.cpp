@@ -1,6 +1,5 @@
 // ingot bench: how fast a model reads a prompt and writes, next to what the machine's memory can deliver. Tokens are
-// pseudo-random
-// and the same every time; the probe of the memory runs beside each measurement, with the same threads.
+// pseudo-random and the same every time; the probe of the memory runs beside each measurement, with the same threads.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -27,8 +27,7 @@ struct RequestLine {
 constexpr int max_logprobs = 100;
 
 /// Reads one line of the file at `path`, line number `line`. Members are named as the long flags, with - or _, or as
-/// "n"; what is not
-/// there is as in `defaults`. Errors: Error that names file, line and member.
+/// "n"; what is not there is as in `defaults`. Errors: Error that names file, line and member.
 RequestLine read_request(std::string_view text, const std::string& path, size_t line, const RequestLine& defaults);
 
 /// All requests of a file; empty lines are skipped. Errors: those of read_request, of reading the file; a file without

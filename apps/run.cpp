@@ -118,8 +118,7 @@ std::string summary(const Answer& a) {
 }
 
 /// The prompt as the model's chat template writes it; as it stands with --raw, where the model has no template, and
-/// behind the text
-/// of a session file.
+/// behind the text of a session file.
 std::vector<int32_t> prompt_tokens(const Run& run, const Model& model, const Session& session,
                                    const std::string& prompt) {
   if (run.raw || session.size() > 0 || model.info().chat_template.empty())

@@ -15,8 +15,7 @@ struct RequestsRun {
 };
 
 /// Prints one object per request, in the file's order, each as soon as those before it are out. Returns the exit
-/// status: a request that
-/// failed prints {"error": …} and leaves the others alone.
+/// status: a request that failed prints {"error": …} and leaves the others alone.
 int perform_requests(const RequestsRun& run);
 
 }  // namespace ingot::apps

@@ -159,10 +159,8 @@ class Tokenizer {
   /// tokens.
   std::vector<int32_t> encode(std::string_view text, bool add_special = true, bool parse_special = false) const;
   /// Token ids of a prompt: control tokens that the template spells become tokens, those that its input spells stay
-  /// text. Where the
-  /// model asks for the beginning-of-text token, it stands there once: where the template writes it before the
-  /// conversation begins, or
-  /// in front.
+  /// text. Where the model asks for the beginning-of-text token, it stands there once: where the template writes it
+  /// before the conversation begins, or in front.
   std::vector<int32_t> encode(const ChatPrompt& prompt) const;
   /// Bytes of `ids`. `show_special`: control tokens are spelled out instead of left out.
   std::string decode(std::span<const int32_t> ids, bool show_special = false) const;
@@ -184,8 +182,7 @@ class Tokenizer {
 };
 
 /// The kernels that a model would run on `options.device`, which need not be there. Errors: those of `explain`; a
-/// device whose kernels
-/// are part of ingot.
+/// device whose kernels are part of ingot.
 KernelText kernels(const std::string& path, const LoadOptions& options);
 
 /// The tokenizer of the model file at `path`; no weight is read and the architecture need not be known. `pre`: as in
@@ -218,21 +215,18 @@ struct ChatOptions {
 };
 
 /// A chat template: how a model wants conversations to be written. Jinja, run by an interpreter that has no way to
-/// files or the machine and
-/// whose work, memory and depth are limited. Copies share one template; const and safe to share between threads.
+/// files or the machine and whose work, memory and depth are limited. Copies share one template; const and safe to
+/// share between threads.
 class ChatTemplate {
  public:
   /// `source`: the template; `tokenizer`: of the model, for what the template knows as bos_token and eos_token. Errors:
-  /// syntax and
-  /// statements that are not supported, with the line.
+  /// syntax and statements that are not supported, with the line.
   ChatTemplate(std::string_view source, const Tokenizer& tokenizer);
   /// The prompt of `messages`: a JSON array of {"role": …, "content": …, …}, as chat APIs and model libraries have
-  /// them; contents that
-  /// are a string, or a list of {"type": "text", "text": …}, arrive in the shape that the template reads. Errors: no
-  /// such JSON; what the
-  /// template cannot do, with the line; its limits; room "template": what it says when it refuses the conversation, or
-  /// that what a
-  /// message says stands nowhere in the prompt (of assistants it may be left out).
+  /// them; contents that are a string, or a list of {"type": "text", "text": …}, arrive in the shape that the template
+  /// reads. Errors: no such JSON; what the template cannot do, with the line; its limits; room "template": what it says
+  /// when it refuses the conversation, or that what a message says stands nowhere in the prompt (of assistants it may
+  /// be left out).
   ChatPrompt render(std::string_view messages, const ChatOptions& options = {}) const;
   const std::string& source() const;
   struct State;
@@ -329,8 +323,7 @@ class Session {
   /// that are not finite; room "memory": no page is left.
   void append(std::span<const int32_t> tokens, int chunk = 0);
   /// As `append`, for who wants nothing but the most probable next token: devices that choose it themselves return it,
-  /// and then there are
-  /// no `logits()`; nullopt: there are. Errors: as `append`.
+  /// and then there are no `logits()`; nullopt: there are. Errors: as `append`.
   std::optional<int32_t> append_for_best(int32_t token);
   /// As `append`, and calls `each(i, logits)` with the logits after token i, for every i in order. `each` must not use
   /// the session.
@@ -343,10 +336,8 @@ class Session {
   /// Log-probability of `id` as the next token.
   float logprob(int32_t id) const;
   /// Makes the session hold exactly `tokens`, with their logits: what it holds of their beginning is kept, the rest is
-  /// run. Returns
-  /// how many were kept; the last token is run again where there are no logits of it. Errors: as `append`, and then
-  /// nothing changed,
-  /// unless it was stopped.
+  /// run. Returns how many were kept; the last token is run again where there are no logits of it. Errors: as `append`,
+  /// and then nothing changed, unless it was stopped.
   int resume(std::span<const int32_t> tokens, int chunk = 0);
   /// Tokens held, how many they are, and how many can be held.
   std::span<const int32_t> tokens() const;
@@ -360,18 +351,15 @@ class Session {
   /// Errors: the file cannot be written.
   void save(const std::string& path, std::string_view note = {}) const;
   /// Takes what `save` wrote in place of what it holds, with the logits of the last token, and returns the note.
-  /// Errors: the file cannot
-  /// be read, is damaged, of another version or model; keys and values that are laid out differently (--kv, or codes of
-  /// another
-  /// instruction set); more tokens than fit; no page is left. Then nothing changed.
+  /// Errors: the file cannot be read, is damaged, of another version or model; keys and values that are laid out
+  /// differently (--kv, or codes of another instruction set); more tokens than fit; no page is left. Then nothing
+  /// changed.
   std::string load(const std::string& path);
   /// From now on every append adds what step i of the plan (PlanInfo::steps) took to `seconds[i]`; empty: no more.
-  /// `seconds` must
-  /// stay alive until then. Errors: not one for each step.
+  /// `seconds` must stay alive until then. Errors: not one for each step.
   void time_steps(std::span<double> seconds);
   /// A running append ends, keeps the chunks that are done and throws Error("engine", "stopped") soon after `stop`
-  /// returns true. It is
-  /// asked before each chunk and, on the CPU, between the steps of a plan, from any thread.
+  /// returns true. It is asked before each chunk and, on the CPU, between the steps of a plan, from any thread.
   void set_stop(std::function<bool()> stop);
 
  private:
@@ -443,8 +431,7 @@ struct Generation {
   double seconds = 0;       ///< choosing and appending; callbacks but `allowed` are not counted
 };
 /// Continues the text of `session`. Errors: those of Sampler::choose and Session::append; an empty stop string; no
-/// token in the
-/// session; a `keep` that leaves no room.
+/// token in the session; a `keep` that leaves no room.
 Generation generate(Session& session, Sampler& sampler, const GenerateOptions& options = {});
 
 /// log-softmax of one score: logits[id] − log Σ exp(logits). Errors: no such id, logits that are not finite.
@@ -461,9 +448,8 @@ class Grammar {
   /// recursion, too large.
   static Grammar from_gbnf(std::string_view text);
   /// From a JSON schema (text): every text of the grammar is a valid instance. Members stand in the schema's order.
-  /// Errors: not a
-  /// schema, something in it that cannot be enforced (names its JSON pointer), nothing satisfies it, too large. Reads
-  /// nothing else.
+  /// Errors: not a schema, something in it that cannot be enforced (names its JSON pointer), nothing satisfies it, too
+  /// large. Reads nothing else.
   static Grammar from_json_schema(std::string_view schema);
   /// Is `text` a whole text of the grammar?
   bool matches(std::string_view text) const;
@@ -483,8 +469,8 @@ class Constraint {
   Constraint(Constraint&&) noexcept;
   Constraint& operator=(Constraint&&) noexcept;
   /// May token i come next: bit i % 64 of word i / 64. Tokens that end generation may where the text may end. Valid
-  /// until the next
-  /// call. Errors: none may, for the vocabulary cannot spell what the grammar wants, or the text nests too deeply.
+  /// until the next call. Errors: none may, for the vocabulary cannot spell what the grammar wants, or the text nests
+  /// too deeply.
   std::span<const uint64_t> allowed();
   /// Goes on behind `id`. Errors: it is not allowed.
   void accept(int32_t id);
@@ -534,14 +520,11 @@ struct Evaluation {
 };
 
 /// Perplexity of `model` on `text` as llama.cpp defines it: the text's tokens are cut into windows of `context` tokens,
-/// what does not
-/// fill one is left out; where the model begins a text with a token of its own, that token takes the place of each
-/// window's first;
-/// the tokens of the second half of a window are scored, each with all before it in the window. `base`: a model of the
-/// same
-/// vocabulary that runs beside it, window by window: the result has `against`. Logits are never kept beyond a few
-/// tokens.
-/// Errors: a window that no session of the models holds, a text that fills no window, vocabularies that differ.
+/// what does not fill one is left out; where the model begins a text with a token of its own, that token takes the
+/// place of each window's first; the tokens of the second half of a window are scored, each with all before it in the
+/// window. `base`: a model of the same vocabulary that runs beside it, window by window: the result has `against`.
+/// Logits are never kept beyond a few tokens. Errors: a window that no session of the models holds, a text that fills
+/// no window, vocabularies that differ.
 Evaluation evaluate(const Model& model, std::string_view text, const EvaluateOptions& options = {},
                     const Model* base = nullptr);
 
@@ -577,8 +560,7 @@ struct FormatSpeed {
 std::vector<FormatSpeed> format_speeds(const LoadOptions& options = {});
 
 /// Read bandwidth of `device` in bytes/s with `threads` threads, where threads are asked for: the best of several
-/// streams over huge pages,
-/// no software prefetch. 0 for a device that is not there.
+/// streams over huge pages, no software prefetch. 0 for a device that is not there.
 double read_bandwidth(int threads, const std::string& device = "auto");
 
 }  // namespace ingot

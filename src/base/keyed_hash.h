@@ -28,10 +28,8 @@ struct HashKey {
 uint64_t keyed_hash(std::string_view bytes);
 /// Twice the 128-bit product with a factor of the key, its halves folded. Multiplication by a random odd number is
 /// universal (Dietzfelbinger et al. 1997) and the fold makes the low bits as good as the high ones; but a single
-/// product
-/// maps numbers at equal distances to hashes at nearly equal distances, and under one key in twenty they fill long runs
-/// of
-/// a table with linear probing.
+/// product maps numbers at equal distances to hashes at nearly equal distances, and under one key in twenty they fill
+/// long runs of a table with linear probing.
 inline uint64_t keyed_hash(uint64_t number, const HashKey& key = HashKey::of_process()) {
   const auto folded = [](uint64_t a, uint64_t b) {
     const auto product = static_cast<unsigned __int128>(a) * b;

@@ -1,6 +1,5 @@
 // Perplexity and divergence of the public door. A text goes through window by window; both models take the scored half
-// of a
-// window in slices, whose logits are compared at once and forgotten: only one number a scored token is kept.
+// of a window in slices, whose logits are compared at once and forgotten: only one number a scored token is kept.
 #include <fmt/core.h>
 
 #include <algorithm>

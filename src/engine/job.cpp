@@ -74,7 +74,10 @@ void Job::yield() {
   preemptions_++;
 }
 
-bool Job::wants_only_the_best() const { return chain_->takes_the_best() && !constraint_ && request_.logprobs < 0; }
+bool Job::wants_only_the_best() const {
+  return chain_->takes_the_best_allowed() && !constraint_ && request_.logprobs < 0;
+}
+bool Job::allows(int32_t best) const { return best < 0 || chain_->allows(best); }
 
 void Job::push(int count) {
   sequence_.push(pending().first(static_cast<size_t>(count)));

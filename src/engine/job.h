@@ -39,8 +39,9 @@ class Job {
   bool begin(bool from_prefix, int spare);
   /// Gives its pages back; what was run becomes pending again.
   void yield();
-  /// Whether the next token is the most probable one, and nobody asks for logits.
+  /// Whether the next token is the most probable one, where it `allows` that, and nobody asks for logits.
   bool wants_only_the_best() const;
+  bool allows(int32_t best) const;
   /// The first `count` pending tokens were run.
   void push(int count);
   /// Chooses the token after those that were run.

@@ -54,8 +54,7 @@ std::shared_ptr<Model::State> load(const std::string& path, const LoadOptions& o
 /// Geometry of a tensor type as the registry of formats has it.
 std::optional<container::Geometry> geometry_of(uint32_t type);
 /// The chat template of `file`: tokenizer.chat_template, and tokenizer.chat_template.tool_use for conversations with
-/// tools where there is
-/// one. Errors: there is none.
+/// tools where there is one. Errors: there is none.
 ChatTemplate chat_template_of(const container::Gguf& file, const Tokenizer& tokenizer);
 /// Calls `f`. An Error that it throws is thrown on with the file that it speaks of, unless it names it.
 template <class F> auto naming(const std::string& path, F f) -> decltype(f()) {

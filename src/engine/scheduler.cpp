@@ -215,12 +215,20 @@ bool Scheduler::run_parts() {
   const plan::Batch batch{tokens_, sequences_};
   if (outputs > 0 && best_is_enough) {
     choices_.resize(outputs);
-    if (program_.choose(batch, choices_)) return true;
-    choices_.clear();
+    if (program_.choose(batch, choices_) && best_is_allowed()) return true;
+    choices_.clear();  // running the batch again writes what is there
   }
   const size_t needed = outputs * static_cast<size_t>(facts_.vocab);
   if (logits_.size() < needed) logits_.resize(needed);
   return program_.run(batch, std::span(logits_).first(needed), watch_);
+}
+
+/// Whether every request may have the token that the device chose: one that ignores ends does not take them.
+bool Scheduler::best_is_allowed() const {
+  size_t output = 0;
+  for (const Part& p : parts_)
+    if (p.output && !p.job->allows(choices_[output++].id)) return false;
+  return true;
 }
 
 /// What was run becomes part of its sequence, and chosen tokens go out.

@@ -1,6 +1,5 @@
 // Loops over `lanes` independent sums, which compilers turn into vector code; each block of a row is summed in float,
-// the blocks
-// in double.
+// the blocks in double.
 #include "engine/softmax.h"
 
 #include <algorithm>

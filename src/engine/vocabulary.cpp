@@ -12,8 +12,8 @@ namespace ingot::engine {
 namespace {
 
 // Files seldom name every token that ends an answer, so readers of GGUF go by the spelling. Some files also type these
-// tokens as
-// text; they count as control tokens nevertheless. (Facts found by asking llama.cpp, release of October 2026.)
+// tokens as text; they count as control tokens nevertheless. (Facts found by asking llama.cpp, release of October
+// 2026.)
 const std::string_view answer_ends[] = {"<|eot_id|>",
                                         "<|im_end|>",
                                         "<|end|>",
@@ -85,8 +85,7 @@ void mark_known_spellings(text::Vocabulary& vocabulary) {
 }
 
 // In tokenizer.json the special tokens of Phi-3 swallow the white space behind them, all but three ("rstrip"); GGUF has
-// no key for
-// that. Its vocabulary is known by a token that no other family has.
+// no key for that. Its vocabulary is known by a token that no other family has.
 void mark_stripping(text::Vocabulary& vocabulary) {
   if (std::find(vocabulary.tokens.begin(), vocabulary.tokens.end(), "<|placeholder1|>") == vocabulary.tokens.end())
     return;

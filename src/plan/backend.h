@@ -1,6 +1,5 @@
 // The one interface between the engine and a device. A backend compiles a plan into a program: weights laid out for the
-// device,
-// kernels chosen, memory allocated. Running a program looks nothing up and allocates nothing.
+// device, kernels chosen, memory allocated. Running a program looks nothing up and allocates nothing.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -26,8 +25,7 @@ struct Options {
   /// or never.
   std::function<void(const Weight&)> release = {};
   /// Reads bytes of a weight from the file, from byte `at` on, without its mapping; false where the file no longer has
-  /// them. With it a
-  /// program that laid out its weights does not depend on what becomes of the file.
+  /// them. With it a program that laid out its weights does not depend on what becomes of the file.
   std::function<bool(const Weight&, uint64_t at, std::span<std::byte> to)> read = {};
 };
 
@@ -54,10 +52,8 @@ struct Overflow {
 };
 
 /// The memory of a program's states: pages, numbered from 0, of which the caller says who uses them. Memory of a page
-/// is taken when it
-/// is first written. Calls from several threads, also while the program runs, are safe; a page that is read or written
-/// here must not
-/// be written by a run at the same time.
+/// is taken when it is first written. Calls from several threads, also while the program runs, are safe; a page that is
+/// read or written here must not be written by a run at the same time.
 class StateStore {
  public:
   virtual ~StateStore() = default;
@@ -100,14 +96,12 @@ class Program {
   /// Runs a batch within the plan's limits and writes the logits of its outputs, (batch.outputs(), vocab), in the order
   /// of the rows.
   /// What is not finite is written as it is: check_finite (finite.h) says for which sequence. Every number is the same
-  /// whatever else
-  /// is in the batch and however a sequence was cut into batches. Calls from several threads are run one after another.
-  /// False: it was
-  /// stopped, and what it wrote to the written pages and to `logits` means nothing; the same batch may be run again.
+  /// whatever else is in the batch and however a sequence was cut into batches; on GPUs the last bits follow the number of
+  /// rows (docs/decisions/0017). Calls from several threads are run one after another. False: it was stopped, and what
+  /// it wrote to the written pages and to `logits` means nothing; the same batch may be run again.
   virtual bool run(const Batch& batch, std::span<float> logits, const Watch& watch) = 0;
   /// As `run`, with the choice made where the logits are, which stay there. False: nothing was run, as `run` hands the
-  /// logits out as
-  /// cheaply.
+  /// logits out as cheaply.
   virtual bool choose(const Batch& /*batch*/, std::span<Choice> /*choices*/) { return false; }
 };
 
@@ -153,8 +147,7 @@ class Backend {
   virtual Device device() const = 0;
   virtual FormatChoice choose(const quant::Format& format) const = 0;
   /// Decides layouts, strategies and sizes without touching a weight. Errors: unknown instruction set, shapes that the
-  /// device's
-  /// kernels cannot run, a slow step under strict_kernels.
+  /// device's kernels cannot run, a slow step under strict_kernels.
   virtual Choices choose(const Plan& plan, const Options& options) const = 0;
   /// As `choose`, and lays out the weights. The plan's mapped file must outlive the program. Errors: those of `choose`,
   /// no memory.

@@ -1,6 +1,5 @@
 // The rows of one run of a program: tokens of any number of sequences, prompts and single tokens mixed, and the pages
-// in which each
-// sequence's keys and values lie.
+// in which each sequence's keys and values lie.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,6 +1,6 @@
 // What a model answers is finite, or there is an error that names the cause. Kernels carry NaN and infinities on to the
-// output, and rows of
-// different sequences never meet, so whoever takes logits from a program looks there and nowhere else.
+// output, and rows of different sequences never meet, so whoever takes logits from a program looks there and nowhere
+// else.
 #pragma once
 #include <span>
 

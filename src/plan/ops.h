@@ -1,6 +1,5 @@
 // The ops of a plan: what each one reads and writes, and with which shapes. Their kernels are in kernels/OP; a backend
-// has one entry for
-// each (its visitor), so an op that one forgets does not compile.
+// has one entry for each (its visitor), so an op that one forgets does not compile.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -61,8 +60,7 @@ struct Output {
 };
 
 /// One or several matrices times the same input, which is normed first where there is a norm. Where `from` has a row
-/// per token and the
-/// outputs a row per output, only rows whose logits are asked for are computed.
+/// per token and the outputs a row per output, only rows whose logits are asked for are computed.
 struct Linear {
   static constexpr const char* kind = "linear";
   Id<Value> from;
@@ -81,8 +79,7 @@ struct GatedLinear {
 };
 
 /// Norms (where there are norms, per head) and rotates queries and keys, and stores keys and values in `state`. Queries
-/// are written in
-/// place.
+/// are written in place.
 struct RopeStore {
   static constexpr const char* kind = "rope_store";
   Id<Value> query, key, value;
@@ -112,8 +109,8 @@ struct NormAdd {
 using Op = std::variant<Embed, Linear, GatedLinear, RopeStore, Attend, NormAdd>;
 
 /// Calls `visit(name, field)` with every field of an op, or of a part of one, in order. The bindings name all of them,
-/// so that a field
-/// that is added does not compile until it is listed: fingerprints, `explain` and tests read ops through this alone.
+/// so that a field that is added does not compile until it is listed: fingerprints, `explain` and tests read ops
+/// through this alone.
 template <class V> void describe(const Slice& s, V&& visit) {
   const auto& [weight, first_row, rows, first_col, cols] = s;
   visit("weight", weight), visit("first_row", first_row), visit("rows", rows), visit("first_col", first_col),

@@ -1,6 +1,6 @@
 // What is computed, for which rows, on what state: a list of steps in the order of a token, over values, weights,
-// vectors and states
-// that it names by id, never by address. A plan knows no device and no file kind; a backend compiles it into a program.
+// vectors and states that it names by id, never by address. A plan knows no device and no file kind; a backend compiles
+// it into a program.
 //
 //   embed;  per layer: a mixer (qkv · rope_store · attend · output) and a feed-forward (gate_up · down);  lm_head
 #pragma once
@@ -107,8 +107,7 @@ std::string shape_text(const Plan& plan, const Step& step);
 /// Errors: room "plan"; they are mistakes of whoever made the plan, not of a file.
 void check(const Plan& plan);
 /// More bytes than any backend takes for one sequence of full length and everything between the steps, at most
-/// max_size. A plan for
-/// which that is reached runs nowhere.
+/// max_size. A plan for which that is reached runs nowhere.
 uint64_t bound_of_bytes(const Plan& plan);
 
 }  // namespace ingot::plan

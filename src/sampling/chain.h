@@ -30,7 +30,12 @@ class Chain {
   /// continues. Errors: logits that are not finite, sizes that do not match, no candidate left.
   int32_t choose(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed);
   /// Whether `choose` gives the token with the greatest logit, the lowest id of equal ones, whatever the text is.
-  bool takes_the_best() const { return stages_.size() == 1 && first_cut_ == 1 && bias_.empty() && !mirostat_; }
+  bool takes_the_best() const { return takes_the_best_allowed() && bias_.empty(); }
+  /// The same but for tokens that end a text where these are never chosen: whether it is that token where `allows` it.
+  bool takes_the_best_allowed() const {
+    return stages_.size() == 1 && first_cut_ == 1 && options_.logit_bias.empty() && !mirostat_;
+  }
+  bool allows(int32_t id) const { return bias_.empty() || bias_[static_cast<size_t>(id)] == 0; }
 
  private:
   using Stage = std::function<void(Candidates&, std::span<const int32_t> text)>;

@@ -367,6 +367,28 @@ TEST_F(SchedulerTest, TheDeviceChoosesWhereAllThatIsWantedIsTheBest) {
   EXPECT_NE(d.outcome.error.find("not finite"), std::string::npos);
 }
 
+TEST_F(SchedulerTest, AnEndThatTheDeviceChoosesIsNotTakenWhereEndsAreIgnored) {
+  start(256, 64, 4, 32);
+  fake->program->chooses = true;
+  Request greedy;
+  greedy.sampling.temperature = 0, greedy.max_tokens = 40;
+  int ended = 0;
+  for (uint64_t seed = 1; seed < 40; seed++) {
+    greedy.prompt = text(10, seed), greedy.sampling.ignore_end = false;
+    ended += alone(fake->model(), greedy).reason == StopReason::end;
+    greedy.sampling.ignore_end = true;
+    const Outcome expected = alone(fake->model(), greedy);
+    fake->program->chosen = 0;
+    Watched w;
+    submit(greedy, &w);
+    steps(60);
+    EXPECT_EQ(w.outcome, expected) << "seed " << seed;
+    EXPECT_EQ(w.outcome.tokens.size(), 40u);
+    EXPECT_GT(fake->program->chosen, 0);
+  }
+  EXPECT_GT(ended, 0) << "no text of these would have ended";
+}
+
 TEST_F(SchedulerTest, NoTokenAskedForNoneRun) {
   start(256, 64, 4, 32);
   Watched w;

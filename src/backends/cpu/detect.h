@@ -1,6 +1,5 @@
 // Which extensions of its instruction set this machine has, and its operating system lets programs use. Which
-// extensions a kernel
-// unit needs is stated once, in cmake/generate.cmake.
+// extensions a kernel unit needs is stated once, in cmake/generate.cmake.
 #pragma once
 #include <cstdint>
 #include <initializer_list>

@@ -77,8 +77,7 @@ void take_cores_1(Limits& limits, const std::string& group) {
 }
 
 /// Calls `each` with the folder of a group and those of all groups around it. In a container the path may be that of
-/// the host: then only the
-/// outermost folder is there.
+/// the host: then only the outermost folder is there.
 template <class Each> void each_group(const std::string& mount, std::string path, Each each) {
   for (;;) {
     while (path.ends_with('/')) path.pop_back();

@@ -1,8 +1,6 @@
 // Threads that run one function together and wait for each other between its phases. A wait spins briefly and then
-// sleeps, so
-// an idle pool uses no processor time. Where threads outnumber the cores that this process may use, they sleep at once:
-// whom they wait for
-// may need the core.
+// sleeps, so an idle pool uses no processor time. Where threads outnumber the cores that this process may use, they
+// sleep at once: whom they wait for may need the core.
 #pragma once
 #include <atomic>
 #include <cstdint>

@@ -5,8 +5,7 @@
 namespace ingot::cpu {
 
 /// Huge pages, where the system has them, are for what is read from end to end; small ones for what is used a piece at
-/// a time, such as
-/// a cache, whose first positions would each be granted, and zeroed, as 2 MB.
+/// a time, such as a cache, whose first positions would each be granted, and zeroed, as 2 MB.
 enum class Pages { huge, small };
 
 class Region {

@@ -1,6 +1,5 @@
 // The run-time compiler NVRTC: from a composed source to machine code for one architecture. Found at run time, as the
-// driver is; works
-// without a GPU.
+// driver is; works without a GPU.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -12,13 +11,11 @@
 namespace ingot::cuda {
 
 /// How sources are compiled. Products are not contracted: kernels say fma where they mean it, so a sum rounds alike on
-/// every target and
-/// for every compiler.
+/// every target and for every compiler.
 std::vector<std::string> compile_options(const std::string& architecture);
 
 /// What the library may be called: as the loader finds it, in `folder` ("": none) and where NVIDIA's Python packages
-/// put it below that, and
-/// where the toolkit is put.
+/// put it below that, and where the toolkit is put.
 std::vector<std::string> compiler_names(const std::string& folder);
 
 class Compiler {

@@ -39,8 +39,7 @@ struct KernelNode {
 static_assert(sizeof(KernelNode) == 56);
 
 /// CUgraphEdgeData. An edge of a kernel node's programmatic port: the node behind begins when every group of it has
-/// called
-/// griddepcontrol.launch_dependents, or has ended.
+/// called griddepcontrol.launch_dependents, or has ended.
 struct GraphEdge {
   unsigned char from_port, to_port, type, reserved[5];
 };

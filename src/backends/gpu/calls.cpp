@@ -129,10 +129,9 @@ struct Pass {
 };
 
 // How long the busiest core takes for `tokens` in passes of some, in rounds of groups that run side by side: each group
-// takes a part of the
-// core's time, and a round no less than one group alone. Both grow with the tokens of a pass and have a part that does
-// not; the parts fit
-// the times of 4-bit weights on an H200 (docs/decisions/0020-prompts-on-tensor-cores.md).
+// takes a part of the core's time, and a round no less than one group alone. Both grow with the tokens of a pass and
+// have a part that does not; the parts fit the times of 4-bit weights on an H200
+// (docs/decisions/0020-prompts-on-tensor-cores.md).
 int64_t time_of(int pass, int64_t row_groups, int64_t tokens, const Places& places) {
   constexpr int64_t part = 48, alone = 120;
   const int64_t cores = places.cores > 0 ? places.cores : cores_when_not_known;

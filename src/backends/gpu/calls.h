@@ -1,6 +1,5 @@
 // From a plan's steps to kernel calls: which kernel, how many groups, which parameters. Pure: with no addresses it says
-// what would be
-// compiled and run, on a machine without the device.
+// what would be compiled and run, on a machine without the device.
 #pragma once
 #include "backends/gpu/compose.h"
 #include "backends/gpu/inputs.h"

@@ -27,8 +27,7 @@ std::string_view text_of(const std::string& path) {
 }
 
 // Appends a file once, after the files that it includes, which it names from its own folder or from kernels/; includes
-// and include guards
-// themselves stay out. Lines keep the file's numbers.
+// and include guards themselves stay out. Lines keep the file's numbers.
 class Composer {
  public:
   std::string source;

@@ -1,6 +1,5 @@
 // From names to a source: dialect, contract, formats and kernels as they stand in their files, and one line an entry
-// point. Nothing is
-// rewritten; only names that this build knows, and numbers, reach a source.
+// point. Nothing is rewritten; only names that this build knows, and numbers, reach a source.
 #pragma once
 #include <span>
 #include <string>

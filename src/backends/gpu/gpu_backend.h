@@ -1,6 +1,5 @@
 // A backend made of a device interface: everything that GPU backends share. A backend's folder says how its device is
-// opened and what is
-// known of it; this says how plans run there.
+// opened and what is known of it; this says how plans run there.
 #pragma once
 #include <functional>
 #include <memory>

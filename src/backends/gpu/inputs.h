@@ -1,7 +1,6 @@
 // What changes from run to run, as kernels read it (kernels/batch/gpu/header.h): the batch's header, its lines and the
-// page table, in device
-// memory. The host knows what is there and copies what is different, which is nothing where the device chose the tokens
-// itself.
+// page table, in device memory. The host knows what is there and copies what is different, which is nothing where the
+// device chose the tokens itself.
 #pragma once
 #include <memory>
 #include <vector>

@@ -1,6 +1,5 @@
 // Keys and values on a GPU: f16, in pages of 64 positions that lie in slabs, which are allocated as their pages are
-// first used. A page has
-// for every state the keys (kv_heads, 64, key_size), then the values (kv_heads, 64, value_size).
+// first used. A page has for every state the keys (kv_heads, 64, key_size), then the values (kv_heads, 64, value_size).
 #pragma once
 #include <atomic>
 #include <memory>

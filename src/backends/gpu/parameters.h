@@ -1,6 +1,5 @@
 // Parameter structs of the GPU kernels, as the host fills them: the kernels' own headers, read as C++. Addresses of
-// device memory stand
-// in their pointers; the host never follows one.
+// device memory stand in their pointers; the host never follows one.
 #pragma once
 #include "backends/gpu/device.h"
 

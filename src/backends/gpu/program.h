@@ -1,8 +1,7 @@
 // A plan compiled for a GPU: weights packed and uploaded, kernels compiled, launches recorded. What changes from run to
-// run lies in device
-// memory (inputs.h), so a recording belongs to a number of rows at most and is replayed: one per power of two, and one
-// for a single token.
-// Kernels for a single token are compiled at once, others when a batch first needs them.
+// run lies in device memory (inputs.h), so a recording belongs to a number of rows at most and is replayed: one per
+// power of two, and one for a single token. Kernels for a single token are compiled at once, others when a batch first
+// needs them.
 #pragma once
 #include <map>
 
@@ -20,8 +19,7 @@ struct MemoryPlan {
 };
 MemoryPlan plan_memory(const plan::Plan& plan);
 /// Pages that a program may have: as many as `Limits::state_bytes` says, or as fit beside the rest and a reserve.
-/// Errors: there is no space
-/// for a sequence of full length.
+/// Errors: there is no space for a sequence of full length.
 int plan_pages(const plan::Plan& plan, const Facts& facts);
 
 class GpuProgram : public plan::Program {

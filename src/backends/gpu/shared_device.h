@@ -1,6 +1,5 @@
 // A device that several threads share: those that run a program, and those that read and write its pages. There is no
-// way to it but
-// through its lock.
+// way to it but through its lock.
 #pragma once
 #include <memory>
 #include <mutex>

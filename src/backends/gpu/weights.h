@@ -1,6 +1,5 @@
 // Matrices and vectors of a plan as a device reads them: in its own memory, or, where it shares the processor's and
-// reads file blocks, in the
-// mapped file.
+// reads file blocks, in the mapped file.
 #pragma once
 #include <map>
 #include <memory>
@@ -12,8 +11,7 @@
 namespace ingot::gpu {
 
 /// Whether matrices of a format are packed into tiles of 32 rows; otherwise their file blocks are copied as they are.
-/// Tables whose rows are
-/// read by token are always file blocks.
+/// Tables whose rows are read by token are always file blocks.
 bool has_tiles(const quant::Format& format);
 /// Of 32 rows and one block; 0: none.
 int tile_bytes(const quant::Format& format);

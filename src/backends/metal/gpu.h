@@ -30,8 +30,7 @@ class Gpu {
   id<MTLBuffer> share(void* pages, uint64_t bytes);
 
   /// Starts what `encode(encoder)` encodes, behind everything started before. Launches see all living buffers by their
-  /// addresses and are in
-  /// no order but that of the barriers between them. `encode` must not throw.
+  /// addresses and are in no order but that of the barriers between them. `encode` must not throw.
   template <class Encode> void start(Encode encode);
   /// Errors: the work that is waited for, or any before it, went wrong.
   void wait();

@@ -1,6 +1,5 @@
 // Objective-C objects in C++: owned without the compiler's reference counting, which not every compiler has, and pools
-// that are emptied
-// when an exception passes.
+// that are emptied when an exception passes.
 #pragma once
 #import <Foundation/Foundation.h>
 
