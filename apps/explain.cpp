@@ -180,7 +180,8 @@ void add_explain(CommandLine& line, Action& chosen) {
 token": bytes of weights that the step reads for one token; "share": of the total; "bound": the time to read them at memory
 bandwidth. An asterisk marks a step without a fast kernel.
 
---json: {architecture, device, isa, threads, context, weight_bytes_per_token, resident_bytes, kv_bytes_per_token, page_bytes, state_bytes, scratch_bytes,
+--json: {architecture, device, isa, threads, context, weight_bytes_per_token, resident_bytes, kv_bytes_per_token,
+         page_bytes, state_bytes, scratch_bytes,
          slow_steps, read_bandwidth_gb_per_s, seconds_bound, steps: [{name, role, kind, shape, formats, classes, strategy, layout,
          bytes_per_token, share, seconds_bound, slow}]}
 

@@ -1,7 +1,6 @@
 // One token from the cache, on one core: for every format that both know, the composed kernel beside the dot product
-// that a build of ggml
-// has for it (`vec_dot` of its type, with the activations that it wants). Rounds alternate between the two; medians of
-// the rounds.
+// that a build of ggml has for it (`vec_dot` of its type, with the activations that it wants). Rounds alternate between
+// the two; medians of the rounds.
 //   bench_dots LIBRARY [ROUNDS]        LIBRARY: libggml-cpu.so of a build of llama.cpp (bench/peers/build.py makes one)
 //   stdout: [{"format", "isa", "weights_per_s", "ggml_weights_per_s", "ratio"}], ratio: ours over ggml's
 #include <dlfcn.h>

@@ -1,6 +1,6 @@
 // What a constraint costs a token, on a real vocabulary: an answer is written by always taking a random allowed token,
-// and the time
-// of allowed() and accept() is taken, in a first answer (everything is met for the first time) and in later ones.
+// and the time of allowed() and accept() is taken, in a first answer (everything is met for the first time) and in
+// later ones.
 //   bench_grammar MODEL.gguf [SCHEMA.json…]
 #include <algorithm>
 #include <chrono>

@@ -1,9 +1,7 @@
 // Every kernel by itself, on one core with its data in the cache: matrix kernels for every format, instruction set of
-// this machine,
-// strategy and number of tokens; then the ops that know no format. items_per_second counts weights times tokens (of
-// matrices) or
-// elements (of other ops; query · key products for attend), bytes_per_second the bytes of weights, vectors or cached
-// keys and values.
+// this machine, strategy and number of tokens; then the ops that know no format. items_per_second counts weights times
+// tokens (of matrices) or elements (of other ops; query · key products for attend), bytes_per_second the bytes of
+// weights, vectors or cached keys and values.
 //   bench_kernels --benchmark_filter=gemv/avx512/q4_0/resident/1      --benchmark_list_tests shows all names
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

@@ -1,6 +1,5 @@
 // One call of a NEON kernel, for neon_instructions.py to count: PROGRAM COLS resident|from_file, 4 rows and one token.
-// What it does
-// besides does not depend on COLS. KERNELS: the table of one format; no resident layout: exit status 3.
+// What it does besides does not depend on COLS. KERNELS: the table of one format; no resident layout: exit status 3.
 #include <cstdlib>
 #include <cstring>
 

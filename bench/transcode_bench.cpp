@@ -1,7 +1,6 @@
 // How fast weights are packed into the resident layout: bytes of the file a second on one core, for every format and
-// every
-// instruction set of this machine. The source is larger than the nearest caches; fresh pages and the file system are
-// not part of it.
+// every instruction set of this machine. The source is larger than the nearest caches; fresh pages and the file system
+// are not part of it.
 //   bench_transcode --benchmark_filter=avx2
 #include <benchmark/benchmark.h>
 

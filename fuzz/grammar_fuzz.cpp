@@ -1,8 +1,6 @@
 // Fuzzes grammars: any text is GBNF or an ingot::Error. Of those that are, random answers are followed: a state that is
-// not dead can be
-// finished, in as many bytes as it says, and a mask allows a token exactly when its bytes lead somewhere. The input is
-// the grammar, and
-// behind a zero byte the choices.
+// not dead can be finished, in as many bytes as it says, and a mask allows a token exactly when its bytes lead
+// somewhere. The input is the grammar, and behind a zero byte the choices.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

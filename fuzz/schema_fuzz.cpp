@@ -1,6 +1,5 @@
 // Fuzzes JSON schemas: any text is one or an ingot::Error, and every text of its grammar is JSON. The input is the
-// schema, and behind a
-// zero byte the choices of a random answer, which then ends as soon as it can.
+// schema, and behind a zero byte the choices of a random answer, which then ends as soon as it can.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

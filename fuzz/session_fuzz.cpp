@@ -1,6 +1,6 @@
 // Fuzzes session files: any bytes are refused with an ingot::Error, or are a session that, written again, gives the
-// same bytes. Magic,
-// version and checksum of the input are put right as well, so that lengths and contents are tried behind them.
+// same bytes. Magic, version and checksum of the input are put right as well, so that lengths and contents are tried
+// behind them.
 #include <unistd.h>
 #include <xxhash.h>
 

@@ -1,6 +1,5 @@
 // Fuzzes chat templates: any template, over a fixed conversation, gives a text or an ingot::Error; the text is UTF-8,
-// within its limit,
-// and says rightly which parts came from the conversation; the same template gives the same again.
+// within its limit, and says rightly which parts came from the conversation; the same template gives the same again.
 #include <cstdint>
 #include <cstdlib>
 #include <optional>

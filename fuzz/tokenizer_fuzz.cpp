@@ -1,6 +1,6 @@
 // Fuzzes the tokenizers. The first byte says how the rest is read: as a text for a sound vocabulary, under each
-// pre-tokenizer and for
-// SPM, where ids must stand for that text; or as a vocabulary of any kind, which gives a tokenizer or an ingot::Error.
+// pre-tokenizer and for SPM, where ids must stand for that text; or as a vocabulary of any kind, which gives a
+// tokenizer or an ingot::Error.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <cstdlib>

@@ -6,8 +6,7 @@
 namespace ingot::yardstick {
 
 // A tile: 8 scales (f16), then 4 vectors of codes; quad 2i in the low nibbles of vector i, quad 2i + 1 in the high
-// ones. Half a chunk's
-// products fit 16 bits, and so would all of them: 16 · 15 · 127 = 30480.
+// ones. Half a chunk's products fit 16 bits, and so would all of them: 16 · 15 · 127 = 30480.
 void q4_0_avx2(const Call& c) {
   constexpr int tile_bytes = 16 + 128, ahead = 2048;
   const __m256i low = _mm256_set1_epi8(0x0f), ones = _mm256_set1_epi16(1), minus8 = _mm256_set1_epi16(-8);
@@ -36,8 +35,7 @@ void q4_0_avx2(const Call& c) {
 }
 
 // A tile: 8 scales (f16), then 8 vectors of signed codes, one a quad. |w| times x with w's sign: a code of −128 forbids
-// the other way
-// round, which would need |x| only once for all rows.
+// the other way round, which would need |x| only once for all rows.
 void q8_0_avx2(const Call& c) {
   constexpr int tile_bytes = 16 + 256, ahead = 2048;
   const __m256i ones = _mm256_set1_epi16(1);

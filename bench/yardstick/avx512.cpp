@@ -6,9 +6,8 @@
 namespace ingot::yardstick {
 
 // A tile: 16 scales (f16), then 4 vectors of codes; quad 2i in the low nibbles of vector i, quad 2i + 1 in the high
-// ones. High nibbles
-// are multiplied where they are, 16 times too large: their sum is a multiple of 16, so one shift a tile puts it right
-// exactly.
+// ones. High nibbles are multiplied where they are, 16 times too large: their sum is a multiple of 16, so one shift a
+// tile puts it right exactly.
 void q4_0_avx512(const Call& c) {
   constexpr int tile_bytes = 32 + 256, ahead = 2048, together = 4;
   const __m512i low = _mm512_set1_epi8(0x0f), high = _mm512_set1_epi8(char(0xf0)), minus8 = _mm512_set1_epi16(-8);

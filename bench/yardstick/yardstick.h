@@ -1,9 +1,7 @@
 // Matrix kernels written by hand, for one token: what the composed ones of kernels/gemv are held against. Each is one
-// function of
-// intrinsics that knows one format on one instruction set, reads the same resident layout (kernels/quant/resident.h)
-// and sums in the
-// same order (kernels/gemv/params.h), so its results are the composed kernel's bit for bit. Only bench_yardstick calls
-// them.
+// function of intrinsics that knows one format on one instruction set, reads the same resident layout
+// (kernels/quant/resident.h) and sums in the same order (kernels/gemv/params.h), so its results are the composed
+// kernel's bit for bit. Only bench_yardstick calls them.
 #pragma once
 #include <cstdint>
 

@@ -8,9 +8,8 @@
 namespace ingot {
 
 /// What went wrong, told from the user's side. The text is one line that any terminal can show, whatever a file put
-/// into its parts:
-/// control characters, bytes that are not UTF-8, and invisible or direction-changing characters appear as \xNN, and
-/// long parts are cut.
+/// into its parts: control characters, bytes that are not UTF-8, and invisible or direction-changing characters appear
+/// as \xNN, and long parts are cut.
 class Error : public std::runtime_error {
  public:
   /// `room`: the part of the house that speaks ("container", "foundry", "text", …). Empty parts are left out of the

@@ -186,8 +186,7 @@ class Tokenizer {
 KernelText kernels(const std::string& path, const LoadOptions& options);
 
 /// The tokenizer of the model file at `path`; no weight is read and the architecture need not be known. `pre`: as in
-/// LoadOptions.
-/// Errors: unknown pre-tokenizer (the known ones are listed); one is forced on a vocabulary that has none.
+/// LoadOptions. Errors: unknown pre-tokenizer (the known ones are listed); one is forced on a vocabulary that has none.
 Tokenizer load_tokenizer(const std::string& path, const std::string& pre = "");
 
 /// Joins token pieces into text that never ends inside a UTF-8 character.
@@ -347,8 +346,7 @@ class Session {
   /// Forgets all but the first `n` tokens.
   void truncate(int n);
   /// Writes tokens, keys and values to the file at `path`, in one step; and `note`, which is the caller's (at most 64
-  /// MiB).
-  /// Errors: the file cannot be written.
+  /// MiB). Errors: the file cannot be written.
   void save(const std::string& path, std::string_view note = {}) const;
   /// Takes what `save` wrote in place of what it holds, with the logits of the last token, and returns the note.
   /// Errors: the file cannot be read, is damaged, of another version or model; keys and values that are laid out

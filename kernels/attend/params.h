@@ -4,23 +4,19 @@
 //   last: the token's own position;  first: 0, or last − window + 1 where a window is set
 //
 // Positions are cut into runs of attend_run_positions, from position 0 on. Of a run, whoever sums it keeps a maximum m
-// of the scores, the
-// total Σ exp(score − m) and the sums Σ exp(score − m) · value, tile after tile of attend_tile positions (online
-// softmax). Runs are merged
-// in order: of what was merged before and the next run, the one with the smaller maximum is rescaled and added to the
-// other,
+// of the scores, the total Σ exp(score − m) and the sums Σ exp(score − m) · value, tile after tile of attend_tile
+// positions (online softmax). Runs are merged in order: of what was merged before and the next run, the one with the
+// smaller maximum is rescaled and added to the other,
 //
 //   total = fma(total of the smaller, exp(m of the smaller − m of the larger), total of the larger),   sums likewise
 //
 // and the first run is taken as it is. Runs and tiles lie at absolute positions, so a token's bits depend neither on
-// how a prompt was
-// cut, nor on who sums a run, nor on what else is computed.
+// how a prompt was cut, nor on who sums a run, nor on what else is computed.
 #pragma once
 #include "gemv/params.h"
 
 // Keys and values that are blocks of a format. Keys lie in the format's resident layout, positions as rows, so that
-// scores are a matrix
-// times queries; values lie row by row as in a file.
+// scores are a matrix times queries; values lie row by row as in a file.
 struct CodedStates {
   void (*scores)(const GemvParams&);
   void (*decode_row)(const u8* row, i64 cols, float* to);
@@ -28,8 +24,8 @@ struct CodedStates {
 };
 
 // What a call needs besides. A record is what a run leaves of one query: attend_header floats, of which the first is
-// the maximum and the
-// second the total (0: no position was seen), then the sums, (value_size) filled up to a multiple of 16.
+// the maximum and the second the total (0: no position was seen), then the sums, (value_size) filled up to a multiple
+// of 16.
 struct AttendWorkspace {
   float* run;     // (queries) records: the run at hand
   float* merged;  // (queries) records: all runs before it

@@ -1,13 +1,12 @@
 // The words in which a format file is written: the view of a block's bytes, the number types that scales are stored in,
-// and the four kinds of values. Included after a dialect; the same text for all targets. A format file
-// includes nothing but its own tables.
+// and the four kinds of values. Included after a dialect; the same text for all targets. A format file includes nothing
+// but its own tables.
 //
 // A format is a struct that derives from one kind and states
 //   facts      enum { ggml_id, block, group, code_bits, block_bytes }   weights a block, weights a scale, bits a code
 //              zero                                 kind affine: the code that means 0; 0 when left out
 //              least_sub, most_sub                  range of sub, where it is less than a byte's: small products of sub
-//              and value
-//                                                   let prompts run faster
+//                                                   and value let prompts run faster
 //   codes      code(b, i) -> u32                    i: weight in the block (kind vector: the i-th run of 8 weights)
 //   scales     scale(b) or scale(b, g) -> a number  a float per block or per group; left out: 1
 //              sub(b, g) -> int                     integer factor of group g, −128 … 127
@@ -19,10 +18,9 @@
 //   affine     code − zero
 //   table      value(code) -> int                   2^code_bits integers of 8 bits
 //   vector     expand(code) -> u64                  8 signed bytes, weight k of the run in byte k. When all these bytes
-//   are among
+//              are among
 //                                                   few values, enum { values } says how many, 2 to 16, and value(c) ->
-//                                                   int
-//                                                   lists them, ascending; left out: no resident layout
+//                                                   int lists them, ascending; left out: no resident layout
 //   floating   value(b, i) -> a number              no code, no integers
 #pragma once
 
@@ -75,10 +73,9 @@ struct UE4M3Half {
 };
 
 // ---- the bytes of one block; offsets in bytes, little endian, no alignment assumed. Nothing at or behind block_bytes
-// may be read,
-// not even bits that are masked away: the last block of a file ends where its memory ends. Its bytes lie `step` apart:
-// 1 in a file;
-// n where the blocks of n rows were interleaved so that each byte is a vector of n (quant/pack.h).
+// may be read, not even bits that are masked away: the last block of a file ends where its memory ends. Its bytes lie
+// `step` apart: 1 in a file; n where the blocks of n rows were interleaved so that each byte is a vector of n
+// (quant/pack.h).
 
 struct view {
   BYTES at;

@@ -1,8 +1,6 @@
 // The dialect as C++: the few words that differ between C++, CUDA and Metal. Everything else in formats/ and kernels/
-// is
-// the same text for all three. This file has bodies: it is included inside an unnamed namespace of the including unit,
-// so that no
-// other unit can come to run what this one's compiler flags made of them.
+// is the same text for all three. This file has bodies: it is included inside an unnamed namespace of the including
+// unit, so that no other unit can come to run what this one's compiler flags made of them.
 //
 //   fn           a function of the device world, returning by value
 //   MEMBER       the same, for a member that needs its object
@@ -27,31 +25,24 @@
 //   nearest_half(x)          bits of the f16 nearest to x, ties to even
 //   bits_of                  float -> bits
 //   launch_dependents()      the launch after this one may begin; it runs beside this one until it calls
-//   dependency_wait
+//                            dependency_wait
 //   dependency_wait()        returns when the launch before this one has ended and its writes are seen. Every thread
-//   calls it, before it
-//                            writes to DEVICE, and before it reads there what a launch writes that may not have ended.
-//                            Where launches do
-//                            not overlap it does nothing
+//                            calls it, before it writes to DEVICE, and before it reads there what a launch writes that
+//                            may not have ended. Where launches do not overlap it does nothing
 //   copy_four(to, from)      asks for 16 bytes from DEVICE to SHARED, both multiples of 16; close_copies() ends a group
-//   of such copies, and
-//                            await_copies<n>() returns when all but the thread's last n groups are there, for this
-//                            thread to see.
-//                            copies_overlap: 0 where they are done at once
+//                            of such copies, and await_copies<n>() returns when all but the thread's last n groups are
+//                            there, for this thread to see. copies_overlap: 0 where they are done at once
 //   copy_gate    in SHARED: what runs of bytes that are copied together are awaited by. set_gates(gates, count, thread)
-//   is called by all threads,
-//                with a group_barrier behind, before one is used. Threads for which asks(turn, warps, thread) holds,
-//                all or one of a group's,
-//                call copy_run(to, from, bytes, gate, threads, thread) for every run, multiples of 16, and
-//                close_gate(gate) behind the last. Every
-//                thread calls await_gate<behind>(gate, turn) before it sees them, with a group_barrier behind; `behind`
-//                other gates may have
-//                been closed since, and turn says how often this gate was awaited before
+//                is called by all threads, with a group_barrier behind, before one is used. Threads for which
+//                asks(turn, warps, thread) holds, all or one of a group's, call copy_run(to, from, bytes, gate,
+//                threads, thread) for every run, multiples of 16, and close_gate(gate) behind the last. Every thread
+//                calls await_gate<behind>(gate, turn) before it sees them, with a group_barrier behind; `behind` other
+//                gates may have been closed since, and turn says how often this gate was awaited before
 //   will_read(at)            asks for the line of DEVICE memory there, which is not read yet
 //   UNROLL(n)    in front of a loop: written out n times
 //   ENTRY(name, kernel)      an entry point: a struct with Params, Room (the group's memory), `threads`,
-//   `groups_a_core` (how many groups
-//                            should fit a core: what registers are given by) and run(params, room, place)
+//                            `groups_a_core` (how many groups should fit a core: what registers are given by) and
+//                            run(params, room, place)
 #pragma once
 #include "integers.h"
 

@@ -1,23 +1,23 @@
 // The tile: what a warp multiplies at once when many rows meet many columns. Three bodies say its words: cuda_tile.h
-// and
-// metal_tile.h by the matrix units of their machines, and this file by ordinary instructions, for every other machine.
+// and metal_tile.h by the matrix units of their machines, and this file by ordinary instructions, for every other
+// machine.
 //
 //   tile_row(lane), tile_column(lane)   where a lane's four sums of 16 rows and 8 columns stand: sum i in row tile_row
-//   + 8 · (i / 2), column
+//                                       + 8 · (i / 2), column
 //                tile_column + i mod 2
 // Signed bytes, with integer sums:
 //
 //   panel        in the group's memory: lines of 32 signed bytes. First 16 bytes of each line, line after line, then
-//   the other 16 of each.
-//                What start_products reads of one came by copy_run, or by the matrix unit's own words
+//                the other 16 of each. What start_products reads of one came by copy_run, or by the matrix unit's own
+//                words
 //   tile_a       16 lines of a panel, in the registers of a warp
 //   load(tile_a, panel, lines, first, lane)   lines first … of a panel that has `lines`
 //   tile_sums<columns>                        sums of 16 lines and 16, 32, 64 or 128 columns
 //   start_products<part, parts>(sums, a, panel, lines, first)   a times the lines first … of a panel, summed over part
-//   `part` of 1 or 2 of a
+//                                                               `part` of 1 or 2 of a
 //                line. The four warps of a group call it together, each with an a and sums of its own
 //   await_products<n>(sums)                   returns when all products that were started are done, but for the last n;
-//   until then
+//                                             until then
 //                nobody writes to their panels
 //   value_of(sums, n, i)                      sum i of the n-th 8 columns, as i32 or float; exact below 2^24
 // f16, with float sums:
@@ -25,7 +25,7 @@
 //   half_a       16 lines of 16 halves;  half_b  8 of them;  half_sum  their 16 × 8 sums
 //   load(half, from, line, lane)        from the group's memory, where line l begins at half l · line (even)
 //   load_upright(half_b, from, line, lane)        its lines stand upright there: element k of line n is half k · line +
-//   n
+//                                                 n
 //   multiply_halves(a, b, sum)          adds to the sums
 //   value_at(sum, i), put(sum, i, x)    sum i
 //   halves_of(left, right, rest)        16 × 16 sums as lines of the nearest halves; `rest`: of what they leave

@@ -1,6 +1,6 @@
 // The tile of the matrix unit on tensor cores (sm_80 and later): integer products by wgmma m64nNk32, which the four
-// warps of a group issue
-// together, or, where that is missing (before sm_90a), by mma.sync m16n8k32. The words are described in cpp_tile.h.
+// warps of a group issue together, or, where that is missing (before sm_90a), by mma.sync m16n8k32. The words are
+// described in cpp_tile.h.
 #pragma once
 
 enum { tile_rows = 16, tile_columns = 8 };

@@ -1,6 +1,5 @@
 // The integers of the dialect as C++: fixed widths, little endian. Types only, so that parameter structs can stand in a
-// namespace
-// that units with different compiler flags share; words with bodies are in cpp.h.
+// namespace that units with different compiler flags share; words with bodies are in cpp.h.
 #pragma once
 
 typedef unsigned char u8;

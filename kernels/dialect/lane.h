@@ -1,7 +1,6 @@
 // What kernels of GPUs share: sums over the 32 lanes of a warp, and the lane vocabulary of the matrix kernels, one row
-// a lane. It is the
-// vocabulary of the CPU's instruction sets (src/backends/cpu/lanes) with vectors of one element: a thread holds its own
-// lane.
+// a lane. It is the vocabulary of the CPU's instruction sets (src/backends/cpu/lanes) with vectors of one element: a
+// thread holds its own lane.
 #pragma once
 
 enum { warp_lanes = 32 };

@@ -1,6 +1,5 @@
 // The tile of the matrix unit by Metal's 8 × 8 matrices of halves with float sums: bytes are exact as halves, and so
-// are sums of their
-// products as floats. The words are described in cpp_tile.h.
+// are sums of their products as floats. The words are described in cpp_tile.h.
 //
 // A lane holds two neighbouring elements of each matrix. Metal does not document which ones; they are those that MLX
 // relies on.

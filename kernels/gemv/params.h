@@ -3,8 +3,7 @@
 //   y[token][row] = scale · Σ_k W[row][k] · x[token][k]
 //
 // The sum runs over K in chunks of 32 in file order. Inside a chunk products of integers are added exactly; then each
-// of its groups (one,
-// or two of 16 weights) enters the float sum by fused multiply-adds: first products, then minima.
+// of its groups (one, or two of 16 weights) enters the float sum by fused multiply-adds: first products, then minima.
 //
 //   acc = fma(float(Σ value · x), (unit·scale·sub) · x_scale, acc),   acc = fma(min·sub_min, float(Σ x) · x_scale, acc)
 //
@@ -13,13 +12,11 @@
 //   acc = fma(float(Σ sub · value · x), (unit·scale) · x_scale, acc)
 //
 // Every product in parentheses and every argument of fma is rounded to float once, so every strategy, batch, thread
-// count and
-// instruction set gives the same bits.
+// count and instruction set gives the same bits.
 #pragma once
 
 // Input vectors of a batch, as the norm-in / quantize-in stage leaves them. K: columns of the matrix, a multiple of the
-// format's block,
-// so a multiple of 32 where codes are read.
+// format's block, so a multiple of 32 where codes are read.
 struct Activations {
   const i8* codes;      // (tokens, K)       x ≈ code · scale, codes in −127…127
   const float* scales;  // (tokens, K / 32)

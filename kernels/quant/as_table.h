@@ -1,8 +1,7 @@
 // A vector format whose bytes are few distinct values, seen as a format of kind table: everything of F but its codes,
-// which become
-// one index a weight into the list of those values. So codebooks share the resident layout and the kernels of tables,
-// for about
-// a bit a weight more memory. A format says that it can be seen so by listing its values (dialect/contract.h).
+// which become one index a weight into the list of those values. So codebooks share the resident layout and the kernels
+// of tables, for about a bit a weight more memory. A format says that it can be seen so by listing its values
+// (dialect/contract.h).
 #pragma once
 #include "quant/decode.h"
 #include "quant/facts.h"

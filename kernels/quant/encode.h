@@ -1,8 +1,6 @@
 // From floats to blocks, derived from a format's accessors alone: for formats of kind affine with one float scale a
-// block and no
-// minimum. Where a block keeps the bits of its codes and its scale is found by asking the accessors about blocks with a
-// single
-// bit set, so a format never says how its bytes are written.
+// block and no minimum. Where a block keeps the bits of its codes and its scale is found by asking the accessors about
+// blocks with a single bit set, so a format never says how its bytes are written.
 //
 // The largest magnitude of a block becomes the largest code on its smaller side: scale = max |x| / min(zero, max code −
 // zero).

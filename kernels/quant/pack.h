@@ -1,10 +1,7 @@
 // From file blocks to the resident layout (resident.h), derived from a format's accessors. 32 blocks at a time, one a
-// lane: their
-// bytes are interleaved first, so that byte o of all of them is one vector. An accessor asked for the code at a
-// constant index is
-// then a few vector operations, whatever the format, and its results lie almost as a tile wants them. (Block by block,
-// constant
-// indices make vector code of those formats only whose file order suits the compiler.)
+// lane: their bytes are interleaved first, so that byte o of all of them is one vector. An accessor asked for the code
+// at a constant index is then a few vector operations, whatever the format, and its results lie almost as a tile wants
+// them. (Block by block, constant indices make vector code of those formats only whose file order suits the compiler.)
 #pragma once
 #include "quant/as_table.h"
 #include "quant/facts.h"
@@ -15,8 +12,7 @@ constexpr int pack_lanes = 32;
 typedef u8 lane_bytes __attribute__((vector_size(16)));
 
 // Bytes of n vectors in turn: byte l of from[i] becomes byte n · l + i of all. Each of log2(n) rounds interleaves one
-// half with the
-// other.
+// half with the other.
 template <int n, int rounds> fn interleave(const lane_bytes* from, lane_bytes* to) -> void {
   lane_bytes v[n];
   for (int i = 0; i < n / 2; i++) {
@@ -136,8 +132,7 @@ template <class F, int R, int g> fn pack_scales(const u8* __restrict bytes, u8* 
 }
 
 // 32 file blocks into 32 / R tiles: lane l is row l mod R of tile l / R. `flip`: xored into 8-bit codes, so that a
-// machine that
-// multiplies signed bytes needs no correction.
+// machine that multiplies signed bytes needs no correction.
 template <class F, int R, int flip> fn pack_tiles(const u8* const* blocks, u8* const* tiles) {
   static_assert(pack_lanes % R == 0 && (flip == 0 || F::code_bits == 8));
   u8 bytes[F::block_bytes * pack_lanes];
@@ -147,8 +142,7 @@ template <class F, int R, int flip> fn pack_tiles(const u8* const* blocks, u8* c
 }
 
 // A row group of R rows, of which `rows` are there: rows that the matrix lacks are packed from zero bytes; tiles behind
-// its last block
-// are made and forgotten.
+// its last block are made and forgotten.
 template <class F, int R, int flip>
 static void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
   enum { tile_bytes = resident<F, R>::tile_bytes, step = pack_lanes / R };

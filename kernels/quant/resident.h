@@ -1,7 +1,6 @@
 // The resident layout, derived from a format's facts: the same codes and scales in an order that kernels read straight
 // through. Lossless; no code takes more bits than in the file (packed 4- to 7-bit sub-scales grow to a byte), but for
-// codebooks, which come
-// here as tables (as_table.h).
+// codebooks, which come here as tables (as_table.h).
 //
 // A matrix is cut into groups of R rows (R: the machine's lane_rows). A row group is a run of tiles along K, one per
 // block:
@@ -13,9 +12,8 @@
 //   codes      [block / 32] chunks; a chunk holds, for each plane of the code bits, 4-byte words interleaved by row
 //
 // Code bits are cut into planes of 8, 4, 2 and 1 bits (5 = 4 + 1, 6 = 4 + 2, 3 = 2 + 1, …). A quad is 4 consecutive
-// weights,
-// a chunk 8 quads. In a plane of p bits the quads q, q+1, … of one row share a 4-byte word, quad q at bit p · (q mod
-// 8/p):
+// weights, a chunk 8 quads. In a plane of p bits the quads q, q+1, … of one row share a 4-byte word, quad q at bit p ·
+// (q mod 8/p):
 //
 //   byte [q / (8/p)][row][k mod 4]  bits  p · (q mod 8/p) …     of the plane,   q = k / 4
 //

@@ -1,6 +1,5 @@
 // The op itself: the twin that the launches are compared with. `ids` (top) and `logits` (top) of the greatest, by
-// repeated search;
-// returns log Σ exp(logit), in double.
+// repeated search; returns log Σ exp(logit), in double.
 #pragma once
 
 static inline double sample_plain(const float* all, int vocab, int top, i32* ids, float* logits) {

@@ -16,9 +16,9 @@ constexpr int pages_for(int64_t positions) {
 
 /// The part of a batch that belongs to one sequence.
 struct Sequence {
-  std::span<const int32_t>
-      pages;         ///< page i has positions 64·i …; at least pages_for(position + count). Those that are written
-                     ///< (from `position` on) belong to this sequence alone; those before may be shared
+  /// Page i has positions 64·i …; at least pages_for(position + count). Those that are written (from `position` on)
+  /// belong to this sequence alone; those before may be shared.
+  std::span<const int32_t> pages;
   int position = 0;  ///< of its first token in this batch; what came before is in the pages
   int count = 0;     ///< tokens in this batch, at least 1
   int outputs = 0;   ///< logits are wanted after its last `outputs` tokens: 0 … count

@@ -103,8 +103,7 @@ uint64_t file_bytes(const Plan& plan, const Slice& slice);
 /// Shape of a step in words: "576 -> 576+192+192".
 std::string shape_text(const Plan& plan, const Step& step);
 /// Refuses a plan that contradicts itself: ids that are not there, slices beyond their weight, shapes that do not fit
-/// each other.
-/// Errors: room "plan"; they are mistakes of whoever made the plan, not of a file.
+/// each other. Errors: room "plan"; they are mistakes of whoever made the plan, not of a file.
 void check(const Plan& plan);
 /// More bytes than any backend takes for one sequence of full length and everything between the steps, at most
 /// max_size. A plan for which that is reached runs nowhere.

@@ -1,6 +1,6 @@
 // What a cubin says of its kernels: registers a thread, and bytes of local memory a thread, which is where spilled
-// registers and arrays
-// go. A cubin is an ELF file; its section .nv.info holds attributes of kernels as NVIDIA's binary utilities list them.
+// registers and arrays go. A cubin is an ELF file; its section .nv.info holds attributes of kernels as NVIDIA's binary
+// utilities list them.
 #pragma once
 #include <cstdint>
 #include <cstring>

@@ -1,6 +1,5 @@
 // Compiles every kernel by which formats are run, as the composer lists them, and reads from the machine code that none
-// keeps anything in
-// local memory: no spilled register, no array. Needs NVRTC and no GPU.
+// keeps anything in local memory: no spilled register, no array. Needs NVRTC and no GPU.
 //   machine_code_check (every | classes | FORMAT) ARCHITECTURE…     all formats, the first of each class, or one
 // Leaves with 77 where there is no NVRTC.
 #include <algorithm>

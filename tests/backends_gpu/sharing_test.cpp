@@ -1,6 +1,5 @@
 // Several threads on one GPU: those that run a program and those that read and write its pages. The device notices when
-// two of them are
-// inside it at once.
+// two of them are inside it at once.
 #include <gtest/gtest.h>
 
 #include <atomic>

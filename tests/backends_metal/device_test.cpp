@@ -1,6 +1,5 @@
 // The Metal device through its interface, on a Mac's GPU or on the double of the framework: copies, order, and what is
-// said when something
-// goes wrong. Which kernels compute what is tested elsewhere.
+// said when something goes wrong. Which kernels compute what is tested elsewhere.
 #include "backends/metal/device.h"
 
 #include <gtest/gtest.h>

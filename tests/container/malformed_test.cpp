@@ -1,7 +1,6 @@
 // Files that lie. Every file of tools/make_malformed.py is opened in a child process, which must come back with a typed
-// error
-// (or a model, where the fault is not the container's business), in bounded memory, and still able to open a sound
-// file.
+// error (or a model, where the fault is not the container's business), in bounded memory, and still able to open a
+// sound file.
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,7 +1,6 @@
 // The matrix kernel for many tokens on a real GPU: bit for bit beside the plain twin at odd shapes and at those of a 7
-// B model, and how fast
-// it is there, in several shapes (kernels/gemm/gpu/launch.h). Compiling needs NVRTC and no GPU, running a driver and no
-// NVRTC:
+// B model, and how fast it is there, in several shapes (kernels/gemm/gpu/launch.h). Compiling needs NVRTC and no GPU,
+// running a driver and no NVRTC:
 //   gemm_device compile FOLDER [VARIANT…]     machine code of each variant, into FOLDER
 //   gemm_device run FOLDER OUT.json [VARIANT…]   all that FOLDER has, or those
 //   gemm_device try FOLDER VARIANT…           a first look at some: one format, two odd shapes

@@ -1,6 +1,5 @@
 // What the device test of the matrix kernel compares with: formats as the host reads them, packed for a GPU, and
-// outputs in the order of
-// gemv/params.h and in float64. A translation unit of its own, because here the dialect is C++.
+// outputs in the order of gemv/params.h and in float64. A translation unit of its own, because here the dialect is C++.
 #pragma once
 #include <cstdint>
 #include <vector>

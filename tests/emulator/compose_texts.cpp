@@ -1,6 +1,6 @@
 // Writes what is composed for formats, one file each, every kernel by which any plan runs the format in it:
 //   compose_texts (every | classes | FORMAT) DIALECT FOLDER     all formats, the first of each class, or one;
-//   FOLDER/NAME.txt
+//                                                               FOLDER/NAME.txt
 #include <cstdio>
 #include <exception>
 #include <fstream>

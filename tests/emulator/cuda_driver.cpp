@@ -1,8 +1,7 @@
 // A double of the CUDA driver: one device whose kernels run by the executor. Device memory is memory of this machine,
-// full of NaNs when it
-// is new; work is done in the order of its calls, when somebody waits for it. What a driver would refuse is refused:
-// unknown handles,
-// addresses out of every allocation, groups or parameters too large, graphs of anything but a chain.
+// full of NaNs when it is new; work is done in the order of its calls, when somebody waits for it. What a driver would
+// refuse is refused: unknown handles, addresses out of every allocation, groups or parameters too large, graphs of
+// anything but a chain.
 #include <elf.h>
 
 #include <algorithm>

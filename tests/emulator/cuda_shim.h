@@ -1,6 +1,5 @@
 // CUDA's language for clang on a machine without CUDA: the words that composed sources use, as the CUDA C++ Programming
-// Guide describes
-// them, and what the dialect says in the GPU's own instructions (kernels/dialect/cuda.h, cuda_tile.h).
+// Guide describes them, and what the dialect says in the GPU's own instructions (kernels/dialect/cuda.h, cuda_tile.h).
 #pragma once
 #include "services.h"
 
@@ -71,10 +70,8 @@ static inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selecto
 }
 
 // Words of the dialect that are instructions there: cvt between f16 and float, and mma.sync m16n8 of signed bytes (PTX
-// ISA: lane 4 g + t holds
-// of the first matrix lines g and g + 8, of the second line g, of the sums lines g and g + 8 in columns 2 t and 2 t +
-// 1; words of a line
-// are t, and t + 4 where it has eight).
+// ISA: lane 4 g + t holds of the first matrix lines g and g + 8, of the second line g, of the sums lines g and g + 8 in
+// columns 2 t and 2 t + 1; words of a line are t, and t + 4 where it has eight).
 static inline float half_to_float(unsigned bits) { return (float)__builtin_bit_cast(_Float16, (unsigned short)bits); }
 static inline unsigned nearest_half(float x) { return __builtin_bit_cast(unsigned short, (_Float16)x); }
 
@@ -95,8 +92,7 @@ UNWATCHED_READS static inline Operands operands_of(const unsigned* all, unsigned
 }
 
 // wgmma m64nNk32 of signed bytes, of which each warp has 16 lines in registers, those of lane 4 g + t as above, and
-// reads the columns from the
-// group's memory: as late as can be.
+// reads the columns from the group's memory: as late as can be.
 struct tile_a {
   unsigned of[4];
 };

@@ -1,14 +1,10 @@
 // Runs a launch of a composed kernel on this machine: a fiber a thread, in an order that a seed chooses; warps of 32
-// meet at lane operations,
-// groups at barriers. The group's memory is full of NaNs when a group begins. What a GPU would pass over is an error
-// here: operations that
-// not all their threads reach at the same place, writes behind the group's memory, threads that end without a
-// dependency_wait, and, for
-// texts that are watched (toolchain.h), accesses outside of all buffers, accesses before a dependency_wait to what the
-// launch in front may use,
-// and races: two threads at one byte, one of them writing, with no barrier between. In device memory barriers do not
-// help: what threads of
-// one launch hand each other there is not defined on every GPU.
+// meet at lane operations, groups at barriers. The group's memory is full of NaNs when a group begins. What a GPU would
+// pass over is an error here: operations that not all their threads reach at the same place, writes behind the group's
+// memory, threads that end without a dependency_wait, and, for texts that are watched (toolchain.h), accesses outside
+// of all buffers, accesses before a dependency_wait to what the launch in front may use, and races: two threads at one
+// byte, one of them writing, with no barrier between. In device memory barriers do not help: what threads of one launch
+// hand each other there is not defined on every GPU.
 #pragma once
 #include <cstdint>
 #include <span>

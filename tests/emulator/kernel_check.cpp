@@ -1,9 +1,9 @@
 // Every kernel by itself beside float64 at odd shapes. DIALECT: cuda or metal, emulated; or `gpu`: cuda on the GPU of
 // this machine.
 //   kernel_check DIALECT (ops | classes | every | FORMAT)       emulated: three orders of threads, then watched for
-//   races, bounds and arithmetic
+//                                                               races, bounds and arithmetic
 //   kernel_check DIALECT barriers (one | every)                 the same with one barrier after another taken out: each
-//   has to be missed
+//                                                               has to be missed
 // Leaves with 77 where clang 19, or a GPU, is missing.
 #include <fmt/format.h>
 

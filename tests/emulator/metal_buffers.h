@@ -1,6 +1,5 @@
 // Buffers of the double of Metal: memory of their own, full of NaNs, or pages of the processor's that are shared. These
-// kernels see at another
-// address than the processor, and can only read.
+// kernels see at another address than the processor, and can only read.
 #pragma once
 #import <Metal/Metal.h>
 

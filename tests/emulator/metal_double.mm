@@ -1,10 +1,8 @@
 // A device that answers to Metal's names (metal/Metal/Metal.h) and runs kernels by the executor of this folder.
-// Stricter than a GPU where it
-// can be: work runs no earlier than somebody waits for it; launches that no barrier keeps apart run in an order of
-// their own; a launch sees
-// no buffer that was not declared; new memory is full of NaNs; memory that is shared without a copy lies at another
-// address than the
-// processor's and is only read; what Metal would only assert is an error of the command buffer.
+// Stricter than a GPU where it can be: work runs no earlier than somebody waits for it; launches that no barrier keeps
+// apart run in an order of their own; a launch sees no buffer that was not declared; new memory is full of NaNs; memory
+// that is shared without a copy lies at another address than the processor's and is only read; what Metal would only
+// assert is an error of the command buffer.
 #import <Metal/Metal.h>
 
 #include <algorithm>

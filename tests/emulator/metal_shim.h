@@ -1,13 +1,12 @@
 // Metal's language and standard library for clang on a machine without Apple's compiler: just the words that the
-// composed sources use, as
-// the Metal Shading Language Specification describes them. Found as <metal_stdlib>. Three readings of one text:
+// composed sources use, as the Metal Shading Language Specification describes them. Found as <metal_stdlib>. Three
+// readings of one text:
 //   METAL_CHECK_SPACES   C++14 whose address spaces are types of their own that do not convert into each other;
-//   compiled only
+//                        compiled only
 //   METAL_CHECK_STRICT   C++ for OpenCL, stricter than Metal: besides, no `double`, no casts between address spaces, no
-//   function pointers, and
-//                        nothing without an address space; compiled only
+//                        function pointers, and nothing without an address space; compiled only
 //   neither              address spaces mean nothing; compiled to be run by executor.h, which `emulator_services` leads
-//   to
+//                        to
 // Not here: what the device's compiler alone can refuse, how exact its functions are, how fast anything is.
 #pragma once
 

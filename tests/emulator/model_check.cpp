@@ -2,9 +2,8 @@
 // both, token after token.
 //   model_check DEVICE MODEL TOKENS DIVERGENCE PROMPT     divergence of the distributions, in nats, at most
 // A token agrees when both choose it, or when the processor's choice leads by less than a last-bit difference can turn
-// (decision 0009:
-// activations are int8, so two honest runs differ). Leaves with 77 where the model is missing, with 1 where they
-// disagree.
+// (decision 0009: activations are int8, so two honest runs differ). Leaves with 77 where the model is missing, with 1
+// where they disagree.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

@@ -1,6 +1,5 @@
 // A double of NVRTC: the run-time compiler's names (NVRTC manual) over the emulator's toolchain. What it calls machine
-// code is a shared
-// library of this machine, for the doubled driver (cuda_driver.cpp).
+// code is a shared library of this machine, for the doubled driver (cuda_driver.cpp).
 #include <cstring>
 #include <string>
 #include <vector>

@@ -6,8 +6,8 @@
 extern "C" {
 
 // C++ exceptions: clang gives functions of Objective-C++ the exception handler of GCC's run time, which knows no C++;
-// they are given that of
-// C++, inside this program only. Objective-C's own exceptions are not caught by it, and none are thrown here.
+// they are given that of C++, inside this program only. Objective-C's own exceptions are not caught by it, and none are
+// thrown here.
 _Unwind_Reason_Code __gxx_personality_v0(int version, _Unwind_Action actions, uint64_t kind,
                                          _Unwind_Exception* exception, _Unwind_Context* context);
 

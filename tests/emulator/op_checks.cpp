@@ -1,6 +1,5 @@
 // The kernels that know no format, beside float64: rope and pages, attention of rows that are alone and of several,
-// norms, gathered rows, the
-// choice of tokens.
+// norms, gathered rows, the choice of tokens.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -201,8 +200,7 @@ struct Planted {
 };
 
 // Attention over random pages. Rows that are alone go through attend_one with `groups` thread groups (0: the kernel for
-// one row) and
-// attend_merge, `at_once` rows per launch; the others through attend_many.
+// one row) and attend_merge, `at_once` rows per launch; the others through attend_many.
 class Attention {
  public:
   Attention(Kernels& kernels, const Heads& h, std::vector<Sequence> sequences, int window, Findings& findings,

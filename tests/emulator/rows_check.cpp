@@ -1,6 +1,5 @@
 // Models whose rows have odd lengths, by a device, emulated or real, beside the same model computed in double: only
-// blocks limit the length
-// of a row.
+// blocks limit the length of a row.
 //   rows_check DEVICE     leaves with 1 where they disagree
 // On the processor also from the file and by several threads, where the bits are the same, alone and in a batch.
 #include <unistd.h>

@@ -1,7 +1,6 @@
 // What a kernel that runs on this machine asks of whoever runs it (executor.h): the words of the dialect that need
-// other threads. Included
-// by the shims in front of composed texts, so it is plain C++14 without a library. The loader of a compiled text sets
-// `emulator_services`.
+// other threads. Included by the shims in front of composed texts, so it is plain C++14 without a library. The loader
+// of a compiled text sets `emulator_services`.
 #pragma once
 
 enum { most_lane_values = 8 };  // that a lane hands in at once

@@ -1,7 +1,6 @@
 // Behind the shims, in texts that are compiled to be watched: what clang calls in front of every access to memory
-// (-fsanitize=thread) and
-// where an operation has no meaning (-fsanitize=undefined with its minimal runtime). Both lead to the executor; no
-// sanitizer runs.
+// (-fsanitize=thread) and where an operation has no meaning (-fsanitize=undefined with its minimal runtime). Both lead
+// to the executor; no sanitizer runs.
 #pragma once
 
 #define UNWATCHED extern "C" __attribute__((used, visibility("hidden"), disable_sanitizer_instrumentation))

@@ -1,6 +1,6 @@
 // Chat templates with a vocabulary: what a user spells stays text wherever a template puts it, and the
-// beginning-of-text token stands
-// in front once. Real vocabularies: SmolLM2's, and those that tools/fetch_vocabularies.sh fetches.
+// beginning-of-text token stands in front once. Real vocabularies: SmolLM2's, and those that
+// tools/fetch_vocabularies.sh fetches.
 #include <unistd.h>
 
 #include <gtest/gtest.h>

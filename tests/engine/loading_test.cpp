@@ -81,8 +81,7 @@ std::vector<float> after(Session& session, const std::vector<int32_t>& ids) {
 }
 
 // Weights that were laid out, and the rows of the embedding, are not read through the mapping any more: there a file
-// that has become
-// shorter would end the process.
+// that has become shorter would end the process.
 TEST(Loading, AModelThatWasLaidOutSurvivesItsFile) {
   TinyModel tiny;
   Model model = load(tiny.write());

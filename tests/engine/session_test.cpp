@@ -1,6 +1,5 @@
 // A session on the small real model: limits, truncation, repeatability, no allocation while decoding, and the same bits
-// whatever
-// the threads, chunks, layout and instruction set.
+// whatever the threads, chunks, layout and instruction set.
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -1,6 +1,5 @@
 // A llama of two layers as a file that the command could run: 259 tokens, matrices of one format. What a test wants
-// otherwise, it changes
-// before it writes.
+// otherwise, it changes before it writes.
 #pragma once
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,6 +1,5 @@
 // Vocabularies and pre-tokenizers of many families against llama.cpp: 10,000 strings each, whose ids
-// tools/goldens/vocabularies.py has
-// put into the cache folder.
+// tools/goldens/vocabularies.py has put into the cache folder.
 #include <gtest/gtest.h>
 
 #include <cstdint>

@@ -1,6 +1,5 @@
 // From a model file to token ids: reading of the metadata, and real vocabularies against llama.cpp's ids
-// (tests/text/golden, made
-// by tools/goldens/tokenizer.py).
+// (tests/text/golden, made by tools/goldens/tokenizer.py).
 #include "engine/vocabulary.h"
 
 #include <gtest/gtest.h>
@@ -213,8 +212,7 @@ TEST_P(RealVocabulary, EndsAreLlamaCpps) {
 }
 
 // U+2581 comes back as the space that it stands for in SPM, and some bytes SmolLM2 has no token for (those of planes
-// where no
-// character is); nothing else changes.
+// where no character is); nothing else changes.
 TEST_P(RealVocabulary, TextComesBack) {
   std::array<bool, 256> can_say{};
   for (size_t id = 0; id < tokenizer_->vocabulary().tokens.size(); id++) {

@@ -1,7 +1,6 @@
 // Every format of the registry: its facts, its number and name, its values against golden blocks decoded elsewhere, and
-// its
-// integer view against its own accessors. A format without a golden file is held to the last only, and the test says
-// so.
+// its integer view against its own accessors. A format without a golden file is held to the last only, and the test
+// says so.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -101,8 +100,7 @@ TEST_P(EveryFormat, decodes_the_golden_blocks_bit_for_bit) {
 }
 
 // The integers of the int8 view fit 8 bits, signed or unsigned, and decoding is affine in them: in a group, equal
-// integers give
-// equal weights, and greater ones greater weights (or smaller: the scale may be negative).
+// integers give equal weights, and greater ones greater weights (or smaller: the scale may be negative).
 TEST_P(EveryFormat, integers_agree_with_the_values) {
   const Format& f = GetParam();
   if (!f.integers) return;  // floating
@@ -151,8 +149,7 @@ TEST_P(EveryFormat, blocks_are_independent) {
 }
 
 // A block may be the last of a mapped file: nothing behind it may be read, not even bits that are masked away. Here the
-// page
-// behind it cannot be read, so a format that does dies in the child.
+// page behind it cannot be read, so a format that does dies in the child.
 TEST_P(EveryFormat, reads_only_its_block) {
   const Format& f = GetParam();
   testing::FLAGS_gtest_death_test_style = "fast";
@@ -199,8 +196,7 @@ TEST(Registry, knows_nothing_of_the_unknown) {
 }
 
 // Encoding is derived from the accessors: a weight is off by at most half a step (the scale's own rounding apart),
-// zeros stay zeros,
-// and what is not finite does not become a number.
+// zeros stay zeros, and what is not finite does not become a number.
 TEST(Encode, IsWithinHalfAStep) {
   std::set<std::string> names;
   for (const Format& f : formats()) {

@@ -1,6 +1,5 @@
 // Reads one file of tests/formats/golden: blocks of a format and the values that a reference written elsewhere decodes
-// from
-// them. Made by tools/goldens/formats.py, which describes the file.
+// from them. Made by tools/goldens/formats.py, which describes the file.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -73,8 +73,7 @@ TEST(Rope, FactorsPerPairDivide) {  // as Llama 3.1 files carry them
 }
 
 /// YaRN after the paper: pair i turns r = context · frequency / 2π times; the bounds of the ramp are the pairs where r
-/// is
-/// beta_fast and beta_slow, found here by walking, rounded outwards to whole pairs.
+/// is beta_fast and beta_slow, found here by walking, rounded outwards to whole pairs.
 long double yarn(long double base, long double context, long double factor, long double fast, long double slow, int i) {
   auto turns = [&](long double pair) {
     return context * std::exp(-2 * pair / SmallModel::head_size * std::log(base)) / (2 * std::acos(-1.0L));

@@ -1,6 +1,5 @@
 // A small model of any architecture as a GGUF file: metadata and f32 tensors that a test changes before it is written.
-// Element i
-// of a tensor is a small number that follows from i alone.
+// Element i of a tensor is a small number that follows from i alone.
 #pragma once
 #include <gtest/gtest.h>
 #include <unistd.h>

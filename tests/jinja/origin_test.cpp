@@ -1,7 +1,6 @@
 // Whatever a template does with the words of a conversation, they stay marked as such: every filter, method and
-// function that there is,
-// with every kind of argument. The signs below stand in the conversation only, so that each one in a prompt has to be
-// marked.
+// function that there is, with every kind of argument. The signs below stand in the conversation only, so that each one
+// in a prompt has to be marked.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 

@@ -1,8 +1,7 @@
 // Renders templates for a test in Python: reads a JSON object a line ({"template": …, "variables": {name: value}}) and
-// writes one a
-// line: {"text": …, "input": [[begin, end], …]} or {"error": …}, with the steps and the bytes that were counted.
-// Variables may also be
-// given as texts of JSON ("json": {name: text}), so that they arrive as they are written. The clock stands still.
+// writes one a line: {"text": …, "input": [[begin, end], …]} or {"error": …}, with the steps and the bytes that were
+// counted. Variables may also be given as texts of JSON ("json": {name: text}), so that they arrive as they are
+// written. The clock stands still.
 #include <iostream>
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,5 @@
 // Every strategy of the matrix kernel on every format and every instruction set that this machine has, against the
-// plain twin
-// (bit for bit) and against float64 (error bound stated). What the machine cannot run is said.
+// plain twin (bit for bit) and against float64 (error bound stated). What the machine cannot run is said.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -117,8 +116,7 @@ class Gemv : public testing::TestWithParam<Case> {
         }
         float got = from_file[t * rows + r];
         // Roundings on the way of a product into its total, each within 2^-24 of the sum of magnitudes: at most cols /
-        // 16 of a running sum, or
-        // two for each chunk of 32, one of the product, four of adding up 16 running sums.
+        // 16 of a running sum, or two for each chunk of 32, one of the product, four of adding up 16 running sums.
         ASSERT_NEAR(got, exact, size * (double(cols) / 16 + 6) * 0x1p-24 + 1e-30) << "row " << r << " token " << t;
         if (kernels->reads_codes) {
           float plain = kernels->plain(file.data() + r * row_bytes, cols, in.codes.data() + t * cols,
@@ -201,8 +199,7 @@ TEST_P(GemvOfNumbers, RowsOfAnyLength) {
 }
 
 // Sums as large as they come: every code the largest, the smallest or one between, activations all ±127 or with the
-// signs of the weights.
-// Sums of pairs in 16 bits must not overflow.
+// signs of the weights. Sums of pairs in 16 bits must not overflow.
 TEST_P(Gemv, LargestSums) {
   const auto& [isa, kernels, format] = GetParam();
   if (!kernels->lane_rows) return;  // floats
@@ -253,8 +250,7 @@ INSTANTIATE_TEST_SUITE_P(All, Gemv, testing::ValuesIn(cases()), name_of);
 INSTANTIATE_TEST_SUITE_P(All, GemvOfNumbers, testing::ValuesIn(cases_of_numbers()), name_of);
 
 // All instruction sets that this machine has give the same bits, by every strategy: 16 tokens as a panel, the others
-// together. Which ones
-// that were is said; ./test repeats it.
+// together. Which ones that were is said; ./test repeats it.
 TEST(GemvAcrossMachines, SameBits) {
   constexpr int64_t rows = 33, tokens = 19;
   std::string executed;

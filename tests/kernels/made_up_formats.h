@@ -1,7 +1,6 @@
 // Formats that nobody uses, for the corners of the contract that no format in formats/ reaches: minima by group,
-// sub-minima under
-// scales by group, 7-bit codes, 8-bit values with and without a sign, a small table. In the dialect; included where its
-// words are known.
+// sub-minima under scales by group, 7-bit codes, 8-bit values with and without a sign, a small table. In the dialect;
+// included where its words are known.
 #pragma once
 
 struct min_by_group : affine {  // groups of 16, a scale and a minimum each

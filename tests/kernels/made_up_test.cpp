@@ -1,6 +1,5 @@
 // Formats that nobody uses (made_up_formats.h): all strategies against the plain twin, bit for bit, and against
-// float64, in the
-// portable lanes (every instruction set compiles the same text).
+// float64, in the portable lanes (every instruction set compiles the same text).
 #include <gtest/gtest.h>
 
 #include <cmath>

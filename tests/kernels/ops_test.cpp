@@ -1,6 +1,5 @@
 // Norm, quantize, rope, attention and gate on every instruction set that this machine has, against their plain twins,
-// and
-// against each other bit for bit.
+// and against each other bit for bit.
 #include <gtest/gtest.h>
 
 #include <algorithm>

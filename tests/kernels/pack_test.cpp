@@ -1,6 +1,6 @@
 // Codebooks seen as tables; and packing against its plain twin, byte for byte: every format with a resident layout, on
-// every instruction set of this machine
-// (rows of a group and the bias of 8-bit codes are the machine's), at shapes that leave lanes, rows and tiles over.
+// every instruction set of this machine (rows of a group and the bias of 8-bit codes are the machine's), at shapes that
+// leave lanes, rows and tiles over.
 #include <gtest/gtest.h>
 
 #include <algorithm>

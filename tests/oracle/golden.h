@@ -1,6 +1,5 @@
 // Reads one file of tests/oracle/golden: what llama.cpp says of some token sequences. Made by tools/goldens/logits.py
-// (real models)
-// and tools/goldens/make_models.py (synthetic ones).
+// (real models) and tools/goldens/make_models.py (synthetic ones).
 #pragma once
 #include <cstdint>
 #include <fstream>

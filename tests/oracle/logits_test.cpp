@@ -1,6 +1,5 @@
 // ingot's scores against llama.cpp's, on two real models and on small synthetic ones, and against ingot's own under
-// every cut of
-// the prompt and every number of threads. What a single op computes is tested in tests/kernels.
+// every cut of the prompt and every number of threads. What a single op computes is tested in tests/kernels.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -16,18 +15,15 @@ namespace ingot::tests {
 namespace {
 
 // With float activations two honest engines agree to some thousandths of a nat; a fault in the mathematics moves these
-// numbers by
-// orders of magnitude.
+// numbers by orders of magnitude.
 constexpr double min_top1_agreement = 0.98;   // of the positions
 constexpr double max_disagreement_gap = 0.1;  // nats between the oracle's two best, where the top-1 differs
 constexpr double max_mean_difference = 0.03;  // nats, over the oracle's top five
 
 // With int8 activations they cannot: a last-bit difference flips codes, and after a few layers any two runs are as far
-// from each
-// other as each is from the exact result. (llama.cpp 2026.10 with flash attention against itself without, SmolLM2 Q4_1:
-// mean
-// 0.086 nat, top-1 95.9 %.) So the quantized run is compared with the exact result, and must be as near to it as
-// llama.cpp is.
+// from each other as each is from the exact result. (llama.cpp 2026.10 with flash attention against itself without,
+// SmolLM2 Q4_1: mean 0.086 nat, top-1 95.9 %.) So the quantized run is compared with the exact result, and must be as
+// near to it as llama.cpp is.
 constexpr double peer_mean_factor =
     1.15;  // of llama.cpp's mean difference: the figure moves by some percent with any change of rounding
 constexpr double peer_top1_slack = 0.01;  // of the positions

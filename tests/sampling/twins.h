@@ -1,6 +1,5 @@
 // The obvious twins of the samplers: whole distributions sorted in double precision, straight from the published rules.
-// Each returns the
-// distribution that is left, most probable first; a token that was cut is not in it.
+// Each returns the distribution that is left, most probable first; a token that was cut is not in it.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,5 @@
 // Where tests find real and synthetic models: in the cache folder, never in the tree. A test without its model skips
-// and says how
-// to get it.
+// and says how to get it.
 #pragma once
 #include <cstdlib>
 #include <filesystem>

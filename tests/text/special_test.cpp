@@ -170,8 +170,7 @@ TEST(Special, AgreesWithThePlainTwinAroundPlainText) {
 }
 
 // Work over the length of the text, for vocabularies and texts that are made to cost much. A search that tries the
-// spellings at each
-// place needs as much again for each byte of the longest one.
+// spellings at each place needs as much again for each byte of the longest one.
 TEST(Special, WorkIsLinearWhateverTheSpellingsAre) {
   const auto repeated = [](std::string_view part, size_t n) {
     std::string text;

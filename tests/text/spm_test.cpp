@@ -127,8 +127,7 @@ TEST(Spm, AgreesWithThePlainTwin) {
 }
 
 // Tokens so long that they are not looked up by their hash. A text is a part, cut where it was joined and mixed with
-// others, so that
-// merges reach the long ones; some joined parts are not tokens, so that not all of them do.
+// others, so that merges reach the long ones; some joined parts are not tokens, so that not all of them do.
 TEST(Spm, AgreesWithThePlainTwinOnLongTokens) {
   std::mt19937 random(8);
   size_t n_long = 0;
@@ -160,10 +159,8 @@ TEST(Spm, AgreesWithThePlainTwinOnLongTokens) {
 }
 
 // Steps per byte of the text do not depend on the lengths of tokens: here those that are all prefixes of each other, a
-// token of one
-// mebibyte with all that it takes to reach it, and long tokens that are begun everywhere and never reached. Hashing
-// every candidate
-// takes thousands of steps per byte.
+// token of one mebibyte with all that it takes to reach it, and long tokens that are begun everywhere and never
+// reached. Hashing every candidate takes thousands of steps per byte.
 TEST(Spm, StepsAreLinearWhateverTheTokensAre) {
   std::vector<std::pair<std::vector<Scored>, std::string>> cases(4);
   const std::string letters(100'000, 'a');

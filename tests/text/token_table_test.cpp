@@ -20,8 +20,7 @@ TEST(TokenTable, FindsWhatIsThere) {
 }
 
 /// Eight bytes whose hash is `hash` where std::hash is libstdc++'s (MurmurHash64A by Appleby, with a fixed seed): every
-/// step of that
-/// function can be undone.
+/// step of that function can be undone.
 std::string with_hash(uint64_t hash) {
   constexpr uint64_t factor = 0xc6a4a7935bd1e995u, seed = 0xc70f6907u;
   uint64_t inverse = factor;  // of an odd number modulo 2^64, by Newton's iteration

@@ -1,21 +1,16 @@
 // What launches of attention are given on a GPU (the op: params.h). Keys and values lie in pages of 64 positions as f16
-// (batch/gpu/header.h);
-// tiles of 32 positions cross no page. head_size is a multiple of 16, at most 256.
+// (batch/gpu/header.h); tiles of 32 positions cross no page. head_size is a multiple of 16, at most 256.
 //
 //   attend_one     rows that are alone in their sequence, rope_store first: queries and keys come as the projection
-//   leaves them. The positions
-//                  that a row sees are cut into runs, each a multiple of 32 positions, at most attend_max_runs of them:
-//                  what a row's runs are
-//                  follows from its position alone. A group takes a run for some of the query heads of a kv_head, and
-//                  leaves its sums; the last
-//                  run's group stores key and value. Items: rows · splits · kv_heads · parts, each a group's where
-//                  there is one row, and shared
-//                  out among the groups where there may be more
+//                  leaves them. The positions that a row sees are cut into runs, each a multiple of 32 positions, at
+//                  most attend_max_runs of them: what a row's runs are follows from its position alone. A group takes a
+//                  run for some of the query heads of a kv_head, and leaves its sums; the last run's group stores key
+//                  and value. Items: rows · splits · kv_heads · parts, each a group's where there is one row, and
+//                  shared out among the groups where there may be more
 //   attend_merge   the same rows: the runs' sums, in order, as floats and as codes; ⌈width / threads⌉ groups per row
 //   attend_many    sequences with several rows; a group takes attend_rows(head_size) of the rows of one kv_head, a row
-//   a query head of a
-//                  token, heads that share the kv_head side by side. kv_heads groups per tile of rows, of attend_rows ·
-//                  2 threads
+//                  a query head of a token, heads that share the kv_head side by side. kv_heads groups per tile of
+//                  rows, of attend_rows · 2 threads
 #pragma once
 #include "batch/gpu/header.h"
 #include "gemv/gpu/launch.h"
@@ -26,9 +21,8 @@ enum {
   attend_run = 32,         // positions that a warp weighs at once; runs are multiples of it
   attend_max_runs = 64,    // of a row
   attend_most_head = 256,  // elements of a head
-  attend_most_heads =
-      3,  // query heads that a group of attend_one computes: with the token's own key, one for each of its warps
-  attend_most_sums = 768  // their elements
+  attend_most_heads = 3,   // query heads of a group of attend_one: with the token's own key, one for each of its warps
+  attend_most_sums = 768   // their elements
 };
 
 struct AttendLaunch {

@@ -1,15 +1,13 @@
 // Strategy of GPUs for rows that are alone in their sequence: what a row sees is cut into runs, a thread group takes a
-// run, and its warps take
-// tiles of 32 positions alternately, each with a running maximum and a running sum (streaming.h). The heads that share
-// a kv_head are
-// computed together, so keys and values are read once. A row's bits are the same whatever other rows there are.
+// run, and its warps take tiles of 32 positions alternately, each with a running maximum and a running sum
+// (streaming.h). The heads that share a kv_head are computed together, so keys and values are read once. A row's bits
+// are the same whatever other rows there are.
 //
 // The row's own key and value are in no run: the last one's group rotates and stores them, and adds them from its
 // memory.
 //
 // Scores: four lanes share a position and read a row's pieces in turns; a lane's four positions lie eight apart.
-// Values: neighbouring lanes
-// read a row, piece by piece, and what is left of the warp takes other rows.
+// Values: neighbouring lanes read a row, piece by piece, and what is left of the warp takes other rows.
 #pragma once
 #include "attend/gpu/halves.h"
 #include "attend/gpu/launch.h"

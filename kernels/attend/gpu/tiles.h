@@ -1,9 +1,7 @@
 // Strategy of GPUs for sequences with several rows: rows of queries meet tiles of keys and values in the matrix unit,
-// f16 with float sums, with a
-// running maximum and a running sum a row (streaming.h). Queries and weights go in as two halves each, so that nothing
-// of their floats is
-// lost that the sums would show. A tile of positions lies in the group's memory for all its rows: first its keys, then
-// its values.
+// f16 with float sums, with a running maximum and a running sum a row (streaming.h). Queries and weights go in as two
+// halves each, so that nothing of their floats is lost that the sums would show. A tile of positions lies in the
+// group's memory for all its rows: first its keys, then its values.
 #pragma once
 #include "attend/gpu/halves.h"
 #include "attend/gpu/launch.h"
@@ -61,8 +59,7 @@ template <int head_size> struct attend_many {
   }
 
   // Scores into weights against the running maximum, which may rise: `factor`, by row, is what earlier sums are worth
-  // then. A score that is
-  // not finite makes its weight NaN: −inf, too.
+  // then. A score that is not finite makes its weight NaN: −inf, too.
   fn weigh(THREAD Rows& rows, int first, u32 lane, THREAD half_sum (&score)[key_tiles], THREAD float (&factor)[2])
       -> void {
     int column = first + tile_column(lane);

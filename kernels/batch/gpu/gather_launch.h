@@ -1,5 +1,5 @@
 // What the launch that brings rows together is given on a GPU:   to[i] = from[row of output i].   One thread group per
-// output.
+//                                                                output.
 #pragma once
 #include "batch/gpu/header.h"
 

@@ -1,10 +1,8 @@
 // The matrix kernel for many tokens on a GPU. Its parameters are GemvLaunch (gemv/gpu/launch.h), with inputs as codes
-// in device memory.
-// A thread group computes 64 rows for some tokens: two halves of a row group (32 rows) each, which are neighbours in
-// one matrix, or, for gate
-// and up, the same rows of both. `groups` of a segment counts thread groups' rows: runs of gemm_rows, for gate and up
-// of half as many.
-// Groups with the same rows follow each other, so that weights are read from memory about once.
+// in device memory. A thread group computes 64 rows for some tokens: two halves of a row group (32 rows) each, which
+// are neighbours in one matrix, or, for gate and up, the same rows of both. `groups` of a segment counts thread groups'
+// rows: runs of gemm_rows, for gate and up of half as many. Groups with the same rows follow each other, so that
+// weights are read from memory about once.
 //
 // K is not split: a sum runs in the order of gemv/params.h, so outputs are those of the CPU, bit for bit.
 #pragma once
@@ -47,8 +45,7 @@ template <class Shape> struct StepTokens {
   u32 sums[Shape::step * 2 * Shape::tokens];
 };
 // The group's memory; behind it lie tiles of weights as they come (gemm_tiles_bytes), where copies overlap with what
-// else a group does.
-// When the sums are done, its first tokens · turned_words floats bring outputs from tiles to lanes.
+// else a group does. When the sums are done, its first tokens · turned_words floats bring outputs from tiles to lanes.
 template <class Shape> struct GemmRoom {
   copy_gate gates[(Shape::slots + 1) / 2 * 2];  // of the steps whose tokens and weights are there or on their way
   u32 codes[Shape::slots * Shape::step * Shape::tokens * 8];  // a panel for each chunk

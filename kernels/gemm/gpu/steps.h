@@ -1,8 +1,7 @@
 // Strategy for many tokens: weights are expanded once for all tokens of a thread group, a step of K at a time, and meet
-// them in the matrix
-// unit; integers of a chunk become floats in registers. While a step is multiplied, the next is expanded, and those
-// behind it are on their
-// way. Reads the resident layout with 32 rows a tile, and codes in device memory.
+// them in the matrix unit; integers of a chunk become floats in registers. While a step is multiplied, the next is
+// expanded, and those behind it are on their way. Reads the resident layout with 32 rows a tile, and codes in device
+// memory.
 #pragma once
 #include "gemm/gpu/launch.h"
 #include "gemv/chunk.h"
@@ -153,8 +152,7 @@ template <class Shape, class F> struct gemm_half {
   }
 
   // Adds a piece's products, whose parts are `parts`, of a chunk; `first`: where its first token of this lane is.
-  // `coded`: sums are of codes,
-  // not yet times their scale.
+  // `coded`: sums are of codes, not yet times their scale.
   template <int piece, int parts, bool coded, class Products>
   fn add(SHARED const StepTokens<Shape>& tokens, int slot, int first, THREAD const Factors (&f)[2],
          THREAD Products (&products)[parts], int tile, THREAD gemm_sums<Shape>& acc) -> void {
@@ -243,8 +241,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   };
 
   // Where the group is on its way along K: in step s, whose tokens are in place `slot` of their ring. Runs of weights:
-  // whose the next step's
-  // are, by place in their ring, and how many bytes of a row group were asked for.
+  // whose the next step's are, by place in their ring, and how many bytes of a row group were asked for.
   struct Walk {
     int s, slot, turn;
     int run[2], asked[2];
@@ -306,8 +303,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   }
 
   // A step's scales and sums of tokens, from device memory to where the matrix unit's lanes find them. A thread's j-th
-  // is of token n(j), of
-  // the step's chunk `slot(j)`.
+  // is of token n(j), of the step's chunk `slot(j)`.
   struct Held {
     int at[apart];  // in the scales, of the next step's first chunk and tokens n(0), n(1), …
     float scale[held];

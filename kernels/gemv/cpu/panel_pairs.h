@@ -1,14 +1,12 @@
 // What a panel (panels.h) keeps of a chunk of one row group's codes, and its products with tokens, where the machine
-// multiplies unsigned by
-// signed bytes and adds pairs of products in 16 bits, which W, the machine's `adds_pairs`, has words for. Two kinds,
-// the same sums:
+// multiplies unsigned by signed bytes and adds pairs of products in 16 bits, which W, the machine's `adds_pairs`, has
+// words for. Two kinds, the same sums:
 //   pair_products   weights of at most 64 either way. Activations are taken as x + 128, unsigned, and −128 · Σ w stands
-//   at the beginning of a
-//                   sum. 16 bits may overflow on the way, for they come back: only Σ w · x itself must fit, and so as
-//                   many quads are added
-//                   as it fits. Widening multiplies by the sub-scale where a group has one.
+//                   at the beginning of a sum. 16 bits may overflow on the way, for they come back: only Σ w · x itself
+//                   must fit, and so as many quads are added as it fits. Widening multiplies by the sub-scale where a
+//                   group has one.
 //   size_products   any signed bytes. |w| times x, which has its bits inverted where w < 0: w · x = |w| · (x ^ −1) +
-//   |w| there.
+//                   |w| there.
 // Either way what corrects a sum depends on rows alone, and is made once for all tokens.
 #pragma once
 #include "gemv/chunk.h"

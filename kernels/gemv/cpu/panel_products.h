@@ -1,6 +1,5 @@
 // What a panel (panels.h) keeps of a chunk of one row group's codes, and its products with tokens, where the machine
-// adds products in 32
-// bits. Machines that add pairs of them in 16 bits first have panel_pairs.h.
+// adds products in 32 bits. Machines that add pairs of them in 16 bits first have panel_pairs.h.
 #pragma once
 #include "gemv/chunk.h"
 #include "gemv/cpu/rows_interleaved.h"
@@ -8,9 +7,8 @@
 #include "quant/facts.h"
 
 // Codes that carry their sub-scale: where two groups share a chunk and a float scale, and every product of value and
-// sub-scale is a byte
-// that the machine multiplies well, an expanded code is that product, and the chunk has one sum of products instead of
-// two.
+// sub-scale is a byte that the machine multiplies well, an expanded code is that product, and the chunk has one sum of
+// products instead of two.
 static constexpr int least_of(int a, int b) { return a < b ? a : b; }
 template <class F, bool weighted = facts<F>::affine && chunk_factors<F>::weighted> struct carried_codes {
   enum { possible = 0 };

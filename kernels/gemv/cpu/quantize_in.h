@@ -3,8 +3,7 @@
 #pragma once
 
 // Int8 codes per 32 values: scale = max |x| / 127, code = x / scale rounded to the nearest. Sums are of codes, not of
-// x: with
-// the float sum a minimum's error would be 2.3–2.6 times as large.
+// x: with the float sum a minimum's error would be 2.3–2.6 times as large.
 fn quantize_activations(const float* x, int n, i8* codes, float* scales, i16* sums) -> void {
   for (int i = 0; i < n; i += 32) {
     wide a = load_wide(Float32{}, (const u8*)(x + i)), b = load_wide(Float32{}, (const u8*)(x + i + 16));

@@ -1,8 +1,7 @@
 // Strategy: one file row at a time, straight from the mapped file. Each chunk of 32 weights is expanded to integers
-// (or, for
-// floating formats, read as floats) and multiplied with the tokens of the call. Every format has it; it is the path of
-// formats
-// without a resident layout and of models that are not repacked. Sums in the order of params.h, so with the same bits.
+// (or, for floating formats, read as floats) and multiplied with the tokens of the call. Every format has it; it is the
+// path of formats without a resident layout and of models that are not repacked. Sums in the order of params.h, so with
+// the same bits.
 #pragma once
 #include "gemv/params.h"
 #include "quant/decode.h"
@@ -24,8 +23,8 @@ template <class F> fn offset_of() -> int {
 }
 
 // The int8 values of 16 weights from weight `first` of the block on, plus what offset_of says. The base of every index
-// is a constant, so compilers make
-// vector code of most accessors (a loop over a running index is 20 to 40 times slower).
+// is a constant, so compilers make vector code of most accessors (a loop over a running index is 20 to 40 times
+// slower).
 template <class F, int first> fn expand_run(view b, i8* to) {
   for (int i = 0; i < 16; i++) to[i] = (i8)(integer_of<F>(b, first + i) + offset_of<F>());
 }
@@ -118,8 +117,7 @@ template <class F> fn load_weights_part(const u8* row, i64 k, i64 n) {
 }
 
 // Floating formats: R rows against N tokens. Each sum is 16 running ones (lane k mod 16), added as a tree at the end;
-// the others hide its
-// latency. A row may have any length: what is left of 16 elements is filled up with zeros.
+// the others hide its latency. A row may have any length: what is left of 16 elements is filled up with zeros.
 template <class F, int R, int N>
 fn floats_times_tokens(const u8* row, i64 row_bytes, const GemvParams& p, int r, int done) -> void {
   wide acc[R][N];

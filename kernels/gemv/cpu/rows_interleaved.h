@@ -1,8 +1,7 @@
 // Strategy: lane = row. One vector holds the same weights of lane_rows rows; activations are broadcast; nothing is ever
-// summed
-// across lanes. Walks a row group's tiles along K, `N` tokens at once, so weights are decoded once for N tokens: N = 1
-// is the
-// canonical one-token decode, larger N the small batch and the inner tile of prompts. Reads the resident layout.
+// summed across lanes. Walks a row group's tiles along K, `N` tokens at once, so weights are decoded once for N tokens:
+// N = 1 is the canonical one-token decode, larger N the small batch and the inner tile of prompts. Reads the resident
+// layout.
 #pragma once
 #include "gemv/chunk.h"
 #include "gemv/params.h"
@@ -10,8 +9,7 @@
 #include "quant/resident.h"
 
 // Integer values of kinds affine and table as the machine's dot product wants them: unsigned codes, or bytes with
-// signed_bias
-// taken off. `zero` is what is still to be subtracted from each of them.
+// signed_bias taken off. `zero` is what is still to be subtracted from each of them.
 template <class F> struct lane_codes {
   enum {
     max_code = facts<F>::table ? 255 : (1 << (int)F::code_bits) - 1,
@@ -51,8 +49,7 @@ template <int bits, int q> fn quad_codes(const u8* chunk) {
 }
 
 // Σ code · x over quads q … end−1 of the codes of a chunk of G row groups, for N tokens; `dots` independent sums each
-// hide the latency of
-// the multiply-add.
+// hide the latency of the multiply-add.
 template <class F, int q, int end, int G, int N, int dots, class Dot>
 fn add_quads(const u8* const (&codes)[G], bytes table, const i8* const* x, Dot (&sum)[G][N][dots], int start) -> void {
   if constexpr (q < end) {

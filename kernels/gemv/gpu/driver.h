@@ -1,6 +1,5 @@
 // The matrix kernel of GPUs for a few tokens, whose codes lie in device memory; for one where its input is too long for
-// a group's memory
-// (one_token.h). Which outputs are a thread group's, and what happens at their end.
+// a group's memory (one_token.h). Which outputs are a thread group's, and what happens at their end.
 //   N        tokens a group computes at once
 //   G        rows of a matrix that a group computes: 32, or 16 or 8 of short matrices, so that there are groups enough
 //   Out      what becomes of an output (stages.h)

@@ -1,6 +1,5 @@
 // Stage of GPUs in front of one token's projection: a group makes or copies the input's codes into its own memory, a
-// chunk after another as
-// rows_past_input.h reads them. Cheaper than a launch in front.
+// chunk after another as rows_past_input.h reads them. Cheaper than a launch in front.
 #pragma once
 #include "gemv/gpu/launch.h"
 

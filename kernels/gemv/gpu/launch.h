@@ -1,18 +1,14 @@
 // What a launch of a matrix kernel is given on a GPU. Up to three matrices share an input (for gate and up: the same
-// rows of both are
-// computed together).
+// rows of both are computed together).
 //
 //   y[token][row] = scale · Σ_k W[row][k] · x[token][k] + bias[row]
 //
 //   gemv       a thread group computes 32 rows of one matrix, or 16 or 8, for some tokens. K is cut into chunks of 32;
-//   part p of P takes
-//              the chunks p, p + P, … in order, each entering by the fused multiply-adds of params.h, and the P sums of
-//              an output are added
-//              in order of p
+//              part p of P takes the chunks p, p + P, … in order, each entering by the fused multiply-adds of params.h,
+//              and the P sums of an output are added in order of p
 //   gemv_one   one token. Every thread group keeps the input and computes a run of row groups. Parts as for gemv; those
-//   of a warp are added
-//              in pairs, then the warps' sums in order. A norm's 1 / rms is a factor of the finished sum, so codes are
-//              of x · norm
+//              of a warp are added in pairs, then the warps' sums in order. A norm's 1 / rms is a factor of the
+//              finished sum, so codes are of x · norm
 //
 // So a launch repeats its bits; they differ from the CPU's in the last places. Only floating formats have a K that is
 // no multiple of 32.
@@ -30,8 +26,7 @@ enum {
 };
 
 // Vectors as int8 codes in device memory: what quantize-out leaves and prepared inputs are. Along K first, as many
-// tokens' parts of it
-// are read together; `tokens` is the launch's, so one token's codes follow each other.
+// tokens' parts of it are read together; `tokens` is the launch's, so one token's codes follow each other.
 struct DeviceActivations {
   DEVICE i8* codes;      // (K / 16, tokens, 16)  x ≈ code · scale
   DEVICE float* scales;  // (K / 32, tokens)
@@ -70,8 +65,8 @@ struct GemvRoom {
 };
 
 // The memory of a group of gemv_one goes on behind this: chunks of the input, where a format reads codes; the sums of a
-// batch, one for
-// each row group, warp and row; and, where copies overlap with what else a thread does, the rings of weights.
+// batch, one for each row group, warp and row; and, where copies overlap with what else a thread does, the rings of
+// weights.
 struct GemvOneRoom {
   float squares[one_token_warps];  // a warp's part of Σ x²
   u32 words[4];

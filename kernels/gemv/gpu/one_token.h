@@ -1,6 +1,6 @@
 // The matrix kernel of GPUs for one token: each thread group keeps the input in its memory, computes a run of row
-// groups of the launch's
-// matrices, and its warps meet once for each batch of them. Weights are asked for before the launch in front has ended.
+// groups of the launch's matrices, and its warps meet once for each batch of them. Weights are asked for before the
+// launch in front has ended.
 //   G        rows of a row group: 32, or 16 where that shares the rows out better
 //   Input    normed: the group norms x and makes codes of it; copied: codes lie in device memory
 //   Out      what becomes of an output (stages.h)

@@ -1,6 +1,5 @@
 // Strategy of GPUs for one token of formats that are a number a weight: straight from file rows, two rows a warp, 16
-// bytes a lane, through a
-// ring as in rows_past_input.h. A sum: a lane's numbers in order, then lanes in pairs.
+// bytes a lane, through a ring as in rows_past_input.h. A sum: a lane's numbers in order, then lanes in pairs.
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/rows_past_input.h"

@@ -1,12 +1,8 @@
 // Strategy of GPUs for one token: a group keeps the input as codes, and rows stream past it. A lane takes a row and a
-// part of K, as in
-// rows_split.h. A warp's weights come by its own copies of 16 bytes into a ring in the group's memory, some chunks
-// ahead of those that it
-// adds and over the ends of row groups too, so memory stays busy from before the input is there to the last row.
-// (Registers are no ring:
-// loads in flight share what a warp waits for, and the first to be used waits for all.) Where copies do not overlap,
-// lanes read the tiles
-// themselves.
+// part of K, as in rows_split.h. A warp's weights come by its own copies of 16 bytes into a ring in the group's memory,
+// some chunks ahead of those that it adds and over the ends of row groups too, so memory stays busy from before the
+// input is there to the last row. (Registers are no ring: loads in flight share what a warp waits for, and the first to
+// be used waits for all.) Where copies do not overlap, lanes read the tiles themselves.
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/rows_split.h"

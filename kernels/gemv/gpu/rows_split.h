@@ -1,8 +1,6 @@
 // Strategy of GPUs: a lane takes a row, as in rows_interleaved.h, and a part of K. A group of G rows has 32 / G parts a
-// warp; what they and
-// the warps have summed is added in order at the end. Activations of a part are the same for its lanes. Reads the
-// resident layout with 32
-// rows a tile, of which a group of fewer rows reads a stripe.
+// warp; what they and the warps have summed is added in order at the end. Activations of a part are the same for its
+// lanes. Reads the resident layout with 32 rows a tile, of which a group of fewer rows reads a stripe.
 #pragma once
 #include "gemv/chunk.h"
 #include "gemv/gpu/launch.h"
@@ -202,11 +200,10 @@ template <class F> struct split_rows {
     }
   };
 
-  // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …
-  // `input.chunk(n, c)`:
+  // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …  `input.chunk(n,
+  //                                                                                                              c)`:
   // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy;
-  // what is left of them at
-  // the end has a turn of its own, so that nothing is asked in the turns before.
+  // what is left of them at the end has a turn of its own, so that nothing is asked in the turns before.
   template <int N, int G, class Input>
   fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Place at, THREAD float (&acc)[N]) -> void {
     enum { parts_a_warp = warp_lanes / G, parts = split_warps * parts_a_warp, ahead = N == 1 ? 4 : N == 2 ? 3 : 1 };

@@ -1,6 +1,5 @@
 // What stands before and behind the sums of a matrix kernel on a GPU: which outputs are a thread group's, where
-// activations come from,
-// where outputs go.
+// activations come from, where outputs go.
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/rows_split.h"
@@ -59,8 +58,7 @@ template <bool one> fn prepared(PARAMS(GemvLaunch) p, int first) {
 }
 
 // 1 / sqrt(mean(x²) + epsilon) of a vector, to every thread of the group; 1 where there is no norm; NaN, not 0, where
-// the squares leave the
-// range of floats. `sums`: one float per warp.
+// the squares leave the range of floats. `sums`: one float per warp.
 fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float epsilon, SHARED float* sums, Place at) {
   if (!norm) return 1.0f;
   float squares = 0;

@@ -1,6 +1,5 @@
 // Strategy: one vector in 16 running sums, of any length. It is also the norm-in stage in front of a projection:
-// whoever uses the vector
-// computes its norm, instead of waiting for somebody else's.
+// whoever uses the vector computes its norm, instead of waiting for somebody else's.
 #pragma once
 #include "norm/params.h"
 

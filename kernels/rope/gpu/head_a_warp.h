@@ -1,6 +1,5 @@
 // Strategy of GPUs for rope_store: a head a warp. A lane owns pairs from end to end, so that nothing passes between
-// lanes but the norm's
-// sum.
+// lanes but the norm's sum.
 #pragma once
 #include "batch/gpu/header.h"
 #include "batch/gpu/pages.h"

@@ -2,8 +2,7 @@
 // in pages.
 //
 // A warp takes one query head or one kv_head of a row: rows · (heads + kv_heads) items, rope_warps per thread group.
-// Rows that are alone
-// are left to attend_one.
+// Rows that are alone are left to attend_one.
 #pragma once
 #include "batch/gpu/header.h"
 

@@ -1,7 +1,6 @@
 // Strategy: each part of the logits leaves its own greatest ones, one thread group finds the greatest of these. One of
-// them is found by
-// comparing, more by sorting: a bitonic network (Batcher 1968) of sample_part places, the same steps whatever the
-// values.
+// them is found by comparing, more by sorting: a bitonic network (Batcher 1968) of sample_part places, the same steps
+// whatever the values.
 #pragma once
 #include "batch/gpu/header.h"
 #include "batch/gpu/pages.h"

@@ -1,13 +1,11 @@
 // What the launches that choose the next token of each output are given on a GPU: the greatest logits, sorted, and the
-// logarithm of the sum of all
-// exponentials, from which the probability of each follows. Of equal logits the one with the lower id counts as the
-// greater; what is not
-// finite makes the sum NaN.
+// logarithm of the sum of all exponentials, from which the probability of each follows. Of equal logits the one with
+// the lower id counts as the greater; what is not finite makes the sum NaN.
 //
 //   sample_parts  a thread group per sample_part logits of an output: the greatest of them, and their sum
 //   sample_best   a thread group per output: the greatest of all, and the whole sum. The row of an output that is alone
-//   becomes the row of
-//                 the chosen token, so that the next run of the same sequences needs no header from the host
+//                 becomes the row of the chosen token, so that the next run of the same sequences needs no header from
+//                 the host
 #pragma once
 #include "batch/gpu/header.h"
 

@@ -1,6 +1,5 @@
 // Body of a generated kernel instance: the strategies of gemv with one format in the lane vocabulary that was included
-// before, all of it
-// inside the unnamed namespace of the instruction set.
+// before, all of it inside the unnamed namespace of the instruction set.
 #pragma once
 #include "quant/facts.h"
 #include "quant/decode.h"

@@ -1,11 +1,8 @@
 // The table of kernels that one instruction set offers: what the units compiled for it share with everyone else. Types
-// only. The bodies
-// are generated instances, for each instruction set one translation unit per format (instance_format.h) and one for the
-// rest
-// (instance_ops.h), each compiled with its machine's flags. A function here, or in a header that they include, would be
-// compiled in
-// all of them, and the linker would keep one of the copies for every machine. tests/kernels/symbols_test.py holds them
-// to it.
+// only. The bodies are generated instances, for each instruction set one translation unit per format
+// (instance_format.h) and one for the rest (instance_ops.h), each compiled with its machine's flags. A function here,
+// or in a header that they include, would be compiled in all of them, and the linker would keep one of the copies for
+// every machine. tests/kernels/symbols_test.py holds them to it.
 #pragma once
 
 namespace ingot::cpu {

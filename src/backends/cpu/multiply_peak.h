@@ -1,11 +1,9 @@
 // How fast a machine multiplies codes when nothing is loaded from farther than the first cache, in the lane vocabulary:
-// the peak that prompts
-// are held against.
+// the peak that prompts are held against.
 #pragma once
 
 // Vectors of codes times four tokens, a sum for each pair: three vectors, or two where a sum takes two registers. That
-// hides the latency of any
-// machine. No array, which would lie in memory.
+// hides the latency of any machine. No array, which would lie in memory.
 template <class Dot> struct many_sums {
   enum { vectors = Dot::fits < 1024 ? 2 : 3 };
   Dot a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3;

@@ -103,8 +103,8 @@ class CpuProgram : public plan::Program {
   CpuStates states_;
   Prefetch prefetch_ = prefetch_policies[0];  // of resident weights
   std::vector<PreparedStep> steps_;
-  std::function<bool(const plan::Weight&, uint64_t, std::span<std::byte>)>
-      read_;  // empty where weights stay in the file
+  // Empty where weights stay in the file.
+  std::function<bool(const plan::Weight&, uint64_t, std::span<std::byte>)> read_;
   std::vector<TableRows> tables_;
   std::vector<AttentionWork> attention_;
   std::unique_ptr<Region> attend_parts_;             // records of tasks that are cut into runs

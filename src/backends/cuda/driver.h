@@ -1,6 +1,5 @@
 // The CUDA driver API as far as ingot uses it: types and prototypes are its binary interface (CUDA Driver API
-// reference), bound at run time.
-// Which GPUs there are, not what is done with them (device.h).
+// reference), bound at run time. Which GPUs there are, not what is done with them (device.h).
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,8 +1,6 @@
 // One GPU as this process uses it: its context, one stream and a little memory of the host that it can reach.
-// Everything that lives on the
-// GPU holds on to this, so the order in which such things go does not matter. Once a kernel went wrong the GPU is lost
-// to this process:
-// the first error says so, and every later call says the same.
+// Everything that lives on the GPU holds on to this, so the order in which such things go does not matter. Once a
+// kernel went wrong the GPU is lost to this process: the first error says so, and every later call says the same.
 #pragma once
 #include <cstdint>
 #include <string>

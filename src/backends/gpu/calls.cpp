@@ -165,8 +165,7 @@ Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Places
 }
 
 // One token, whose input every group keeps: a group per core, its row groups in batches as large as its memory lets
-// them be.
-// False: the input is too long for that.
+// them be. False: the input is too long for that.
 bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats,
                          bool reads_codes) {
   const int64_t cores = places_.cores > 0 ? places_.cores : cores_when_not_known;

@@ -1,7 +1,6 @@
 // One GPU as this process uses it: device, queue, the buffers that live on it and the work that is under way.
-// Everything that lives on the
-// GPU holds on to this, so the order in which such things go does not matter. After work went wrong every later call
-// says so.
+// Everything that lives on the GPU holds on to this, so the order in which such things go does not matter. After work
+// went wrong every later call says so.
 #pragma once
 #import <Metal/Metal.h>
 

@@ -1,6 +1,5 @@
 // What the dialect test calls in a C++ build: decodes block `n` of a format; tells the bytes of a block; tells whether
-// a block's
-// codes and sub-scales keep to the bits that the format states.
+// a block's codes and sub-scales keep to the bits that the format states.
 
 template <class F> fn keeps_to_its_bits(view b) {
   bool keeps = true;

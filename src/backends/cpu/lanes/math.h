@@ -2,8 +2,8 @@
 #pragma once
 
 // e^x, relative error below 2e-7; 0 below −87.3, inf never: x is clamped to 88. NaN stays NaN: it is the second
-// argument of each `larger`.
-// Cody–Waite reduction x = n ln 2 + r, then the Taylor polynomial of e^r to r^6 on |r| ≤ ln 2 / 2.
+// argument of each `larger`. Cody–Waite reduction x = n ln 2 + r, then the Taylor polynomial of e^r to r^6 on |r| ≤ ln
+// 2 / 2.
 fn exponential(wide x) {
   wide shift = wide_splat(12582912.0f);  // 1.5 · 2^23: adding it leaves round(x) in the low bits
   wide floor = wide_splat(-87.33654f);

@@ -1,6 +1,5 @@
 // The last elements of a vector whose length is no multiple of 16, as a wide with zeros behind them. In the words of
-// the lane vocabulary
-// only; nothing beyond the vector is read or written.
+// the lane vocabulary only; nothing beyond the vector is read or written.
 #pragma once
 
 // x[0 … n−1], n below 16.

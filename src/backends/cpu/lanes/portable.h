@@ -1,7 +1,6 @@
 // The lane vocabulary in the compiler's own 16-byte vectors: its definition, and the path of a machine without a known
 // instruction set. Kernels are written once in these words; avx2.h, avx512.h and neon.h say the same words for their
-// machines,
-// and every word gives the same bits on all of them.
+// machines, and every word gives the same bits on all of them.
 //
 // Two shapes of vectors:
 //   bytes, ints, floats   one lane per weight row: lane_rows rows; `bytes` holds 4 consecutive weights of each row
@@ -52,8 +51,7 @@ fn load_bytes(const u8* p) {
 }
 fn store_bytes(u8* p, bytes a) { __builtin_memcpy(p, &a, 32); }
 // The bits of each byte moved down by S (up when S is negative), then masked. 16-bit shifts carry bits into the
-// neighbouring
-// byte; the mask takes them off again.
+// neighbouring byte; the mask takes them off again.
 template <int S> fn take(bytes a, u32 mask) {
   for (u8x16& half : a.v) {
     u16x8 shifted = S >= 0 ? (u16x8)half >> (S >= 0 ? S : 0) : (u16x8)half << (S < 0 ? -S : 0);

@@ -1,6 +1,5 @@
 // The Metal framework as far as ingot uses it: names, types and values of Apple's public documentation, for a machine
-// without it. What
-// answers to them is metal_double.mm, whose device runs kernels by the executor of this folder.
+// without it. What answers to them is metal_double.mm, whose device runs kernels by the executor of this folder.
 #pragma once
 #import <Foundation/Foundation.h>
 
