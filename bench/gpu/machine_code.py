@@ -41,7 +41,7 @@ KINDS = {  # by the first part of an instruction's name
 
 Instruction = collections.namedtuple("Instruction", "name operands")
 Loop = collections.namedtuple("Loop", "chunks kinds waiting_bytes")
-Kernel = collections.namedtuple("Kernel", "registers room loop")
+Kernel = collections.namedtuple("Kernel", "registers shared loop")
 
 
 # ---- tools
@@ -172,11 +172,11 @@ def kernels(tool, cubin):
         file.flush()
         text = subprocess.run([tool, file.name], check=True, capture_output=True, text=True).stdout
     registers = {name: int(n, 16) for name, n in re.findall(r"EIATTR_REGCOUNT.*?index@\((\w+)\).*?\.word\s+0x([0-9a-f]+)", text, re.DOTALL)}
-    rooms = {name: int(n) for name, n in re.findall(r"^(?:\.nv\.shared\.|room_of_)(\w+):\n\s+\.zero\s+(\d+)", text, re.MULTILINE)}
+    shared_sizes = {name: int(n) for name, n in re.findall(r"^(?:\.nv\.shared\.|shared_of_)(\w+):\n\s+\.zero\s+(\d+)", text, re.MULTILINE)}
     found = {}
     for section in re.split(r"(?m)^\s*\.section\s+(?=\.text\.)", text)[1:]:
         name = re.match(r"\.text\.(\w+)", section)[1]
-        found[name] = Kernel(registers[name], rooms.get(name, 0), inner_loop(*instructions(section)))
+        found[name] = Kernel(registers[name], shared_sizes.get(name, 0), inner_loop(*instructions(section)))
     return found
 
 
@@ -187,7 +187,7 @@ def groups_of_core(kernel):
     """Registers are given to warps in pieces of 256, to each quarter of a core from its own file; a group also takes 1 KB for the driver."""
     a_warp = (kernel.registers + 7) // 8 * 8 * 32
     warps = min(REGISTERS // 4 // a_warp * 4, CORE_WARPS)
-    return min(warps // WARPS, GROUP_MEMORY // (kernel.room + 1024))
+    return min(warps // WARPS, GROUP_MEMORY // (kernel.shared + 1024))
 
 
 def counted(n):
@@ -224,7 +224,7 @@ def measure(arguments):
             sources |= composed(arguments.compose, name)
     ours = {}
     for name, text in sources.items():
-        text += f'ENTRY(kernel, gemv<1, 32, store_out, {name}>)\nextern "C" __device__ char room_of_kernel[sizeof(kernel_kernel::Room)];\n'
+        text += f'ENTRY(kernel, gemv<1, 32, store_out, {name}>)\nextern "C" __device__ char shared_of_kernel[sizeof(kernel_kernel::Shared)];\n'
         ours[name] = kernels(tool, compiler.compile(text, arguments.architecture))["kernel"]
     version = re.search(r"V[\d.]+", subprocess.run([tool, "--version"], capture_output=True, text=True).stdout)[0]
     return ours, {name: yardsticks[f"yardstick_{name}"] for name in YARDSTICKS}, f"{compiler.version}, nvdisasm {version}"

@@ -40,9 +40,9 @@
 //                gates may have been closed since, and turn says how often this gate was awaited before
 //   will_read(at)            asks for the line of DEVICE memory there, which is not read yet
 //   UNROLL(n)    in front of a loop: written out n times
-//   ENTRY(name, kernel)      an entry point: a struct with Params, Room (the group's memory), `threads`,
+//   ENTRY(name, kernel)      an entry point: a struct with Params, Shared (the group's memory), `threads`,
 //                            `groups_a_core` (how many groups should fit a core: what registers are given by) and
-//                            run(params, room, place)
+//                            run(params, shared, place)
 #pragma once
 #include "integers.h"
 

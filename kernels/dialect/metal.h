@@ -73,12 +73,12 @@ fn permute(u32 lo, u32 hi, u32 selector) {
 fn nearest_half(float x) -> u32 { return as_type<ushort>((half)x); }
 
 #ifndef ENTRY
-#define ENTRY(name, ...)                                                                                         \
-  typedef __VA_ARGS__ name##_kernel;                                                                             \
-  [[kernel, max_total_threads_per_threadgroup(name##_kernel::threads)]] void name(                               \
-      constant name##_kernel::Params& p [[buffer(0)]], threadgroup name##_kernel::Room& room [[threadgroup(0)]], \
-      uint group [[threadgroup_position_in_grid]], uint groups [[threadgroups_per_grid]],                        \
-      uint index [[thread_index_in_threadgroup]]) {                                                              \
-    name##_kernel::run(p, room, Place{group, groups, index});                                                    \
+#define ENTRY(name, ...)                                                                                             \
+  typedef __VA_ARGS__ name##_kernel;                                                                                 \
+  [[kernel, max_total_threads_per_threadgroup(name##_kernel::threads)]] void name(                                   \
+      constant name##_kernel::Params& p [[buffer(0)]], threadgroup name##_kernel::Shared& shared [[threadgroup(0)]], \
+      uint group [[threadgroup_position_in_grid]], uint groups [[threadgroups_per_grid]],                            \
+      uint index [[thread_index_in_threadgroup]]) {                                                                  \
+    name##_kernel::run(p, shared, Place{group, groups, index});                                                      \
   }
 #endif

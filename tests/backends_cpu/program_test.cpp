@@ -311,8 +311,8 @@ TEST(Batches, AreCheckedAtTheDoor) {
   refused(tokens, run.next(3, 1), logits, "a batch's tokens are not those of its sequences");
   refused(wrong, run.next(2, 1), logits, "a token is not in the vocabulary");
   refused(tokens, {.pages = gone, .position = 0, .count = 2, .outputs = 1}, logits, "a page that is not there");
-  refused(tokens, run.next(2, 2), logits, "room for logits");
-  refused(tokens, run.next(2, 0), logits, "room for logits");
+  refused(tokens, run.next(2, 2), logits, "space for logits");
+  refused(tokens, run.next(2, 0), logits, "space for logits");
   refused(tokens, {.pages = run.pages, .position = 63, .count = 2, .outputs = 1}, logits, "the plan's context");
   EXPECT_EQ(all_logits(*program, shape.vocab, run, 10), expected);
 }

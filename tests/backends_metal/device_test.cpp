@@ -21,22 +21,22 @@ struct Words {
 
 constexpr const char* kernels = R"(
 struct WordsParams { DEVICE i32* of; i32 count, add; };
-struct WordsRoom { i32 of[64]; };
-struct times_three { typedef WordsParams Params; typedef WordsRoom Room; enum { threads = 64 };
-  fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
+struct WordsShared { i32 of[64]; };
+struct times_three { typedef WordsParams Params; typedef WordsShared Shared; enum { threads = 64 };
+  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
     int i = (int)(at.group * threads + at.index);
     if (i < p.count) p.of[i] = 3 * p.of[i] + p.add;
   }
 };
-struct turned { typedef WordsParams Params; typedef WordsRoom Room; enum { threads = 64 };
-  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
-    room.of[at.index] = p.of[at.group * threads + at.index];
+struct turned { typedef WordsParams Params; typedef WordsShared Shared; enum { threads = 64 };
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
+    shared.of[at.index] = p.of[at.group * threads + at.index];
     group_barrier();
-    p.of[at.group * threads + at.index] = room.of[threads - 1 - at.index];
+    p.of[at.group * threads + at.index] = shared.of[threads - 1 - at.index];
   }
 };
-struct uneven { typedef WordsParams Params; typedef WordsRoom Room; enum { threads = 64 };
-  fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void { if (at.index < 32) group_barrier(); p.of[0] = 1; }
+struct uneven { typedef WordsParams Params; typedef WordsShared Shared; enum { threads = 64 };
+  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void { if (at.index < 32) group_barrier(); p.of[0] = 1; }
 };
 ENTRY(times_three, times_three)
 ENTRY(turned, turned)
@@ -176,7 +176,8 @@ TEST_F(MetalDevice, RefusesLaunchesThatItCannotTake) {
   };
   EXPECT_EQ(record([](gpu::Launch&) {}), "nothing");
   EXPECT_NE(record([](gpu::Launch& l) { l.threads = 4096; }).find("turned takes too many"), std::string::npos);
-  EXPECT_NE(record([](gpu::Launch& l) { l.room_bytes = 1 << 20; }).find("too much memory a group"), std::string::npos);
+  EXPECT_NE(record([](gpu::Launch& l) { l.shared_bytes = 1 << 20; }).find("too much memory a group"),
+            std::string::npos);
   EXPECT_NE(record([](gpu::Launch& l) { l.parameters.resize(5000); }).find("too many parameters"), std::string::npos);
 }
 

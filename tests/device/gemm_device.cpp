@@ -90,7 +90,7 @@ std::string text_of(const Variant& v, std::span<const char* const> names) {
       std::string entry = entry_name(v.name, name, pair);
       text += fmt::format(
           "ENTRY({0}, gemm_of<{1}_shape, {2}, {3}, {3}, {3}>)\nextern \"C\" __device__ char "
-          "room_of_{0}[sizeof({0}_kernel::Room)];\n",
+          "shared_of_{0}[sizeof({0}_kernel::Shared)];\n",
           entry, v.name, outs[pair], name);
     }
   return text;
@@ -237,16 +237,16 @@ class Kernel {
     std::string name = entry_name(v.name, format, pair);
     d().check(d().module_function(&function_, module, name.c_str()), "no kernel " + name);
     Address ignored = 0;
-    size_t room = 0;
-    d().check(d().module_global(&ignored, &room, module, ("room_of_" + name).c_str()),
+    size_t shared = 0;
+    d().check(d().module_global(&ignored, &shared, module, ("shared_of_" + name).c_str()),
               "no size of the memory of " + name);
     const quant::Format& f = format_of(format);
-    room_bytes_ =
-        unsigned(room) + unsigned(gpu::gemm_tiles_bytes(v.step, v.slots, f.block / 32, tiles_of(f).tile_bytes));
-    d().check(d().function_set(function_, 8, int(room_bytes_)), name + " cannot have its memory");
+    shared_bytes_ =
+        unsigned(shared) + unsigned(gpu::gemm_tiles_bytes(v.step, v.slots, f.block / 32, tiles_of(f).tile_bytes));
+    d().check(d().function_set(function_, 8, int(shared_bytes_)), name + " cannot have its memory");
     d().check(d().function_get(&registers, 4, function_), "no registers"),
         d().check(d().function_get(&local_bytes, 3, function_), "no local memory");
-    d().check(d().occupancy(&groups_of_core, function_, group_threads, room_bytes_), "no occupancy");
+    d().check(d().occupancy(&groups_of_core, function_, group_threads, shared_bytes_), "no occupancy");
   }
   int rows() const { return pair_ ? gpu::gemm_rows / 2 : gpu::gemm_rows; }
   void launch(GemvLaunch p) const {
@@ -258,17 +258,17 @@ class Kernel {
     void* parameters[] = {&p};
     groups *= (p.tokens + v_.tokens - 1) / v_.tokens;
     d().check(
-        d().launch(function_, unsigned(groups), 1, 1, group_threads, 1, 1, room_bytes_, nullptr, parameters, nullptr),
+        d().launch(function_, unsigned(groups), 1, 1, group_threads, 1, 1, shared_bytes_, nullptr, parameters, nullptr),
         "a launch failed");
   }
-  unsigned room_bytes() const { return room_bytes_; }
+  unsigned shared_bytes() const { return shared_bytes_; }
   int registers = 0, local_bytes = 0, groups_of_core = 0;
 
  private:
   const Variant& v_;
   bool pair_;
   void* function_ = nullptr;
-  unsigned room_bytes_ = 0;
+  unsigned shared_bytes_ = 0;
 };
 
 // ---- checks
@@ -495,14 +495,14 @@ void measure(const Modules& modules, const char* format, const Case& c, std::str
              tflops = 2.0 * double(rows) * double(c.cols) * tokens / ms / 1e9;
       bool good = failures == before;
       say(fmt::format(
-          "{:5} {:8} {:5} tokens  {:12} {:9.1f} us  {:6.1f} TFLOP/s  {:3} registers {:4} local {:6} room  {} a core{}",
-          format, c.name, tokens, v->name, ms * 1e3, tflops, kernel.registers, kernel.local_bytes, kernel.room_bytes(),
-          kernel.groups_of_core, good ? "" : "  WRONG"));
+          "{:5} {:8} {:5} tokens  {:12} {:9.1f} us  {:6.1f} TFLOP/s  {:3} registers {:4} local {:6} shared {} a core{}",
+          format, c.name, tokens, v->name, ms * 1e3, tflops, kernel.registers, kernel.local_bytes,
+          kernel.shared_bytes(), kernel.groups_of_core, good ? "" : "  WRONG"));
       json += fmt::format(
           "{}{{\"format\": \"{}\", \"case\": \"{}\", \"tokens\": {}, \"variant\": \"{}\", \"us\": {:.2f}, \"tflops\": "
-          "{:.2f}, \"registers\": {}, \"local\": {}, \"room\": {}, \"groups\": {}, \"right\": {}}}",
+          "{:.2f}, \"registers\": {}, \"local\": {}, \"shared\": {}, \"groups\": {}, \"right\": {}}}",
           json.empty() ? "" : ",\n", format, c.name, tokens, v->name, ms * 1e3, tflops, kernel.registers,
-          kernel.local_bytes, kernel.room_bytes(), kernel.groups_of_core, good);
+          kernel.local_bytes, kernel.shared_bytes(), kernel.groups_of_core, good);
     }
   }
 }

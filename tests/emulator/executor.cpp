@@ -108,8 +108,8 @@ class Executor {
     fibers_.resize(std::max<size_t>(fibers_.size(), grid.threads));
     lane_values_.resize(std::max<size_t>(lane_values_.size(), grid.threads / warp_threads));
     if (stacks_threads_ < grid.threads) map_stacks(grid.threads);
-    room_.resize(grid.room_bytes + canary_bytes + 64);
-    room_at_ = room_.data() + (64 - reinterpret_cast<uintptr_t>(room_.data()) % 64) % 64;
+    shared_.resize(grid.shared_bytes + canary_bytes + 64);
+    shared_at_ = shared_.data() + (64 - reinterpret_cast<uintptr_t>(shared_.data()) % 64) % 64;
     random_ = grid.seed * 2 + 1;
     fault_.clear();
     device_.clear();
@@ -160,13 +160,13 @@ class Executor {
   }
 
   void access(const void* at, uint64_t bytes, bool writes) {
-    auto address = reinterpret_cast<uintptr_t>(at), room = reinterpret_cast<uintptr_t>(room_at_),
+    auto address = reinterpret_cast<uintptr_t>(at), shared = reinterpret_cast<uintptr_t>(shared_at_),
          stack = reinterpret_cast<uintptr_t>(stacks_);
     auto inside = [&](uintptr_t begin, uint64_t size) {
       return address >= begin && address - begin < size && bytes <= size - (address - begin);
     };
-    if (inside(room, grid_.room_bytes)) {
-      for (uint64_t i = 0; i < bytes; i++) touch(room_shadow_[address - room + i], writes, true);
+    if (inside(shared, grid_.shared_bytes)) {
+      for (uint64_t i = 0; i < bytes; i++) touch(shared_shadow_[address - shared + i], writes, true);
     } else if (address >= stack && address - stack < stacks_threads_ * stack_bytes) {
       if ((address - stack) / stack_bytes != current_) blame("a thread reaches into another thread's own memory");
     } else {
@@ -181,9 +181,9 @@ class Executor {
         }
       if (address < 1 << 16)
         return blame(fmt::format("{} of {} bytes at {}, near null", writes ? "a write" : "a read", bytes, address));
-      if (address >= room - 4096 && address < room + grid_.room_bytes + 4096)
+      if (address >= shared - 4096 && address < shared + grid_.shared_bytes + 4096)
         return blame(fmt::format("{} outside of the group's memory, at byte {}", writes ? "a write" : "a read",
-                                 int64_t(address - room)));
+                                 int64_t(address - shared)));
       if (!grid_.regions.empty() && (writes || !is_constant(address)))
         blame(writes ? "a write outside of every buffer" : "a read outside of every buffer");
     }
@@ -221,7 +221,7 @@ class Executor {
     __sanitizer_finish_switch_fiber(nullptr, &here().host_bottom_, &here().host_bytes_);
 #endif
     Executor& e = here();
-    e.grid_.entry(e.grid_.parameters, e.room_at_, {e.group_, e.grid_.groups, e.current_});
+    e.grid_.entry(e.grid_.parameters, e.shared_at_, {e.group_, e.grid_.groups, e.current_});
     if (e.grid_.overlaps && !e.fibers_[e.current_].has_waited)
       e.blame("a thread ends without waiting for the launch in front");
     for (const auto& group : e.fibers_[e.current_].copies)
@@ -257,8 +257,8 @@ class Executor {
   }
 
   void run_group() {
-    std::memset(room_at_, poison, grid_.room_bytes + canary_bytes);
-    room_shadow_.assign(grid_.room_bytes, {});
+    std::memset(shared_at_, poison, grid_.shared_bytes + canary_bytes);
+    shared_shadow_.assign(grid_.shared_bytes, {});
     group_barriers_ = 0;
     warp_barriers_.assign(grid_.threads / warp_threads, 0);
     for (uint32_t t = 0; t < grid_.threads; t++) start(t);
@@ -271,8 +271,8 @@ class Executor {
       group_barriers_++;
     }
     for (uint32_t i = 0; i < canary_bytes && fault_.empty(); i++)
-      if (room_at_[grid_.room_bytes + i] != poison)
-        fault_ = fmt::format("a write behind the group's memory of {} bytes", grid_.room_bytes);
+      if (shared_at_[grid_.shared_bytes + i] != poison)
+        fault_ = fmt::format("a write behind the group's memory of {} bytes", grid_.shared_bytes);
   }
 
   // Until its threads have ended or wait for the other warps.
@@ -342,33 +342,35 @@ class Executor {
     if (!shadows) shadows = std::make_unique<std::array<Shadow, page>>();
     return (*shadows)[address % page];
   }
-  uint32_t thread_number(bool in_room) const { return 1 + (in_room ? current_ : group_ * grid_.threads + current_); }
+  uint32_t thread_number(bool in_shared) const {
+    return 1 + (in_shared ? current_ : group_ * grid_.threads + current_);
+  }
   // Does what is now come behind `t` for thread `me` (0: for any thread of its warp)?
-  bool is_before(const Touch& t, uint32_t me, bool in_room) const {
+  bool is_before(const Touch& t, uint32_t me, bool in_shared) const {
     if (t.thread == 0 || t.thread == me) return true;
-    if (!in_room) return false;
+    if (!in_shared) return false;
     if (t.group_barriers < group_barriers_) return true;
     return is_of_this_warp(t) && t.warp_barriers < warp_barriers_[current_ / warp_threads];
   }
   bool is_of_this_warp(const Touch& t) const {
     return t.thread && (t.thread - 1) % grid_.threads / warp_threads == current_ / warp_threads;
   }
-  void touch(Shadow& s, bool writes, bool in_room) {
-    const uint32_t me = thread_number(in_room);
-    const char* where = in_room ? "the group's memory" : "device memory";
-    if (!is_before(s.writer, me, in_room))
+  void touch(Shadow& s, bool writes, bool in_shared) {
+    const uint32_t me = thread_number(in_shared);
+    const char* where = in_shared ? "the group's memory" : "device memory";
+    if (!is_before(s.writer, me, in_shared))
       blame(fmt::format("a race in {}: thread {} {} what thread {} wrote", where, me - 1, writes ? "writes" : "reads",
                         s.writer.thread - 1));
     const Touch now{me, group_barriers_, warp_barriers_[current_ / warp_threads]};
     if (writes) {
       const bool behind = s.readers == Shadow::of_several
-                              ? in_room && s.reader.group_barriers < group_barriers_
-                              : is_before(s.reader, s.readers == Shadow::one ? me : 0, in_room);
+                              ? in_shared && s.reader.group_barriers < group_barriers_
+                              : is_before(s.reader, s.readers == Shadow::one ? me : 0, in_shared);
       if (!behind)
         blame(fmt::format("a race in {}: thread {} writes what thread {} read", where, me - 1, s.reader.thread - 1));
       s = {now, {}, Shadow::one};
     } else {
-      if (is_before(s.reader, me, in_room))
+      if (is_before(s.reader, me, in_shared))
         s.readers = s.reader.thread == me ? s.readers : Shadow::one;
       else
         s.readers =
@@ -389,14 +391,14 @@ class Executor {
   size_t host_bytes_ = 0;
   uint32_t current_ = 0, group_ = 0;
   uint64_t random_ = 0;
-  std::vector<unsigned char> room_;
-  unsigned char* room_at_ = nullptr;
+  std::vector<unsigned char> shared_;
+  unsigned char* shared_at_ = nullptr;
   std::string fault_;
 
   uintptr_t constants_begin_ = 1, constants_end_ = 0;
   uint32_t group_barriers_ = 0;
   std::vector<uint32_t> warp_barriers_;
-  std::vector<Shadow> room_shadow_;
+  std::vector<Shadow> shared_shadow_;
   std::unordered_map<uintptr_t, std::unique_ptr<std::array<Shadow, page>>> device_;
 };
 

@@ -26,13 +26,13 @@ struct Region {
 };
 
 struct Grid {
-  void (*entry)(const void* parameters, void* room, Place place) = nullptr;
+  void (*entry)(const void* parameters, void* shared, Place place) = nullptr;
   const void* parameters = nullptr;
   uint32_t groups = 1, threads = 32;  ///< threads: a multiple of 32
-  uint32_t room_bytes = 0;
+  uint32_t shared_bytes = 0;
   uint64_t seed = 0;  ///< 0: threads in their order
   std::span<const Region> regions =
-      {};                 ///< all that a watched kernel may use besides its parameters and room; empty: not checked
+      {};                 ///< all that a watched kernel may use besides its parameters and shared; empty: not checked
   bool overlaps = false;  ///< it may begin before the launch in front has ended: its threads have to wait for that
 };
 

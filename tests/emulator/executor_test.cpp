@@ -23,8 +23,9 @@ struct Buffer { float* at; u32 count; };
 
 std::string kernel(const std::string& body) {
   return std::string(words) +
-         "struct made { typedef Buffer Params; struct Room { float of[64]; }; static void run(const Params& p, Room& "
-         "room, Place at) {\n" +
+         "struct made { typedef Buffer Params; struct Shared { float of[64]; }; static void run(const Params& p, "
+         "Shared& "
+         "shared, Place at) {\n" +
          body + "\n} };\nENTRY(made, made)\n";
 }
 
@@ -64,7 +65,8 @@ class Executor : public testing::Test {
 };
 
 constexpr const char* neighbours =
-    "room.of[at.index] = (float)at.index; __syncthreads(); p.at[at.group * 64 + at.index] = room.of[at.index ^ 33];";
+    "shared.of[at.index] = (float)at.index; __syncthreads(); p.at[at.group * 64 + at.index] = shared.of[at.index ^ "
+    "33];";
 
 TEST_F(Executor, ThreadsMeetAtBarriers) {
   for (uint64_t seed : {0, 1, 2, 3}) {
@@ -103,7 +105,7 @@ TEST_F(Executor, LanesSeeWhatAllHandIn) {
 }
 
 TEST_F(Executor, NewGroupMemoryHoldsNaNs) {
-  for (float x : Made("p.at[at.group * 64 + at.index] = room.of[at.index];").run()) EXPECT_TRUE(x != x);
+  for (float x : Made("p.at[at.group * 64 + at.index] = shared.of[at.index];").run()) EXPECT_TRUE(x != x);
 }
 
 TEST_F(Executor, FaultsAreFound) {
@@ -112,13 +114,13 @@ TEST_F(Executor, FaultsAreFound) {
   without.replace(without.find("__syncthreads();"), 16, "");
   for (uint64_t seed : {0, 1, 5}) EXPECT_THAT(Made(without).fault(seed), HasSubstr("race in the group's memory"));
   EXPECT_THAT(
-      Made("room.of[at.index] = 1; __syncwarp(); p.at[at.group * 64 + at.index] = room.of[at.index ^ 32];").fault(),
+      Made("shared.of[at.index] = 1; __syncwarp(); p.at[at.group * 64 + at.index] = shared.of[at.index ^ 32];").fault(),
       HasSubstr("race in the group's memory"));
   EXPECT_EQ(
-      Made("room.of[at.index] = 1; __syncwarp(); p.at[at.group * 64 + at.index] = room.of[at.index ^ 16];").fault(),
+      Made("shared.of[at.index] = 1; __syncwarp(); p.at[at.group * 64 + at.index] = shared.of[at.index ^ 16];").fault(),
       "");
   EXPECT_THAT(
-      Made("float x = room.of[5]; p.at[at.group * 64 + at.index] = x; if (at.index == 63) room.of[5] = 1;").fault(),
+      Made("float x = shared.of[5]; p.at[at.group * 64 + at.index] = x; if (at.index == 63) shared.of[5] = 1;").fault(),
       HasSubstr("race in the group's memory"));
   EXPECT_THAT(Made("p.at[at.index] = 1;").fault(), HasSubstr("race in device memory"));
   EXPECT_THAT(Made("if (at.index < 40) __syncthreads();").fault(), HasSubstr("threads part"));
@@ -134,13 +136,13 @@ TEST_F(Executor, FaultsAreFound) {
   EXPECT_THAT(Made("p.at[at.group * 64 + at.index + 1] = 1;").fault(),
               testing::AnyOf(HasSubstr("race in device memory"), HasSubstr("outside of every buffer")));
   EXPECT_THAT(Made("if (at.index == 0 && at.group == 1) p.at[128] = 1;").fault(), HasSubstr("outside of every buffer"));
-  EXPECT_THAT(Made("if (at.index == 0 && at.group == 1) room.of[0] = p.at[128];").fault(),
+  EXPECT_THAT(Made("if (at.index == 0 && at.group == 1) shared.of[0] = p.at[128];").fault(),
               HasSubstr("a read outside of every buffer"));
   EXPECT_EQ(
       Made("static const float table[3] = {1, 2, 3}; p.at[at.group * 64 + at.index] = table[at.index % 3];").fault(),
       "");
-  EXPECT_THAT(Made("if (at.index == 0) room.of[64] = 1;").fault(), HasSubstr("outside of the group's memory"));
-  EXPECT_THAT(Made("if (at.index == 0) room.of[64] = 1;", Watch::nothing).fault(),
+  EXPECT_THAT(Made("if (at.index == 0) shared.of[64] = 1;").fault(), HasSubstr("outside of the group's memory"));
+  EXPECT_THAT(Made("if (at.index == 0) shared.of[64] = 1;", Watch::nothing).fault(),
               HasSubstr("behind the group's memory"));
   EXPECT_THAT(Made("if (at.index == 0) *(float*)(unsigned long)p.count = 1;").fault(), HasSubstr("near null"));
   EXPECT_THAT(Made("p.at[at.group * 64 + at.index] = (float)(1 << (at.index + 1) % 64);", Watch::arithmetic).fault(),
@@ -161,7 +163,7 @@ TEST_F(Executor, WhatTheLaunchInFrontMayUseIsLeftAloneUntilItHasEnded) {
   EXPECT_EQ(reads_early.fault(), "");
   EXPECT_THAT(Made(own + "mine = 1; dependency_wait();").fault(0, true, true),
               HasSubstr("a write before the launch in front has ended"));
-  EXPECT_EQ(Made(own + "room.of[at.index] = 1; dependency_wait(); mine += room.of[at.index];").fault(0, true), "");
+  EXPECT_EQ(Made(own + "shared.of[at.index] = 1; dependency_wait(); mine += shared.of[at.index];").fault(0, true), "");
   for (Watch watch : {Watch::nothing, Watch::accesses})
     EXPECT_THAT(Made(own + "if (at.index == 7) return; dependency_wait(); mine = 1;", watch).fault(0, true),
                 HasSubstr("ends without waiting for the launch in front"));
@@ -171,25 +173,26 @@ TEST_F(Executor, WhatTheLaunchInFrontMayUseIsLeftAloneUntilItHasEnded) {
 TEST_F(Executor, CopiesComeWhenTheyAreWaitedFor) {
   using testing::HasSubstr;
   const std::string copy =
-                        "if (at.index < 16) copy_four((uint4*)room.of + at.index, (const unsigned char*)(p.at + "
+                        "if (at.index < 16) copy_four((uint4*)shared.of + at.index, (const unsigned char*)(p.at + "
                         "at.group * 64 + at.index * 4)); close_copies();",
                     twice =
                         "if (at.index < 16) for (u32 i = at.index * 4; i < at.index * 4 + 4; i++) p.at[at.group * 64 + "
-                        "i] = room.of[i] * 2;",
-                    look = "if (room.of[at.index] == 5) p.at[at.index] = 5;";
+                        "i] = shared.of[i] * 2;",
+                    look = "if (shared.of[at.index] == 5) p.at[at.index] = 5;";
   for (float x : Made(copy + "await_copies<0>();" + twice).run()) EXPECT_EQ(x, -2);
   for (float x : Made(copy + "await_copies<1>();" + twice + "await_copies<0>();", Watch::nothing).run())
     EXPECT_TRUE(x != x);  // that group may still be on its way
   EXPECT_THAT(Made(copy + "await_copies<0>();" + look).fault(), HasSubstr("race in the group's memory"));
   EXPECT_EQ(Made(copy + "await_copies<0>(); __syncthreads();" + look).fault(), "");
   EXPECT_THAT(Made(copy).fault(), HasSubstr("ends before its copies have come"));
-  EXPECT_THAT(
-      Made("copy_four((uint4*)(room.of + 1), (const unsigned char*)p.at); close_copies(); await_copies<0>();").fault(),
-      HasSubstr("not aligned"));
-  EXPECT_THAT(Made("if (at.index == 0) copy_four((uint4*)room.of, (const unsigned char*)(p.at + 128)); close_copies(); "
-                   "await_copies<0>();")
+  EXPECT_THAT(Made("copy_four((uint4*)(shared.of + 1), (const unsigned char*)p.at); close_copies(); await_copies<0>();")
                   .fault(),
-              HasSubstr("a read outside of every buffer"));
+              HasSubstr("not aligned"));
+  EXPECT_THAT(
+      Made("if (at.index == 0) copy_four((uint4*)shared.of, (const unsigned char*)(p.at + 128)); close_copies(); "
+           "await_copies<0>();")
+          .fault(),
+      HasSubstr("a read outside of every buffer"));
 }
 
 TEST_F(Executor, AFaultLeavesItReadyForTheNextLaunch) {

@@ -33,7 +33,7 @@ class Emulated : public Kernels {
       throw Error("emulator", "a kernel is not there, or takes other parameters", entry.type());
     std::vector<Region> regions(memory.all().begin(), memory.all().end());
     regions.push_back({l.parameters.data(), l.parameters.size(), false, true});
-    execute({run, l.parameters.data(), l.groups, l.threads, l.room_bytes, seed_, regions, overlaps_});
+    execute({run, l.parameters.data(), l.groups, l.threads, l.shared_bytes, seed_, regions, overlaps_});
   }
 
  private:

@@ -55,11 +55,12 @@ class Kernels {
  public:
   virtual ~Kernels() = default;
   virtual bool copies_overlap() const = 0;  ///< the dialect's constant
-  template <class Params> void run(const gpu::Entry& entry, int64_t groups, uint32_t threads, size_t room_bytes,
+  template <class Params> void run(const gpu::Entry& entry, int64_t groups, uint32_t threads, size_t shared_bytes,
                                    const Params& params, const Regions& memory) {
-    launch(entry,
-           {nullptr, static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(room_bytes), gpu::by_value(params)},
-           memory);
+    launch(
+        entry,
+        {nullptr, static_cast<uint32_t>(groups), threads, static_cast<uint32_t>(shared_bytes), gpu::by_value(params)},
+        memory);
   }
 
  protected:

@@ -98,7 +98,7 @@ struct Input {
     x = memory.make(from), norm = memory.make(weights);
     codes = {memory.make<gpu::i8>(from.size()), memory.make<float>(from.size() / 32),
              memory.make<gpu::i32>(from.size() / 16)};
-    kernels.run(prepare_entry, tokens, gpu::split_warps * 32, sizeof(gpu::NormRoom),
+    kernels.run(prepare_entry, tokens, gpu::split_warps * 32, sizeof(gpu::NormShared),
                 gpu::PrepareLaunch{rows, x, norm, codes, nullptr, cols, epsilon}, memory);
     values.resize(from.size()), own_values.resize(from.size());
     for (int t = 0; t < tokens; t++) {
@@ -233,7 +233,7 @@ class Checker {
     int runs = (cols + gpu::embed_cols - 1) / gpu::embed_cols;
     gpu::DeviceBatch batch{reinterpret_cast<gpu::BatchHeader*>(memory.make_settled(ints)), nullptr, 0};
     kernels_.run(
-        {"embed", {}, {&f_}}, space * runs, gpu::embed_cols, sizeof(gpu::EmbedRoom),
+        {"embed", {}, {&f_}}, space * runs, gpu::embed_cols, sizeof(gpu::EmbedShared),
         gpu::EmbedLaunch{batch, memory.make(std::vector<unsigned char>(bytes, bytes + file.size())), out, cols, 2.0f},
         memory);
     for (int t = 0; t < space; t++)
@@ -304,15 +304,15 @@ class Checker {
       p.batch = way.batch;
       int sums = way.batch * way.rows * gpu::one_token_warps * (gate ? 2 : 1);
       kernels_.run(entry, std::min(groups, way.cores), gpu::one_token_warps * 32,
-                   gpu::one_token_room_bytes(coded_ ? p.cols : 0, sums) + gpu::ring_bytes(), p, memory);
+                   gpu::one_token_shared_bytes(coded_ ? p.cols : 0, sums) + gpu::ring_bytes(), p, memory);
       return;
     }
     groups *= (p.tokens + way.pass - 1) / way.pass;
-    if (!many) return kernels_.run(entry, groups, gpu::split_warps * 32, sizeof(gpu::GemvRoom), p, memory);
+    if (!many) return kernels_.run(entry, groups, gpu::split_warps * 32, sizeof(gpu::GemvShared), p, memory);
     const bool overlap = kernels_.copies_overlap();
     kernels_.run(entry, groups, gpu::gemm_warps * 32,
-                 gpu::gemm_group(way.pass, overlap).room_with(f_.block / 32, tiles_of(f_).tile_bytes, overlap), p,
-                 memory);
+                 gpu::gemm_group(way.pass, overlap).shared_bytes_with(f_.block / 32, tiles_of(f_).tile_bytes, overlap),
+                 p, memory);
   }
 
   Kernels& kernels_;

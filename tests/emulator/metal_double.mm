@@ -23,13 +23,13 @@ using ingot::emulator::buffers;
 using ingot::emulator::Grid;
 using ingot::emulator::Library;
 
-constexpr NSUInteger memory_bytes = NSUInteger(4) << 30, most_parameter_bytes = 4096, most_room_bytes = 32768,
-                     room_unit = 16, most_threads = 1024, warp_threads = 32;
+constexpr NSUInteger memory_bytes = NSUInteger(4) << 30, most_parameter_bytes = 4096, max_shared_bytes = 32768,
+                     shared_unit = 16, most_threads = 1024, warp_threads = 32;
 
 struct Dispatch {
   decltype(Grid::entry) entry;
   std::vector<unsigned char> parameters;
-  uint32_t groups, threads, room_bytes;
+  uint32_t groups, threads, shared_bytes;
   bool behind_barrier;  // of everything before it
 };
 
@@ -75,7 +75,7 @@ void run(Work& work) {
       check_residency(*begin, work);
       if (work.fault.empty()) try {
           ingot::emulator::execute(
-              {begin->entry, begin->parameters.data(), begin->groups, begin->threads, begin->room_bytes, random()});
+              {begin->entry, begin->parameters.data(), begin->groups, begin->threads, begin->shared_bytes, random()});
         } catch (const std::exception& e) { work.blame(e.what()); }
     }
   }
@@ -140,7 +140,7 @@ void run(Work& work) {
   BOOL concurrent, ended, barrier;
   EmulatedFunction* pipeline;
   std::vector<unsigned char> parameters;
-  uint32_t room;
+  uint32_t shared;
 }
 @end
 @implementation EmulatedEncoder
@@ -159,10 +159,10 @@ void run(Work& work) {
     parameters.assign(static_cast<const unsigned char*>(bytes), static_cast<const unsigned char*>(bytes) + length);
 }
 - (void)setThreadgroupMemoryLength:(NSUInteger)length atIndex:(NSUInteger)index {
-  if (length % room_unit || length > most_room_bytes || index != 0)
+  if (length % shared_unit || length > max_shared_bytes || index != 0)
     work->blame("a threadgroup's memory is of a size that Metal does not take");
   else
-    room = static_cast<uint32_t>(length);
+    shared = static_cast<uint32_t>(length);
 }
 - (void)useResource:(id<MTLResource>)resource usage:(MTLResourceUsage)usage {
   if (usage == 0) work->blame("a resource is declared for no use");
@@ -177,7 +177,7 @@ void run(Work& work) {
       threads.width > most_threads)
     return work->blame("a launch is of a shape that is not run here");
   work->dispatches.push_back({pipeline->entry, parameters, static_cast<uint32_t>(groups.width),
-                              static_cast<uint32_t>(threads.width), room, barrier || !concurrent});
+                              static_cast<uint32_t>(threads.width), shared, barrier || !concurrent});
   barrier = NO;
 }
 - (void)memoryBarrierWithScope:(MTLBarrierScope)scope {
@@ -276,7 +276,7 @@ void run(Work& work) {
   return memory_bytes / 2;
 }
 - (NSUInteger)maxThreadgroupMemoryLength {
-  return most_room_bytes;
+  return max_shared_bytes;
 }
 - (id<MTLCommandQueue>)newCommandQueue {
   return [[EmulatedQueue alloc] init];

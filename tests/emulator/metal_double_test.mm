@@ -19,8 +19,8 @@ constexpr const char* source = R"(
 #include <metal_stdlib>
 using namespace metal;
 struct Place { uint group, groups, index; };
-struct add { struct Params { device int* of; int factor, plus; }; struct Room { int none; };
-  static void run(const constant Params& p, threadgroup Room&, Place at) { p.of[at.index] = p.of[at.index] * p.factor + p.plus; } };
+struct add { struct Params { device int* of; int factor, plus; }; struct Shared { int none; };
+  static void run(const constant Params& p, threadgroup Shared&, Place at) { p.of[at.index] = p.of[at.index] * p.factor + p.plus; } };
 ENTRY(add_kernel, add)
 )";
 

@@ -13,18 +13,18 @@
 // An entry point without attributes, which have no meaning here. For METAL_CHECK_SPACES the dialect's own stands, its
 // attributes taken out.
 #if defined(METAL_CHECK_STRICT)
-#define ENTRY(name, ...)                                                                               \
-  typedef __VA_ARGS__ name##_kernel;                                                                   \
-  inline void name##_entry(constant name##_kernel::Params& p, threadgroup name##_kernel::Room& room) { \
-    name##_kernel::run(p, room, Place{0, 1, 0});                                                       \
+#define ENTRY(name, ...)                                                                                   \
+  typedef __VA_ARGS__ name##_kernel;                                                                       \
+  inline void name##_entry(constant name##_kernel::Params& p, threadgroup name##_kernel::Shared& shared) { \
+    name##_kernel::run(p, shared, Place{0, 1, 0});                                                         \
   }
 #elif !defined(METAL_CHECK_SPACES)
-#define ENTRY(name, ...)                                                                                         \
-  typedef __VA_ARGS__ name##_kernel;                                                                             \
-  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                \
-  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                         \
-  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* room, Place place) { \
-    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Room*)room, place);           \
+#define ENTRY(name, ...)                                                                                           \
+  typedef __VA_ARGS__ name##_kernel;                                                                               \
+  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                  \
+  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                           \
+  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* shared, Place place) { \
+    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Shared*)shared, place);         \
   }
 #endif
 

@@ -158,7 +158,7 @@ void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Find
   p.heads = h.heads, p.kv_heads = h.kv_heads, p.head_size = h.size, p.dims = dims, p.halves = halves,
   p.query_epsilon = p.key_epsilon = 1e-5f;
   kernels.run({"rope_store", {}, {}}, (rows * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps,
-              gpu::rope_warps * 32, sizeof(gpu::RopeRoom), p, memory);
+              gpu::rope_warps * 32, sizeof(gpu::RopeShared), p, memory);
 
   int row = 0;
   for (size_t s = 0; s < batch.sequences.size(); s++)
@@ -252,10 +252,10 @@ class Attention {
     r.dims = angles.dims, r.halves = angles.halves, r.query_epsilon = r.key_epsilon = 1e-5f;
     for (p_.first_single = 0; p_.first_single < batch_.singles; p_.first_single += at_once) {
       int64_t items = int64_t(h_.kv_heads) * parts * p_.splits;
-      kernels_.run(attend_one(h_, alone), alone ? items : groups, threads, sizeof(gpu::AttendOneRoom),
+      kernels_.run(attend_one(h_, alone), alone ? items : groups, threads, sizeof(gpu::AttendOneShared),
                    gpu::AttendOneLaunch{p_, r}, memory_);
       kernels_.run({"attend_merge", {}, {}}, (width() + int(threads) - 1) / int(threads) * at_once, threads,
-                   sizeof(gpu::AttendMergeRoom), p_, memory_);
+                   sizeof(gpu::AttendMergeShared), p_, memory_);
     }
     int row = 0;
     for (size_t s = 0; s < batch_.sequences.size(); row += batch_.sequences[s++].count) {
@@ -286,7 +286,7 @@ class Attention {
     p_.query = rotated;
     int rows = gpu::attend_rows(h_.size), tiles = spare_groups;
     for (const Sequence& s : batch_.sequences) tiles += s.count > 1 ? (s.count * group() + rows - 1) / rows : 0;
-    kernels_.run(attend_many(h_), int64_t(h_.kv_heads) * tiles, rows * 2, gpu::attend_many_room_bytes(h_.size), p_,
+    kernels_.run(attend_many(h_), int64_t(h_.kv_heads) * tiles, rows * 2, gpu::attend_many_shared_bytes(h_.size), p_,
                  memory_);
     int row = 0;
     for (size_t s = 0; s < batch_.sequences.size(); row += batch_.sequences[s++].count)
@@ -382,7 +382,7 @@ void check_gather(Kernels& kernels, int cols, Findings& findings) {
   gpu::GatherLaunch p{};
   p.batch.header = reinterpret_cast<gpu::BatchHeader*>(memory.make_settled(ints));
   p.from = memory.make(from), p.to = memory.make(std::vector<float>(3 * size_t(cols), 7)), p.cols = cols;
-  kernels.run({"gather_rows", {}, {}}, 3, gpu::gather_threads, sizeof(gpu::GatherRoom), p, memory);
+  kernels.run({"gather_rows", {}, {}}, 3, gpu::gather_threads, sizeof(gpu::GatherShared), p, memory);
   for (int i = 0; i < cols; i++) {
     findings.expect(p.to[i] == from[3 * cols + i] && p.to[cols + i] == from[cols + i], "gather_rows: another row");
     findings.expect(p.to[2 * cols + i] == 7, "gather_rows: wrote past the last output");
@@ -402,7 +402,7 @@ void check_norm_add(Kernels& kernels, int cols, bool large, Findings& findings) 
                        memory.make(residual),
                        cols,
                        1e-6f};
-  kernels.run({"norm_add", {}, {}}, 3, gpu::split_warps * 32, sizeof(gpu::NormRoom), p, memory);
+  kernels.run({"norm_add", {}, {}}, 3, gpu::split_warps * 32, sizeof(gpu::NormShared), p, memory);
   for (int t = 0; t < 2; t++) {
     double squares = 0;
     for (int i = 0; i < cols; i++) squares += double(block[t * cols + i]) * block[t * cols + i];
@@ -441,8 +441,8 @@ void check_sample(Kernels& kernels, int vocab, int top, Findings& findings) {
   p.part_most = memory.make<float>(in_parts), p.part_total = memory.make<float>(in_parts);
   p.best_logits = memory.make<float>(size_t(space) * top), p.best_ids = memory.make<i32>(size_t(space) * top);
   p.log_sum = memory.make(std::vector<float>(space, 7)), p.vocab = vocab, p.parts = parts, p.top = top;
-  kernels.run({"sample_parts", {}, {}}, space * parts, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
-  kernels.run({"sample_best", {}, {}}, space, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
+  kernels.run({"sample_parts", {}, {}}, space * parts, gpu::sample_warps * 32, sizeof(gpu::SampleShared), p, memory);
+  kernels.run({"sample_best", {}, {}}, space, gpu::sample_warps * 32, sizeof(gpu::SampleShared), p, memory);
   for (int o = 0; o < outputs; o++) {
     const float* row = &logits[size_t(o) * vocab];
     std::vector<int> order(vocab);
@@ -477,8 +477,8 @@ void check_sample_planted(Kernels& kernels, float planted, int at, Findings& fin
   p.part_most = memory.make<float>(parts), p.part_total = memory.make<float>(parts),
   p.best_logits = memory.make<float>(1), p.best_ids = memory.make<i32>(1);
   p.log_sum = memory.make<float>(1), p.vocab = vocab, p.parts = parts, p.top = 1;
-  kernels.run({"sample_parts", {}, {}}, parts, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
-  kernels.run({"sample_best", {}, {}}, 1, gpu::sample_warps * 32, sizeof(gpu::SampleRoom), p, memory);
+  kernels.run({"sample_parts", {}, {}}, parts, gpu::sample_warps * 32, sizeof(gpu::SampleShared), p, memory);
+  kernels.run({"sample_best", {}, {}}, 1, gpu::sample_warps * 32, sizeof(gpu::SampleShared), p, memory);
   findings.expect(!std::isfinite(p.log_sum[0]),
                   fmt::format("sample: {} among the logits leaves {}", planted, p.log_sum[0]));
 }
@@ -487,7 +487,7 @@ void check_probe(Kernels& kernels, Findings& findings) {
   Regions memory;
   constexpr int pieces = 2001;
   gpu::ProbeLaunch p{memory.make(std::vector<gpu::u32>(4 * pieces, 5)), memory.make(std::vector<gpu::u32>{7}), pieces};
-  kernels.run({"probe_read", {}, {}}, 3, 256, sizeof(gpu::ProbeRoom), p, memory);
+  kernels.run({"probe_read", {}, {}}, 3, 256, sizeof(gpu::ProbeShared), p, memory);
   findings.expect(*p.out == 7, "probe_read: wrote without cause");
 }
 

@@ -38,13 +38,13 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.format; }
 std::string as_entry(const std::string& format) {
   std::ifstream file(INGOT_SOURCE_DIR "/bench/gpu/yardstick.cu");
   std::stringstream text;
-  text
-      << "struct ThreadPlace { unsigned x; };\nstatic thread_local ThreadPlace threadIdx, blockIdx;\n"
-         "#define __global__\n#define __launch_bounds__(...)\n#define __grid_constant__\n#define __shared__ static "
-         "thread_local\n#define fmaf __builtin_fmaf\n"
-      << file.rdbuf() << "\nstruct by_hand { typedef Call Params; struct Room { float none; };\n"
-      << "  static void run(const Call& p, Room&, Place at) { threadIdx.x = at.index; blockIdx.x = at.group; yardstick_"
-      << format << "(p); } };\nENTRY(by_hand_entry, by_hand)\n";
+  text << "struct ThreadPlace { unsigned x; };\nstatic thread_local ThreadPlace threadIdx, blockIdx;\n"
+          "#define __global__\n#define __launch_bounds__(...)\n#define __grid_constant__\n#define __shared__ static "
+          "thread_local\n#define fmaf __builtin_fmaf\n"
+       << file.rdbuf() << "\nstruct by_hand { typedef Call Params; struct Shared { float none; };\n"
+       << "  static void run(const Call& p, Shared&, Place at) { threadIdx.x = at.index; blockIdx.x = at.group; "
+          "yardstick_"
+       << format << "(p); } };\nENTRY(by_hand_entry, by_hand)\n";
   return text.str();
 }
 
@@ -82,7 +82,7 @@ TEST_P(Yardstick, GivesTheComposedKernelsBits) {
     p.codes = {codes, scales.data(), sums};
     p.segment[0] = {weights.data(), nullptr, expected.data(), rows, groups, 1.0f}, p.segments = 1;
     p.cols = cols, p.tokens = 1;
-    execute({library->entry(entry.name()), &p, groups, 256, sizeof(gpu::GemvRoom), 0});
+    execute({library->entry(entry.name()), &p, groups, 256, sizeof(gpu::GemvShared), 0});
     Call call = {weights.data(), codes, scales.data(), sums, y.data(), rows, cols / 32};
     execute({library->entry("by_hand_entry"), &call, groups, 256, 16, 0});
     for (int r = 0; r < rows; r++)

@@ -54,7 +54,7 @@ struct AttendOneLaunch {
   AttendLaunch attend;
   RopeLaunch rope;
 };
-struct AttendOneRoom {
+struct AttendOneShared {
   float own_key[attend_most_head], own_value[attend_most_head];   // of the token itself, as the cache will hold them
   float query[attend_most_sums];                                  // (heads, head_size), scaled
   float weights[2][attend_warps][attend_most_heads][attend_run];  // in turns, so that one barrier is enough
@@ -67,7 +67,7 @@ struct AttendOneRoom {
 fn attend_rows(int head_size) { return head_size <= 64 ? 64 : head_size <= 128 ? 32 : 16; }
 fn attend_keys(int head_size) { return head_size <= 128 ? 32 : 16; }
 enum { attend_apart = 8 };  // halves between lines, so that those of a tile begin in different banks
-template <int head_size> struct AttendManyRoom {
+template <int head_size> struct AttendManyShared {
   enum {
     line = head_size + attend_apart,
     rows = head_size <= 64    ? 64
@@ -78,9 +78,9 @@ template <int head_size> struct AttendManyRoom {
   u16 query[2][rows * line];  // scaled; the nearest halves, and the nearest of what they leave
   u16 cached[keys * line];    // keys, then values
 };
-fn attend_many_room_bytes(int head_size) {
+fn attend_many_shared_bytes(int head_size) {
   return 2 * (head_size + (int)attend_apart) * (2 * attend_rows(head_size) + attend_keys(head_size));
 }
-struct AttendMergeRoom {
+struct AttendMergeShared {
   u32 none;
 };

@@ -35,7 +35,7 @@ struct stored_row {
 //   alone    1: there is one row, and a group for each of its items
 template <int head_size, int heads, int alone> struct attend_one {
   typedef AttendOneLaunch Params;
-  typedef AttendOneRoom Room;
+  typedef AttendOneShared Shared;
   enum {
     threads = attend_warps * warp_lanes,
     pieces = head_size / piece,
@@ -120,14 +120,14 @@ template <int head_size, int heads, int alone> struct attend_one {
   }
 
   // All tiles of a run that are this warp's.
-  fn walk(PARAMS(AttendLaunch) p, SHARED Room& room, DEVICE const PageLine* pages, int kv_head, positions seen,
+  fn walk(PARAMS(AttendLaunch) p, SHARED Shared& shared, DEVICE const PageLine* pages, int kv_head, positions seen,
           int begin, int end, Place at, THREAD Sums& sums) -> void {
     i64 keys_at = place_in_page(p.keys_at, kv_head, 0, head_size),
         values_at_page = place_in_page(p.values_at, kv_head, 0, head_size);
     u32 lane = at.lane();
     for (int turn = 0; begin + turn * attend_warps * attend_run < end; turn++) {
       int tile = begin + (turn * attend_warps + (int)at.warp()) * attend_run;
-      SHARED float(*weights)[attend_run] = room.weights[turn % 2][at.warp()];
+      SHARED float(*weights)[attend_run] = shared.weights[turn % 2][at.warp()];
       uint4 ahead[rows / 4][4];
       DEVICE const u16 *keys = 0, *values = 0;
       if (tile < end) {
@@ -137,7 +137,7 @@ template <int head_size, int heads, int alone> struct attend_one {
           for (int i = 0; i < rows; i++)
             ahead[i / 4][i % 4] = values_at(values, seen.nearest(tile + row_of(i, lane)), lane);
         float scores[heads];
-        score(keys, room.query, tile, seen, lane, scores);
+        score(keys, shared.query, tile, seen, lane, scores);
         int mine = 8 * (int)(lane % 4) + (int)lane / 4;
         weigh(scores, seen.has(tile + mine), weights, mine, sums);
       }
@@ -159,27 +159,27 @@ template <int head_size, int heads, int alone> struct attend_one {
   }
 
   // The sums of the lanes that took other rows, then those of the warps, in order.
-  fn leave(PARAMS(AttendLaunch) p, SHARED Room& room, int place, int head, int n, int split, Place at,
+  fn leave(PARAMS(AttendLaunch) p, SHARED Shared& shared, int place, int head, int n, int split, Place at,
            THREAD Sums& sums) -> void {
     int warp = (int)at.warp(), lane = (int)at.lane();
     for (int h = 0; h < heads; h++) {
       float total = lane_sum(sums.total[h]);
-      if (lane == 0) room.max[warp][h] = sums.max[h], room.totals[warp][h] = total;
+      if (lane == 0) shared.max[warp][h] = sums.max[h], shared.totals[warp][h] = total;
       for (int e = 0; e < piece; e++) {
         float sum = sums.acc[h][e];
         for (u32 mask = row_lanes; mask < warp_lanes; mask *= 2) sum += lane_exchange(sum, mask);
-        if (lane < pieces) room.sums[warp][h * head_size + lane * piece + e] = sum;
+        if (lane < pieces) shared.sums[warp][h * head_size + lane * piece + e] = sum;
       }
     }
     group_barrier();
     for (int i = (int)at.index; i < n * head_size; i += threads) {
       int h = i / head_size;
-      float max = room.max[0][h], total = 0, sum = 0;
-      for (int w = 1; w < attend_warps; w++) max = room.max[w][h] > max ? room.max[w][h] : max;
+      float max = shared.max[0][h], total = 0, sum = 0;
+      for (int w = 1; w < attend_warps; w++) max = shared.max[w][h] > max ? shared.max[w][h] : max;
       for (int w = 0; w < attend_warps; w++) {
-        float factor = exp(room.max[w][h] - max);
-        total = fma(factor, room.totals[w][h], total);
-        sum = fma(factor, room.sums[w][i], sum);
+        float factor = exp(shared.max[w][h] - max);
+        total = fma(factor, shared.totals[w][h], total);
+        sum = fma(factor, shared.sums[w][i], sum);
       }
       i64 to = ((i64)place * p.kv_heads * p.heads_per_kv_head + head + h) * p.splits + split;
       p.sums[to * head_size + i % head_size] = sum;
@@ -209,7 +209,7 @@ template <int head_size, int heads, int alone> struct attend_one {
   };
 
   // The item's heads, rotated and scaled, and for the last run the row's own key and value. A head a warp.
-  fn rotate(PARAMS(Params) p, SHARED Room& room, THREAD const Item& item, DEVICE u16* page, int n, bool last,
+  fn rotate(PARAMS(Params) p, SHARED Shared& shared, THREAD const Item& item, DEVICE u16* page, int n, bool last,
             bool stores, Place at) -> void {
     int dims = p.rope.dims, first = item.part * heads;
     i64 angles = (i64)item.position * (dims / 2), kv = ((i64)item.row * p.attend.kv_heads + item.kv_head) * head_size;
@@ -219,14 +219,15 @@ template <int head_size, int heads, int alone> struct attend_one {
       if (h < n) {
         DEVICE const float* x = p.rope.query + kv * p.attend.heads_per_kv_head + (first + h) * head_size;
         turned_head query = {x, p.rope.query_norm, cosines, sines, head_size, dims, p.rope.halves};
-        turn_head(query, p.rope.query_epsilon, at.lane(), scaled_row{room.query + h * head_size, p.attend.scale});
+        turn_head(query, p.rope.query_epsilon, at.lane(), scaled_row{shared.query + h * head_size, p.attend.scale});
       } else if (h < heads) {
-        for (int i = (int)at.lane(); i < head_size; i += warp_lanes) room.query[h * head_size + i] = 0;
+        for (int i = (int)at.lane(); i < head_size; i += warp_lanes) shared.query[h * head_size + i] = 0;
       } else if (last) {
         DEVICE u16* to_key = page + place_in_page(p.attend.keys_at, item.kv_head, item.position, head_size);
         DEVICE u16* to_value = page + place_in_page(p.attend.values_at, item.kv_head, item.position, head_size);
         turned_head key = {p.rope.key + kv, p.rope.key_norm, cosines, sines, head_size, dims, p.rope.halves};
-        stored_row key_row = {room.own_key, stores ? to_key : 0}, value_row = {room.own_value, stores ? to_value : 0};
+        stored_row key_row = {shared.own_key, stores ? to_key : 0},
+                   value_row = {shared.own_value, stores ? to_value : 0};
         turn_head(key, p.rope.key_epsilon, at.lane(), key_row);
         for (int i = (int)at.lane(); i < head_size; i += warp_lanes) value_row.put(i, p.rope.value[kv + i]);
       }
@@ -234,18 +235,18 @@ template <int head_size, int heads, int alone> struct attend_one {
   }
 
   // The row's own position, by one warp.
-  fn add_own(SHARED Room& room, u32 lane, THREAD Sums& sums) -> void {
+  fn add_own(SHARED Shared& shared, u32 lane, THREAD Sums& sums) -> void {
     for (int h = 0; h < heads; h++) {
       float score = 0;
       for (int i = (int)lane; i < head_size; i += warp_lanes)
-        score = fma(room.query[h * head_size + i], room.own_key[i], score);
+        score = fma(shared.query[h * head_size + i], shared.own_key[i], score);
       score = lane_sum(score);
       float max = score > sums.max[h] ? score : sums.max[h], factor = exp(sums.max[h] - max),
             weight = fma(score, 0.0f, exp(score - max));
       sums.max[h] = max;
       sums.total[h] = fma(sums.total[h], factor, lane == 0 ? weight : 0.0f);
       for (int e = 0; e < piece; e++) {
-        float value = (int)lane < pieces ? weight * room.own_value[(int)lane * piece + e] : 0.0f;
+        float value = (int)lane < pieces ? weight * shared.own_value[(int)lane * piece + e] : 0.0f;
         sums.acc[h][e] = fma(sums.acc[h][e], factor, value);
       }
     }
@@ -253,7 +254,7 @@ template <int head_size, int heads, int alone> struct attend_one {
 
   // Nothing where the row has fewer runs. Those that go on have read nothing of the group's memory after the barrier in
   // `leave`.
-  fn compute(PARAMS(Params) p, SHARED Room& room, THREAD const Item& item, int sequence, Place at) -> void {
+  fn compute(PARAMS(Params) p, SHARED Shared& shared, THREAD const Item& item, int sequence, Place at) -> void {
     DEVICE const PageLine* pages = pages_of(p.attend.batch, sequence);
     positions seen = seen_by(item.position, p.attend.window), cached = {seen.first, seen.last - 1};
     position_runs runs = runs_of(seen);
@@ -267,28 +268,28 @@ template <int head_size, int heads, int alone> struct attend_one {
         n = left < heads ? left : heads;
     if (cached.last < cached.first) end = begin;
     DEVICE u16* own_page = last ? pages[item.position / page_positions].at : 0;
-    rotate(p, room, item, own_page, n, last, last && item.part == 0, at);
+    rotate(p, shared, item, own_page, n, last, last && item.part == 0, at);
     Sums sums;
     for (int h = 0; h < heads; h++) {
       sums.max[h] = least(), sums.total[h] = 0;
       for (int e = 0; e < piece; e++) sums.acc[h][e] = 0;
     }
     group_barrier();
-    walk(p.attend, room, pages, item.kv_head, cached, begin, end, at, sums);
-    if (last && at.warp() == attend_warps - 1) add_own(room, at.lane(), sums);
-    leave(p.attend, room, item.place, item.kv_head * p.attend.heads_per_kv_head + item.part * heads, n, item.split, at,
-          sums);
+    walk(p.attend, shared, pages, item.kv_head, cached, begin, end, at, sums);
+    if (last && at.warp() == attend_warps - 1) add_own(shared, at.lane(), sums);
+    leave(p.attend, shared, item.place, item.kv_head * p.attend.heads_per_kv_head + item.part * heads, n, item.split,
+          at, sums);
   }
 
   // Items with nothing in them come last.
-  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
     launch_dependents();
     int parts = (p.attend.heads_per_kv_head + heads - 1) / heads, per_row = parts * p.attend.kv_heads;
     DEVICE const BatchLine* lines = lines_of(p.attend.batch);
     if constexpr (alone) {
       int i = (int)at.group;
       Item item = {0, lines[0].position, 0, i / parts % p.attend.kv_heads, i % parts, i / per_row};
-      compute(p, room, item, 0, at);
+      compute(p, shared, item, 0, at);
     } else {
       int there = p.attend.batch.header->singles - p.attend.first_single,
           rows = there < p.attend.singles ? there : p.attend.singles;
@@ -296,7 +297,7 @@ template <int head_size, int heads, int alone> struct attend_one {
       for (int i = (int)at.group; i < per_row * rows * p.attend.splits; i += (int)at.groups) {
         int place = i / per_row % rows, row = lines[p.attend.first_single + place].single_row;
         Item item = {row, lines[row].position, place, i / parts % p.attend.kv_heads, i % parts, i / (per_row * rows)};
-        compute(p, room, item, lines[row].sequence, at);
+        compute(p, shared, item, lines[row].sequence, at);
       }
       dependency_wait();
     }
@@ -305,11 +306,11 @@ template <int head_size, int heads, int alone> struct attend_one {
 
 struct attend_merge {
   typedef AttendLaunch Params;
-  typedef AttendMergeRoom Room;
+  typedef AttendMergeShared Shared;
   enum { threads = attend_warps * warp_lanes, groups_a_core = 8 };
 
   // A thread an element; a warp's 32 are also 32 codes.
-  fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
     launch_dependents();
     dependency_wait();
     int width = p.kv_heads * p.heads_per_kv_head * p.head_size, per_row = (width + threads - 1) / threads,

@@ -10,12 +10,12 @@
 
 template <int head_size> struct attend_many {
   typedef AttendLaunch Params;
-  typedef AttendManyRoom<head_size> Room;
+  typedef AttendManyShared<head_size> Shared;
   enum {
-    threads = Room::rows / tile_rows * warp_lanes,
+    threads = Shared::rows / tile_rows * warp_lanes,
     groups_a_core = head_size <= 128 ? 4 : 8,
-    keys = Room::keys,
-    line = Room::line,
+    keys = Shared::keys,
+    line = Shared::line,
     key_tiles = keys / tile_columns,
     value_tiles = head_size / tile_columns
   };
@@ -38,7 +38,7 @@ template <int head_size> struct attend_many {
     }
   }
 
-  fn scores(SHARED Room& room, Place at, THREAD half_sum (&score)[key_tiles]) -> void {
+  fn scores(SHARED Shared& shared, Place at, THREAD half_sum (&score)[key_tiles]) -> void {
     int row = (int)at.warp() * tile_rows * line;
     UNROLL(8)
     for (int n = 0; n < key_tiles; n++) UNROLL(4)
@@ -46,12 +46,12 @@ template <int head_size> struct attend_many {
     UNROLL(4)
     for (int k = 0; k < head_size; k += 16) {
       half_a query, rest;
-      load(query, room.query[0] + row + k, line, at.lane());
-      load(rest, room.query[1] + row + k, line, at.lane());
+      load(query, shared.query[0] + row + k, line, at.lane());
+      load(rest, shared.query[1] + row + k, line, at.lane());
       UNROLL(8)
       for (int n = 0; n < key_tiles; n++) {
         half_b key;
-        load(key, room.cached + n * tile_columns * line + k, line, at.lane());
+        load(key, shared.cached + n * tile_columns * line + k, line, at.lane());
         multiply_halves(query, key, score[n]);
         multiply_halves(rest, key, score[n]);
       }
@@ -91,7 +91,7 @@ template <int head_size> struct attend_many {
     }
   }
 
-  fn add_values(SHARED Room& room, u32 lane, THREAD half_sum (&weight)[key_tiles], THREAD const float (&factor)[2],
+  fn add_values(SHARED Shared& shared, u32 lane, THREAD half_sum (&weight)[key_tiles], THREAD const float (&factor)[2],
                 THREAD half_sum (&acc)[value_tiles]) -> void {
     UNROLL(32)
     for (int d = 0; d < value_tiles; d++) UNROLL(4)
@@ -102,7 +102,7 @@ template <int head_size> struct attend_many {
       UNROLL(32)
       for (int d = 0; d < value_tiles; d++) {
         half_b value;
-        load_upright(value, room.cached + n * tile_columns * line + d * tile_columns, line, lane);
+        load_upright(value, shared.cached + n * tile_columns * line + d * tile_columns, line, lane);
         multiply_halves(lines, value, acc[d]);
         multiply_halves(rest, value, acc[d]);
       }
@@ -121,9 +121,9 @@ template <int head_size> struct attend_many {
     DEVICE const BatchLine* lines = lines_of(p.batch);
     UNROLL(1)
     for (int s = 0; s < several; s++) {
-      int all = lines[s].row_count * p.heads_per_kv_head, tiles = (all + Room::rows - 1) / Room::rows;
+      int all = lines[s].row_count * p.heads_per_kv_head, tiles = (all + Shared::rows - 1) / Shared::rows;
       if (tile < tiles) {
-        int first = tile * Room::rows, last = first + Room::rows < all ? first + Room::rows - 1 : all - 1;
+        int first = tile * Shared::rows, last = first + Shared::rows < all ? first + Shared::rows - 1 : all - 1;
         share = Share{lines[s].first_row, all, first, last, (int)group % p.kv_heads};
         return true;
       }
@@ -136,7 +136,7 @@ template <int head_size> struct attend_many {
     return ((token * p.kv_heads + share.kv_head) * p.heads_per_kv_head + row % p.heads_per_kv_head) * head_size;
   }
 
-  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
     dependency_wait();
     Share share;
     if (!share_of_group(p, at.group, share)) return;
@@ -144,12 +144,12 @@ template <int head_size> struct attend_many {
     DEVICE const BatchLine& start = lines_of(p.batch)[share.first_token];
     DEVICE const PageLine* pages = pages_of(p.batch, start.sequence);
     int position = start.position;
-    for (int i = (int)at.index; i < Room::rows * head_size; i += threads) {
+    for (int i = (int)at.index; i < Shared::rows * head_size; i += threads) {
       int row = first_row + i / head_size;
       float q = p.query[place_of_row(p, share, row < all ? row : all - 1) + i % head_size] * p.scale;
       u32 nearest = nearest_half(q);
       int to = i / head_size * line + i % head_size;
-      room.query[0][to] = (u16)nearest, room.query[1][to] = (u16)nearest_half(q - half_to_float(nearest));
+      shared.query[0][to] = (u16)nearest, shared.query[1][to] = (u16)nearest_half(q - half_to_float(nearest));
     }
     Rows rows;
     half_sum acc[value_tiles];
@@ -172,14 +172,14 @@ template <int head_size> struct attend_many {
       half_sum score[key_tiles];
       float factor[2];
       DEVICE const u16* page = pages[tile / page_positions].at;
-      bring(page + keys_at, tile, last, room.cached, at);
+      bring(page + keys_at, tile, last, shared.cached, at);
       group_barrier();
-      scores(room, at, score);
+      scores(shared, at, score);
       group_barrier();
-      bring(page + values_at, tile, last, room.cached, at);
+      bring(page + values_at, tile, last, shared.cached, at);
       weigh(rows, tile, at.lane(), score, factor);
       group_barrier();
-      add_values(room, at.lane(), score, factor, acc);
+      add_values(shared, at.lane(), score, factor, acc);
       group_barrier();
     }
     UNROLL(2)

@@ -11,6 +11,6 @@ struct GatherLaunch {
   DEVICE float* to;          // (outputs, cols)
   i32 cols;
 };
-struct GatherRoom {
+struct GatherShared {
   u32 none;
 };

@@ -5,10 +5,10 @@
 
 struct gather_rows {
   typedef GatherLaunch Params;
-  typedef GatherRoom Room;
+  typedef GatherShared Shared;
   enum { threads = gather_threads, groups_a_core = 4 };
 
-  fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
     launch_dependents();
     dependency_wait();
     if ((int)at.group >= p.batch.header->outputs) return;

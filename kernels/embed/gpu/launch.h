@@ -15,6 +15,6 @@ struct EmbedLaunch {
   i32 cols;           // a multiple of the format's block
   float scale;
 };
-struct EmbedRoom {
+struct EmbedShared {
   u32 none;
 };

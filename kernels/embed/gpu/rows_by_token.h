@@ -7,10 +7,10 @@
 
 template <class F> struct embed {
   typedef EmbedLaunch Params;
-  typedef EmbedRoom Room;
+  typedef EmbedShared Shared;
   enum { threads = embed_cols, groups_a_core = 4 };
 
-  fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
     launch_dependents();
     dependency_wait();
     int runs = (p.cols + embed_cols - 1) / embed_cols, row = (int)at.group / runs;

@@ -13,7 +13,7 @@
 
 template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
   typedef GemvLaunch Params;
-  typedef GemmRoom<Shape> Room;
+  typedef GemmShared<Shape> Shared;
   enum { threads = gemm_warps * warp_lanes, groups_a_core = Shape::groups_a_core, pairs = Out::pairs };
 
   // Row groups of 32, behind the last: the last.
@@ -26,7 +26,7 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
   }
 
   // The first row group of the first side, from segment s; the second half is behind it, or the other matrix's.
-  template <class A, class B> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, int s, int group, int first_token,
+  template <class A, class B> fn rows(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, int group, int first_token,
                                       int there, Place at, THREAD gemm_sums<Shape>& acc) -> void {
     typedef typename resident_form<A>::type First;
     typedef typename resident_form<B>::type Second;
@@ -38,10 +38,10 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
     from.bytes[1] = group_bytes<Second>(p);
     from.codes = p.codes.codes, from.scales = p.codes.scales, from.sums = p.codes.sums;
     from.chunks = p.cols / 32, from.first = first_token, from.tokens = p.tokens, from.there = there;
-    gemm_steps<Shape, First, Second>::sum(from, room, at, acc);
+    gemm_steps<Shape, First, Second>::sum(from, shared, at, acc);
   }
 
-  fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
+  fn run(PARAMS(GemvLaunch) p, SHARED Shared& shared, Place at) -> void {
     int passes = (p.tokens + Shape::tokens - 1) / Shape::tokens, first_token = (int)at.group % passes * Shape::tokens;
     int there = *p.rows;  // which no kernel writes
     if (first_token >= there) return dependency_wait();
@@ -51,23 +51,23 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
     int s = share.segment, group = share.row_group * (pairs ? 1 : 2);
     gemm_sums<Shape> acc;
     if constexpr (pairs) {
-      rows<F0, F1>(p, room, 0, group, first_token, there, at, acc);
+      rows<F0, F1>(p, shared, 0, group, first_token, there, at, acc);
     } else {
       int format = format_of<F0, F1, F2>(s);
       if (format == 0)
-        rows<F0, F0>(p, room, s, group, first_token, there, at, acc);
+        rows<F0, F0>(p, shared, s, group, first_token, there, at, acc);
       else if (format == 1)
-        rows<F1, F1>(p, room, s, group, first_token, there, at, acc);
+        rows<F1, F1>(p, shared, s, group, first_token, there, at, acc);
       else
-        rows<F2, F2>(p, room, s, group, first_token, there, at, acc);
+        rows<F2, F2>(p, shared, s, group, first_token, there, at, acc);
     }
-    write(p, room, s, group * lane_rows, first_token, there, at, acc);
+    write(p, shared, s, group * lane_rows, first_token, there, at, acc);
   }
 
   // From where the matrix unit has the outputs to (token, row): a row a lane.
-  fn write(PARAMS(GemvLaunch) p, SHARED Room& room, int s, int first_row, int first_token, int there, Place at,
+  fn write(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, int first_row, int first_token, int there, Place at,
            THREAD const gemm_sums<Shape>& acc) -> void {
-    SHARED float* turned = (SHARED float*)room.codes;
+    SHARED float* turned = (SHARED float*)shared.codes;
     SHARED float* to =
         turned + tile_column(at.lane()) * turned_words + (int)at.warp() * tile_rows + tile_row(at.lane());
     group_barrier();

@@ -46,7 +46,7 @@ template <class Shape> struct StepTokens {
 };
 // The group's memory; behind it lie tiles of weights as they come (gemm_tiles_bytes), where copies overlap with what
 // else a group does. When the sums are done, its first tokens · turned_words floats bring outputs from tiles to lanes.
-template <class Shape> struct GemmRoom {
+template <class Shape> struct GemmShared {
   copy_gate gates[(Shape::slots + 1) / 2 * 2];  // of the steps whose tokens and weights are there or on their way
   u32 codes[Shape::slots * Shape::step * Shape::tokens * 8];  // a panel for each chunk
   StepTokens<Shape> tokens[2];

@@ -255,22 +255,22 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     }
   };
 
-  fn tiles_of(SHARED GemmRoom<Shape>& room, int side) -> SHARED u8* {
-    return (SHARED u8*)(&room + 1) + side * First::runs * First::run_bytes;
+  fn tiles_of(SHARED GemmShared<Shape>& shared, int side) -> SHARED u8* {
+    return (SHARED u8*)(&shared + 1) + side * First::runs * First::run_bytes;
   }
 
   // The first runs, and behind the last step of each another.
-  template <class Half> fn ask_first(THREAD const Source& from, int side, SHARED GemmRoom<Shape>& room, Place at)
+  template <class Half> fn ask_first(THREAD const Source& from, int side, SHARED GemmShared<Shape>& shared, Place at)
       -> void {
     UNROLL(1)
     for (int v = 0; v < Half::runs; v++)
-      Half::ask(from.weights[side], v * Half::run_bytes, from.bytes[side], v, tiles_of(room, side), room.gates, at);
+      Half::ask(from.weights[side], v * Half::run_bytes, from.bytes[side], v, tiles_of(shared, side), shared.gates, at);
   }
-  template <class Half> fn ask_next(THREAD const Source& from, int side, SHARED GemmRoom<Shape>& room,
+  template <class Half> fn ask_next(THREAD const Source& from, int side, SHARED GemmShared<Shape>& shared,
                                     THREAD const Walk& w, Place at) -> void {
     if ((w.s + 1) % Half::steps_of_run == 0)
-      Half::ask(from.weights[side], w.asked[side], from.bytes[side], w.run[side], tiles_of(room, side),
-                room.gates + w.before(), at);
+      Half::ask(from.weights[side], w.asked[side], from.bytes[side], w.run[side], tiles_of(shared, side),
+                shared.gates + w.before(), at);
   }
   template <class Half> fn pass_run(int side, THREAD Walk& w) -> void {
     if ((w.s + 1) % Half::steps_of_run != 0) return;
@@ -278,28 +278,29 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     w.run[side] = w.run[side] + 1 == Half::runs ? 0 : w.run[side] + 1;
   }
   // Into place `slot`.
-  fn ask_tokens(THREAD const Source& from, int s, int slot, SHARED GemmRoom<Shape>& room, Place at) -> void {
-    SHARED uint4* to = (SHARED uint4*)room.codes + slot * (Shape::step * 2 * Shape::tokens);
+  fn ask_tokens(THREAD const Source& from, int s, int slot, SHARED GemmShared<Shape>& shared, Place at) -> void {
+    SHARED uint4* to = (SHARED uint4*)shared.codes + slot * (Shape::step * 2 * Shape::tokens);
     DEVICE const i8* codes = from.codes + ((i64)(2 * s * Shape::step) * from.tokens + from.first) * 16;
     int lines = from.there - from.first < Shape::tokens ? from.there - from.first : (int)Shape::tokens,
         halves = 2 * (from.chunks - s * Shape::step);
     UNROLL(8)
     for (int h = 0; h < 2 * Shape::step; h++)
       if (h < halves)
-        copy_run(to + h * Shape::tokens, (BYTES)(codes + (i64)h * from.tokens * 16), lines * 16, room.gates + slot,
+        copy_run(to + h * Shape::tokens, (BYTES)(codes + (i64)h * from.tokens * 16), lines * 16, shared.gates + slot,
                  (int)threads, at.index);
   }
-  fn expand(THREAD const Source& from, int s, SHARED GemmRoom<Shape>& room, THREAD const Walk& w, Place at) -> void {
+  fn expand(THREAD const Source& from, int s, SHARED GemmShared<Shape>& shared, THREAD const Walk& w, Place at)
+      -> void {
     int side = (int)at.warp() / 2;
     if (one_format)
-      First::expand_step(from.weights[side], s, from.chunks, tiles_of(room, side) + w.run[0] * First::run_bytes,
-                         room.weights[s % 2], at);
+      First::expand_step(from.weights[side], s, from.chunks, tiles_of(shared, side) + w.run[0] * First::run_bytes,
+                         shared.weights[s % 2], at);
     else if (side == 0)
-      First::expand_step(from.weights[0], s, from.chunks, tiles_of(room, 0) + w.run[0] * First::run_bytes,
-                         room.weights[s % 2], at);
+      First::expand_step(from.weights[0], s, from.chunks, tiles_of(shared, 0) + w.run[0] * First::run_bytes,
+                         shared.weights[s % 2], at);
     else
-      Second::expand_step(from.weights[1], s, from.chunks, tiles_of(room, 1) + w.run[1] * Second::run_bytes,
-                          room.weights[s % 2], at);
+      Second::expand_step(from.weights[1], s, from.chunks, tiles_of(shared, 1) + w.run[1] * Second::run_bytes,
+                          shared.weights[s % 2], at);
   }
 
   // A step's scales and sums of tokens, from device memory to where the matrix unit's lanes find them. A thread's j-th
@@ -365,17 +366,17 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   }
 
   // The warp's share of a chunk. What is expanded besides, in the first of a step, has the time of the first products.
-  fn add_chunk(THREAD const Source& from, SHARED GemmRoom<Shape>& room, THREAD const Walk& w, int slot, Place at,
+  fn add_chunk(THREAD const Source& from, SHARED GemmShared<Shape>& shared, THREAD const Walk& w, int slot, Place at,
                THREAD gemm_sums<Shape>& acc) -> void {
-    SHARED const StepWeights<Shape>& weights = room.weights[w.s % 2];
-    SHARED const StepTokens<Shape>& tokens = room.tokens[w.s % 2];
-    SHARED const u32* panel = room.codes + (w.slot * Shape::step + slot) * Shape::tokens * 8;
+    SHARED const StepWeights<Shape>& weights = shared.weights[w.s % 2];
+    SHARED const StepTokens<Shape>& tokens = shared.tokens[w.s % 2];
+    SHARED const u32* panel = shared.codes + (w.slot * Shape::step + slot) * Shape::tokens * 8;
     int lane = (int)at.lane(), rows = (int)at.warp() * tile_rows + lane_row_slot(at.lane());
     tile_a a;
     load(a, weights.codes + slot * gemm_rows * 8, (int)gemm_rows, (int)at.warp() * tile_rows, at.lane());
     Products products[1 + Shape::pieces_ahead];
     start(panel, 0, a, products[0]);
-    if (slot == 0) expand(from, w.s + 1, room, w, at);
+    if (slot == 0) expand(from, w.s + 1, shared, w, at);
     typename First::Factors f[2];
     typename Second::Factors g[2];
     if (one_format || at.warp() < 2)
@@ -401,7 +402,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   }
 
   // Σ over K for the group's rows and tokens. Leaves the group's memory behind as other threads may still read it.
-  fn sum(THREAD const Source& from, SHARED GemmRoom<Shape>& room, Place at, THREAD gemm_sums<Shape>& acc) -> void {
+  fn sum(THREAD const Source& from, SHARED GemmShared<Shape>& shared, Place at, THREAD gemm_sums<Shape>& acc) -> void {
     enum { behind = Shape::slots - 2 };
     int steps = (from.chunks + Shape::step - 1) / Shape::step;
     Walk w;
@@ -409,43 +410,43 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     UNROLL(64)
     for (int n = 0; n < Shape::tokens / tile_columns; n++)
       for (int i = 0; i < 4; i++) acc.of[n][i] = 0;
-    set_gates(room.gates, (int)Shape::slots, at.index);
+    set_gates(shared.gates, (int)Shape::slots, at.index);
     group_barrier();
     bool here = asks(0, (int)gemm_warps, at.index);
     w.run[0] = w.run[1] = 0, w.asked[0] = First::runs * First::run_bytes, w.asked[1] = Second::runs * Second::run_bytes;
-    if (copies_overlap != 0 && here) ask_first<First>(from, 0, room, at), ask_first<Second>(from, 1, room, at);
+    if (copies_overlap != 0 && here) ask_first<First>(from, 0, shared, at), ask_first<Second>(from, 1, shared, at);
     dependency_wait();
     if (here) {
       UNROLL(1)
       for (int s = 0; s < Shape::slots - 1; s++) {
-        ask_tokens(from, s, s, room, at);
-        close_gate(room.gates + s);
+        ask_tokens(from, s, s, shared, at);
+        close_gate(shared.gates + s);
       }
     }
     w.s = 0, w.slot = 0, w.turn = 0;
     begin_held(from, held_tokens, at);
     hold(from, 0, held_tokens, at);
-    put(held_tokens, 0, from.chunks, room.tokens[0], at);
-    await_gate<behind>(room.gates, 0);
+    put(held_tokens, 0, from.chunks, shared.tokens[0], at);
+    await_gate<behind>(shared.gates, 0);
     group_barrier();
-    expand(from, 0, room, w, at);
+    expand(from, 0, shared, w, at);
     UNROLL(1)
     for (; w.s < steps; w.pass()) {
-      await_gate<behind>(room.gates + w.slot, w.turn);
+      await_gate<behind>(shared.gates + w.slot, w.turn);
       group_barrier();
       if (asks(w.s, (int)gemm_warps, at.index)) {
-        ask_tokens(from, w.s + Shape::slots - 1, w.before(), room, at);
-        if (copies_overlap != 0) ask_next<First>(from, 0, room, w, at), ask_next<Second>(from, 1, room, w, at);
-        close_gate(room.gates + w.before());
+        ask_tokens(from, w.s + Shape::slots - 1, w.before(), shared, at);
+        if (copies_overlap != 0) ask_next<First>(from, 0, shared, w, at), ask_next<Second>(from, 1, shared, w, at);
+        close_gate(shared.gates + w.before());
       }
       pass_run<First>(0, w), pass_run<Second>(1, w);
       hold(from, w.s + 1, held_tokens, at);
       UNROLL(4)
       for (int slot = 0; slot < Shape::step; slot++) {
         if (w.s * Shape::step + slot >= from.chunks) break;
-        add_chunk(from, room, w, slot, at, acc);
+        add_chunk(from, shared, w, slot, at, acc);
       }
-      put(held_tokens, w.s + 1, from.chunks, room.tokens[(w.s + 1) % 2], at);
+      put(held_tokens, w.s + 1, from.chunks, shared.tokens[(w.s + 1) % 2], at);
     }
   }
 };

@@ -15,25 +15,25 @@
 
 template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv {
   typedef GemvLaunch Params;
-  typedef GemvRoom Room;
+  typedef GemvShared Shared;
   enum { threads = split_warps * warp_lanes, groups_a_core = N == 1 ? 3 : N <= 4 ? 2 : 1 };
 
   // Outputs of the group's rows of segment s, row r of token n at to[n · G + r].
-  template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, int s, i64 row_group, int first, SHARED float* to,
-                             Place at) -> void {
+  template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, i64 row_group, int first,
+                             SHARED float* to, Place at) -> void {
     typedef typename resident_form<F>::type Form;
     if constexpr (resident<Form, lane_rows>::exists) {
       float acc[N];
       prepared_input<N == 1> input = prepared < N == 1 > (p, first);
       split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, input, at, acc);
-      for (int n = 0; n < N; n++) room.sums_of_warps[(at.warp() * N + n) * warp_lanes + at.lane()] = acc[n];
+      for (int n = 0; n < N; n++) shared.sums_of_warps[(at.warp() * N + n) * warp_lanes + at.lane()] = acc[n];
       group_barrier();
       if ((int)at.index < N * G) {
         int n = (int)at.index / G, r = (int)at.index % G;
         float y = 0;
         for (int w = 0; w < split_warps; w++)
           for (int part = 0; part < warp_lanes / G; part++)
-            y += room.sums_of_warps[(w * N + n) * warp_lanes + part * G + r];
+            y += shared.sums_of_warps[(w * N + n) * warp_lanes + part * G + r];
         to[at.index] = y;
       }
       group_barrier();
@@ -41,7 +41,7 @@ template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struc
       float inverse[N];
       for (int n = 0; n < N; n++) {
         i64 token = first + n < p.tokens ? first + n : p.tokens - 1;
-        inverse[n] = inverse_rms(p.x + token * p.cols, p.norm, p.cols, p.epsilon, room.sums_of_warps, at);
+        inverse[n] = inverse_rms(p.x + token * p.cols, p.norm, p.cols, p.epsilon, shared.sums_of_warps, at);
       }
       i64 row_bytes = (i64)(p.cols / (int)F::block) * (int)F::block_bytes;
       for (int r = (int)at.warp(); r < G; r += split_warps) {
@@ -56,7 +56,7 @@ template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struc
     }
   }
 
-  fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
+  fn run(PARAMS(GemvLaunch) p, SHARED Shared& shared, Place at) -> void {
     launch_dependents();
     dependency_wait();
     group_share share = share_of(p, Out::pairs ? 1 : p.segments, N, at);
@@ -66,18 +66,18 @@ template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struc
     UNROLL(1)
     for (int pass = 0; pass < (Out::pairs ? 2 : 1); pass++) {
       int which = Out::pairs ? pass : s, format = format_of<F0, F1, F2>(which);
-      SHARED float* to = pass == 0 ? room.values : room.pair;
+      SHARED float* to = pass == 0 ? shared.values : shared.pair;
       if (format == 0)
-        rows<F0>(p, room, which, row_group, first, to, at);
+        rows<F0>(p, shared, which, row_group, first, to, at);
       else if (format == 1)
-        rows<F1>(p, room, which, row_group, first, to, at);
+        rows<F1>(p, shared, which, row_group, first, to, at);
       else
-        rows<F2>(p, room, which, row_group, first, to, at);
+        rows<F2>(p, shared, which, row_group, first, to, at);
     }
     int n = (int)at.index / G, row = (int)row_group * G + (int)at.index % G;
     if (n < N && first + n < there) {
-      float y = finished(p, s, row, room.values[at.index]);
-      Out::write(p, s, first + n, row, y, Out::pairs ? finished(p, 1, row, room.pair[at.index]) : 0.0f);
+      float y = finished(p, s, row, shared.values[at.index]);
+      Out::write(p, s, first + n, row, y, Out::pairs ? finished(p, 1, row, shared.pair[at.index]) : 0.0f);
     }
   }
 };

@@ -31,15 +31,15 @@ fn keep_chunk(float4 x, SHARED u32* chunk, bool there, u32 lane) -> void {
 }
 
 // A warp's part of Σ x², where no format reads codes.
-fn keep_squares(DEVICE const float* x, int cols, SHARED GemvOneRoom& room, Place at) -> void {
+fn keep_squares(DEVICE const float* x, int cols, SHARED GemvOneShared& shared, Place at) -> void {
   float squares = 0;
   for (int i = (int)at.index; i < cols; i += one_token_warps * warp_lanes) squares = fma(x[i], x[i], squares);
   squares = lane_sum(squares);
-  if (at.lane() == 0) room.squares[at.warp()] = squares;
+  if (at.lane() == 0) shared.squares[at.warp()] = squares;
 }
 
 // Norm-in and quantize-in but for 1 / rms, whose squares are left for the end.
-fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED GemvOneRoom& room, SHARED u32* to,
+fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED GemvOneShared& shared, SHARED u32* to,
                Place at) -> void {
   enum { at_once = 2, a_warp = 4 };
   int chunks = cols / 32;
@@ -63,13 +63,13 @@ fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED
     }
   }
   squares = lane_sum(squares);
-  if (at.lane() == 0) room.squares[at.warp()] = squares;
+  if (at.lane() == 0) shared.squares[at.warp()] = squares;
 }
 
 // 1 / sqrt(mean(x²) + epsilon) of what was left; NaN, not 0, where the squares leave the range of floats.
-fn inverse_rms_of_kept(SHARED const GemvOneRoom& room, int cols, float epsilon) -> float {
+fn inverse_rms_of_kept(SHARED const GemvOneShared& shared, int cols, float epsilon) -> float {
   float total = 0;
-  for (int w = 0; w < one_token_warps; w++) total += room.squares[w];
+  for (int w = 0; w < one_token_warps; w++) total += shared.squares[w];
   float mean = total / (float)cols + epsilon;
   return 1.0f / sqrt(mean) + mean * 0.0f;
 }

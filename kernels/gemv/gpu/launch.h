@@ -58,7 +58,7 @@ struct GemvLaunch {
 };
 
 // The group's memory.
-struct GemvRoom {
+struct GemvShared {
   float sums_of_warps[split_warps * most_tokens_a_pass * group_rows];
   float values[most_tokens_a_pass * group_rows];  // outputs of the group's rows, (tokens, 32)
   float pair[most_tokens_a_pass * group_rows];    // of the second matrix, where two are computed together
@@ -67,10 +67,10 @@ struct GemvRoom {
 // The memory of a group of gemv_one goes on behind this: chunks of the input, where a format reads codes; the sums of a
 // batch, one for each row group, warp and row; and, where copies overlap with what else a thread does, the rings of
 // weights.
-struct GemvOneRoom {
+struct GemvOneShared {
   float squares[one_token_warps];  // a warp's part of Σ x²
   u32 words[4];
 };
 // `sums`: floats of a batch. `cols`: of the input as codes, or 0.
-fn one_token_room_bytes(int cols, int sums) { return 4 * (one_token_warps + cols / 32 * kept_chunk_words + sums); }
+fn one_token_shared_bytes(int cols, int sums) { return 4 * (one_token_warps + cols / 32 * kept_chunk_words + sums); }
 fn ring_bytes() { return 4 * ring_words * one_token_warps * 32; }

@@ -24,7 +24,7 @@ template <class F> struct is_coded {
 
 template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv_one {
   typedef GemvLaunch Params;
-  typedef GemvOneRoom Room;
+  typedef GemvOneShared Shared;
   typedef row_groups<G, (bool)Out::pairs> Groups;
   enum {
     threads = one_token_warps * warp_lanes,
@@ -34,9 +34,9 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     coded = is_coded<F0>::value || is_coded<F1>::value || is_coded<F2>::value
   };
 
-  fn chunks_of(SHARED Room& room) -> SHARED u32* { return room.words; }
-  fn sums_of(PARAMS(GemvLaunch) p, SHARED Room& room) -> SHARED float* {
-    return (SHARED float*)(room.words + (coded ? p.cols / 32 * kept_chunk_words : 0));
+  fn chunks_of(SHARED Shared& shared) -> SHARED u32* { return shared.words; }
+  fn sums_of(PARAMS(GemvLaunch) p, SHARED Shared& shared) -> SHARED float* {
+    return (SHARED float*)(shared.words + (coded ? p.cols / 32 * kept_chunk_words : 0));
   }
 
   // What is needed besides weights, and is a launch's constant: norm and bias.
@@ -53,40 +53,40 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
   }
 
   // The input, which the launch in front may have made.
-  fn keep(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
+  fn keep(PARAMS(GemvLaunch) p, SHARED Shared& shared, Place at) -> void {
     dependency_wait();
     if constexpr (Input == (int)copied) {
-      if constexpr (coded) keep_codes(p.codes, p.cols, chunks_of(room), at);
+      if constexpr (coded) keep_codes(p.codes, p.cols, chunks_of(shared), at);
     } else if constexpr (coded) {
-      keep_normed(p.x, p.norm, p.cols, room, chunks_of(room), at);
+      keep_normed(p.x, p.norm, p.cols, shared, chunks_of(shared), at);
     } else if (p.norm) {
-      keep_squares(p.x, p.cols, room, at);
+      keep_squares(p.x, p.cols, shared, at);
     }
     group_barrier();
   }
 
   // The warps' sums of row groups begin, … of `groups`, all of format F. What is read before the input is there are
   // weights.
-  template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Room& room, THREAD const Groups& groups, int begin, int count,
-                             THREAD bool& kept, Place at) -> void {
+  template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Shared& shared, THREAD const Groups& groups, int begin,
+                             int count, THREAD bool& kept, Place at) -> void {
     typedef typename resident_form<F>::type Form;
-    SHARED float* sums = sums_of(p, room) + begin * one_token_warps * G;
-    SHARED u32* ring = (SHARED u32*)(sums_of(p, room) + (pairs ? 2 : 1) * p.batch * one_token_warps * G);
+    SHARED float* sums = sums_of(p, shared) + begin * one_token_warps * G;
+    SHARED u32* ring = (SHARED u32*)(sums_of(p, shared) + (pairs ? 2 : 1) * p.batch * one_token_warps * G);
     if constexpr (is_coded<F>::value) {
       typename row_stream<Form, G>::State state;
       row_stream<Form, G>::begin(p, groups, begin, begin + count, state, ring, at);
-      if (!kept) keep(p, room, at);
-      row_stream<Form, G>::finish(p, groups, begin, begin + count, (SHARED const uint4*)chunks_of(room), state, ring,
+      if (!kept) keep(p, shared, at);
+      row_stream<Form, G>::finish(p, groups, begin, begin + count, (SHARED const uint4*)chunks_of(shared), state, ring,
                                   sums, at);
     } else if (number_rows<F>::fit(p.cols)) {
       if constexpr (number_rows<F>::exists) {
         typename number_stream<F, G>::State state;
         number_stream<F, G>::begin(p, groups, begin, begin + count, state, ring, at);
-        if (!kept) keep(p, room, at);
+        if (!kept) keep(p, shared, at);
         number_stream<F, G>::finish(p, groups, begin, begin + count, state, ring, sums, at);
       }
     } else {
-      if (!kept) keep(p, room, at);
+      if (!kept) keep(p, shared, at);
       by_weight<F>(p, groups, begin, count, sums, at);
     }
     kept = true;
@@ -107,12 +107,13 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     }
   }
 
-  fn batch(PARAMS(GemvLaunch) p, SHARED Room& room, THREAD const Groups& groups, THREAD bool& kept, Place at) -> void {
+  fn batch(PARAMS(GemvLaunch) p, SHARED Shared& shared, THREAD const Groups& groups, THREAD bool& kept, Place at)
+      -> void {
     if constexpr (one_format) {
-      rows<F0>(p, room, groups, 0, (pairs ? 2 : 1) * groups.count, kept, at);
+      rows<F0>(p, shared, groups, 0, (pairs ? 2 : 1) * groups.count, kept, at);
     } else if constexpr (pairs) {
-      rows<F0>(p, room, groups, 0, groups.count, kept, at);
-      rows<F1>(p, room, groups, groups.count, groups.count, kept, at);
+      rows<F0>(p, shared, groups, 0, groups.count, kept, at);
+      rows<F1>(p, shared, groups, groups.count, groups.count, kept, at);
     } else {
       int before = 0;  // row groups of the segments in front
       UNROLL(1)
@@ -123,11 +124,11 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
         if (begin >= end) continue;
         int format = format_of<F0, F1, F2>(s);
         if (format == 0)
-          rows<F0>(p, room, groups, begin, end - begin, kept, at);
+          rows<F0>(p, shared, groups, begin, end - begin, kept, at);
         else if (format == 1)
-          rows<F1>(p, room, groups, begin, end - begin, kept, at);
+          rows<F1>(p, shared, groups, begin, end - begin, kept, at);
         else
-          rows<F2>(p, room, groups, begin, end - begin, kept, at);
+          rows<F2>(p, shared, groups, begin, end - begin, kept, at);
       }
     }
   }
@@ -138,7 +139,7 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     return y;
   }
 
-  fn run(PARAMS(GemvLaunch) p, SHARED Room& room, Place at) -> void {
+  fn run(PARAMS(GemvLaunch) p, SHARED Shared& shared, Place at) -> void {
     launch_dependents();
     int all = 0;
     for (int s = 0; s < (pairs ? 1 : p.segments); s++) all += p.segment[s].groups;
@@ -151,10 +152,10 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
         group_barrier();
       else
         look_ahead(p, groups, at);
-      batch(p, room, groups, kept, at);
+      batch(p, shared, groups, kept, at);
       group_barrier();
-      float inverse = Input == (int)normed && p.norm ? inverse_rms_of_kept(room, p.cols, p.epsilon) : 1.0f;
-      SHARED const float* sums = sums_of(p, room);
+      float inverse = Input == (int)normed && p.norm ? inverse_rms_of_kept(shared, p.cols, p.epsilon) : 1.0f;
+      SHARED const float* sums = sums_of(p, shared);
       for (int i = (int)at.index; i < groups.count * G; i += threads) {
         group_share share = groups.share(p, i / G);
         int row = share.row_group * G + i % G;

@@ -24,6 +24,6 @@ struct NormAddLaunch {
   float epsilon;
 };
 
-struct NormRoom {
+struct NormShared {
   float sums[split_warps];  // a warp's sum of squares
 };

@@ -7,16 +7,16 @@
 
 struct prepare {
   typedef PrepareLaunch Params;
-  typedef NormRoom Room;
+  typedef NormShared Shared;
   enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
 
   // Chunk after chunk: a warp's 32 values are also 32 codes.
-  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
     launch_dependents();
     dependency_wait();
     if ((int)at.group >= *p.rows) return;
     i64 first = (i64)at.group * p.cols;
-    float inverse = inverse_rms(p.x + first, p.norm, p.cols, p.epsilon, room.sums, at);
+    float inverse = inverse_rms(p.x + first, p.norm, p.cols, p.epsilon, shared.sums, at);
     for (int i = (int)at.index; i < p.cols; i += threads) {
       float y = p.norm ? p.x[first + i] * inverse * p.norm[i] : p.x[first + i];
       if (p.values) p.values[first + i] = y;
@@ -27,15 +27,15 @@ struct prepare {
 
 struct norm_add {
   typedef NormAddLaunch Params;
-  typedef NormRoom Room;
+  typedef NormShared Shared;
   enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
 
-  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
     launch_dependents();
     dependency_wait();
     if ((int)at.group >= *p.rows) return;
     i64 first = (i64)at.group * p.cols;
-    float inverse = inverse_rms(p.block + first, p.norm, p.cols, p.epsilon, room.sums, at);
+    float inverse = inverse_rms(p.block + first, p.norm, p.cols, p.epsilon, shared.sums, at);
     for (int i = (int)at.index; i < p.cols; i += threads)
       p.residual[first + i] += p.block[first + i] * inverse * p.norm[i];
   }

@@ -7,6 +7,6 @@ struct ProbeLaunch {
       out;  // one word, written when all of `from` cancels out to a value that it never has: reads cannot be left out
   i64 pieces;  // of 16 bytes
 };
-struct ProbeRoom {
+struct ProbeShared {
   u32 none;
 };

@@ -4,9 +4,9 @@
 
 struct probe_read {
   typedef ProbeLaunch Params;
-  typedef ProbeRoom Room;
+  typedef ProbeShared Shared;
   enum { threads = 256, groups_a_core = 4 };
-  fn run(PARAMS(ProbeLaunch) p, SHARED Room&, Place at) -> void {
+  fn run(PARAMS(ProbeLaunch) p, SHARED Shared&, Place at) -> void {
     dependency_wait();
     DEVICE const uint4* from = (DEVICE const uint4*)p.from;
     i64 step = (i64)at.groups * threads;

@@ -64,10 +64,10 @@ template <class To> fn turn_head(THREAD const turned_head& h, float epsilon, u32
 
 struct rope_store {
   typedef RopeLaunch Params;
-  typedef RopeRoom Room;
+  typedef RopeShared Shared;
   enum { threads = rope_warps * warp_lanes, groups_a_core = 8 };
 
-  fn run(PARAMS(Params) p, SHARED Room&, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
     launch_dependents();
     dependency_wait();
     int item = (int)at.group * rope_warps + (int)at.warp(), row = item / (p.heads + p.kv_heads),

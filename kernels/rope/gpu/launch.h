@@ -23,6 +23,6 @@ struct RopeLaunch {
   i32 halves;                        // 1: pairs (i, i + dims/2);  0: pairs (2i, 2i + 1)
   float query_epsilon, key_epsilon;  // of the norms
 };
-struct RopeRoom {
+struct RopeShared {
   u32 none;
 };

@@ -16,57 +16,57 @@ struct candidate {
 fn in_front(float a, i32 id, float b, i32 other) { return a > b || (a == b && id < other); }
 
 // The candidate that stands in front of all threads' own, to every thread.
-fn first_of_group(candidate own, SHARED SampleRoom& room, Place at) -> candidate {
+fn first_of_group(candidate own, SHARED SampleShared& shared, Place at) -> candidate {
   for (u32 mask = 16; mask > 0; mask /= 2) {
     float logit = lane_exchange(own.logit, mask);
     i32 id = lane_exchange(own.id, mask);
     if (in_front(logit, id, own.logit, own.id)) own = candidate{logit, id};
   }
-  if (at.lane() == 0) room.of_warps[at.warp()] = own.logit, room.ids_of_warps[at.warp()] = own.id;
+  if (at.lane() == 0) shared.of_warps[at.warp()] = own.logit, shared.ids_of_warps[at.warp()] = own.id;
   group_barrier();
   for (int w = 0; w < sample_warps; w++)
-    if (in_front(room.of_warps[w], room.ids_of_warps[w], own.logit, own.id))
-      own = candidate{room.of_warps[w], room.ids_of_warps[w]};
+    if (in_front(shared.of_warps[w], shared.ids_of_warps[w], own.logit, own.id))
+      own = candidate{shared.of_warps[w], shared.ids_of_warps[w]};
   group_barrier();
   return own;
 }
 // The sum over all threads, in order of warps, to every thread.
-fn sum_of_group(float x, SHARED SampleRoom& room, Place at) -> float {
+fn sum_of_group(float x, SHARED SampleShared& shared, Place at) -> float {
   x = lane_sum(x);
-  if (at.lane() == 0) room.of_warps[at.warp()] = x;
+  if (at.lane() == 0) shared.of_warps[at.warp()] = x;
   group_barrier();
   float sum = 0;
-  for (int w = 0; w < sample_warps; w++) sum += room.of_warps[w];
+  for (int w = 0; w < sample_warps; w++) sum += shared.of_warps[w];
   group_barrier();
   return sum;
 }
 
-// Sorts the room's candidates. Begins and ends with everybody there.
-fn sort_candidates(SHARED SampleRoom& room, Place at) -> void {
+// Sorts the group's candidates. Begins and ends with everybody there.
+fn sort_candidates(SHARED SampleShared& shared, Place at) -> void {
   for (int run = 2; run <= sample_part; run *= 2)
     for (int apart = run / 2; apart > 0; apart /= 2) {
       group_barrier();
       for (int pair = (int)at.index; pair < sample_part / 2; pair += sample_warps * warp_lanes) {
         int i = 2 * pair - pair % apart, j = i + apart;
-        float a = room.logits[i], b = room.logits[j];
-        i32 id = room.ids[i], other = room.ids[j];
+        float a = shared.logits[i], b = shared.logits[j];
+        i32 id = shared.ids[i], other = shared.ids[j];
         if (in_front(b, other, a, id) != ((i & run) == 0)) continue;
-        room.logits[i] = b, room.logits[j] = a;
-        room.ids[i] = other, room.ids[j] = id;
+        shared.logits[i] = b, shared.logits[j] = a;
+        shared.ids[i] = other, shared.ids[j] = id;
       }
     }
   group_barrier();
 }
-fn put_candidate(SHARED SampleRoom& room, int at, float logit, i32 id) -> void {
-  room.logits[at] = logit > least() ? logit : least(), room.ids[at] = id;
+fn put_candidate(SHARED SampleShared& shared, int at, float logit, i32 id) -> void {
+  shared.logits[at] = logit > least() ? logit : least(), shared.ids[at] = id;
 }
 
 struct sample_parts {
   typedef SampleLaunch Params;
-  typedef SampleRoom Room;
+  typedef SampleShared Shared;
   enum { threads = sample_warps * warp_lanes, groups_a_core = 2 };
 
-  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
     launch_dependents();
     dependency_wait();
     int output = (int)at.group / p.parts;
@@ -76,45 +76,46 @@ struct sample_parts {
         n = p.vocab - first < sample_part ? p.vocab - first : sample_part;
     candidate own = {least(), no_id};
     for (int i = (int)at.index; i < sample_part; i += threads) {
-      put_candidate(room, i, i < n ? all[first + i] : least(), i < n ? first + i : (int)no_id);
-      if (in_front(room.logits[i], room.ids[i], own.logit, own.id)) own = candidate{room.logits[i], room.ids[i]};
+      put_candidate(shared, i, i < n ? all[first + i] : least(), i < n ? first + i : (int)no_id);
+      if (in_front(shared.logits[i], shared.ids[i], own.logit, own.id))
+        own = candidate{shared.logits[i], shared.ids[i]};
     }
-    candidate best = first_of_group(own, room, at);
+    candidate best = first_of_group(own, shared, at);
     float total = 0;
     for (int i = (int)at.index; i < n; i += threads)
       total += fma(all[first + i], 0.0f, exp(all[first + i] - best.logit));
-    total = sum_of_group(total, room, at);
+    total = sum_of_group(total, shared, at);
     if (at.index == 0) p.part_most[at.group] = best.logit, p.part_total[at.group] = total;
     DEVICE float* logits = p.part_logits + (i64)at.group * p.top;
     DEVICE i32* ids = p.part_ids + (i64)at.group * p.top;
     if (p.top == 1) {
       if (at.index == 0) logits[0] = best.logit, ids[0] = best.id;
     } else {
-      sort_candidates(room, at);
-      if ((int)at.index < p.top) logits[at.index] = room.logits[at.index], ids[at.index] = room.ids[at.index];
+      sort_candidates(shared, at);
+      if ((int)at.index < p.top) logits[at.index] = shared.logits[at.index], ids[at.index] = shared.ids[at.index];
     }
   }
 };
 
 struct sample_best {
   typedef SampleLaunch Params;
-  typedef SampleRoom Room;
+  typedef SampleShared Shared;
   enum { threads = sample_warps * warp_lanes, groups_a_core = 2 };
 
-  fn sum(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+  fn sum(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
     DEVICE const float *most_of = p.part_most + (i64)at.group * p.parts,
                        *total_of = p.part_total + (i64)at.group * p.parts;
     candidate own = {least(), no_id};
     for (int i = (int)at.index; i < p.parts; i += threads)
       if (most_of[i] > own.logit) own.logit = most_of[i];
-    float most = first_of_group(own, room, at).logit, total = 0;
+    float most = first_of_group(own, shared, at).logit, total = 0;
     for (int i = (int)at.index; i < p.parts; i += threads) total = fma(total_of[i], exp(most_of[i] - most), total);
-    total = sum_of_group(total, room, at);
+    total = sum_of_group(total, shared, at);
     if (at.index == 0) p.log_sum[at.group] = most + log(total);
   }
 
-  // The first place of the room, or as many as are wanted.
-  fn choose(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+  // The first place of the shared memory, or as many as are wanted.
+  fn choose(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
     int candidates = p.parts * p.top;
     DEVICE const float* logits = p.part_logits + (i64)at.group * candidates;
     DEVICE const i32* ids = p.part_ids + (i64)at.group * candidates;
@@ -122,8 +123,8 @@ struct sample_best {
       candidate own = {least(), no_id};
       for (int i = (int)at.index; i < candidates; i += threads)
         if (in_front(logits[i], ids[i], own.logit, own.id)) own = candidate{logits[i], ids[i]};
-      own = first_of_group(own, room, at);
-      if (at.index == 0) put_candidate(room, 0, own.logit, own.id);
+      own = first_of_group(own, shared, at);
+      if (at.index == 0) put_candidate(shared, 0, own.logit, own.id);
       return;
     }
     // The best so far keep the first places; the others are filled anew.
@@ -132,24 +133,24 @@ struct sample_best {
         int from = begin + i - p.top;
         bool there = i >= p.top && from < candidates;
         if (i >= p.top || begin == 0)
-          put_candidate(room, i, there ? logits[from] : least(), there ? ids[from] : (int)no_id);
+          put_candidate(shared, i, there ? logits[from] : least(), there ? ids[from] : (int)no_id);
       }
-      sort_candidates(room, at);
+      sort_candidates(shared, at);
     }
   }
 
-  fn run(PARAMS(Params) p, SHARED Room& room, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
     launch_dependents();
     dependency_wait();
     if ((int)at.group >= p.batch.header->outputs) return;
-    sum(p, room, at);
-    choose(p, room, at);
+    sum(p, shared, at);
+    choose(p, shared, at);
     i64 to = (i64)at.group * p.top + (int)at.index;
     if ((int)at.index < p.top) {
-      p.best_logits[to] = room.logits[at.index];
-      p.best_ids[to] = room.ids[at.index] == no_id ? -1 : room.ids[at.index];
+      p.best_logits[to] = shared.logits[at.index];
+      p.best_ids[to] = shared.ids[at.index] == no_id ? -1 : shared.ids[at.index];
     }
     DEVICE BatchLine& row = lines_of(p.batch)[lines_of(p.batch)[at.group].output_row];
-    if (at.index == 0 && row.alone) row.position += 1, row.token = room.ids[0];
+    if (at.index == 0 && row.alone) row.position += 1, row.token = shared.ids[0];
   }
 };

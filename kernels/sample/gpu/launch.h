@@ -25,7 +25,7 @@ struct SampleLaunch {
   i32 top;                     // 1 … sample_most
 };
 
-struct SampleRoom {
+struct SampleShared {
   float logits[sample_part];  // candidates
   i32 ids[sample_part];
   float of_warps[sample_warps];

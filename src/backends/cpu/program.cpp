@@ -141,7 +141,7 @@ bool CpuProgram::run(const plan::Batch& batch, std::span<float> logits, const pl
 void CpuProgram::take(const plan::Batch& batch, std::span<float> logits) {
   const int outputs = batch.outputs();
   if (const uint64_t floats = capped_product(outputs, plan_.vocab()); logits.size() != floats)
-    throw Error("cpu", "the room for logits is not that of the batch's outputs", std::to_string(logits.size()),
+    throw Error("cpu", "the space for logits does not match the outputs of the batch", std::to_string(logits.size()),
                 std::to_string(floats));
   tokens_ = batch.tokens, rows_ = static_cast<int64_t>(batch.tokens.size()), outputs_ = outputs;
   read_tables();

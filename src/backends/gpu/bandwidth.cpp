@@ -21,7 +21,7 @@ double read_bandwidth(Device& device) {
                         static_cast<i64>(bytes / piece)};
   uint32_t groups =
       groups_a_core * (device.facts().cores > 0 ? static_cast<uint32_t>(device.facts().cores) : many_cores);
-  std::vector<Launch> launches(passes, {kernels[0].get(), groups, threads, sizeof(ProbeRoom), by_value(params)});
+  std::vector<Launch> launches(passes, {kernels[0].get(), groups, threads, sizeof(ProbeShared), by_value(params)});
   std::unique_ptr<Sequence> sequence = device.record(launches);
   double best = 0;
   for (int i = 0; i <= tries; i++) {  // the first warms up

@@ -23,7 +23,7 @@ constexpr uint32_t gemv_threads = split_warps * 32, one_token_threads = one_toke
 constexpr uint32_t attend_threads = attend_warps * 32;
 constexpr int64_t cores_when_not_known = 128;
 constexpr int64_t attend_groups_per_core = 6;  // more than run at once, so that long runs and short ones even out
-constexpr int64_t max_room_bytes = 32768;      // of a thread group without rings, as every device has them
+constexpr int64_t max_shared_bytes = 32768;    // of a thread group without rings, as every device has them
 
 int64_t rounded_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
 
@@ -60,15 +60,15 @@ class Caller {
  private:
   void project(const Projection& what);
   bool project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats, bool reads_codes);
-  void prepare(int rows, PrepareLaunch p) { call({"prepare", {}, {}}, rows, gemv_threads, sizeof(NormRoom), p); }
+  void prepare(int rows, PrepareLaunch p) { call({"prepare", {}, {}}, rows, gemv_threads, sizeof(NormShared), p); }
 
   template <class Params>
-  void call(Entry entry, int64_t groups, uint32_t threads, size_t room_bytes, const Params& params) {
+  void call(Entry entry, int64_t groups, uint32_t threads, size_t shared_bytes, const Params& params) {
     calls_.push_back({.step = step_,
                       .entry = std::move(entry),
                       .groups = narrow<uint32_t>(groups, "gpu", "the number of thread groups"),
                       .threads = threads,
-                      .room_bytes = static_cast<uint32_t>(room_bytes),
+                      .shared_bytes = static_cast<uint32_t>(shared_bytes),
                       .parameters = by_value(params)});
   }
   template <class T> T* floats(Id<Value> id) const {
@@ -171,7 +171,7 @@ bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const
   const int64_t cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
   const int rows = what.pair ? static_cast<int>(group_rows) : rows_for(what, cores), cols = reads_codes ? p.cols : 0;
   const int sums = rows * one_token_warps * (what.pair ? 2 : 1);
-  const int64_t batch = (max_room_bytes - one_token_room_bytes(cols, 0)) / (int64_t{sums} * 4);
+  const int64_t batch = (max_shared_bytes - one_token_shared_bytes(cols, 0)) / (int64_t{sums} * 4);
   if (batch < 1) return false;
   int64_t row_groups = 0;
   for (size_t i = 0; i < what.matrices.size(); i++) {
@@ -181,9 +181,10 @@ bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const
   const int64_t groups = std::min(cores, row_groups);
   p.batch = static_cast<i32>(std::min(batch, rounded_up(row_groups, groups)));
   const bool made_here = what.norm || (reads_codes && !has_codes(what.from));
-  const size_t room = one_token_room_bytes(cols, p.batch * sums) + (places_.copies_overlap ? ring_bytes() : 0);
+  const size_t shared_bytes =
+      one_token_shared_bytes(cols, p.batch * sums) + (places_.copies_overlap ? ring_bytes() : 0);
   call({"gemv_one", {std::to_string(rows), made_here ? "normed" : "copied", what.out}, std::move(formats)}, groups,
-       one_token_threads, room, p);
+       one_token_threads, shared_bytes, p);
   return true;
 }
 
@@ -200,7 +201,7 @@ void Caller::project(const Projection& what) {
   p.segments = static_cast<i32>(what.matrices.size());
   std::vector<const quant::Format*> formats;
   const Pass pass = pass_for(plan_, what, tokens, places_);
-  size_t gemm_room = 0;
+  size_t gemm_shared_bytes = 0;
   int64_t groups = 0;
   bool reads_codes = false;
   for (size_t i = 0; i < what.matrices.size(); i++) {
@@ -217,9 +218,10 @@ void Caller::project(const Projection& what) {
                     .scale = w.scale};
     formats.push_back(w.format);
     if (pass.gemm) {
-      const size_t room = gemm_group(pass.tokens, places_.copies_overlap)
-                              .room_with(w.format->block / 32, tile_bytes(*w.format), places_.copies_overlap);
-      gemm_room = std::max(gemm_room, room);
+      const size_t shared_bytes =
+          gemm_group(pass.tokens, places_.copies_overlap)
+              .shared_bytes_with(w.format->block / 32, tile_bytes(*w.format), places_.copies_overlap);
+      gemm_shared_bytes = std::max(gemm_shared_bytes, shared_bytes);
     }
     if (!what.pair || i == 0) groups += row_groups;
   }
@@ -227,7 +229,7 @@ void Caller::project(const Projection& what) {
     coded_.erase(what.from.index);  // they are of all rows
     if (head_.listed) {
       float* gathered = places_.scratch ? at_device<float>(places_.scratch->gathered()) : nullptr;
-      call({"gather_rows", {}, {}}, tokens, gather_threads, sizeof(GatherRoom),
+      call({"gather_rows", {}, {}}, tokens, gather_threads, sizeof(GatherShared),
            GatherLaunch{.batch = batch(), .from = p.x, .to = gathered, .cols = p.cols});
       p.x = gathered;
     }
@@ -251,15 +253,15 @@ void Caller::project(const Projection& what) {
   groups *= rounded_up(tokens, pass.tokens);
   const std::string n = std::to_string(pass.tokens);
   if (pass.gemm)
-    call({"gemm", {n, what.out}, formats}, groups, gemm_threads, gemm_room, p);
+    call({"gemm", {n, what.out}, formats}, groups, gemm_threads, gemm_shared_bytes, p);
   else
-    call({"gemv", {n, std::to_string(pass.rows), what.out}, formats}, groups, gemv_threads, sizeof(GemvRoom), p);
+    call({"gemv", {n, std::to_string(pass.rows), what.out}, formats}, groups, gemv_threads, sizeof(GemvShared), p);
 }
 
 void Caller::operator()(const plan::Embed& op) {
   const plan::Weight& table = plan_[op.table];
   const int64_t runs = rounded_up(op.table.cols, embed_cols);
-  call({"embed", {}, {table.format}}, rows_of(op.to) * runs, embed_cols, sizeof(EmbedRoom),
+  call({"embed", {}, {table.format}}, rows_of(op.to) * runs, embed_cols, sizeof(EmbedShared),
        EmbedLaunch{.batch = batch(),
                    .table = matrix(op.table, false),
                    .out = floats<float>(op.to),
@@ -312,7 +314,7 @@ void Caller::operator()(const plan::RopeStore& op) {
   rope_ = p;
   if (!body_.several) return;  // part of attend_one
   const int64_t items = int64_t{body_.rows} * (heads.heads + heads.kv_heads);
-  call({"rope_store", {}, {}}, rounded_up(items, rope_warps), rope_warps * 32, sizeof(RopeRoom), p);
+  call({"rope_store", {}, {}}, rounded_up(items, rope_warps), rope_warps * 32, sizeof(RopeShared), p);
 }
 
 void Caller::operator()(const plan::Attend& op) {
@@ -341,9 +343,9 @@ void Caller::operator()(const plan::Attend& op) {
                   cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
     p.first_single = first;
     call({"attend_one", {size, std::to_string(at_once), alone ? "1" : "0"}, {}},
-         alone ? items : std::min(items * rows, cores * attend_groups_per_core), attend_threads, sizeof(AttendOneRoom),
-         AttendOneLaunch{p, rope_});
-    call({"attend_merge", {}, {}}, rounded_up(width, attend_threads) * rows, attend_threads, sizeof(AttendMergeRoom),
+         alone ? items : std::min(items * rows, cores * attend_groups_per_core), attend_threads,
+         sizeof(AttendOneShared), AttendOneLaunch{p, rope_});
+    call({"attend_merge", {}, {}}, rounded_up(width, attend_threads) * rows, attend_threads, sizeof(AttendMergeShared),
          p);
   }
   if (body_.several) {
@@ -351,7 +353,7 @@ void Caller::operator()(const plan::Attend& op) {
     const int rows = attend_rows(p.head_size);
     const int64_t tiles = int64_t{body_.rows} * p.heads_per_kv_head / rows + std::max(1, body_.rows / 2);
     call({"attend_many", {size}, {}}, p.kv_heads * tiles, static_cast<uint32_t>(rows * 2),
-         attend_many_room_bytes(p.head_size), p);
+         attend_many_shared_bytes(p.head_size), p);
     prepare(body_.rows, {.rows = count_of(op.to),
                          .x = p.out,
                          .norm = nullptr,
@@ -364,7 +366,7 @@ void Caller::operator()(const plan::Attend& op) {
 }
 
 void Caller::operator()(const plan::NormAdd& op) {
-  call({"norm_add", {}, {}}, rows_of(op.to), gemv_threads, sizeof(NormRoom),
+  call({"norm_add", {}, {}}, rows_of(op.to), gemv_threads, sizeof(NormShared),
        NormAddLaunch{.rows = count_of(op.to),
                      .block = floats<const float>(op.from),
                      .norm = vector(op.norm.weight),
@@ -388,8 +390,8 @@ void Caller::choose() {
     p.best_logits = at_device<float>(at.choices + outputs * 8);
   }
   step_ = static_cast<int>(plan_.steps.size()) - 1;
-  call({"sample_parts", {}, {}}, narrow<int64_t>(parts), sample_warps * 32, sizeof(SampleRoom), p);
-  call({"sample_best", {}, {}}, head_.outputs, sample_warps * 32, sizeof(SampleRoom), p);
+  call({"sample_parts", {}, {}}, narrow<int64_t>(parts), sample_warps * 32, sizeof(SampleShared), p);
+  call({"sample_best", {}, {}}, head_.outputs, sample_warps * 32, sizeof(SampleShared), p);
 }
 
 std::vector<Call> Caller::steps(size_t begin, size_t end) {

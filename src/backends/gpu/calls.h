@@ -12,7 +12,7 @@ namespace ingot::gpu {
 struct Call {
   int step = 0;  ///< of the plan
   Entry entry;
-  uint32_t groups = 1, threads = 32, room_bytes = 0;
+  uint32_t groups = 1, threads = 32, shared_bytes = 0;
   std::vector<std::byte> parameters;
 };
 

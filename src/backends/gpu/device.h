@@ -38,7 +38,7 @@ class Kernel {
 struct Launch {
   const Kernel* kernel = nullptr;
   uint32_t groups = 1, threads = 32;
-  uint32_t room_bytes = 0;            ///< memory that a group's threads share
+  uint32_t shared_bytes = 0;          ///< memory that a group's threads share
   std::vector<std::byte> parameters;  ///< the kernel's parameter struct, by value; at most 4,096 bytes
 };
 

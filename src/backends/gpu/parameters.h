@@ -23,20 +23,20 @@ template <class T> T* at_device(Address address) { return reinterpret_cast<T*>(a
 constexpr int gemm_passes[] = {16, 32, 64, 128, 256};
 /// What the host asks about such a group.
 struct GemmGroup {
-  int at_once = 0;        ///< groups that a core runs side by side
-  size_t room_bytes = 0;  ///< without the tiles of weights that come ahead
+  int at_once = 0;          ///< groups that a core runs side by side
+  size_t shared_bytes = 0;  ///< without the tiles of weights that come ahead
   int step = 0, slots = 0;
   /// `tile_chunks`, `tile_bytes`: of a format's tiles. Where copies do not overlap there are no tiles in the group's
   /// memory.
-  size_t room_with(int tile_chunks, int tile_bytes, bool copies_overlap) const {
-    return room_bytes +
+  size_t shared_bytes_with(int tile_chunks, int tile_bytes, bool copies_overlap) const {
+    return shared_bytes +
            (copies_overlap ? static_cast<size_t>(gemm_tiles_bytes(step, slots, tile_chunks, tile_bytes)) : 0);
   }
 };
 template <int N, bool overlap> constexpr GemmGroup gemm_group_of() {
   using Shape = gemm_shape<N, overlap>;
   return {.at_once = Shape::groups_a_core,
-          .room_bytes = sizeof(GemmRoom<Shape>),
+          .shared_bytes = sizeof(GemmShared<Shape>),
           .step = Shape::step,
           .slots = Shape::slots};
 }

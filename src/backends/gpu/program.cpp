@@ -86,7 +86,7 @@ std::vector<Launch> GpuProgram::launches(Device& device, std::span<const Call> c
   for (const Call& call : calls) {
     auto entry = std::ranges::find(entries_, call.entry);
     launches.push_back({kernels_[static_cast<size_t>(entry - entries_.begin())].get(), call.groups, call.threads,
-                        call.room_bytes, call.parameters});
+                        call.shared_bytes, call.parameters});
   }
   return launches;
 }

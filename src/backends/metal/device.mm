@@ -18,7 +18,7 @@ using SharedGpu = std::shared_ptr<Gpu>;
 
 constexpr uint64_t alignment = 256;
 constexpr uint32_t warp_threads = 32;
-constexpr size_t most_parameter_bytes = 4096, room_unit = 16,
+constexpr size_t most_parameter_bytes = 4096, shared_unit = 16,
                  most_log = 4000;  // Metal's limits; of a log its first errors
 
 /// What is missing for this GPU to be used, "" if nothing is.
@@ -64,7 +64,7 @@ struct MetalKernel : gpu::Kernel {
 /// A launch whose pipeline lives as long as it does.
 struct Recorded {
   Held<id<MTLComputePipelineState>> pipeline;
-  uint32_t groups, threads, room_bytes;
+  uint32_t groups, threads, shared_bytes;
   std::vector<std::byte> parameters;
 };
 
@@ -183,13 +183,13 @@ std::unique_ptr<MetalKernel> MetalDevice::pipeline(id<MTLLibrary> library, const
 
 void MetalDevice::check(const MetalKernel& kernel, const gpu::Launch& l) const {
   NSUInteger threads = [kernel.pipeline.get() maxTotalThreadsPerThreadgroup],
-             room = [gpu_->device() maxThreadgroupMemoryLength];
+             max_shared_bytes = [gpu_->device() maxThreadgroupMemoryLength];
   if (l.threads > threads)
     throw Error("metal", kernel.name + " takes too many registers", fmt::format("{} threads a group", l.threads),
                 fmt::format("at most {} on {}", threads, facts_.name));
-  if (l.room_bytes > room)
-    throw Error("metal", kernel.name + " takes too much memory a group", fmt::format("{} bytes", l.room_bytes),
-                fmt::format("at most {} on {}", room, facts_.name));
+  if (l.shared_bytes > max_shared_bytes)
+    throw Error("metal", kernel.name + " takes too much memory a group", fmt::format("{} bytes", l.shared_bytes),
+                fmt::format("at most {} on {}", max_shared_bytes, facts_.name));
   if (l.parameters.size() > most_parameter_bytes)
     throw Error("metal", kernel.name + " takes too many parameters", fmt::format("{} bytes", l.parameters.size()),
                 fmt::format("at most {}", most_parameter_bytes));
@@ -200,8 +200,8 @@ std::unique_ptr<gpu::Sequence> MetalDevice::record(std::span<const gpu::Launch> 
   for (const gpu::Launch& l : launches) {
     const MetalKernel& kernel = static_cast<const MetalKernel&>(*l.kernel);
     check(kernel, l);
-    uint32_t room = narrow<uint32_t>((l.room_bytes + room_unit - 1) / room_unit * room_unit);
-    sequence->launches.push_back({hold(kernel.pipeline.get()), l.groups, l.threads, room, l.parameters});
+    uint32_t shared_bytes = narrow<uint32_t>((l.shared_bytes + shared_unit - 1) / shared_unit * shared_unit);
+    sequence->launches.push_back({hold(kernel.pipeline.get()), l.groups, l.threads, shared_bytes, l.parameters});
   }
   return sequence;
 }
@@ -211,7 +211,7 @@ void MetalDevice::run(const gpu::Sequence& sequence) {
     for (const Recorded& l : static_cast<const MetalSequence&>(sequence).launches) {
       [to setComputePipelineState:l.pipeline.get()];
       [to setBytes:l.parameters.data() length:l.parameters.size() atIndex:0];
-      [to setThreadgroupMemoryLength:l.room_bytes atIndex:0];
+      [to setThreadgroupMemoryLength:l.shared_bytes atIndex:0];
       [to dispatchThreadgroups:MTLSizeMake(l.groups, 1, 1) threadsPerThreadgroup:MTLSizeMake(l.threads, 1, 1)];
       [to memoryBarrierWithScope:MTLBarrierScopeBuffers];
     }
