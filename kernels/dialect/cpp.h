@@ -15,7 +15,7 @@
 //
 //   SHARED       address space of what the threads of a group share
 //   PARAMS(T)    reference to the parameters of a launch
-//   Place        which thread this is: group of groups, index in the group, lane of 32, warp
+//   Thread        which thread this is: group of groups, index in the group, lane of 32, warp
 //   group_barrier()          all threads of a group arrive, and see what the others wrote to SHARED before
 //   warp_barrier()           the same for the 32 threads of a warp
 //   lane_value(x, l)         the x of lane l; all 32 lanes call it
@@ -42,7 +42,7 @@
 //   UNROLL(n)    in front of a loop: written out n times
 //   ENTRY(name, kernel)      an entry point: a struct with Params, Shared (the group's memory), `threads`,
 //                            `groups_a_core` (how many groups should fit a core: what registers are given by) and
-//                            run(params, shared, place)
+//                            run(params, shared, me)
 #pragma once
 #include "integers.h"
 

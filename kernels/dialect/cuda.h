@@ -99,7 +99,7 @@ template <int behind> fn await_gate(copy_gate*, int) -> void { await_copies<behi
 
 enum { copies_overlap = 1 };
 
-struct Place {
+struct Thread {
   u32 group, groups, index;
   MEMBER u32 lane() const { return index % 32; }
   MEMBER u32 warp() const { return index / 32; }
@@ -115,10 +115,10 @@ fn permute(u32 lo, u32 hi, u32 selector) { return __byte_perm(lo, hi, selector);
 
 #ifndef ENTRY
 extern __shared__ uint4 group_memory[];
-#define ENTRY(name, ...)                                                                                     \
-  typedef __VA_ARGS__ name##_kernel;                                                                         \
-  extern "C" __global__ void __launch_bounds__(name##_kernel::threads, name##_kernel::groups_a_core)         \
-      name(const __grid_constant__ name##_kernel::Params p) {                                                \
-    name##_kernel::run(p, *(name##_kernel::Shared*)group_memory, Place{blockIdx.x, gridDim.x, threadIdx.x}); \
+#define ENTRY(name, ...)                                                                                      \
+  typedef __VA_ARGS__ name##_kernel;                                                                          \
+  extern "C" __global__ void __launch_bounds__(name##_kernel::threads, name##_kernel::groups_a_core)          \
+      name(const __grid_constant__ name##_kernel::Params p) {                                                 \
+    name##_kernel::run(p, *(name##_kernel::Shared*)group_memory, Thread{blockIdx.x, gridDim.x, threadIdx.x}); \
   }
 #endif

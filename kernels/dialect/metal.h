@@ -35,7 +35,7 @@ struct copy_gate {
   u64 of;
 };
 
-struct Place {
+struct Thread {
   u32 group, groups, index;
   MEMBER u32 lane() const { return index % 32; }
   MEMBER u32 warp() const { return index / 32; }
@@ -79,6 +79,6 @@ fn nearest_half(float x) -> u32 { return as_type<ushort>((half)x); }
       constant name##_kernel::Params& p [[buffer(0)]], threadgroup name##_kernel::Shared& shared [[threadgroup(0)]], \
       uint group [[threadgroup_position_in_grid]], uint groups [[threadgroups_per_grid]],                            \
       uint index [[thread_index_in_threadgroup]]) {                                                                  \
-    name##_kernel::run(p, shared, Place{group, groups, index});                                                      \
+    name##_kernel::run(p, shared, Thread{group, groups, index});                                                     \
   }
 #endif

@@ -23,20 +23,20 @@ constexpr const char* kernels = R"(
 struct WordsParams { DEVICE i32* of; i32 count, add; };
 struct WordsShared { i32 of[64]; };
 struct times_three { typedef WordsParams Params; typedef WordsShared Shared; enum { threads = 64 };
-  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
-    int i = (int)(at.group * threads + at.index);
+  fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
+    int i = (int)(me.group * threads + me.index);
     if (i < p.count) p.of[i] = 3 * p.of[i] + p.add;
   }
 };
 struct turned { typedef WordsParams Params; typedef WordsShared Shared; enum { threads = 64 };
-  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
-    shared.of[at.index] = p.of[at.group * threads + at.index];
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
+    shared.of[me.index] = p.of[me.group * threads + me.index];
     group_barrier();
-    p.of[at.group * threads + at.index] = shared.of[threads - 1 - at.index];
+    p.of[me.group * threads + me.index] = shared.of[threads - 1 - me.index];
   }
 };
 struct uneven { typedef WordsParams Params; typedef WordsShared Shared; enum { threads = 64 };
-  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void { if (at.index < 32) group_barrier(); p.of[0] = 1; }
+  fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void { if (me.index < 32) group_barrier(); p.of[0] = 1; }
 };
 ENTRY(times_three, times_three)
 ENTRY(turned, turned)

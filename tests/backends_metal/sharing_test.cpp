@@ -34,8 +34,8 @@ constexpr const char* copy_words = R"(
 struct CopyParams { DEVICE const i32* from; DEVICE i32* to; i32 count; };
 struct CopyShared { i32 none; };
 struct copy_words { typedef CopyParams Params; typedef CopyShared Shared; enum { threads = 64 };
-  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
-    int i = (int)(at.group * threads + at.index);
+  fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
+    int i = (int)(me.group * threads + me.index);
     if (i < p.count) p.to[i] = p.from[i];
   }
 };

@@ -149,10 +149,10 @@ template <class A, class B, class Sum> static inline void multiply_halves(const 
     }
 }
 
-#define ENTRY(name, ...)                                                                                           \
-  typedef __VA_ARGS__ name##_kernel;                                                                               \
-  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                  \
-  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                           \
-  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* shared, Place place) { \
-    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Shared*)shared, place);         \
+#define ENTRY(name, ...)                                                                                         \
+  typedef __VA_ARGS__ name##_kernel;                                                                             \
+  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                \
+  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                         \
+  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* shared, Thread me) { \
+    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Shared*)shared, me);          \
   }

@@ -13,7 +13,7 @@
 
 namespace ingot::emulator {
 
-struct Place {
+struct Thread {
   uint32_t group, groups, index;
 };
 
@@ -26,7 +26,7 @@ struct Region {
 };
 
 struct Grid {
-  void (*entry)(const void* parameters, void* shared, Place place) = nullptr;
+  void (*entry)(const void* parameters, void* shared, Thread me) = nullptr;
   const void* parameters = nullptr;
   uint32_t groups = 1, threads = 32;  ///< threads: a multiple of 32
   uint32_t shared_bytes = 0;

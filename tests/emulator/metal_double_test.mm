@@ -18,9 +18,9 @@ namespace {
 constexpr const char* source = R"(
 #include <metal_stdlib>
 using namespace metal;
-struct Place { uint group, groups, index; };
+struct Thread { uint group, groups, index; };
 struct add { struct Params { device int* of; int factor, plus; }; struct Shared { int none; };
-  static void run(const constant Params& p, threadgroup Shared&, Place at) { p.of[at.index] = p.of[at.index] * p.factor + p.plus; } };
+  static void run(const constant Params& p, threadgroup Shared&, Thread me) { p.of[me.index] = p.of[me.index] * p.factor + p.plus; } };
 ENTRY(add_kernel, add)
 )";
 

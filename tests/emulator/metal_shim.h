@@ -16,15 +16,15 @@
 #define ENTRY(name, ...)                                                                                   \
   typedef __VA_ARGS__ name##_kernel;                                                                       \
   inline void name##_entry(constant name##_kernel::Params& p, threadgroup name##_kernel::Shared& shared) { \
-    name##_kernel::run(p, shared, Place{0, 1, 0});                                                         \
+    name##_kernel::run(p, shared, Thread{0, 1, 0});                                                        \
   }
 #elif !defined(METAL_CHECK_SPACES)
-#define ENTRY(name, ...)                                                                                           \
-  typedef __VA_ARGS__ name##_kernel;                                                                               \
-  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                  \
-  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                           \
-  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* shared, Place place) { \
-    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Shared*)shared, place);         \
+#define ENTRY(name, ...)                                                                                         \
+  typedef __VA_ARGS__ name##_kernel;                                                                             \
+  extern "C" __attribute__((visibility("default"))) extern const unsigned name##_parameter_bytes;                \
+  const unsigned name##_parameter_bytes = sizeof(name##_kernel::Params);                                         \
+  extern "C" __attribute__((visibility("default"))) void name(const void* parameters, void* shared, Thread me) { \
+    name##_kernel::run(*(const name##_kernel::Params*)parameters, *(name##_kernel::Shared*)shared, me);          \
   }
 #endif
 

@@ -42,7 +42,7 @@ std::string as_entry(const std::string& format) {
           "#define __global__\n#define __launch_bounds__(...)\n#define __grid_constant__\n#define __shared__ static "
           "thread_local\n#define fmaf __builtin_fmaf\n"
        << file.rdbuf() << "\nstruct by_hand { typedef Call Params; struct Shared { float none; };\n"
-       << "  static void run(const Call& p, Shared&, Place at) { threadIdx.x = at.index; blockIdx.x = at.group; "
+       << "  static void run(const Call& p, Shared&, Thread me) { threadIdx.x = me.index; blockIdx.x = me.group; "
           "yardstick_"
        << format << "(p); } };\nENTRY(by_hand_entry, by_hand)\n";
   return text.str();

@@ -121,13 +121,13 @@ template <int head_size, int heads, int alone> struct attend_one {
 
   // All tiles of a run that are this warp's.
   fn walk(PARAMS(AttendLaunch) p, SHARED Shared& shared, DEVICE const PageLine* pages, int kv_head, positions seen,
-          int begin, int end, Place at, THREAD Sums& sums) -> void {
+          int begin, int end, Thread me, THREAD Sums& sums) -> void {
     i64 keys_at = place_in_page(p.keys_at, kv_head, 0, head_size),
         values_at_page = place_in_page(p.values_at, kv_head, 0, head_size);
-    u32 lane = at.lane();
+    u32 lane = me.lane();
     for (int turn = 0; begin + turn * attend_warps * attend_run < end; turn++) {
-      int tile = begin + (turn * attend_warps + (int)at.warp()) * attend_run;
-      SHARED float(*weights)[attend_run] = shared.weights[turn % 2][at.warp()];
+      int tile = begin + (turn * attend_warps + (int)me.warp()) * attend_run;
+      SHARED float(*weights)[attend_run] = shared.weights[turn % 2][me.warp()];
       uint4 ahead[rows / 4][4];
       DEVICE const u16 *keys = 0, *values = 0;
       if (tile < end) {
@@ -159,9 +159,9 @@ template <int head_size, int heads, int alone> struct attend_one {
   }
 
   // The sums of the lanes that took other rows, then those of the warps, in order.
-  fn leave(PARAMS(AttendLaunch) p, SHARED Shared& shared, int place, int head, int n, int split, Place at,
+  fn leave(PARAMS(AttendLaunch) p, SHARED Shared& shared, int place, int head, int n, int split, Thread me,
            THREAD Sums& sums) -> void {
-    int warp = (int)at.warp(), lane = (int)at.lane();
+    int warp = (int)me.warp(), lane = (int)me.lane();
     for (int h = 0; h < heads; h++) {
       float total = lane_sum(sums.total[h]);
       if (lane == 0) shared.max[warp][h] = sums.max[h], shared.totals[warp][h] = total;
@@ -172,7 +172,7 @@ template <int head_size, int heads, int alone> struct attend_one {
       }
     }
     group_barrier();
-    for (int i = (int)at.index; i < n * head_size; i += threads) {
+    for (int i = (int)me.index; i < n * head_size; i += threads) {
       int h = i / head_size;
       float max = shared.max[0][h], total = 0, sum = 0;
       for (int w = 1; w < attend_warps; w++) max = shared.max[w][h] > max ? shared.max[w][h] : max;
@@ -188,17 +188,17 @@ template <int head_size, int heads, int alone> struct attend_one {
   }
 
   // Asks for the angles, and for the keys and values that the warps will read first: a lane a position.
-  fn look_ahead(PARAMS(Params) p, DEVICE const PageLine* pages, int kv_head, int begin, positions cached, Place at)
+  fn look_ahead(PARAMS(Params) p, DEVICE const PageLine* pages, int kv_head, int begin, positions cached, Thread me)
       -> void {
-    int position = begin + (int)at.index;
+    int position = begin + (int)me.index;
     if (cached.has(position)) {
       DEVICE const u16* page = pages[position / page_positions].at;
       DEVICE const u16* key = page + place_in_page(p.attend.keys_at, kv_head, position, head_size);
       DEVICE const u16* value = page + place_in_page(p.attend.values_at, kv_head, position, head_size);
       for (int i = 0; i < head_size; i += 64) will_read(key + i), will_read(value + i);
     }
-    i64 angle = (i64)(cached.last + 1) * (p.rope.dims / 2) + (int)at.index;
-    if ((int)at.index < p.rope.dims / 2) will_read(p.rope.cosines + angle), will_read(p.rope.sines + angle);
+    i64 angle = (i64)(cached.last + 1) * (p.rope.dims / 2) + (int)me.index;
+    if ((int)me.index < p.rope.dims / 2) will_read(p.rope.cosines + angle), will_read(p.rope.sines + angle);
   }
 
   // What a group computes at once.
@@ -210,26 +210,26 @@ template <int head_size, int heads, int alone> struct attend_one {
 
   // The item's heads, rotated and scaled, and for the last run the row's own key and value. A head a warp.
   fn rotate(PARAMS(Params) p, SHARED Shared& shared, THREAD const Item& item, DEVICE u16* page, int n, bool last,
-            bool stores, Place at) -> void {
+            bool stores, Thread me) -> void {
     int dims = p.rope.dims, first = item.part * heads;
     i64 angles = (i64)item.position * (dims / 2), kv = ((i64)item.row * p.attend.kv_heads + item.kv_head) * head_size;
     DEVICE const float *cosines = p.rope.cosines + angles, *sines = p.rope.sines + angles;
     UNROLL(1)
-    for (int h = (int)at.warp(); h < heads + 1; h += attend_warps) {
+    for (int h = (int)me.warp(); h < heads + 1; h += attend_warps) {
       if (h < n) {
         DEVICE const float* x = p.rope.query + kv * p.attend.heads_per_kv_head + (first + h) * head_size;
         turned_head query = {x, p.rope.query_norm, cosines, sines, head_size, dims, p.rope.halves};
-        turn_head(query, p.rope.query_epsilon, at.lane(), scaled_row{shared.query + h * head_size, p.attend.scale});
+        turn_head(query, p.rope.query_epsilon, me.lane(), scaled_row{shared.query + h * head_size, p.attend.scale});
       } else if (h < heads) {
-        for (int i = (int)at.lane(); i < head_size; i += warp_lanes) shared.query[h * head_size + i] = 0;
+        for (int i = (int)me.lane(); i < head_size; i += warp_lanes) shared.query[h * head_size + i] = 0;
       } else if (last) {
         DEVICE u16* to_key = page + place_in_page(p.attend.keys_at, item.kv_head, item.position, head_size);
         DEVICE u16* to_value = page + place_in_page(p.attend.values_at, item.kv_head, item.position, head_size);
         turned_head key = {p.rope.key + kv, p.rope.key_norm, cosines, sines, head_size, dims, p.rope.halves};
         stored_row key_row = {shared.own_key, stores ? to_key : 0},
                    value_row = {shared.own_value, stores ? to_value : 0};
-        turn_head(key, p.rope.key_epsilon, at.lane(), key_row);
-        for (int i = (int)at.lane(); i < head_size; i += warp_lanes) value_row.put(i, p.rope.value[kv + i]);
+        turn_head(key, p.rope.key_epsilon, me.lane(), key_row);
+        for (int i = (int)me.lane(); i < head_size; i += warp_lanes) value_row.put(i, p.rope.value[kv + i]);
       }
     }
   }
@@ -254,13 +254,13 @@ template <int head_size, int heads, int alone> struct attend_one {
 
   // Nothing where the row has fewer runs. Those that go on have read nothing of the group's memory after the barrier in
   // `leave`.
-  fn compute(PARAMS(Params) p, SHARED Shared& shared, THREAD const Item& item, int sequence, Place at) -> void {
+  fn compute(PARAMS(Params) p, SHARED Shared& shared, THREAD const Item& item, int sequence, Thread me) -> void {
     DEVICE const PageLine* pages = pages_of(p.attend.batch, sequence);
     positions seen = seen_by(item.position, p.attend.window), cached = {seen.first, seen.last - 1};
     position_runs runs = runs_of(seen);
     int begin = runs.begin + item.split * runs.length;
     // Where the row stands was known before the launch in front, and so was what its pages hold.
-    if (item.split < runs.count) look_ahead(p, pages, item.kv_head, begin, cached, at);
+    if (item.split < runs.count) look_ahead(p, pages, item.kv_head, begin, cached, me);
     dependency_wait();
     if (item.split >= runs.count) return;
     bool last = item.split == runs.count - 1;
@@ -268,36 +268,36 @@ template <int head_size, int heads, int alone> struct attend_one {
         n = left < heads ? left : heads;
     if (cached.last < cached.first) end = begin;
     DEVICE u16* own_page = last ? pages[item.position / page_positions].at : 0;
-    rotate(p, shared, item, own_page, n, last, last && item.part == 0, at);
+    rotate(p, shared, item, own_page, n, last, last && item.part == 0, me);
     Sums sums;
     for (int h = 0; h < heads; h++) {
       sums.max[h] = least(), sums.total[h] = 0;
       for (int e = 0; e < piece; e++) sums.acc[h][e] = 0;
     }
     group_barrier();
-    walk(p.attend, shared, pages, item.kv_head, cached, begin, end, at, sums);
-    if (last && at.warp() == attend_warps - 1) add_own(shared, at.lane(), sums);
+    walk(p.attend, shared, pages, item.kv_head, cached, begin, end, me, sums);
+    if (last && me.warp() == attend_warps - 1) add_own(shared, me.lane(), sums);
     leave(p.attend, shared, item.place, item.kv_head * p.attend.heads_per_kv_head + item.part * heads, n, item.split,
-          at, sums);
+          me, sums);
   }
 
   // Items with nothing in them come last.
-  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     launch_dependents();
     int parts = (p.attend.heads_per_kv_head + heads - 1) / heads, per_row = parts * p.attend.kv_heads;
     DEVICE const BatchLine* lines = lines_of(p.attend.batch);
     if constexpr (alone) {
-      int i = (int)at.group;
+      int i = (int)me.group;
       Item item = {0, lines[0].position, 0, i / parts % p.attend.kv_heads, i % parts, i / per_row};
-      compute(p, shared, item, 0, at);
+      compute(p, shared, item, 0, me);
     } else {
       int there = p.attend.batch.header->singles - p.attend.first_single,
           rows = there < p.attend.singles ? there : p.attend.singles;
       UNROLL(1)
-      for (int i = (int)at.group; i < per_row * rows * p.attend.splits; i += (int)at.groups) {
+      for (int i = (int)me.group; i < per_row * rows * p.attend.splits; i += (int)me.groups) {
         int place = i / per_row % rows, row = lines[p.attend.first_single + place].single_row;
         Item item = {row, lines[row].position, place, i / parts % p.attend.kv_heads, i % parts, i / (per_row * rows)};
-        compute(p, shared, item, lines[row].sequence, at);
+        compute(p, shared, item, lines[row].sequence, me);
       }
       dependency_wait();
     }
@@ -310,12 +310,12 @@ struct attend_merge {
   enum { threads = attend_warps * warp_lanes, groups_a_core = 8 };
 
   // A thread an element; a warp's 32 are also 32 codes.
-  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
     launch_dependents();
     dependency_wait();
     int width = p.kv_heads * p.heads_per_kv_head * p.head_size, per_row = (width + threads - 1) / threads,
-        place = (int)at.group / per_row;
-    int i = (int)at.group % per_row * threads + (int)at.index;
+        place = (int)me.group / per_row;
+    int i = (int)me.group % per_row * threads + (int)me.index;
     if (p.first_single + place >= p.batch.header->singles) return;
     DEVICE const BatchLine* lines = lines_of(p.batch);
     int row = lines[p.first_single + place].single_row;

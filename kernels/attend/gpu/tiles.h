@@ -28,30 +28,30 @@ template <int head_size> struct attend_many {
 
   // The positions of a tile, from `first` on, from their page to the group's memory. None is read past `last`: there
   // may be anything.
-  fn bring(DEVICE const u16* page, int first, int last, SHARED u16* to, Place at) -> void {
+  fn bring(DEVICE const u16* page, int first, int last, SHARED u16* to, Thread me) -> void {
     enum { pieces = head_size / piece };
     UNROLL(4)
-    for (int i = (int)at.index; i < keys * pieces; i += threads) {
+    for (int i = (int)me.index; i < keys * pieces; i += threads) {
       int key = i / pieces, part = i % pieces, position = first + key < last ? first + key : last;
       *(SHARED uint4*)(to + key * line + part * piece) =
           *(DEVICE const uint4*)(page + position % page_positions * head_size + part * piece);
     }
   }
 
-  fn scores(SHARED Shared& shared, Place at, THREAD half_sum (&score)[key_tiles]) -> void {
-    int row = (int)at.warp() * tile_rows * line;
+  fn scores(SHARED Shared& shared, Thread me, THREAD half_sum (&score)[key_tiles]) -> void {
+    int row = (int)me.warp() * tile_rows * line;
     UNROLL(8)
     for (int n = 0; n < key_tiles; n++) UNROLL(4)
     for (int i = 0; i < 4; i++) put(score[n], i, 0.0f);
     UNROLL(4)
     for (int k = 0; k < head_size; k += 16) {
       half_a query, rest;
-      load(query, shared.query[0] + row + k, line, at.lane());
-      load(rest, shared.query[1] + row + k, line, at.lane());
+      load(query, shared.query[0] + row + k, line, me.lane());
+      load(rest, shared.query[1] + row + k, line, me.lane());
       UNROLL(8)
       for (int n = 0; n < key_tiles; n++) {
         half_b key;
-        load(key, shared.cached + n * tile_columns * line + k, line, at.lane());
+        load(key, shared.cached + n * tile_columns * line + k, line, me.lane());
         multiply_halves(query, key, score[n]);
         multiply_halves(rest, key, score[n]);
       }
@@ -136,15 +136,15 @@ template <int head_size> struct attend_many {
     return ((token * p.kv_heads + share.kv_head) * p.heads_per_kv_head + row % p.heads_per_kv_head) * head_size;
   }
 
-  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     dependency_wait();
     Share share;
-    if (!share_of_group(p, at.group, share)) return;
+    if (!share_of_group(p, me.group, share)) return;
     int all = share.all, first_row = share.first;
     DEVICE const BatchLine& start = lines_of(p.batch)[share.first_token];
     DEVICE const PageLine* pages = pages_of(p.batch, start.sequence);
     int position = start.position;
-    for (int i = (int)at.index; i < Shared::rows * head_size; i += threads) {
+    for (int i = (int)me.index; i < Shared::rows * head_size; i += threads) {
       int row = first_row + i / head_size;
       float q = p.query[place_of_row(p, share, row < all ? row : all - 1) + i % head_size] * p.scale;
       u32 nearest = nearest_half(q);
@@ -153,7 +153,7 @@ template <int head_size> struct attend_many {
     }
     Rows rows;
     half_sum acc[value_tiles];
-    int own_row = first_row + (int)at.warp() * tile_rows + tile_row(at.lane());
+    int own_row = first_row + (int)me.warp() * tile_rows + tile_row(me.lane());
     UNROLL(2)
     for (int r = 0; r < 2; r++) {
       int row = own_row + 8 * r < all ? own_row + 8 * r : all - 1;
@@ -172,14 +172,14 @@ template <int head_size> struct attend_many {
       half_sum score[key_tiles];
       float factor[2];
       DEVICE const u16* page = pages[tile / page_positions].at;
-      bring(page + keys_at, tile, last, shared.cached, at);
+      bring(page + keys_at, tile, last, shared.cached, me);
       group_barrier();
-      scores(shared, at, score);
+      scores(shared, me, score);
       group_barrier();
-      bring(page + values_at, tile, last, shared.cached, at);
-      weigh(rows, tile, at.lane(), score, factor);
+      bring(page + values_at, tile, last, shared.cached, me);
+      weigh(rows, tile, me.lane(), score, factor);
       group_barrier();
-      add_values(shared, at.lane(), score, factor, acc);
+      add_values(shared, me.lane(), score, factor, acc);
       group_barrier();
     }
     UNROLL(2)
@@ -188,7 +188,7 @@ template <int head_size> struct attend_many {
       total = total + lane_exchange(total, tile_mate_1);
       int row = own_row + 8 * r;
       if (row >= all) continue;
-      DEVICE float* out = p.out + place_of_row(p, share, row) + tile_column(at.lane());
+      DEVICE float* out = p.out + place_of_row(p, share, row) + tile_column(me.lane());
       UNROLL(32)
       for (int d = 0; d < value_tiles; d++) UNROLL(2)
       for (int c = 0; c < 2; c++) out[d * tile_columns + c] = value_at(acc[d], 2 * r + c) / total;

@@ -8,12 +8,12 @@ struct gather_rows {
   typedef GatherShared Shared;
   enum { threads = gather_threads, groups_a_core = 4 };
 
-  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
     launch_dependents();
     dependency_wait();
-    if ((int)at.group >= p.batch.header->outputs) return;
-    DEVICE const float* from = p.from + (i64)lines_of(p.batch)[at.group].output_row * p.cols;
-    DEVICE float* to = p.to + (i64)at.group * p.cols;
-    for (int i = (int)at.index; i < p.cols; i += threads) to[i] = from[i];
+    if ((int)me.group >= p.batch.header->outputs) return;
+    DEVICE const float* from = p.from + (i64)lines_of(p.batch)[me.group].output_row * p.cols;
+    DEVICE float* to = p.to + (i64)me.group * p.cols;
+    for (int i = (int)me.index; i < p.cols; i += threads) to[i] = from[i];
   }
 };

@@ -10,11 +10,11 @@ template <class F> struct embed {
   typedef EmbedShared Shared;
   enum { threads = embed_cols, groups_a_core = 4 };
 
-  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
     launch_dependents();
     dependency_wait();
-    int runs = (p.cols + embed_cols - 1) / embed_cols, row = (int)at.group / runs;
-    int i = (int)at.group % runs * embed_cols + (int)at.index;
+    int runs = (p.cols + embed_cols - 1) / embed_cols, row = (int)me.group / runs;
+    int i = (int)me.group % runs * embed_cols + (int)me.index;
     if (row >= p.batch.header->rows || i >= p.cols) return;
     i64 line = (i64)lines_of(p.batch)[row].token * (p.cols / (int)F::block) + i / (int)F::block;
     p.out[(i64)row * p.cols + i] = decode<F>(view{p.table + line * (int)F::block_bytes}, i % (int)F::block) * p.scale;

@@ -27,7 +27,7 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
 
   // The first row group of the first side, from segment s; the second half is behind it, or the other matrix's.
   template <class A, class B> fn rows(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, int group, int first_token,
-                                      int there, Place at, THREAD gemm_sums<Shape>& acc) -> void {
+                                      int there, Thread me, THREAD gemm_sums<Shape>& acc) -> void {
     typedef typename resident_form<A>::type First;
     typedef typename resident_form<B>::type Second;
     static_assert(resident<First, lane_rows>::exists && resident<Second, lane_rows>::exists,
@@ -38,38 +38,38 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
     from.bytes[1] = group_bytes<Second>(p);
     from.codes = p.codes.codes, from.scales = p.codes.scales, from.sums = p.codes.sums;
     from.chunks = p.cols / 32, from.first = first_token, from.tokens = p.tokens, from.there = there;
-    gemm_steps<Shape, First, Second>::sum(from, shared, at, acc);
+    gemm_steps<Shape, First, Second>::sum(from, shared, me, acc);
   }
 
-  fn run(PARAMS(GemvLaunch) p, SHARED Shared& shared, Place at) -> void {
-    int passes = (p.tokens + Shape::tokens - 1) / Shape::tokens, first_token = (int)at.group % passes * Shape::tokens;
+  fn run(PARAMS(GemvLaunch) p, SHARED Shared& shared, Thread me) -> void {
+    int passes = (p.tokens + Shape::tokens - 1) / Shape::tokens, first_token = (int)me.group % passes * Shape::tokens;
     int there = *p.rows;  // which no kernel writes
     if (first_token >= there) return dependency_wait();
-    group_share share = {0, (int)at.group / passes, first_token};
+    group_share share = {0, (int)me.group / passes, first_token};
     while (!pairs && share.row_group >= p.segment[share.segment].groups)
       share.row_group -= p.segment[share.segment++].groups;
     int s = share.segment, group = share.row_group * (pairs ? 1 : 2);
     gemm_sums<Shape> acc;
     if constexpr (pairs) {
-      rows<F0, F1>(p, shared, 0, group, first_token, there, at, acc);
+      rows<F0, F1>(p, shared, 0, group, first_token, there, me, acc);
     } else {
       int format = format_of<F0, F1, F2>(s);
       if (format == 0)
-        rows<F0, F0>(p, shared, s, group, first_token, there, at, acc);
+        rows<F0, F0>(p, shared, s, group, first_token, there, me, acc);
       else if (format == 1)
-        rows<F1, F1>(p, shared, s, group, first_token, there, at, acc);
+        rows<F1, F1>(p, shared, s, group, first_token, there, me, acc);
       else
-        rows<F2, F2>(p, shared, s, group, first_token, there, at, acc);
+        rows<F2, F2>(p, shared, s, group, first_token, there, me, acc);
     }
-    write(p, shared, s, group * lane_rows, first_token, there, at, acc);
+    write(p, shared, s, group * lane_rows, first_token, there, me, acc);
   }
 
   // From where the matrix unit has the outputs to (token, row): a row a lane.
-  fn write(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, int first_row, int first_token, int there, Place at,
+  fn write(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, int first_row, int first_token, int there, Thread me,
            THREAD const gemm_sums<Shape>& acc) -> void {
     SHARED float* turned = (SHARED float*)shared.codes;
     SHARED float* to =
-        turned + tile_column(at.lane()) * turned_words + (int)at.warp() * tile_rows + tile_row(at.lane());
+        turned + tile_column(me.lane()) * turned_words + (int)me.warp() * tile_rows + tile_row(me.lane());
     group_barrier();
     UNROLL(64)
     for (int n = 0; n < Shape::tokens / tile_columns; n++)
@@ -77,9 +77,9 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
     group_barrier();
     int tokens = there - first_token < Shape::tokens ? there - first_token : (int)Shape::tokens;
     UNROLL(4)
-    for (int i = (int)at.warp(); i < tokens * (pairs ? 1 : 2); i += gemm_warps) {
-      int token = pairs ? i : i / 2, side = pairs ? 0 : i % 2, row = first_row + side * lane_rows + (int)at.lane();
-      SHARED const float* from = turned + token * turned_words + side * lane_rows + at.lane();
+    for (int i = (int)me.warp(); i < tokens * (pairs ? 1 : 2); i += gemm_warps) {
+      int token = pairs ? i : i / 2, side = pairs ? 0 : i % 2, row = first_row + side * lane_rows + (int)me.lane();
+      SHARED const float* from = turned + token * turned_words + side * lane_rows + me.lane();
       Out::write(p, s, first_token + token, row, finished(p, s, row, from[0]),
                  pairs ? finished(p, 1, row, from[lane_rows]) : 0.0f);
     }

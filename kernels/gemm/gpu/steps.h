@@ -78,11 +78,11 @@ template <class Shape, class F> struct gemm_half {
   };
 
   // Asks for the bytes from `begin` on of the row group, a run of tiles.
-  fn ask(BYTES row_group, int begin, int end, int slot, SHARED u8* tiles, SHARED copy_gate* gate, Place at) -> void {
+  fn ask(BYTES row_group, int begin, int end, int slot, SHARED u8* tiles, SHARED copy_gate* gate, Thread me) -> void {
     int left = end - begin;
     if (left > 0)
       copy_run(tiles + slot * run_bytes, row_group + begin, left < run_bytes ? left : (int)run_bytes, gate,
-               (int)(gemm_warps * warp_lanes), at.index);
+               (int)(gemm_warps * warp_lanes), me.index);
   }
 
   template <class Reader> fn expand(THREAD Reader& from, int c, int slot, int row, table16 table,
@@ -106,23 +106,23 @@ template <class Shape, class F> struct gemm_half {
     }
   }
   // The warp's chunks of step s: two warps share a half. `tiles`: the run that the step is of.
-  fn expand_step(BYTES row_group, int s, int chunks, SHARED const u8* tiles, SHARED StepWeights<Shape>& to, Place at)
+  fn expand_step(BYTES row_group, int s, int chunks, SHARED const u8* tiles, SHARED StepWeights<Shape>& to, Thread me)
       -> void {
     table16 table = split_codes<F>::table();
-    int lane = (int)at.lane(), row = (int)at.warp() / 2 * lane_rows + lane;
+    int lane = (int)me.lane(), row = (int)me.warp() / 2 * lane_rows + lane;
     UNROLL(4)
     for (int j = 0; j < Shape::step; j += 2) {
-      int slot = j + (int)at.warp() % 2, c = s * Shape::step + slot;
+      int slot = j + (int)me.warp() % 2, c = s * Shape::step + slot;
       if (c >= chunks) continue;
       if constexpr (copies_overlap != 0) {
         int there = s % steps_of_run * Shape::step + slot;  // of the run
         SHARED const u8* tile = tiles + there / (int)L::chunks * (int)L::tile_bytes;
         staged_reader from = {tile, tile + (L::codes_at + there % (int)L::chunks * L::chunk_bytes + 4 * lane)};
-        expand(from, there % (int)L::chunks, slot, row, table, to, at.lane());
+        expand(from, there % (int)L::chunks, slot, row, table, to, me.lane());
       } else {
         BYTES tile = row_group + (i64)(c / (int)L::chunks) * (int)L::tile_bytes;
         tile_reader from = {tile, split_rows<F>::codes_at(tile, c % (int)L::chunks, lane)};
-        expand(from, c % (int)L::chunks, slot, row, table, to, at.lane());
+        expand(from, c % (int)L::chunks, slot, row, table, to, me.lane());
       }
     }
   }
@@ -260,17 +260,17 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   }
 
   // The first runs, and behind the last step of each another.
-  template <class Half> fn ask_first(THREAD const Source& from, int side, SHARED GemmShared<Shape>& shared, Place at)
+  template <class Half> fn ask_first(THREAD const Source& from, int side, SHARED GemmShared<Shape>& shared, Thread me)
       -> void {
     UNROLL(1)
     for (int v = 0; v < Half::runs; v++)
-      Half::ask(from.weights[side], v * Half::run_bytes, from.bytes[side], v, tiles_of(shared, side), shared.gates, at);
+      Half::ask(from.weights[side], v * Half::run_bytes, from.bytes[side], v, tiles_of(shared, side), shared.gates, me);
   }
   template <class Half> fn ask_next(THREAD const Source& from, int side, SHARED GemmShared<Shape>& shared,
-                                    THREAD const Walk& w, Place at) -> void {
+                                    THREAD const Walk& w, Thread me) -> void {
     if ((w.s + 1) % Half::steps_of_run == 0)
       Half::ask(from.weights[side], w.asked[side], from.bytes[side], w.run[side], tiles_of(shared, side),
-                shared.gates + w.before(), at);
+                shared.gates + w.before(), me);
   }
   template <class Half> fn pass_run(int side, THREAD Walk& w) -> void {
     if ((w.s + 1) % Half::steps_of_run != 0) return;
@@ -278,7 +278,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     w.run[side] = w.run[side] + 1 == Half::runs ? 0 : w.run[side] + 1;
   }
   // Into place `slot`.
-  fn ask_tokens(THREAD const Source& from, int s, int slot, SHARED GemmShared<Shape>& shared, Place at) -> void {
+  fn ask_tokens(THREAD const Source& from, int s, int slot, SHARED GemmShared<Shape>& shared, Thread me) -> void {
     SHARED uint4* to = (SHARED uint4*)shared.codes + slot * (Shape::step * 2 * Shape::tokens);
     DEVICE const i8* codes = from.codes + ((i64)(2 * s * Shape::step) * from.tokens + from.first) * 16;
     int lines = from.there - from.first < Shape::tokens ? from.there - from.first : (int)Shape::tokens,
@@ -287,20 +287,20 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     for (int h = 0; h < 2 * Shape::step; h++)
       if (h < halves)
         copy_run(to + h * Shape::tokens, (BYTES)(codes + (i64)h * from.tokens * 16), lines * 16, shared.gates + slot,
-                 (int)threads, at.index);
+                 (int)threads, me.index);
   }
-  fn expand(THREAD const Source& from, int s, SHARED GemmShared<Shape>& shared, THREAD const Walk& w, Place at)
+  fn expand(THREAD const Source& from, int s, SHARED GemmShared<Shape>& shared, THREAD const Walk& w, Thread me)
       -> void {
-    int side = (int)at.warp() / 2;
+    int side = (int)me.warp() / 2;
     if (one_format)
       First::expand_step(from.weights[side], s, from.chunks, tiles_of(shared, side) + w.run[0] * First::run_bytes,
-                         shared.weights[s % 2], at);
+                         shared.weights[s % 2], me);
     else if (side == 0)
       First::expand_step(from.weights[0], s, from.chunks, tiles_of(shared, 0) + w.run[0] * First::run_bytes,
-                         shared.weights[s % 2], at);
+                         shared.weights[s % 2], me);
     else
       Second::expand_step(from.weights[1], s, from.chunks, tiles_of(shared, 1) + w.run[1] * Second::run_bytes,
-                          shared.weights[s % 2], at);
+                          shared.weights[s % 2], me);
   }
 
   // A step's scales and sums of tokens, from device memory to where the matrix unit's lanes find them. A thread's j-th
@@ -310,39 +310,39 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     float scale[held];
     i32 sums[held][2];
   };
-  fn held_token(int j, Place at) -> int { return (int)at.index % Shape::tokens + j % apart * threads; }
-  fn held_slot(int j, Place at) -> int {
+  fn held_token(int j, Thread me) -> int { return (int)me.index % Shape::tokens + j % apart * threads; }
+  fn held_slot(int j, Thread me) -> int {
     return (int)threads < Shape::tokens ? j / apart
-                                        : (int)at.index / Shape::tokens + j * ((int)threads / Shape::tokens);
+                                        : (int)me.index / Shape::tokens + j * ((int)threads / Shape::tokens);
   }
-  fn begin_held(THREAD const Source& from, THREAD Held& x, Place at) -> void {
+  fn begin_held(THREAD const Source& from, THREAD Held& x, Thread me) -> void {
     for (int j = 0; j < apart; j++) {
-      int token = from.first + held_token(j, at);
+      int token = from.first + held_token(j, me);
       x.at[j] = (token < from.there ? token : from.there - 1) +
-                ((int)threads < Shape::tokens ? 0 : (int)at.index / Shape::tokens * from.tokens);
+                ((int)threads < Shape::tokens ? 0 : (int)me.index / Shape::tokens * from.tokens);
     }
   }
-  fn hold(THREAD const Source& from, int s, THREAD Held& x, Place at) -> void {
+  fn hold(THREAD const Source& from, int s, THREAD Held& x, Thread me) -> void {
     UNROLL(8)
     for (int j = 0; j < held; j++) {
       int step = (int)threads < Shape::tokens
                      ? j / apart
                      : j * ((int)threads / Shape::tokens);  // chunks from the thread's first on
-      if (held_slot(j, at) >= Shape::step || s * Shape::step + held_slot(j, at) >= from.chunks) continue;
+      if (held_slot(j, me) >= Shape::step || s * Shape::step + held_slot(j, me) >= from.chunks) continue;
       x.scale[j] = from.scales[(u32)(x.at[j % apart] + step * from.tokens)];
       if constexpr (reads_sums != 0) {
-        DEVICE const i32* sums = from.sums + (u32)((s * Shape::step + held_slot(j, at)) * from.tokens +
+        DEVICE const i32* sums = from.sums + (u32)((s * Shape::step + held_slot(j, me)) * from.tokens +
                                                    x.at[j % apart] + step * from.tokens);
         x.sums[j][0] = sums[0], x.sums[j][1] = sums[from.tokens];
       }
     }
     for (int j = 0; j < apart; j++) x.at[j] += Shape::step * from.tokens;
   }
-  fn put(THREAD const Held& x, int s, int chunks, SHARED StepTokens<Shape>& to, Place at) -> void {
-    int place = token_slot((int)at.index % Shape::tokens);
+  fn put(THREAD const Held& x, int s, int chunks, SHARED StepTokens<Shape>& to, Thread me) -> void {
+    int place = token_slot((int)me.index % Shape::tokens);
     UNROLL(8)
     for (int j = 0; j < held; j++) {
-      int slot = held_slot(j, at), n = place + j % apart * threads;
+      int slot = held_slot(j, me), n = place + j % apart * threads;
       if (slot >= Shape::step || s * Shape::step + slot >= chunks) continue;
       to.scales[slot * Shape::tokens + n] = x.scale[j];
       if constexpr (reads_sums != 0)
@@ -366,20 +366,20 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   }
 
   // The warp's share of a chunk. What is expanded besides, in the first of a step, has the time of the first products.
-  fn add_chunk(THREAD const Source& from, SHARED GemmShared<Shape>& shared, THREAD const Walk& w, int slot, Place at,
+  fn add_chunk(THREAD const Source& from, SHARED GemmShared<Shape>& shared, THREAD const Walk& w, int slot, Thread me,
                THREAD gemm_sums<Shape>& acc) -> void {
     SHARED const StepWeights<Shape>& weights = shared.weights[w.s % 2];
     SHARED const StepTokens<Shape>& tokens = shared.tokens[w.s % 2];
     SHARED const u32* panel = shared.codes + (w.slot * Shape::step + slot) * Shape::tokens * 8;
-    int lane = (int)at.lane(), rows = (int)at.warp() * tile_rows + lane_row_slot(at.lane());
+    int lane = (int)me.lane(), rows = (int)me.warp() * tile_rows + lane_row_slot(me.lane());
     tile_a a;
-    load(a, weights.codes + slot * gemm_rows * 8, (int)gemm_rows, (int)at.warp() * tile_rows, at.lane());
+    load(a, weights.codes + slot * gemm_rows * 8, (int)gemm_rows, (int)me.warp() * tile_rows, me.lane());
     Products products[1 + Shape::pieces_ahead];
     start(panel, 0, a, products[0]);
-    if (slot == 0) expand(from, w.s + 1, shared, w, at);
+    if (slot == 0) expand(from, w.s + 1, shared, w, me);
     typename First::Factors f[2];
     typename Second::Factors g[2];
-    if (one_format || at.warp() < 2)
+    if (one_format || me.warp() < 2)
       First::load_factors(weights, slot, rows, f);
     else
       Second::load_factors(weights, slot, rows, g);
@@ -393,7 +393,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
         await<0>(here);
       }
       int tile = which * (int)piece / tile_columns, first = which * (int)piece + lane_token_slot((u32)lane);
-      if (one_format || at.warp() < 2)
+      if (one_format || me.warp() < 2)
         First::template add<(int)piece, parts, (bool)coded>(tokens, slot, first, f, here.of, tile, acc);
       else
         Second::template add<(int)piece, parts, (bool)coded>(tokens, slot, first, g, here.of, tile, acc);
@@ -402,7 +402,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   }
 
   // Σ over K for the group's rows and tokens. Leaves the group's memory behind as other threads may still read it.
-  fn sum(THREAD const Source& from, SHARED GemmShared<Shape>& shared, Place at, THREAD gemm_sums<Shape>& acc) -> void {
+  fn sum(THREAD const Source& from, SHARED GemmShared<Shape>& shared, Thread me, THREAD gemm_sums<Shape>& acc) -> void {
     enum { behind = Shape::slots - 2 };
     int steps = (from.chunks + Shape::step - 1) / Shape::step;
     Walk w;
@@ -410,43 +410,43 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     UNROLL(64)
     for (int n = 0; n < Shape::tokens / tile_columns; n++)
       for (int i = 0; i < 4; i++) acc.of[n][i] = 0;
-    set_gates(shared.gates, (int)Shape::slots, at.index);
+    set_gates(shared.gates, (int)Shape::slots, me.index);
     group_barrier();
-    bool here = asks(0, (int)gemm_warps, at.index);
+    bool here = asks(0, (int)gemm_warps, me.index);
     w.run[0] = w.run[1] = 0, w.asked[0] = First::runs * First::run_bytes, w.asked[1] = Second::runs * Second::run_bytes;
-    if (copies_overlap != 0 && here) ask_first<First>(from, 0, shared, at), ask_first<Second>(from, 1, shared, at);
+    if (copies_overlap != 0 && here) ask_first<First>(from, 0, shared, me), ask_first<Second>(from, 1, shared, me);
     dependency_wait();
     if (here) {
       UNROLL(1)
       for (int s = 0; s < Shape::slots - 1; s++) {
-        ask_tokens(from, s, s, shared, at);
+        ask_tokens(from, s, s, shared, me);
         close_gate(shared.gates + s);
       }
     }
     w.s = 0, w.slot = 0, w.turn = 0;
-    begin_held(from, held_tokens, at);
-    hold(from, 0, held_tokens, at);
-    put(held_tokens, 0, from.chunks, shared.tokens[0], at);
+    begin_held(from, held_tokens, me);
+    hold(from, 0, held_tokens, me);
+    put(held_tokens, 0, from.chunks, shared.tokens[0], me);
     await_gate<behind>(shared.gates, 0);
     group_barrier();
-    expand(from, 0, shared, w, at);
+    expand(from, 0, shared, w, me);
     UNROLL(1)
     for (; w.s < steps; w.pass()) {
       await_gate<behind>(shared.gates + w.slot, w.turn);
       group_barrier();
-      if (asks(w.s, (int)gemm_warps, at.index)) {
-        ask_tokens(from, w.s + Shape::slots - 1, w.before(), shared, at);
-        if (copies_overlap != 0) ask_next<First>(from, 0, shared, w, at), ask_next<Second>(from, 1, shared, w, at);
+      if (asks(w.s, (int)gemm_warps, me.index)) {
+        ask_tokens(from, w.s + Shape::slots - 1, w.before(), shared, me);
+        if (copies_overlap != 0) ask_next<First>(from, 0, shared, w, me), ask_next<Second>(from, 1, shared, w, me);
         close_gate(shared.gates + w.before());
       }
       pass_run<First>(0, w), pass_run<Second>(1, w);
-      hold(from, w.s + 1, held_tokens, at);
+      hold(from, w.s + 1, held_tokens, me);
       UNROLL(4)
       for (int slot = 0; slot < Shape::step; slot++) {
         if (w.s * Shape::step + slot >= from.chunks) break;
-        add_chunk(from, shared, w, slot, at, acc);
+        add_chunk(from, shared, w, slot, me, acc);
       }
-      put(held_tokens, w.s + 1, from.chunks, shared.tokens[(w.s + 1) % 2], at);
+      put(held_tokens, w.s + 1, from.chunks, shared.tokens[(w.s + 1) % 2], me);
     }
   }
 };

@@ -20,46 +20,46 @@ template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struc
 
   // Outputs of the group's rows of segment s, row r of token n at to[n · G + r].
   template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, i64 row_group, int first,
-                             SHARED float* to, Place at) -> void {
+                             SHARED float* to, Thread me) -> void {
     typedef typename resident_form<F>::type Form;
     if constexpr (resident<Form, lane_rows>::exists) {
       float acc[N];
       prepared_input<N == 1> input = prepared < N == 1 > (p, first);
-      split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, input, at, acc);
-      for (int n = 0; n < N; n++) shared.sums_of_warps[(at.warp() * N + n) * warp_lanes + at.lane()] = acc[n];
+      split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, input, me, acc);
+      for (int n = 0; n < N; n++) shared.sums_of_warps[(me.warp() * N + n) * warp_lanes + me.lane()] = acc[n];
       group_barrier();
-      if ((int)at.index < N * G) {
-        int n = (int)at.index / G, r = (int)at.index % G;
+      if ((int)me.index < N * G) {
+        int n = (int)me.index / G, r = (int)me.index % G;
         float y = 0;
         for (int w = 0; w < split_warps; w++)
           for (int part = 0; part < warp_lanes / G; part++)
             y += shared.sums_of_warps[(w * N + n) * warp_lanes + part * G + r];
-        to[at.index] = y;
+        to[me.index] = y;
       }
       group_barrier();
     } else {
       float inverse[N];
       for (int n = 0; n < N; n++) {
         i64 token = first + n < p.tokens ? first + n : p.tokens - 1;
-        inverse[n] = inverse_rms(p.x + token * p.cols, p.norm, p.cols, p.epsilon, shared.sums_of_warps, at);
+        inverse[n] = inverse_rms(p.x + token * p.cols, p.norm, p.cols, p.epsilon, shared.sums_of_warps, me);
       }
       i64 row_bytes = (i64)(p.cols / (int)F::block) * (int)F::block_bytes;
-      for (int r = (int)at.warp(); r < G; r += split_warps) {
+      for (int r = (int)me.warp(); r < G; r += split_warps) {
         i64 row = row_group * G + r;
         if (row >= p.segment[s].rows) continue;
         float acc[N];
-        block_rows<F>::template sum<N>(p.segment[s].weights + row * row_bytes, p, first, inverse, at, acc);
+        block_rows<F>::template sum<N>(p.segment[s].weights + row * row_bytes, p, first, inverse, me, acc);
         for (int n = 0; n < N; n++)
-          if (at.lane() == 0) to[n * G + r] = acc[n];
+          if (me.lane() == 0) to[n * G + r] = acc[n];
       }
       group_barrier();
     }
   }
 
-  fn run(PARAMS(GemvLaunch) p, SHARED Shared& shared, Place at) -> void {
+  fn run(PARAMS(GemvLaunch) p, SHARED Shared& shared, Thread me) -> void {
     launch_dependents();
     dependency_wait();
-    group_share share = share_of(p, Out::pairs ? 1 : p.segments, N, at);
+    group_share share = share_of(p, Out::pairs ? 1 : p.segments, N, me);
     int s = share.segment, first = share.token, there = *p.rows;
     if (first >= there) return;
     i64 row_group = share.row_group;
@@ -68,16 +68,16 @@ template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struc
       int which = Out::pairs ? pass : s, format = format_of<F0, F1, F2>(which);
       SHARED float* to = pass == 0 ? shared.values : shared.pair;
       if (format == 0)
-        rows<F0>(p, shared, which, row_group, first, to, at);
+        rows<F0>(p, shared, which, row_group, first, to, me);
       else if (format == 1)
-        rows<F1>(p, shared, which, row_group, first, to, at);
+        rows<F1>(p, shared, which, row_group, first, to, me);
       else
-        rows<F2>(p, shared, which, row_group, first, to, at);
+        rows<F2>(p, shared, which, row_group, first, to, me);
     }
-    int n = (int)at.index / G, row = (int)row_group * G + (int)at.index % G;
+    int n = (int)me.index / G, row = (int)row_group * G + (int)me.index % G;
     if (n < N && first + n < there) {
-      float y = finished(p, s, row, shared.values[at.index]);
-      Out::write(p, s, first + n, row, y, Out::pairs ? finished(p, 1, row, shared.pair[at.index]) : 0.0f);
+      float y = finished(p, s, row, shared.values[me.index]);
+      Out::write(p, s, first + n, row, y, Out::pairs ? finished(p, 1, row, shared.pair[me.index]) : 0.0f);
     }
   }
 };

@@ -31,39 +31,39 @@ fn keep_chunk(float4 x, SHARED u32* chunk, bool there, u32 lane) -> void {
 }
 
 // A warp's part of Σ x², where no format reads codes.
-fn keep_squares(DEVICE const float* x, int cols, SHARED GemvOneShared& shared, Place at) -> void {
+fn keep_squares(DEVICE const float* x, int cols, SHARED GemvOneShared& shared, Thread me) -> void {
   float squares = 0;
-  for (int i = (int)at.index; i < cols; i += one_token_warps * warp_lanes) squares = fma(x[i], x[i], squares);
+  for (int i = (int)me.index; i < cols; i += one_token_warps * warp_lanes) squares = fma(x[i], x[i], squares);
   squares = lane_sum(squares);
-  if (at.lane() == 0) shared.squares[at.warp()] = squares;
+  if (me.lane() == 0) shared.squares[me.warp()] = squares;
 }
 
 // Norm-in and quantize-in but for 1 / rms, whose squares are left for the end.
 fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED GemvOneShared& shared, SHARED u32* to,
-               Place at) -> void {
+               Thread me) -> void {
   enum { at_once = 2, a_warp = 4 };
   int chunks = cols / 32;
   float squares = 0;
   UNROLL(1)
-  for (int first = (int)at.warp() * a_warp; first < chunks; first += one_token_warps * a_warp * at_once) {
+  for (int first = (int)me.warp() * a_warp; first < chunks; first += one_token_warps * a_warp * at_once) {
     float4 v[at_once], w[at_once];
     UNROLL(2)
     for (int i = 0; i < at_once; i++) {
-      int c = first + i * one_token_warps * a_warp + (int)at.lane() / 8, there = c < chunks ? c : chunks - 1;
-      v[i] = ((DEVICE const float4*)x)[8 * there + (int)at.lane() % 8];
-      if (norm) w[i] = ((DEVICE const float4*)norm)[8 * there + (int)at.lane() % 8];
+      int c = first + i * one_token_warps * a_warp + (int)me.lane() / 8, there = c < chunks ? c : chunks - 1;
+      v[i] = ((DEVICE const float4*)x)[8 * there + (int)me.lane() % 8];
+      if (norm) w[i] = ((DEVICE const float4*)norm)[8 * there + (int)me.lane() % 8];
     }
     UNROLL(2)
     for (int i = 0; i < at_once; i++) {
-      int c = first + i * one_token_warps * a_warp + (int)at.lane() / 8;
+      int c = first + i * one_token_warps * a_warp + (int)me.lane() / 8;
       if (c < chunks)
         squares = fma(v[i].w, v[i].w, fma(v[i].z, v[i].z, fma(v[i].y, v[i].y, fma(v[i].x, v[i].x, squares))));
       if (norm) v[i].x *= w[i].x, v[i].y *= w[i].y, v[i].z *= w[i].z, v[i].w *= w[i].w;
-      keep_chunk(v[i], to + (c < chunks ? c : 0) * kept_chunk_words, c < chunks, at.lane());
+      keep_chunk(v[i], to + (c < chunks ? c : 0) * kept_chunk_words, c < chunks, me.lane());
     }
   }
   squares = lane_sum(squares);
-  if (at.lane() == 0) shared.squares[at.warp()] = squares;
+  if (me.lane() == 0) shared.squares[me.warp()] = squares;
 }
 
 // 1 / sqrt(mean(x²) + epsilon) of what was left; NaN, not 0, where the squares leave the range of floats.
@@ -74,9 +74,9 @@ fn inverse_rms_of_kept(SHARED const GemvOneShared& shared, int cols, float epsil
   return 1.0f / sqrt(mean) + mean * 0.0f;
 }
 
-fn keep_codes(PARAMS(DeviceActivations) from, int cols, SHARED u32* to, Place at) -> void {
+fn keep_codes(PARAMS(DeviceActivations) from, int cols, SHARED u32* to, Thread me) -> void {
   DEVICE const uint4* codes = (DEVICE const uint4*)from.codes;
-  for (int c = (int)at.index; c < cols / 32; c += one_token_warps * warp_lanes) {
+  for (int c = (int)me.index; c < cols / 32; c += one_token_warps * warp_lanes) {
     SHARED uint4* chunk = (SHARED uint4*)(to + c * kept_chunk_words);
     uint4 rest;
     int2 sums = ((DEVICE const int2*)from.sums)[c];

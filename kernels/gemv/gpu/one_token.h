@@ -40,11 +40,11 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
   }
 
   // What is needed besides weights, and is a launch's constant: norm and bias.
-  fn look_ahead(PARAMS(GemvLaunch) p, THREAD const Groups& groups, Place at) -> void {
+  fn look_ahead(PARAMS(GemvLaunch) p, THREAD const Groups& groups, Thread me) -> void {
     enum { line = 32 };  // floats
     if (Input == (int)normed && p.norm)
-      for (int i = (int)at.index * line; i < p.cols; i += threads * line) will_read(p.norm + i);
-    for (int i = (int)at.index * line; i < groups.count * G; i += threads * line) {
+      for (int i = (int)me.index * line; i < p.cols; i += threads * line) will_read(p.norm + i);
+    for (int i = (int)me.index * line; i < groups.count * G; i += threads * line) {
       group_share share = groups.share(p, i / G);
       int row = share.row_group * G + i % G;
       if (p.segment[share.segment].bias && row < p.segment[share.segment].rows)
@@ -53,14 +53,14 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
   }
 
   // The input, which the launch in front may have made.
-  fn keep(PARAMS(GemvLaunch) p, SHARED Shared& shared, Place at) -> void {
+  fn keep(PARAMS(GemvLaunch) p, SHARED Shared& shared, Thread me) -> void {
     dependency_wait();
     if constexpr (Input == (int)copied) {
-      if constexpr (coded) keep_codes(p.codes, p.cols, chunks_of(shared), at);
+      if constexpr (coded) keep_codes(p.codes, p.cols, chunks_of(shared), me);
     } else if constexpr (coded) {
-      keep_normed(p.x, p.norm, p.cols, shared, chunks_of(shared), at);
+      keep_normed(p.x, p.norm, p.cols, shared, chunks_of(shared), me);
     } else if (p.norm) {
-      keep_squares(p.x, p.cols, shared, at);
+      keep_squares(p.x, p.cols, shared, me);
     }
     group_barrier();
   }
@@ -68,52 +68,52 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
   // The warps' sums of row groups begin, … of `groups`, all of format F. What is read before the input is there are
   // weights.
   template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Shared& shared, THREAD const Groups& groups, int begin,
-                             int count, THREAD bool& kept, Place at) -> void {
+                             int count, THREAD bool& kept, Thread me) -> void {
     typedef typename resident_form<F>::type Form;
     SHARED float* sums = sums_of(p, shared) + begin * one_token_warps * G;
     SHARED u32* ring = (SHARED u32*)(sums_of(p, shared) + (pairs ? 2 : 1) * p.batch * one_token_warps * G);
     if constexpr (is_coded<F>::value) {
       typename row_stream<Form, G>::State state;
-      row_stream<Form, G>::begin(p, groups, begin, begin + count, state, ring, at);
-      if (!kept) keep(p, shared, at);
+      row_stream<Form, G>::begin(p, groups, begin, begin + count, state, ring, me);
+      if (!kept) keep(p, shared, me);
       row_stream<Form, G>::finish(p, groups, begin, begin + count, (SHARED const uint4*)chunks_of(shared), state, ring,
-                                  sums, at);
+                                  sums, me);
     } else if (number_rows<F>::fit(p.cols)) {
       if constexpr (number_rows<F>::exists) {
         typename number_stream<F, G>::State state;
-        number_stream<F, G>::begin(p, groups, begin, begin + count, state, ring, at);
-        if (!kept) keep(p, shared, at);
-        number_stream<F, G>::finish(p, groups, begin, begin + count, state, ring, sums, at);
+        number_stream<F, G>::begin(p, groups, begin, begin + count, state, ring, me);
+        if (!kept) keep(p, shared, me);
+        number_stream<F, G>::finish(p, groups, begin, begin + count, state, ring, sums, me);
       }
     } else {
-      if (!kept) keep(p, shared, at);
-      by_weight<F>(p, groups, begin, count, sums, at);
+      if (!kept) keep(p, shared, me);
+      by_weight<F>(p, groups, begin, count, sums, me);
     }
     kept = true;
   }
   // A row a warp: it has the row's sum, and others add nothing.
   template <class F> fn by_weight(PARAMS(GemvLaunch) p, THREAD const Groups& groups, int begin, int count,
-                                  SHARED float* sums, Place at) -> void {
+                                  SHARED float* sums, Thread me) -> void {
     i64 row_bytes = (i64)(p.cols / (int)F::block) * (int)F::block_bytes;
     UNROLL(1)
-    for (int i = (int)at.warp(); i < count * G; i += one_token_warps) {
+    for (int i = (int)me.warp(); i < count * G; i += one_token_warps) {
       group_share share = groups.share(p, begin + i / G);
       int row = share.row_group * G + i % G;
       if (row >= p.segment[share.segment].rows) continue;
       float acc[1], none[1] = {1.0f};
-      block_rows<F>::template sum<1>(p.segment[share.segment].weights + row * row_bytes, p, 0, none, at, acc);
-      if (at.lane() < one_token_warps)
-        sums[(i / G * one_token_warps + (int)at.lane()) * G + i % G] = at.lane() == 0 ? acc[0] : 0.0f;
+      block_rows<F>::template sum<1>(p.segment[share.segment].weights + row * row_bytes, p, 0, none, me, acc);
+      if (me.lane() < one_token_warps)
+        sums[(i / G * one_token_warps + (int)me.lane()) * G + i % G] = me.lane() == 0 ? acc[0] : 0.0f;
     }
   }
 
-  fn batch(PARAMS(GemvLaunch) p, SHARED Shared& shared, THREAD const Groups& groups, THREAD bool& kept, Place at)
+  fn batch(PARAMS(GemvLaunch) p, SHARED Shared& shared, THREAD const Groups& groups, THREAD bool& kept, Thread me)
       -> void {
     if constexpr (one_format) {
-      rows<F0>(p, shared, groups, 0, (pairs ? 2 : 1) * groups.count, kept, at);
+      rows<F0>(p, shared, groups, 0, (pairs ? 2 : 1) * groups.count, kept, me);
     } else if constexpr (pairs) {
-      rows<F0>(p, shared, groups, 0, groups.count, kept, at);
-      rows<F1>(p, shared, groups, groups.count, groups.count, kept, at);
+      rows<F0>(p, shared, groups, 0, groups.count, kept, me);
+      rows<F1>(p, shared, groups, groups.count, groups.count, kept, me);
     } else {
       int before = 0;  // row groups of the segments in front
       UNROLL(1)
@@ -124,11 +124,11 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
         if (begin >= end) continue;
         int format = format_of<F0, F1, F2>(s);
         if (format == 0)
-          rows<F0>(p, shared, groups, begin, end - begin, kept, at);
+          rows<F0>(p, shared, groups, begin, end - begin, kept, me);
         else if (format == 1)
-          rows<F1>(p, shared, groups, begin, end - begin, kept, at);
+          rows<F1>(p, shared, groups, begin, end - begin, kept, me);
         else
-          rows<F2>(p, shared, groups, begin, end - begin, kept, at);
+          rows<F2>(p, shared, groups, begin, end - begin, kept, me);
       }
     }
   }
@@ -139,24 +139,24 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     return y;
   }
 
-  fn run(PARAMS(GemvLaunch) p, SHARED Shared& shared, Place at) -> void {
+  fn run(PARAMS(GemvLaunch) p, SHARED Shared& shared, Thread me) -> void {
     launch_dependents();
     int all = 0;
     for (int s = 0; s < (pairs ? 1 : p.segments); s++) all += p.segment[s].groups;
-    int end = (int)((u32)all * (at.group + 1) / at.groups);
+    int end = (int)((u32)all * (me.group + 1) / me.groups);
     bool kept = false;
     UNROLL(1)
-    for (int first = (int)((u32)all * at.group / at.groups); first < end; first += p.batch) {
+    for (int first = (int)((u32)all * me.group / me.groups); first < end; first += p.batch) {
       Groups groups = {first, end - first < p.batch ? end - first : p.batch};
       if (kept)
         group_barrier();
       else
-        look_ahead(p, groups, at);
-      batch(p, shared, groups, kept, at);
+        look_ahead(p, groups, me);
+      batch(p, shared, groups, kept, me);
       group_barrier();
       float inverse = Input == (int)normed && p.norm ? inverse_rms_of_kept(shared, p.cols, p.epsilon) : 1.0f;
       SHARED const float* sums = sums_of(p, shared);
-      for (int i = (int)at.index; i < groups.count * G; i += threads) {
+      for (int i = (int)me.index; i < groups.count * G; i += threads) {
         group_share share = groups.share(p, i / G);
         int row = share.row_group * G + i % G;
         float y = finished(p, share.segment, row, total(sums, i) * inverse);

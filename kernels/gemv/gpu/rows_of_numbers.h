@@ -58,32 +58,32 @@ template <class F, int G> struct number_stream {
   };
 
   fn turns_of(int cols) -> int { return (cols + turn_cols - 1) / turn_cols; }
-  fn first_item(Place at) -> int { return (int)at.warp() * rows; }
-  fn slot_of(SHARED u32* ring, int slot, Place at) -> SHARED uint4* {
-    return (SHARED uint4*)ring + ((int)at.warp() * (int)ring_words / 4 + slot * rows) * warp_lanes + (int)at.lane();
+  fn first_item(Thread me) -> int { return (int)me.warp() * rows; }
+  fn slot_of(SHARED u32* ring, int slot, Thread me) -> SHARED uint4* {
+    return (SHARED uint4*)ring + ((int)me.warp() * (int)ring_words / 4 + slot * rows) * warp_lanes + (int)me.lane();
   }
 
   // `item`: a row of the row groups begin, …
   template <bool pairs> fn go_to(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int item,
-                                 THREAD State& s, Place at) -> void {
+                                 THREAD State& s, Thread me) -> void {
     group_share share = groups.share(p, begin + item / G);
     for (int r = 0; r < rows; r++) {
       i64 row = share.row_group * G + item % G + r, last = p.segment[share.segment].rows - 1;
       s.row[r] = p.segment[share.segment].weights +
-                 ((row < last ? row : last) * p.cols + (int)at.lane() * Rows::a_read) * (int)F::block_bytes;
+                 ((row < last ? row : last) * p.cols + (int)me.lane() * Rows::a_read) * (int)F::block_bytes;
     }
     s.item = item, s.turn = 0;
   }
   template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int items,
-                               THREAD State& s, SHARED u32* ring, Place at) -> void {
+                               THREAD State& s, SHARED u32* ring, Thread me) -> void {
     if (s.item < items) {
-      SHARED uint4* to = slot_of(ring, s.slot, at);
-      if (s.turn * turn_cols + (int)at.lane() * Rows::a_read < p.cols)
+      SHARED uint4* to = slot_of(ring, s.slot, me);
+      if (s.turn * turn_cols + (int)me.lane() * Rows::a_read < p.cols)
         for (int r = 0; r < rows; r++) copy_four(to + r * warp_lanes, s.row[r]);
       for (int r = 0; r < rows; r++) s.row[r] += 16 * warp_lanes;
       if (++s.turn == turns_of(p.cols)) {
         s.item += one_token_warps * rows;
-        if (s.item < items) go_to(p, groups, begin, s.item, s, at);
+        if (s.item < items) go_to(p, groups, begin, s.item, s, me);
       }
     }
     s.slot = s.slot + 1 == ahead ? 0 : s.slot + 1;
@@ -91,29 +91,29 @@ template <class F, int G> struct number_stream {
   }
 
   template <bool pairs> fn begin(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
-                                 THREAD State& s, SHARED u32* ring, Place at) -> void {
-    s.slot = 0, s.item = first_item(at);
-    if (s.item < (end - begin) * G) go_to(p, groups, begin, s.item, s, at);
+                                 THREAD State& s, SHARED u32* ring, Thread me) -> void {
+    s.slot = 0, s.item = first_item(me);
+    if (s.item < (end - begin) * G) go_to(p, groups, begin, s.item, s, me);
     if (!copies_overlap) return;
     UNROLL(1)
-    for (int a = 0; a < ahead; a++) ask(p, groups, begin, (end - begin) * G, s, ring, at);
+    for (int a = 0; a < ahead; a++) ask(p, groups, begin, (end - begin) * G, s, ring, me);
   }
 
   // One warp has a row's whole sum; the others add nothing to it.
   template <bool pairs> fn finish(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
-                                  THREAD State& s, SHARED u32* ring, SHARED float* sums, Place at) -> void {
-    int items = (end - begin) * G, lane = (int)at.lane();
+                                  THREAD State& s, SHARED u32* ring, SHARED float* sums, Thread me) -> void {
+    int items = (end - begin) * G, lane = (int)me.lane();
     UNROLL(1)
-    for (int item = first_item(at); item < items; item += one_token_warps * rows) {
+    for (int item = first_item(me); item < items; item += one_token_warps * rows) {
       float acc[rows];
       for (int r = 0; r < rows; r++) acc[r] = 0;
-      if (!copies_overlap) go_to(p, groups, begin, item, s, at);
+      if (!copies_overlap) go_to(p, groups, begin, item, s, me);
       UNROLL(1)
       for (int k = lane * Rows::a_read, turn = turns_of(p.cols); turn > 0; turn--, k += turn_cols) {
         float x[Rows::a_read];
         if (k < p.cols) Rows::input(p.x, p.norm, k, x);
         if (copies_overlap) await_copies<ahead - 1>();
-        SHARED const uint4* from = slot_of(ring, s.slot, at);
+        SHARED const uint4* from = slot_of(ring, s.slot, me);
         if (k < p.cols)
           for (int r = 0; r < rows; r++) {
             uint4 words;
@@ -124,7 +124,7 @@ template <class F, int G> struct number_stream {
             acc[r] = Rows::template add<0>(words, x, acc[r]);
           }
         if (copies_overlap)
-          ask(p, groups, begin, items, s, ring, at);
+          ask(p, groups, begin, items, s, ring, me);
         else
           for (int r = 0; r < rows; r++) s.row[r] += 16 * warp_lanes;
       }

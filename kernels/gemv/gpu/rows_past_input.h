@@ -106,18 +106,18 @@ template <class F, int G> struct row_stream {
     int slot;
   };
 
-  fn first_of_warp(Place at) -> int { return (int)at.warp() * parts_a_warp; }
-  fn slot_of(SHARED u32* ring, int slot, Place at) -> SHARED u32* {
-    return ring + at.warp() * ring_words * warp_lanes + slot * pieces * 4;
+  fn first_of_warp(Thread me) -> int { return (int)me.warp() * parts_a_warp; }
+  fn slot_of(SHARED u32* ring, int slot, Thread me) -> SHARED u32* {
+    return ring + me.warp() * ring_words * warp_lanes + slot * pieces * 4;
   }
 
   // Chunk c, counted from the warp's first tile on.
   fn tile_of(int c) -> int { return c / (int)L::chunks * (int)L::tile_bytes; }
-  fn set_pieces(THREAD State& s, Place at) -> void {
-    int first = first_of_warp(at);
+  fn set_pieces(THREAD State& s, Thread me) -> void {
+    int first = first_of_warp(me);
     UNROLL(8)
     for (int j = 0; j < copies; j++) {
-      int piece = j * warp_lanes + (int)at.lane(), row = 0, which = 0;
+      int piece = j * warp_lanes + (int)me.lane(), row = 0, which = 0;
       s.offset[j] = 0, s.row_bytes[j] = 4, s.chunk[j] = 0x3fffffff;
       if (piece < a_turn * code_pieces) {
         which = piece / code_pieces, row = 4 * (piece % 8);
@@ -148,10 +148,10 @@ template <class F, int G> struct row_stream {
   }
   // A turn's chunks, or nothing behind the last.
   template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int end,
-                               THREAD State& s, SHARED u32* ring, Place at) -> void {
+                               THREAD State& s, SHARED u32* ring, Thread me) -> void {
     int chunks = p.cols / 32;
     if (s.group < end) {
-      SHARED uint4* to = (SHARED uint4*)slot_of(ring, s.slot, at) + at.lane();
+      SHARED uint4* to = (SHARED uint4*)slot_of(ring, s.slot, me) + me.lane();
       UNROLL(8)
       for (int j = 0; j < copies; j++) {
         if (s.done + s.chunk[j] < chunks) copy_four(to + j * warp_lanes, s.from[j]);
@@ -166,13 +166,13 @@ template <class F, int G> struct row_stream {
 
   // Asks for the first chunks of row groups begin … end − 1 of `groups`.
   template <bool pairs> fn begin(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
-                                 THREAD State& s, SHARED u32* ring, Place at) -> void {
+                                 THREAD State& s, SHARED u32* ring, Thread me) -> void {
     if (!copies_overlap) return;
     s.slot = 0;
-    set_pieces(s, at);
+    set_pieces(s, me);
     go_to(p, groups, begin, s);
     UNROLL(1)
-    for (int a = 0; a < ahead; a++) ask(p, groups, end, s, ring, at);
+    for (int a = 0; a < ahead; a++) ask(p, groups, end, s, ring, me);
   }
 
   template <class Reader> fn chunk_from(THREAD Reader& from, int c, int row) -> typename Rows::Chunk {
@@ -190,10 +190,10 @@ template <class F, int G> struct row_stream {
   // Their sums, a float a warp and row, from `sums` on.
   template <bool pairs> fn finish(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
                                   SHARED const uint4* input, THREAD State& s, SHARED u32* ring, SHARED float* sums,
-                                  Place at) -> void {
-    int chunks = p.cols / 32, lane = (int)at.lane(), first = first_of_warp(at) + lane / G;
+                                  Thread me) -> void {
+    int chunks = p.cols / 32, lane = (int)me.lane(), first = first_of_warp(me) + lane / G;
     table16 table = split_codes<F>::table();
-    SHARED float* to = sums + (int)at.warp() * G + lane;
+    SHARED float* to = sums + (int)me.warp() * G + lane;
     UNROLL(1)
     for (int group = begin; group < end; group++) {
       row_place place = groups.template place<F>(p, group);
@@ -206,7 +206,7 @@ template <class F, int G> struct row_stream {
         if (copies_overlap) {
           await_copies<ahead - 1>();
           warp_barrier();
-          SHARED u32* slot = slot_of(ring, s.slot, at);
+          SHARED u32* slot = slot_of(ring, s.slot, me);
           UNROLL(2)
           for (int i = 0; i < a_turn; i++) {  // what was not asked for is read, but not used
             ring_reader from = {slot + i * code_pieces * 4,
@@ -233,7 +233,7 @@ template <class F, int G> struct row_stream {
         }
         if (copies_overlap) {
           warp_barrier();  // the slot was read by all
-          ask(p, groups, end, s, ring, at);
+          ask(p, groups, end, s, ring, me);
         }
       }
       float y = acc[0];

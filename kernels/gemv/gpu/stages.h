@@ -11,10 +11,10 @@ struct group_share {
   int token;               // first of the group's tokens
 };
 // `N`: tokens that a group computes.
-fn share_of(PARAMS(GemvLaunch) p, int segments, int N, Place at) {
+fn share_of(PARAMS(GemvLaunch) p, int segments, int N, Thread me) {
   int groups = 0;
   for (int i = 0; i < segments; i++) groups += p.segment[i].groups;
-  group_share share = {0, (int)at.group % groups, (int)at.group / groups * N};
+  group_share share = {0, (int)me.group % groups, (int)me.group / groups * N};
   while (share.row_group >= p.segment[share.segment].groups) share.row_group -= p.segment[share.segment++].groups;
   return share;
 }
@@ -59,12 +59,13 @@ template <bool one> fn prepared(PARAMS(GemvLaunch) p, int first) {
 
 // 1 / sqrt(mean(x²) + epsilon) of a vector, to every thread of the group; 1 where there is no norm; NaN, not 0, where
 // the squares leave the range of floats. `sums`: one float per warp.
-fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float epsilon, SHARED float* sums, Place at) {
+fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float epsilon, SHARED float* sums,
+               Thread me) {
   if (!norm) return 1.0f;
   float squares = 0;
-  for (int i = (int)at.index; i < cols; i += split_warps * warp_lanes) squares = fma(x[i], x[i], squares);
+  for (int i = (int)me.index; i < cols; i += split_warps * warp_lanes) squares = fma(x[i], x[i], squares);
   squares = lane_sum(squares);
-  if (at.lane() == 0) sums[at.warp()] = squares;
+  if (me.lane() == 0) sums[me.warp()] = squares;
   group_barrier();
   float total = 0;
   for (int w = 0; w < split_warps; w++) total += sums[w];

@@ -11,16 +11,16 @@ struct prepare {
   enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
 
   // Chunk after chunk: a warp's 32 values are also 32 codes.
-  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     launch_dependents();
     dependency_wait();
-    if ((int)at.group >= *p.rows) return;
-    i64 first = (i64)at.group * p.cols;
-    float inverse = inverse_rms(p.x + first, p.norm, p.cols, p.epsilon, shared.sums, at);
-    for (int i = (int)at.index; i < p.cols; i += threads) {
+    if ((int)me.group >= *p.rows) return;
+    i64 first = (i64)me.group * p.cols;
+    float inverse = inverse_rms(p.x + first, p.norm, p.cols, p.epsilon, shared.sums, me);
+    for (int i = (int)me.index; i < p.cols; i += threads) {
       float y = p.norm ? p.x[first + i] * inverse * p.norm[i] : p.x[first + i];
       if (p.values) p.values[first + i] = y;
-      if (p.codes.codes) quantize_out(p.codes, (int)at.group, (int)at.groups, i, true, y);
+      if (p.codes.codes) quantize_out(p.codes, (int)me.group, (int)me.groups, i, true, y);
     }
   }
 };
@@ -30,13 +30,13 @@ struct norm_add {
   typedef NormShared Shared;
   enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
 
-  fn run(PARAMS(Params) p, SHARED Shared& shared, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     launch_dependents();
     dependency_wait();
-    if ((int)at.group >= *p.rows) return;
-    i64 first = (i64)at.group * p.cols;
-    float inverse = inverse_rms(p.block + first, p.norm, p.cols, p.epsilon, shared.sums, at);
-    for (int i = (int)at.index; i < p.cols; i += threads)
+    if ((int)me.group >= *p.rows) return;
+    i64 first = (i64)me.group * p.cols;
+    float inverse = inverse_rms(p.block + first, p.norm, p.cols, p.epsilon, shared.sums, me);
+    for (int i = (int)me.index; i < p.cols; i += threads)
       p.residual[first + i] += p.block[first + i] * inverse * p.norm[i];
   }
 };

@@ -6,13 +6,13 @@ struct probe_read {
   typedef ProbeLaunch Params;
   typedef ProbeShared Shared;
   enum { threads = 256, groups_a_core = 4 };
-  fn run(PARAMS(ProbeLaunch) p, SHARED Shared&, Place at) -> void {
+  fn run(PARAMS(ProbeLaunch) p, SHARED Shared&, Thread me) -> void {
     dependency_wait();
     DEVICE const uint4* from = (DEVICE const uint4*)p.from;
-    i64 step = (i64)at.groups * threads;
+    i64 step = (i64)me.groups * threads;
     u32 all = 0;
     UNROLL(8)
-    for (i64 i = (i64)at.group * threads + at.index; i < p.pieces; i += step) {
+    for (i64 i = (i64)me.group * threads + me.index; i < p.pieces; i += step) {
       uint4 x = from[i];
       all |= x.x | x.y | x.z | x.w;
     }

@@ -67,10 +67,10 @@ struct rope_store {
   typedef RopeShared Shared;
   enum { threads = rope_warps * warp_lanes, groups_a_core = 8 };
 
-  fn run(PARAMS(Params) p, SHARED Shared&, Place at) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
     launch_dependents();
     dependency_wait();
-    int item = (int)at.group * rope_warps + (int)at.warp(), row = item / (p.heads + p.kv_heads),
+    int item = (int)me.group * rope_warps + (int)me.warp(), row = item / (p.heads + p.kv_heads),
         head = item % (p.heads + p.kv_heads);
     if (row >= p.batch.header->rows) return;
     DEVICE const BatchLine& line = lines_of(p.batch)[row];
@@ -80,7 +80,7 @@ struct rope_store {
     if (head < p.heads) {
       DEVICE float* x = p.query + ((i64)row * p.heads + head) * p.head_size;
       turn_head(turned_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
-                p.query_epsilon, at.lane(), float_row{x});
+                p.query_epsilon, me.lane(), float_row{x});
     } else {
       head -= p.heads;
       i64 from = ((i64)row * p.kv_heads + head) * p.head_size;
@@ -89,8 +89,8 @@ struct rope_store {
       DEVICE u16* values = page + place_in_page(p.values_at, head, position, p.head_size);
       turn_head(
           turned_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
-          p.key_epsilon, at.lane(), half_row{keys});
-      for (int i = (int)at.lane(); i < p.head_size; i += warp_lanes) values[i] = (u16)nearest_half(p.value[from + i]);
+          p.key_epsilon, me.lane(), half_row{keys});
+      for (int i = (int)me.lane(); i < p.head_size; i += warp_lanes) values[i] = (u16)nearest_half(p.value[from + i]);
     }
   }
 };
