@@ -62,7 +62,7 @@ std::string without_command(const CLI::App& app) {
 }
 
 /// Words that the command has no place for: names the first.
-std::string without_place(const CLI::App& app) {
+std::string unexpected_words(const CLI::App& app) {
   std::vector<std::string> words = app.remaining(true);
   auto flag = std::ranges::find_if(words, [](const std::string& word) { return word.starts_with('-'); });
   if (flag != words.end()) return "there is no flag '" + *flag + "'";
@@ -181,7 +181,7 @@ std::optional<std::string> CommandLine::parse(int argc, char** argv) {
   } catch (const CLI::CallForHelp&) { return app_->help(); } catch (const CLI::CallForVersion& e) {
     return std::string(e.what()) + "\n";
   } catch (const CLI::ExtrasError& e) {
-    throw UsageError(app_->get_subcommands().empty() ? without_command(*app_) : without_place(*app_));
+    throw UsageError(app_->get_subcommands().empty() ? without_command(*app_) : unexpected_words(*app_));
   } catch (const CLI::ParseError& e) {
     throw UsageError(app_->get_subcommands().empty() ? without_command(*app_) : e.what());
   }

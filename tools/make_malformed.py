@@ -508,14 +508,14 @@ def a28_payloads():
     half = {"inf": b"\x00\x7c", "minus_inf": b"\x00\xfc", "nan": b"\x01\x7e", "subnormal": b"\x01\x00", "max": b"\xff\x7b", "zero": b"\0\0"}
     scales = {2: [0], 3: [0, 2], 6: [0], 7: [0, 2], 8: [0], 10: [80, 82], 11: [108], 12: [0, 2], 13: [0, 2], 14: [208], 16: [0], 20: [0],
               23: [0], 35: [64]}  # type -> where its f16 scales stand in a block
-    for kind, places in scales.items():
+    for kind, offsets in scales.items():
         size = BLOCKS[kind][1]
-        for place in places:
+        for offset in offsets:
             for name, bits in half.items():
                 f = model(kind)
                 data = bytearray(next(t for t in f.tensors if t["name"] == DOWN)["data"])
-                data[3 * size + place : 3 * size + place + 2] = bits
-                yield f"scale_{kind}_{place}_{name}", "any", "", f.change(DOWN, data=bytes(data))
+                data[3 * size + offset : 3 * size + offset + 2] = bits
+                yield f"scale_{kind}_{offset}_{name}", "any", "", f.change(DOWN, data=bytes(data))
     for kind, word in [(0, b"\0\0\xc0\x7f"), (0, b"\0\0\x80\x7f"), (1, b"\0\x7c"), (1, b"\1\x7e"), (30, b"\x80\x7f"), (30, b"\xc0\xff")]:
         data = bytes(BLOCKS[kind][1]) * 100 + word
         yield f"weight_{kind}_{word.hex()}", "any", "", model(kind).change(DOWN, data=data + bytes(256 * 32 * BLOCKS[kind][1] - len(data)))

@@ -15,7 +15,7 @@
 //
 //   SHARED       address space of what the threads of a group share
 //   PARAMS(T)    reference to the parameters of a launch
-//   Thread        which thread this is: group of groups, index in the group, lane of 32, warp
+//   Thread       which thread this is: group of groups, index in the group, lane of 32, warp
 //   group_barrier()          all threads of a group arrive, and see what the others wrote to SHARED before
 //   warp_barrier()           the same for the 32 threads of a warp
 //   lane_value(x, l)         the x of lane l; all 32 lanes call it

@@ -6,10 +6,10 @@
 #include "quant/decode.h"
 #include "quant/facts.h"
 
-// The place of a value of F's ascending list: how many of the others reach no further.
-template <class F, int c = 1> fn place_of(i8 value) -> u8 {
+// The index of a value of F's ascending list: how many of the others reach no further.
+template <class F, int c = 1> fn index_of(i8 value) -> u8 {
   if constexpr (c < (int)F::values)
-    return (u8)((value >= (i8)F::value(c)) + place_of<F, c + 1>(value));
+    return (u8)((value >= (i8)F::value(c)) + index_of<F, c + 1>(value));
   else
     return 0;
 }
@@ -22,7 +22,7 @@ template <class F> struct as_table : F {
                 : (int)F::values > 2 ? 2
                                      : 1
   };
-  fn code(view b, int i) { return place_of<F>((i8)integer_of<F>(b, i)); }
+  fn code(view b, int i) { return index_of<F>((i8)integer_of<F>(b, i)); }
   fn value(u32 code) { return code < (u32)F::values ? (int)F::value(code) : 0; }
 };
 

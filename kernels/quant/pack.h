@@ -74,7 +74,7 @@ template <class F, int first> struct chunk_codes<as_table<F>, first> {
     const u8* values[pack_lanes];
     for (int l = 0; l < pack_lanes; l++) values[l] = (const u8*)runs[l];
     interleave_blocks<32>(values, codes);
-    for (int i = 0; i < 32 * pack_lanes; i++) codes[i] = place_of<F>((i8)codes[i]);
+    for (int i = 0; i < 32 * pack_lanes; i++) codes[i] = index_of<F>((i8)codes[i]);
   }
 };
 

@@ -76,9 +76,9 @@ std::string link_target(std::string path) {
 }
 
 TemporaryFile::TemporaryFile(std::string path) : path_(std::move(path)) {
-  for (size_t i = 0; i < temporary.size() && place_ < 0 && !path_.empty(); i++) {
+  for (size_t i = 0; i < temporary.size() && slot_ < 0 && !path_.empty(); i++) {
     const char* none = nullptr;
-    if (temporary[i].compare_exchange_strong(none, path_.c_str())) place_ = static_cast<int>(i);
+    if (temporary[i].compare_exchange_strong(none, path_.c_str())) slot_ = static_cast<int>(i);
   }
 }
 
@@ -88,7 +88,7 @@ TemporaryFile::~TemporaryFile() {
 }
 
 void TemporaryFile::keep() noexcept {
-  if (place_ >= 0) temporary[static_cast<size_t>(std::exchange(place_, -1))] = nullptr;
+  if (slot_ >= 0) temporary[static_cast<size_t>(std::exchange(slot_, -1))] = nullptr;
   path_.clear();
 }
 

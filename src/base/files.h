@@ -37,7 +37,7 @@ class TemporaryFile {
 
  private:
   std::string path_;
-  int place_ = -1;  // among the files that discard_all removes
+  int slot_ = -1;  // among the files that discard_all removes
 };
 
 /// Who may read a new file: only its owner (for private content), or everyone that the umask permits.

@@ -7,13 +7,13 @@
 namespace ingot::grammar {
 namespace {
 
-/// The path from `place` down to `wanted`, if it is there.
-bool find_path(const Json& place, const Json& wanted, std::string& path) {
-  if (&place == &wanted) return true;
+/// The path from `node` down to `wanted`, if it is there.
+bool find_path(const Json& node, const Json& wanted, std::string& path) {
+  if (&node == &wanted) return true;
   const size_t before = path.size();
-  for (auto it = place.begin(); place.is_structured() && it != place.end(); ++it) {
+  for (auto it = node.begin(); node.is_structured() && it != node.end(); ++it) {
     path += '/';
-    for (char c : place.is_object() ? it.key() : std::to_string(it - place.begin()))
+    for (char c : node.is_object() ? it.key() : std::to_string(it - node.begin()))
       path += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
     if (find_path(*it, wanted, path)) return true;
     path.resize(before);
@@ -47,16 +47,16 @@ std::string unescape(std::string_view token) {
   return out;
 }
 
-const Json* step_down(const Json& place, const std::string& token) {
-  if (place.is_object()) {
-    auto found = place.find(token);
-    return found == place.end() ? nullptr : &*found;
+const Json* step_down(const Json& node, const std::string& token) {
+  if (node.is_object()) {
+    auto found = node.find(token);
+    return found == node.end() ? nullptr : &*found;
   }
   size_t index = 0;
   auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), index);
-  if (!place.is_array() || error != std::errc() || end != token.data() + token.size() || index >= place.size())
+  if (!node.is_array() || error != std::errc() || end != token.data() + token.size() || index >= node.size())
     return nullptr;
-  return &place[index];
+  return &node[index];
 }
 
 /// Finds a whole number that 64 bits cannot hold: the parser reads it as a float, and a bound or a listed value would
@@ -108,10 +108,10 @@ SchemaDocument::SchemaDocument(std::string_view text, Budget& budget) {
     throw Error("grammar", "not a JSON schema", root_.type_name(), "an object or a boolean");
 }
 
-const Json* SchemaDocument::anchor(const Json& place, const std::string& name) const {
-  if (place.is_object())
-    if (auto found = place.find("$anchor"); found != place.end() && *found == name) return &place;
-  for (const Json& part : place)
+const Json* SchemaDocument::anchor(const Json& node, const std::string& name) const {
+  if (node.is_object())
+    if (auto found = node.find("$anchor"); found != node.end() && *found == name) return &node;
+  for (const Json& part : node)
     if (part.is_structured())
       if (const Json* found = anchor(part, name)) return found;
   return nullptr;
@@ -134,19 +134,19 @@ const Json& SchemaDocument::resolve(const Json& schema) const {
     if (!found) fail(schema, "$ref", "a reference to an unknown anchor", text);
     return *found;
   }
-  const Json* place = &root_;
+  const Json* node = &root_;
   for (size_t i = 0; i < path.size();) {
     const size_t end = std::min(path.find('/', i + 1), path.size());
-    place = step_down(*place, unescape(std::string_view(path).substr(i + 1, end - i - 1)));
-    if (!place) fail(schema, "$ref", "a reference to a place that does not exist", text);
+    node = step_down(*node, unescape(std::string_view(path).substr(i + 1, end - i - 1)));
+    if (!node) fail(schema, "$ref", "a reference to a place that does not exist", text);
     i = end;
   }
-  return *place;
+  return *node;
 }
 
-std::string SchemaDocument::pointer_to(const Json& place) const {
+std::string SchemaDocument::pointer_to(const Json& node) const {
   std::string path = "#";
-  find_path(root_, place, path);
+  find_path(root_, node, path);
   return path;
 }
 

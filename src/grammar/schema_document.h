@@ -1,4 +1,4 @@
-// A JSON schema as a document: parsed with limits, its places named by JSON pointers (RFC 6901), references inside it
+// A JSON schema as a document: parsed with limits, its nodes named by JSON pointers (RFC 6901), references inside it
 // followed. Nothing outside it is ever read.
 #pragma once
 #include <nlohmann/json.hpp>
@@ -20,15 +20,15 @@ class SchemaDocument {
   const Json& root() const { return root_; }
   /// What `$ref` of `schema` refers to. Errors: outside this document, or nothing there.
   const Json& resolve(const Json& schema) const;
-  /// "#/properties/name": where `place`, a part of this document, stands.
-  std::string pointer_to(const Json& place) const;
+  /// "#/properties/name": where `node`, a part of this document, stands.
+  std::string pointer_to(const Json& node) const;
   /// Throws an Error that names `schema` and its `keyword`.
   [[noreturn]] void fail(const Json& schema, const std::string& keyword, const std::string& what,
                          const std::string& got = "", const std::string& expected = "",
                          const std::string& advice = "") const;
 
  private:
-  const Json* anchor(const Json& place, const std::string& name) const;
+  const Json* anchor(const Json& node, const std::string& name) const;
   Json root_;
 };
 

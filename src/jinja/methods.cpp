@@ -32,12 +32,12 @@ Value extend(Renderer& r, const Value& self, const Arguments& a) {
 }
 
 /// Position for insert and pop; clamps where Python does.
-int64_t place(const List& list, int64_t at) { return at < 0 ? at + static_cast<int64_t>(list.items.size()) : at; }
+int64_t index(const List& list, int64_t at) { return at < 0 ? at + static_cast<int64_t>(list.items.size()) : at; }
 
 Value insert(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "insert", a, {"index", "object"}, 2);
   List& list = *self.as<ListRef>();
-  const int64_t at = std::clamp<int64_t>(place(list, b.integer(0, 0)), 0, static_cast<int64_t>(list.items.size()));
+  const int64_t at = std::clamp<int64_t>(index(list, b.integer(0, 0)), 0, static_cast<int64_t>(list.items.size()));
   r.keep(self);
   r.budget.step(list.items.size() / 8);
   list.hold(2 * sizeof(Value));
@@ -48,7 +48,7 @@ Value insert(Renderer& r, const Value& self, const Arguments& a) {
 Value pop_item(Renderer& r, const Value& self, const Arguments& a) {
   const Bound b(r, "pop", a, {"index"});
   List& list = *self.as<ListRef>();
-  const int64_t at = place(list, b.integer(0, -1));
+  const int64_t at = index(list, b.integer(0, -1));
   if (at < 0 || at >= static_cast<int64_t>(list.items.size()))
     r.fail("pop index out of range", fmt::format("{}", at), fmt::format("less than {}", list.items.size()));
   r.budget.step(list.items.size() / 8);

@@ -149,13 +149,13 @@ Value slice(Renderer& r, const Value& object, const Value& start, const Value& s
   const int64_t by = part(step, 1);
   if (by == 0) r.fail("a slice has the step 0");
   const auto n = static_cast<int64_t>(is_list ? object.as<ListRef>()->items.size() : n_characters(object.bytes()));
-  const auto place = [&](const Value& v, int64_t otherwise) {
+  const auto index = [&](const Value& v, int64_t otherwise) {
     int64_t at = part(v, otherwise);
     if (v.is<None>()) return at;
     if (at < 0) at = at < -n ? -1 : at + n;
     return std::clamp<int64_t>(at, by < 0 ? -1 : 0, by < 0 ? n - 1 : n);
   };
-  const int64_t first = place(start, by < 0 ? n - 1 : 0), last = place(stop, by < 0 ? -1 : n);
+  const int64_t first = index(start, by < 0 ? n - 1 : 0), last = index(stop, by < 0 ? -1 : n);
   const auto before_last = [&](int64_t at) { return by > 0 ? at < last : at > last; };
   if (is_list) {
     std::vector<Value> items;

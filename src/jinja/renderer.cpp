@@ -254,32 +254,32 @@ Bound::Bound(Renderer& r, std::string_view callee, const Arguments& arguments,
   if (arguments.positional.size() > parameters.size())
     r.fail(fmt::format("{} has too many arguments", callee), fmt::format("{}", arguments.positional.size()),
            fmt::format("at most {}", parameters.size()));
-  for (size_t i = 0; i < arguments.positional.size(); i++) places_[i] = &arguments.positional[i];
+  for (size_t i = 0; i < arguments.positional.size(); i++) arguments_[i] = &arguments.positional[i];
   for (const auto& [name, value] : arguments.named) {
     const auto* const at = std::find(parameters.begin(), parameters.end(), name.bytes());
     if (at == parameters.end()) r.fail(fmt::format("{} has no argument '{}'", callee, name.bytes()));
-    const Value*& place = places_[at - parameters.begin()];
-    if (place) r.fail(fmt::format("{} has the argument '{}' twice", callee, name.bytes()));
-    place = &value;
+    const Value*& argument = arguments_[at - parameters.begin()];
+    if (argument) r.fail(fmt::format("{} has the argument '{}' twice", callee, name.bytes()));
+    argument = &value;
   }
   for (size_t i = 0; i < n_required; i++)
-    if (!places_[i]) r.fail(fmt::format("{} lacks the argument '{}'", callee, parameters.begin()[i]));
+    if (!arguments_[i]) r.fail(fmt::format("{} lacks the argument '{}'", callee, parameters.begin()[i]));
 }
 
 int64_t Bound::integer(size_t i, int64_t otherwise) const {
-  if (!places_[i]) return otherwise;
-  if (places_[i]->is<Undefined>()) fail_undefined(renderer_.budget, places_[i]->as<Undefined>());
-  if (!places_[i]->is_integer())
-    renderer_.fail(fmt::format("an argument of {} is not an integer", callee_), described(*places_[i]));
-  return places_[i]->integer();
+  if (!arguments_[i]) return otherwise;
+  if (arguments_[i]->is<Undefined>()) fail_undefined(renderer_.budget, arguments_[i]->as<Undefined>());
+  if (!arguments_[i]->is_integer())
+    renderer_.fail(fmt::format("an argument of {} is not an integer", callee_), described(*arguments_[i]));
+  return arguments_[i]->integer();
 }
 
 const Text& Bound::text(size_t i) const {
-  if (!places_[i]) renderer_.fail(fmt::format("{} lacks an argument", callee_));
-  if (places_[i]->is<Undefined>()) fail_undefined(renderer_.budget, places_[i]->as<Undefined>());
-  if (!places_[i]->is_text())
-    renderer_.fail(fmt::format("an argument of {} is not a string", callee_), described(*places_[i]));
-  return places_[i]->text();
+  if (!arguments_[i]) renderer_.fail(fmt::format("{} lacks an argument", callee_));
+  if (arguments_[i]->is<Undefined>()) fail_undefined(renderer_.budget, arguments_[i]->as<Undefined>());
+  if (!arguments_[i]->is_text())
+    renderer_.fail(fmt::format("an argument of {} is not a string", callee_), described(*arguments_[i]));
+  return arguments_[i]->text();
 }
 
 }  // namespace ingot::jinja

@@ -134,10 +134,10 @@ class Bound {
   Bound(Renderer& r, std::string_view callee, const Arguments& arguments,
         std::initializer_list<std::string_view> parameters, size_t n_required = 0);
   /// Null when it was not given.
-  const Value* operator[](size_t i) const { return places_[i]; }
-  bool has(size_t i) const { return places_[i] && !places_[i]->is<None>(); }
+  const Value* operator[](size_t i) const { return arguments_[i]; }
+  bool has(size_t i) const { return arguments_[i] && !arguments_[i]->is<None>(); }
   int64_t integer(size_t i, int64_t otherwise) const;
-  bool truth(size_t i, bool otherwise) const { return places_[i] ? jinja::truth(*places_[i]) : otherwise; }
+  bool truth(size_t i, bool otherwise) const { return arguments_[i] ? jinja::truth(*arguments_[i]) : otherwise; }
   /// The text at `i`, which must be one.
   const Text& text(size_t i) const;
 
@@ -145,7 +145,7 @@ class Bound {
   Renderer& renderer_;
   std::string_view callee_;
   static constexpr size_t most = 6;
-  const Value* places_[most] = {};
+  const Value* arguments_[most] = {};
 };
 
 /// A function implemented in C++.

@@ -123,8 +123,8 @@ class Macro : public Callable {
 
 Value Macro::call(Renderer& r, const Arguments& arguments) {
   const size_t n = node_.parameters.size(), n_given = arguments.positional.size();
-  std::vector<std::optional<Value>> places(n);
-  for (size_t i = 0; i < std::min(n, n_given); i++) places[i] = arguments.positional[i];
+  std::vector<std::optional<Value>> values(n);
+  for (size_t i = 0; i < std::min(n, n_given); i++) values[i] = arguments.positional[i];
   std::vector<Value> further;
   if (n_given > n && !node_.takes_varargs)
     r.fail(fmt::format("the macro {} has too many arguments", name()), fmt::format("{}", n_given),
@@ -137,8 +137,8 @@ Value Macro::call(Renderer& r, const Arguments& arguments) {
         std::ranges::find(node_.parameter_names, name.bytes(), [](const StringRef& s) { return s->text.bytes(); }) -
         node_.parameter_names.begin());
     if (at < n) {
-      if (places[at]) r.fail(fmt::format("the macro {} has the argument '{}' twice", this->name(), name.bytes()));
-      places[at] = value;
+      if (values[at]) r.fail(fmt::format("the macro {} has the argument '{}' twice", this->name(), name.bytes()));
+      values[at] = value;
     } else if (name.bytes() == "caller" && node_.takes_caller) {
       caller = value;
     } else if (node_.takes_kwargs) {
@@ -151,10 +151,10 @@ Value Macro::call(Renderer& r, const Arguments& arguments) {
   // A default may refer to other parameters; one without a value is undefined by then, even in its own default.
   for (size_t i = 0; i < n; i++) {
     const Value missing = Undefined{node_.parameter_names[i]};
-    r.assign(node_.parameters[i].first, places[i].value_or(missing));
+    r.assign(node_.parameters[i].first, values[i].value_or(missing));
   }
   for (size_t i = 0; i < n; i++)
-    if (const auto& [name, otherwise] = node_.parameters[i]; !places[i] && otherwise)
+    if (const auto& [name, otherwise] = node_.parameters[i]; !values[i] && otherwise)
       r.assign(name, r.evaluate(otherwise));
   if (node_.takes_varargs) r.assign(r.program.find("varargs"), r.list(std::move(further), ListKind::tuple));
   if (node_.takes_kwargs) r.assign(r.program.find("kwargs"), named);

@@ -57,8 +57,8 @@ Part part_of(Renderer& r, const Text& text, const Bound& b) {
   r.budget.copy(4 * text.size());
   if (!b.has(1) && !b.has(2)) return {true, 0, text.size()};
   const auto n = static_cast<int64_t>(n_characters(text.bytes()));
-  const auto place = [n](int64_t at) { return at < 0 ? std::max<int64_t>(0, at + n) : at; };
-  const int64_t begin = b.has(1) ? place(b.integer(1, 0)) : 0, end = std::min(n, b.has(2) ? place(b.integer(2, n)) : n);
+  const auto index = [n](int64_t at) { return at < 0 ? std::max<int64_t>(0, at + n) : at; };
+  const int64_t begin = b.has(1) ? index(b.integer(1, 0)) : 0, end = std::min(n, b.has(2) ? index(b.integer(2, n)) : n);
   if (begin > end) return {false, 0, 0};
   return {true, byte_of_character(text.bytes(), static_cast<size_t>(begin)),
           byte_of_character(text.bytes(), static_cast<size_t>(end))};

@@ -34,11 +34,11 @@ TEST(Compiler, MissingIsSaid) {
 
 TEST(Compiler, IsLookedForByTheLoaderFirstThenInTheFolder) {
   std::vector<std::string> names = compiler_names("/folder");
-  auto place = [&](const char* name) { return std::ranges::find(names, name) - names.begin(); };
+  auto position = [&](const char* name) { return std::ranges::find(names, name) - names.begin(); };
   for (const char* name : {"/folder/libnvrtc.so.13", "/folder/nvidia/cu13/lib/libnvrtc.so.13",
                            "/folder/nvidia/cuda_nvrtc/lib/libnvrtc.so.12"}) {
-    EXPECT_LT(place(name), static_cast<long>(names.size())) << name;
-    EXPECT_LT(place("libnvrtc.so.12"), place(name));
+    EXPECT_LT(position(name), static_cast<long>(names.size())) << name;
+    EXPECT_LT(position("libnvrtc.so.12"), position(name));
   }
   for (const std::string& name : compiler_names(""))
     EXPECT_FALSE(name.starts_with("/nvidia") || name.starts_with("/libnvrtc")) << name;

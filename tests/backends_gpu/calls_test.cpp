@@ -81,13 +81,13 @@ TEST(Calls, PassesFollowRowsAndCores) {
       .hidden = 3584, .head_size = 128, .ffn = 18944, .heads = 28, .kv_heads = 4, .max_rows = 2048};
   const plan::Plan plan = plan_of(*quant::find_format("q4_0"), shape),
                    halves = plan_of(*quant::find_format("q6_k"), shape);
-  auto passes = [](const plan::Plan& of, int rows, const Places& places) {
+  auto passes = [](const plan::Plan& of, int rows, const Target& target) {
     Names names;
-    for (const Call& call : body_calls(of, places, {.rows = rows, .singles = false, .several = true}))
+    for (const Call& call : body_calls(of, target, {.rows = rows, .singles = false, .several = true}))
       if (std::string_view(call.entry.kernel) == "gemm") names.push_back(call.entry.arguments.front());
     return names;  // of qkv, output, gate_up, down
   };
-  const Places wide{.cores = 132, .copies_overlap = true, .max_gemm_tokens = 256},
+  const Target wide{.cores = 132, .copies_overlap = true, .max_gemm_tokens = 256},
       narrow{.cores = 132, .copies_overlap = true};
   EXPECT_EQ(passes(plan, 16, wide), (Names{"16", "16", "16", "16"}));
   EXPECT_EQ(passes(plan, 64, wide), (Names{"32", "16", "64", "16"}));

@@ -138,8 +138,8 @@ struct RandomPlan {
   }
 };
 
-/// Every kernel by which any plan runs a format, each once, on a device of which `places` says what it is.
-inline std::vector<Entry> entries_of(const quant::Format& format, const Places& places) {
+/// Every kernel by which any plan runs a format, each once, on a device of which `target` says what it is.
+inline std::vector<Entry> entries_of(const quant::Format& format, const Target& target) {
   constexpr int rows = 8192;  // enough for every pass of gemm
   std::vector<Entry> all;
   for (int hidden : {512, 16384})
@@ -153,7 +153,7 @@ inline std::vector<Entry> entries_of(const quant::Format& format, const Places& 
                                                            .kv_heads = 4,
                                                            .max_rows = rows,
                                                            .max_outputs = rows}),
-                                          places))
+                                          target))
           if (std::ranges::find(all, entry) == all.end()) all.push_back(entry);
   return all;
 }

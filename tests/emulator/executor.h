@@ -32,7 +32,7 @@ struct Grid {
   uint32_t shared_bytes = 0;
   uint64_t seed = 0;  ///< 0: threads in their order
   std::span<const Region> regions =
-      {};                 ///< all that a watched kernel may use besides its parameters and shared; empty: not checked
+      {};  ///< all that a watched kernel may use besides its parameters and shared memory; empty: not checked
   bool overlaps = false;  ///< it may begin before the launch in front has ended: its threads have to wait for that
 };
 

@@ -129,12 +129,12 @@ int check_on_device(const quant::Format* format) {
 constexpr const char* barriers[] = {"group_barrier();", "warp_barrier();", "dependency_wait();"};
 
 // Where the kernels' barriers stand in a text: behind the dialect's files, which say what they are.
-std::vector<size_t> places_of_barriers(const std::string& text) {
-  std::vector<size_t> places;
+std::vector<size_t> barrier_positions(const std::string& text) {
+  std::vector<size_t> positions;
   size_t begin = text.find("#line 1 \"kernels/gemv/");
   for (const char* barrier : barriers)
-    for (size_t at = begin; (at = text.find(barrier, at)) != std::string::npos; at++) places.push_back(at);
-  return places;
+    for (size_t at = begin; (at = text.find(barrier, at)) != std::string::npos; at++) positions.push_back(at);
+  return positions;
 }
 
 // File and line, as the text's own #line says.
@@ -144,11 +144,11 @@ std::string where(const std::string& text, size_t at) {
                      std::count(text.begin() + begin, text.begin() + at, '\n'));
 }
 
-// What a text says when the barrier at `place` is taken out of it; "" if nothing.
-std::string missed(Dialect dialect, const quant::Format* format, const std::string& place) {
+// What a text says when the barrier at `position` is taken out of it; "" if nothing.
+std::string missed(Dialect dialect, const quant::Format* format, const std::string& position) {
   std::string text = gpu::compose(name_of(dialect), entries_of(dialect, format)).text;
-  for (size_t at : places_of_barriers(text)) {
-    if (where(text, at) != place) continue;
+  for (size_t at : barrier_positions(text)) {
+    if (where(text, at) != position) continue;
     for (size_t i = at; text[i] != ';'; i++) text[i] = ' ';
     Emulated kernels(dialect, text, Watch::accesses, 0);
     Findings findings;
@@ -165,10 +165,10 @@ int check_barriers(Dialect dialect, bool every) {
     formats[f->kind == quant::ValueKind::floating ? 1 : 0] = f;
   std::string text = gpu::compose(name_of(dialect), entries_of(dialect, formats[0])).text;
   int passed_over = 0, taken_out = 0;
-  for (size_t at : places_of_barriers(text)) {
-    std::string place = where(text, at), fault;
-    for (int i = 0; i < 3 && fault.empty(); i++) fault = missed(dialect, formats[i], place);
-    std::printf("%s%s without its barrier: %s\n", fault.empty() ? "FAILED: " : "", place.c_str(),
+  for (size_t at : barrier_positions(text)) {
+    std::string position = where(text, at), fault;
+    for (int i = 0; i < 3 && fault.empty(); i++) fault = missed(dialect, formats[i], position);
+    std::printf("%s%s without its barrier: %s\n", fault.empty() ? "FAILED: " : "", position.c_str(),
                 fault.empty() ? "nothing is found" : fault.c_str());
     std::fflush(stdout);
     passed_over += fault.empty(), taken_out++;

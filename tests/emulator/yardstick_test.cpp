@@ -33,12 +33,12 @@ struct Case {
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.format; }
 
-// The words of CUDA that only yardstick.cu uses, and each of its kernels as an entry. A thread reads its place before
+// The words of CUDA that only yardstick.cu uses, and each of its kernels as an entry. A thread reads its index before
 // the first barrier.
 std::string as_entry(const std::string& format) {
   std::ifstream file(INGOT_SOURCE_DIR "/bench/gpu/yardstick.cu");
   std::stringstream text;
-  text << "struct ThreadPlace { unsigned x; };\nstatic thread_local ThreadPlace threadIdx, blockIdx;\n"
+  text << "struct ThreadIndex { unsigned x; };\nstatic thread_local ThreadIndex threadIdx, blockIdx;\n"
           "#define __global__\n#define __launch_bounds__(...)\n#define __grid_constant__\n#define __shared__ static "
           "thread_local\n#define fmaf __builtin_fmaf\n"
        << file.rdbuf() << "\nstruct by_hand { typedef Call Params; struct Shared { float none; };\n"

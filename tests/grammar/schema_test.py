@@ -101,8 +101,8 @@ def out_of_order(schema, value):
     names = [*schema.get("properties", {})] + [n for s in schema.get("allOf", []) for n in s.get("properties", {})] if isinstance(schema, dict) else []
     if not isinstance(value, dict) or not names:
         return False
-    places = [names.index(k) if k in names else len(names) for k in value]
-    return places != sorted(places)
+    positions = [names.index(k) if k in names else len(names) for k in value]
+    return positions != sorted(positions)
 
 
 def is_left_out(schema, instance, text):

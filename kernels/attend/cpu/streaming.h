@@ -25,7 +25,7 @@ struct attend_query {
 fn record_floats(int value_size) { return (int)attend_header + (value_size + 15) / 16 * 16; }
 
 // A tile of keys and values, and the one after it, which is asked for ahead.
-struct attend_place {
+struct tile_pointers {
   const u8 *keys, *values;  // of the tile's first position
   const u8 *next_keys, *next_values;
 };
@@ -35,16 +35,16 @@ fn keys_at(const AttendParams& p, int at, i64 position_bytes) {
 fn values_at(const AttendParams& p, int at, i64 position_bytes) {
   return p.values + p.pages[at / attend_page] * p.value_page_bytes + at % attend_page * position_bytes;
 }
-fn place_of_halves(const AttendParams& p, int at, int last) {
+fn pointers_of_halves(const AttendParams& p, int at, int last) {
   int next = at + attend_tile <= last ? at + (int)attend_tile : at;
-  return attend_place{keys_at(p, at, 2 * p.key_size), values_at(p, at, 2 * p.value_size),
-                      keys_at(p, next, 2 * p.key_size), values_at(p, next, 2 * p.value_size)};
+  return tile_pointers{keys_at(p, at, 2 * p.key_size), values_at(p, at, 2 * p.value_size),
+                       keys_at(p, next, 2 * p.key_size), values_at(p, next, 2 * p.value_size)};
 }
 
 // Scores of a tile's positions over f16 keys, for B queries: lane = position, elements in order. Not inlined: an
 // address for each query leaves no register for what the caller has.
 template <int B>
-static __attribute__((noinline)) void score_tile(const AttendParams& p, const attend_place& tile, attend_query* q) {
+static __attribute__((noinline)) void score_tile(const AttendParams& p, const tile_pointers& tile, attend_query* q) {
   wide s[B][2];
   for (int i = 0; i < B; i++) s[i][0] = s[i][1] = wide_splat(0.0f);
   const u8* keys = tile.keys;
@@ -90,7 +90,7 @@ fn weigh_tile(attend_query& q, int at) -> void {
 
 // sums[i] = sums[i] · factor + Σ_j weight_j · value_j for P vectors of 16 elements from element i on; j in order. What
 // a last vector has beyond value_size is summed along and never looked at.
-template <int B, int P, class Number> fn mix_values(const AttendParams& p, Number number, const attend_place& tile,
+template <int B, int P, class Number> fn mix_values(const AttendParams& p, Number number, const tile_pointers& tile,
                                                     int begin, int end, int i, attend_query* q) -> void {
   wide acc[B][P];
   for (int b = 0; b < B; b++)
@@ -110,7 +110,7 @@ template <int B, int P, class Number> fn mix_values(const AttendParams& p, Numbe
     for (int r = 0; r < P; r++) store_wide(q[b].sums + i + 16 * r, acc[b][r]);
 }
 template <int B, class Number>
-fn mix_tile(const AttendParams& p, Number number, const attend_place& tile, attend_query* q) -> void {
+fn mix_tile(const AttendParams& p, Number number, const tile_pointers& tile, attend_query* q) -> void {
   int i = 0;
   for (; p.value_size - i >= 16 * attend_parts; i += 16 * attend_parts)
     mix_values<B, attend_parts>(p, number, tile, q->begin, q->end, i, q);
@@ -119,12 +119,12 @@ fn mix_tile(const AttendParams& p, Number number, const attend_place& tile, atte
 
 // Queries in blocks of B, the rest in smaller ones. Blocks share a load of values only where all see the whole tile:
 // what a query does not see may not be a number.
-template <int B> fn score_queries(const AttendParams& p, const attend_place& tile, attend_query* q, int n) -> void {
+template <int B> fn score_queries(const AttendParams& p, const tile_pointers& tile, attend_query* q, int n) -> void {
   for (; n >= B; n -= B, q += B) score_tile<B>(p, tile, q);
   if constexpr (B > 1) score_queries<(B > 4 ? B - 2 : B / 2)>(p, tile, q, n);
 }
 template <int B, class Number>
-fn mix_queries(const AttendParams& p, Number number, const attend_place& tile, attend_query* q, int n) -> void {
+fn mix_queries(const AttendParams& p, Number number, const tile_pointers& tile, attend_query* q, int n) -> void {
   for (; n >= B; n -= B, q += B) {
     bool whole = true;
     for (int i = 0; i < B; i++) whole = whole && q[i].begin == 0 && q[i].end == attend_tile - 1;
@@ -204,10 +204,10 @@ fn sum_run(const AttendParams& p, attend_query* queries, int n, int begin, int e
       score_coded(p, at, queries, n);
       for (int i = 0; i < n; i++) weigh_tile(queries[i], at);
       decode_values(p, at, first, last);
-      mix_queries<attend_queries>(p, Float32{}, attend_place{nullptr, (const u8*)p.workspace.values, nullptr, nullptr},
+      mix_queries<attend_queries>(p, Float32{}, tile_pointers{nullptr, (const u8*)p.workspace.values, nullptr, nullptr},
                                   queries, n);
     } else {
-      attend_place tile = place_of_halves(p, at, last);
+      tile_pointers tile = pointers_of_halves(p, at, last);
       score_queries<attend_queries>(p, tile, queries, n);
       for (int i = 0; i < n; i++) weigh_tile(queries[i], at);
       mix_queries<attend_queries>(p, Float16{}, tile, queries, n);

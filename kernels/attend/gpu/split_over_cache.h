@@ -122,8 +122,8 @@ template <int head_size, int heads, int alone> struct attend_one {
   // All tiles of a run that are this warp's.
   fn walk(PARAMS(AttendLaunch) p, SHARED Shared& shared, DEVICE const PageLine* pages, int kv_head, positions seen,
           int begin, int end, Thread me, THREAD Sums& sums) -> void {
-    i64 keys_at = place_in_page(p.keys_at, kv_head, 0, head_size),
-        values_at_page = place_in_page(p.values_at, kv_head, 0, head_size);
+    i64 keys_at = offset_in_page(p.keys_at, kv_head, 0, head_size),
+        values_at_page = offset_in_page(p.values_at, kv_head, 0, head_size);
     u32 lane = me.lane();
     for (int turn = 0; begin + turn * attend_warps * attend_run < end; turn++) {
       int tile = begin + (turn * attend_warps + (int)me.warp()) * attend_run;
@@ -159,7 +159,7 @@ template <int head_size, int heads, int alone> struct attend_one {
   }
 
   // The sums of the lanes that took other rows, then those of the warps, in order.
-  fn leave(PARAMS(AttendLaunch) p, SHARED Shared& shared, int place, int head, int n, int split, Thread me,
+  fn leave(PARAMS(AttendLaunch) p, SHARED Shared& shared, int single, int head, int n, int split, Thread me,
            THREAD Sums& sums) -> void {
     int warp = (int)me.warp(), lane = (int)me.lane();
     for (int h = 0; h < heads; h++) {
@@ -181,7 +181,7 @@ template <int head_size, int heads, int alone> struct attend_one {
         total = fma(factor, shared.totals[w][h], total);
         sum = fma(factor, shared.sums[w][i], sum);
       }
-      i64 to = ((i64)place * p.kv_heads * p.heads_per_kv_head + head + h) * p.splits + split;
+      i64 to = ((i64)single * p.kv_heads * p.heads_per_kv_head + head + h) * p.splits + split;
       p.sums[to * head_size + i % head_size] = sum;
       if (i % head_size == 0) p.max[to] = max, p.totals[to] = total;
     }
@@ -193,8 +193,8 @@ template <int head_size, int heads, int alone> struct attend_one {
     int position = begin + (int)me.index;
     if (cached.has(position)) {
       DEVICE const u16* page = pages[position / page_positions].at;
-      DEVICE const u16* key = page + place_in_page(p.attend.keys_at, kv_head, position, head_size);
-      DEVICE const u16* value = page + place_in_page(p.attend.values_at, kv_head, position, head_size);
+      DEVICE const u16* key = page + offset_in_page(p.attend.keys_at, kv_head, position, head_size);
+      DEVICE const u16* value = page + offset_in_page(p.attend.values_at, kv_head, position, head_size);
       for (int i = 0; i < head_size; i += 64) will_read(key + i), will_read(value + i);
     }
     i64 angle = (i64)(cached.last + 1) * (p.rope.dims / 2) + (int)me.index;
@@ -204,7 +204,7 @@ template <int head_size, int heads, int alone> struct attend_one {
   // What a group computes at once.
   struct Item {
     int row, position;  // of the batch; in its sequence
-    int place;          // among the rows of this launch
+    int single;         // among the rows of this launch
     int kv_head, part, split;
   };
 
@@ -223,8 +223,8 @@ template <int head_size, int heads, int alone> struct attend_one {
       } else if (h < heads) {
         for (int i = (int)me.lane(); i < head_size; i += warp_lanes) shared.query[h * head_size + i] = 0;
       } else if (last) {
-        DEVICE u16* to_key = page + place_in_page(p.attend.keys_at, item.kv_head, item.position, head_size);
-        DEVICE u16* to_value = page + place_in_page(p.attend.values_at, item.kv_head, item.position, head_size);
+        DEVICE u16* to_key = page + offset_in_page(p.attend.keys_at, item.kv_head, item.position, head_size);
+        DEVICE u16* to_value = page + offset_in_page(p.attend.values_at, item.kv_head, item.position, head_size);
         turned_head key = {p.rope.key + kv, p.rope.key_norm, cosines, sines, head_size, dims, p.rope.halves};
         stored_row key_row = {shared.own_key, stores ? to_key : 0},
                    value_row = {shared.own_value, stores ? to_value : 0};
@@ -277,7 +277,7 @@ template <int head_size, int heads, int alone> struct attend_one {
     group_barrier();
     walk(p.attend, shared, pages, item.kv_head, cached, begin, end, me, sums);
     if (last && me.warp() == attend_warps - 1) add_own(shared, me.lane(), sums);
-    leave(p.attend, shared, item.place, item.kv_head * p.attend.heads_per_kv_head + item.part * heads, n, item.split,
+    leave(p.attend, shared, item.single, item.kv_head * p.attend.heads_per_kv_head + item.part * heads, n, item.split,
           me, sums);
   }
 
@@ -295,8 +295,8 @@ template <int head_size, int heads, int alone> struct attend_one {
           rows = there < p.attend.singles ? there : p.attend.singles;
       UNROLL(1)
       for (int i = (int)me.group; i < per_row * rows * p.attend.splits; i += (int)me.groups) {
-        int place = i / per_row % rows, row = lines[p.attend.first_single + place].single_row;
-        Item item = {row, lines[row].position, place, i / parts % p.attend.kv_heads, i % parts, i / (per_row * rows)};
+        int single = i / per_row % rows, row = lines[p.attend.first_single + single].single_row;
+        Item item = {row, lines[row].position, single, i / parts % p.attend.kv_heads, i % parts, i / (per_row * rows)};
         compute(p, shared, item, lines[row].sequence, me);
       }
       dependency_wait();
@@ -314,15 +314,15 @@ struct attend_merge {
     launch_dependents();
     dependency_wait();
     int width = p.kv_heads * p.heads_per_kv_head * p.head_size, per_row = (width + threads - 1) / threads,
-        place = (int)me.group / per_row;
+        single = (int)me.group / per_row;
     int i = (int)me.group % per_row * threads + (int)me.index;
-    if (p.first_single + place >= p.batch.header->singles) return;
+    if (p.first_single + single >= p.batch.header->singles) return;
     DEVICE const BatchLine* lines = lines_of(p.batch);
-    int row = lines[p.first_single + place].single_row;
+    int row = lines[p.first_single + single].single_row;
     int runs = runs_of(seen_by(lines[row].position, p.window)).count;
     float y = 0;
     if (i < width) {
-      i64 from = ((i64)place * p.kv_heads * p.heads_per_kv_head + i / p.head_size) * p.splits;
+      i64 from = ((i64)single * p.kv_heads * p.heads_per_kv_head + i / p.head_size) * p.splits;
       float max = least(), total = 0;
       for (int r = 0; r < runs; r++) max = p.max[from + r] > max ? p.max[from + r] : max;
       for (int r = 0; r < runs; r++) {

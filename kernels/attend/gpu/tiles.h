@@ -131,7 +131,7 @@ template <int head_size> struct attend_many {
     }
     return false;
   }
-  fn place_of_row(PARAMS(Params) p, THREAD const Share& share, int row) -> i64 {
+  fn offset_of_row(PARAMS(Params) p, THREAD const Share& share, int row) -> i64 {
     i64 token = share.first_token + row / p.heads_per_kv_head;
     return ((token * p.kv_heads + share.kv_head) * p.heads_per_kv_head + row % p.heads_per_kv_head) * head_size;
   }
@@ -146,7 +146,7 @@ template <int head_size> struct attend_many {
     int position = start.position;
     for (int i = (int)me.index; i < Shared::rows * head_size; i += threads) {
       int row = first_row + i / head_size;
-      float q = p.query[place_of_row(p, share, row < all ? row : all - 1) + i % head_size] * p.scale;
+      float q = p.query[offset_of_row(p, share, row < all ? row : all - 1) + i % head_size] * p.scale;
       u32 nearest = nearest_half(q);
       int to = i / head_size * line + i % head_size;
       shared.query[0][to] = (u16)nearest, shared.query[1][to] = (u16)nearest_half(q - half_to_float(nearest));
@@ -163,8 +163,8 @@ template <int head_size> struct attend_many {
     UNROLL(32)
     for (int d = 0; d < value_tiles; d++) UNROLL(4)
     for (int i = 0; i < 4; i++) put(acc[d], i, 0.0f);
-    i64 keys_at = place_in_page(p.keys_at, share.kv_head, 0, head_size),
-        values_at = place_in_page(p.values_at, share.kv_head, 0, head_size);
+    i64 keys_at = offset_in_page(p.keys_at, share.kv_head, 0, head_size),
+        values_at = offset_in_page(p.values_at, share.kv_head, 0, head_size);
     int begin = seen_by(position + first_row / p.heads_per_kv_head, p.window).first / keys * keys,
         last = position + share.last / p.heads_per_kv_head;
     UNROLL(1)
@@ -188,7 +188,7 @@ template <int head_size> struct attend_many {
       total = total + lane_exchange(total, tile_mate_1);
       int row = own_row + 8 * r;
       if (row >= all) continue;
-      DEVICE float* out = p.out + place_of_row(p, share, row) + tile_column(me.lane());
+      DEVICE float* out = p.out + offset_of_row(p, share, row) + tile_column(me.lane());
       UNROLL(32)
       for (int d = 0; d < value_tiles; d++) UNROLL(2)
       for (int c = 0; c < 2; c++) out[d * tile_columns + c] = value_at(acc[d], 2 * r + c) / total;

@@ -127,11 +127,11 @@ template <class Shape, class F> struct gemm_half {
     }
   }
 
-  // Of two rows, as `expand` left them; `place`: the first one's.
-  fn load_factors(SHARED const StepWeights<Shape>& from, int slot, int place, THREAD Factors (&f)[2]) -> void {
+  // Of two rows, as `expand` left them; `first`: the first one's.
+  fn load_factors(SHARED const StepWeights<Shape>& from, int slot, int first, THREAD Factors (&f)[2]) -> void {
     UNROLL(2)
     for (int g = 0; g < Factors::groups; g++) {
-      int at = (2 * slot + g) * gemm_rows + place;
+      int at = (2 * slot + g) * gemm_rows + first;
       if (g < Factors::additions) {
         float2 both = *(SHARED const float2*)(from.scales + at);
         f[0].scales[g] = both.x, f[1].scales[g] = both.y;
@@ -339,10 +339,10 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     for (int j = 0; j < apart; j++) x.at[j] += Shape::step * from.tokens;
   }
   fn put(THREAD const Held& x, int s, int chunks, SHARED StepTokens<Shape>& to, Thread me) -> void {
-    int place = token_slot((int)me.index % Shape::tokens);
+    int first = token_slot((int)me.index % Shape::tokens);
     UNROLL(8)
     for (int j = 0; j < held; j++) {
-      int slot = held_slot(j, me), n = place + j % apart * threads;
+      int slot = held_slot(j, me), n = first + j % apart * threads;
       if (slot >= Shape::step || s * Shape::step + slot >= chunks) continue;
       to.scales[slot * Shape::tokens + n] = x.scale[j];
       if constexpr (reads_sums != 0)

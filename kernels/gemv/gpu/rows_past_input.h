@@ -10,7 +10,7 @@
 #include "quant/resident.h"
 
 // Where a row group begins: its first tile, and its first row of the tile's 32.
-struct row_place {
+struct row_address {
   BYTES tiles;
   int row;
 };
@@ -25,12 +25,12 @@ template <int G, bool pairs> struct row_groups {
     while (share.row_group >= p.segment[share.segment].groups) share.row_group -= p.segment[share.segment++].groups;
     return share;
   }
-  template <class F> MEMBER row_place place(PARAMS(GemvLaunch) p, int i) const {
+  template <class F> MEMBER row_address address(PARAMS(GemvLaunch) p, int i) const {
     group_share s = share(p, i);
     int row = s.row_group * G;
-    return row_place{p.segment[s.segment].weights +
-                         (i64)(row / lane_rows) * (p.cols / (int)F::block) * (int)resident<F, lane_rows>::tile_bytes,
-                     row % lane_rows};
+    return row_address{p.segment[s.segment].weights +
+                           (i64)(row / lane_rows) * (p.cols / (int)F::block) * (int)resident<F, lane_rows>::tile_bytes,
+                       row % lane_rows};
   }
 };
 
@@ -141,9 +141,9 @@ template <class F, int G> struct row_stream {
 
   template <bool pairs>
   fn go_to(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int group, THREAD State& s) -> void {
-    row_place place = groups.template place<F>(p, group);
+    row_address start = groups.template address<F>(p, group);
     UNROLL(8)
-    for (int j = 0; j < copies; j++) s.from[j] = place.tiles + (s.offset[j] + s.row_bytes[j] * place.row);
+    for (int j = 0; j < copies; j++) s.from[j] = start.tiles + (s.offset[j] + s.row_bytes[j] * start.row);
     s.group = group, s.done = 0;
   }
   // A turn's chunks, or nothing behind the last.
@@ -196,8 +196,8 @@ template <class F, int G> struct row_stream {
     SHARED float* to = sums + (int)me.warp() * G + lane;
     UNROLL(1)
     for (int group = begin; group < end; group++) {
-      row_place place = groups.template place<F>(p, group);
-      int row = place.row + lane % G;
+      row_address start = groups.template address<F>(p, group);
+      int row = start.row + lane % G;
       float acc[1] = {0.0f};
       SHARED const uint4* x = input + 3 * first;
       UNROLL(1)
@@ -218,7 +218,7 @@ template <class F, int G> struct row_stream {
           for (int i = 0; i < a_turn; i++) {
             int c = done + i * parts + first;
             if (c >= chunks) continue;
-            BYTES tile = place.tiles + (i64)(c / (int)L::chunks) * (int)L::tile_bytes;
+            BYTES tile = start.tiles + (i64)(c / (int)L::chunks) * (int)L::tile_bytes;
             tile_reader from = {tile, Rows::codes_at(tile, c % (int)L::chunks, row)};
             chunk[i] = chunk_from(from, c, row);
           }

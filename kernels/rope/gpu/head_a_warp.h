@@ -85,8 +85,8 @@ struct rope_store {
       head -= p.heads;
       i64 from = ((i64)row * p.kv_heads + head) * p.head_size;
       DEVICE u16* page = pages_of(p.batch, line.sequence)[position / page_positions].at;
-      DEVICE u16* keys = page + place_in_page(p.keys_at, head, position, p.head_size);
-      DEVICE u16* values = page + place_in_page(p.values_at, head, position, p.head_size);
+      DEVICE u16* keys = page + offset_in_page(p.keys_at, head, position, p.head_size);
+      DEVICE u16* values = page + offset_in_page(p.values_at, head, position, p.head_size);
       turn_head(
           turned_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
           p.key_epsilon, me.lane(), half_row{keys});

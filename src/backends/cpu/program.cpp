@@ -32,7 +32,7 @@ CpuProgram::CpuProgram(plan::Plan plan, const plan::Options& options, PageRange 
       states_(states_layout_, pages),
       steps_(plan_.steps.size()),
       own_(static_cast<size_t>(pool_.threads())),
-      row_places_(static_cast<size_t>(plan_.limits.max_rows)),
+      row_positions_(static_cast<size_t>(plan_.limits.max_rows)),
       output_rows_(static_cast<size_t>(plan_.limits.max_outputs)) {
   const int max_rows = plan_.limits.max_rows;
   for (const plan::Value& value : plan_.values) {
@@ -148,7 +148,7 @@ void CpuProgram::take(const plan::Batch& batch, std::span<float> logits) {
   buffers_[static_cast<size_t>(plan_.logits.index)].data = logits.data();
   size_t row = 0, output = 0;
   for (const plan::Sequence& s : batch.sequences) {
-    for (int i = 0; i < s.count; i++) row_places_[row + i] = {s.pages.data(), s.position + i};
+    for (int i = 0; i < s.count; i++) row_positions_[row + i] = {s.pages.data(), s.position + i};
     row += s.count;
     for (int i = s.outputs; i > 0; i--) output_rows_[output++] = static_cast<int32_t>(row) - i;
     for (int page = s.position / plan::page_positions; page < plan::pages_for(int64_t{s.position} + s.count); page++)
@@ -183,7 +183,7 @@ void CpuProgram::compute_angles(Worker& worker) {
     const int half = rope.dims / 2;
     for (int64_t row = worker.begin(rows_); row < worker.end(rows_); row++)
       for (int i = 0; i < half; i++) {
-        const double angle = double(row_places_[row].position) * rope.frequencies[i];
+        const double angle = double(row_positions_[row].position) * rope.frequencies[i];
         cosines_[r][row * half + i] = static_cast<float>(std::cos(angle) * rope.magnitude);
         sines_[r][row * half + i] = static_cast<float>(std::sin(angle) * rope.magnitude);
       }
@@ -227,7 +227,7 @@ void CpuProgram::compute(const plan::RopeStore& op, PreparedStep&, Worker& worke
                       .dims = rope.dims,
                       .halves = rope.pairing == plan::Rope::Pairing::halves});
     if (is_query) continue;
-    const auto [pages, position] = row_places_[row];
+    const auto [pages, position] = row_positions_[row];
     const int32_t page = pages[position / plan::page_positions];
     states_layout_.store(*isa_.ops, part, x, at(op.value, row) + int64_t{kv_head} * shape.value_size,
                          position % plan::page_positions, states_.keys(part, kv_head, page),

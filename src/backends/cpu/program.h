@@ -44,7 +44,7 @@ class CpuProgram : public plan::Program {
     size_t index = 0;                    // of an embedding: its table's rows; of attention: its work
     std::atomic<int64_t> next{0};        // of attention: the item that is handed out next
   };
-  struct RowPlace {
+  struct RowPosition {
     const int32_t* pages;  // of its sequence
     int position;
   };
@@ -117,8 +117,8 @@ class CpuProgram : public plan::Program {
   // The batch at hand.
   std::span<const int32_t> tokens_;
   int64_t rows_ = 0, outputs_ = 0;
-  std::vector<RowPlace> row_places_;  // (max_rows)
-  std::vector<int32_t> output_rows_;  // (max_outputs) the row of each output
+  std::vector<RowPosition> row_positions_;  // (max_rows)
+  std::vector<int32_t> output_rows_;        // (max_outputs) the row of each output
 };
 
 }  // namespace ingot::cpu

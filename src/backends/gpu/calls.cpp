@@ -44,8 +44,8 @@ struct Projection {
 /// Makes the calls of one recording, step by step.
 class Caller {
  public:
-  Caller(const Plan& plan, const Places& places, const BodyShape& body, const HeadShape& head)
-      : plan_(plan), places_(places), body_(body), head_(head) {}
+  Caller(const Plan& plan, const Target& target, const BodyShape& body, const HeadShape& head)
+      : plan_(plan), target_(target), body_(body), head_(head) {}
   std::vector<Call> steps(size_t begin, size_t end);
   void choose();
   std::vector<Call> take() { return std::move(calls_); }
@@ -72,37 +72,37 @@ class Caller {
                       .parameters = by_value(params)});
   }
   template <class T> T* floats(Id<Value> id) const {
-    return places_.scratch ? at_device<T>(places_.scratch->at(id)) : nullptr;
+    return target_.scratch ? at_device<T>(target_.scratch->at(id)) : nullptr;
   }
   const float* vector(Id<Vector> id) const {
-    return places_.weights ? at_device<const float>(places_.weights->vector(id)) : nullptr;
+    return target_.weights ? at_device<const float>(target_.weights->vector(id)) : nullptr;
   }
   const float* weight_of(const std::optional<plan::Norm>& norm) const { return norm ? vector(norm->weight) : nullptr; }
   const u8* matrix(const Slice& slice, bool tiles) const {
-    return places_.weights ? at_device<const u8>(places_.weights->matrix(slice, tiles)) : nullptr;
+    return target_.weights ? at_device<const u8>(target_.weights->matrix(slice, tiles)) : nullptr;
   }
   DeviceActivations codes(Id<Value> id) const {
-    if (!places_.scratch) return {};
-    const CodesAt at = places_.scratch->codes(id);
+    if (!target_.scratch) return {};
+    const CodesAt at = target_.scratch->codes(id);
     return {at_device<i8>(at.codes), at_device<float>(at.scales), at_device<i32>(at.sums)};
   }
   DeviceBatch batch() const {
-    if (!places_.inputs) return {};
-    return {at_device<BatchHeader>(places_.inputs->header()), at_device<const PageLine>(places_.inputs->page_table()),
-            places_.inputs->page_stride()};
+    if (!target_.inputs) return {};
+    return {at_device<BatchHeader>(target_.inputs->header()), at_device<const PageLine>(target_.inputs->page_table()),
+            target_.inputs->page_stride()};
   }
   bool is_output(Id<Value> id) const { return plan_[id].rows == Value::Rows::outputs; }
   // Rows of a value, at most, and where it says how many there are.
   int rows_of(Id<Value> id) const { return is_output(id) ? head_.outputs : body_.rows; }
   const i32* count_of(Id<Value> id) const {
-    if (!places_.inputs) return nullptr;
-    const BatchHeader* header = at_device<BatchHeader>(places_.inputs->header());
+    if (!target_.inputs) return nullptr;
+    const BatchHeader* header = at_device<BatchHeader>(target_.inputs->header());
     return is_output(id) ? &header->outputs : &header->rows;
   }
   bool has_codes(Id<Value> id) const { return coded_.contains(id.index); }
 
   const Plan& plan_;
-  const Places& places_;
+  const Target& target_;
   const BodyShape body_;
   const HeadShape head_;
   int step_ = 0;
@@ -132,16 +132,16 @@ struct Pass {
 // takes a part of the core's time, and a round no less than one group alone. Both grow with the tokens of a pass and
 // have a part that does not; the parts fit the times of 4-bit weights on an H200
 // (docs/decisions/0020-prompts-on-tensor-cores.md).
-int64_t time_of(int pass, int64_t row_groups, int64_t tokens, const Places& places) {
+int64_t time_of(int pass, int64_t row_groups, int64_t tokens, const Target& target) {
   constexpr int64_t part = 48, alone = 120;
-  const int64_t cores = places.cores > 0 ? places.cores : cores_when_not_known;
+  const int64_t cores = target.cores > 0 ? target.cores : cores_when_not_known;
   const int64_t groups = rounded_up(row_groups * rounded_up(tokens, pass), cores),
-                at_once = gemm_group(pass, places.copies_overlap).at_once;
+                at_once = gemm_group(pass, target.copies_overlap).at_once;
   auto round = [&](int64_t n) { return n > 0 ? std::max(n * (pass + part), pass + alone) : 0; };
   return groups / at_once * round(at_once) + round(groups % at_once);
 }
 
-Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Places& places) {
+Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Target& target) {
   bool tiles = true, halves = false;
   int64_t row_groups = 0;
   const int rows = what.pair ? gemm_rows / 2 : gemm_rows;
@@ -156,10 +156,10 @@ Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Places
   }
   int best = gemm_passes[0];
   for (int pass : gemm_passes) {
-    if (pass > places.max_gemm_tokens || pass >= 2 * tokens) break;
+    if (pass > target.max_gemm_tokens || pass >= 2 * tokens) break;
     if (pass > 128 && (halves || tokens < 1024))
       break;  // two sums per chunk leave the registers; fewer tokens lose 4 % by it
-    if (time_of(pass, row_groups, tokens, places) < time_of(best, row_groups, tokens, places)) best = pass;
+    if (time_of(pass, row_groups, tokens, target) < time_of(best, row_groups, tokens, target)) best = pass;
   }
   return {.gemm = true, .tokens = best, .rows = rows};
 }
@@ -168,7 +168,7 @@ Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Places
 // them be. False: the input is too long for that.
 bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats,
                          bool reads_codes) {
-  const int64_t cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
+  const int64_t cores = target_.cores > 0 ? target_.cores : cores_when_not_known;
   const int rows = what.pair ? static_cast<int>(group_rows) : rows_for(what, cores), cols = reads_codes ? p.cols : 0;
   const int sums = rows * one_token_warps * (what.pair ? 2 : 1);
   const int64_t batch = (max_shared_bytes - one_token_shared_bytes(cols, 0)) / (int64_t{sums} * 4);
@@ -182,7 +182,7 @@ bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const
   p.batch = static_cast<i32>(std::min(batch, rounded_up(row_groups, groups)));
   const bool made_here = what.norm || (reads_codes && !has_codes(what.from));
   const size_t shared_bytes =
-      one_token_shared_bytes(cols, p.batch * sums) + (places_.copies_overlap ? ring_bytes() : 0);
+      one_token_shared_bytes(cols, p.batch * sums) + (target_.copies_overlap ? ring_bytes() : 0);
   call({"gemv_one", {std::to_string(rows), made_here ? "normed" : "copied", what.out}, std::move(formats)}, groups,
        one_token_threads, shared_bytes, p);
   return true;
@@ -200,7 +200,7 @@ void Caller::project(const Projection& what) {
   p.epsilon = what.norm ? what.norm->epsilon : 0;
   p.segments = static_cast<i32>(what.matrices.size());
   std::vector<const quant::Format*> formats;
-  const Pass pass = pass_for(plan_, what, tokens, places_);
+  const Pass pass = pass_for(plan_, what, tokens, target_);
   size_t gemm_shared_bytes = 0;
   int64_t groups = 0;
   bool reads_codes = false;
@@ -219,8 +219,8 @@ void Caller::project(const Projection& what) {
     formats.push_back(w.format);
     if (pass.gemm) {
       const size_t shared_bytes =
-          gemm_group(pass.tokens, places_.copies_overlap)
-              .shared_bytes_with(w.format->block / 32, tile_bytes(*w.format), places_.copies_overlap);
+          gemm_group(pass.tokens, target_.copies_overlap)
+              .shared_bytes_with(w.format->block / 32, tile_bytes(*w.format), target_.copies_overlap);
       gemm_shared_bytes = std::max(gemm_shared_bytes, shared_bytes);
     }
     if (!what.pair || i == 0) groups += row_groups;
@@ -228,7 +228,7 @@ void Caller::project(const Projection& what) {
   if (is_output(what.to) && !is_output(what.from)) {
     coded_.erase(what.from.index);  // they are of all rows
     if (head_.listed) {
-      float* gathered = places_.scratch ? at_device<float>(places_.scratch->gathered()) : nullptr;
+      float* gathered = target_.scratch ? at_device<float>(target_.scratch->gathered()) : nullptr;
       call({"gather_rows", {}, {}}, tokens, gather_threads, sizeof(GatherShared),
            GatherLaunch{.batch = batch(), .from = p.x, .to = gathered, .cols = p.cols});
       p.x = gathered;
@@ -298,14 +298,14 @@ void Caller::operator()(const plan::GatedLinear& op) {
 void Caller::operator()(const plan::RopeStore& op) {
   const plan::Rope& rope = plan_[op.rope];
   const plan::HeadShape& heads = plan_[op.state].heads;
-  const PlaceInPage in_page = place_in_page(plan_, op.state);
+  const OffsetsInPage in_page = offsets_in_page(plan_, op.state);
   RopeLaunch p = {};
   p.batch = batch();
   p.query = floats<float>(op.query), p.key = floats<const float>(op.key), p.value = floats<const float>(op.value);
   p.query_norm = weight_of(op.query_norm), p.key_norm = weight_of(op.key_norm);
-  if (places_.scratch) {
-    p.cosines = at_device<const float>(places_.scratch->cosines(op.rope));
-    p.sines = at_device<const float>(places_.scratch->sines(op.rope));
+  if (target_.scratch) {
+    p.cosines = at_device<const float>(target_.scratch->cosines(op.rope));
+    p.sines = at_device<const float>(target_.scratch->sines(op.rope));
   }
   p.keys_at = in_page.keys, p.values_at = in_page.values;
   p.heads = heads.heads, p.kv_heads = heads.kv_heads, p.head_size = heads.key_size;
@@ -319,7 +319,7 @@ void Caller::operator()(const plan::RopeStore& op) {
 
 void Caller::operator()(const plan::Attend& op) {
   const plan::HeadShape& heads = plan_[op.state].heads;
-  const PlaceInPage in_page = place_in_page(plan_, op.state);
+  const OffsetsInPage in_page = offsets_in_page(plan_, op.state);
   const int64_t width = plan_[op.to].cols;
   AttendLaunch p = {};
   p.batch = batch();
@@ -328,9 +328,9 @@ void Caller::operator()(const plan::Attend& op) {
   p.keys_at = in_page.keys, p.values_at = in_page.values;
   p.kv_heads = heads.kv_heads, p.heads_per_kv_head = heads.heads / heads.kv_heads, p.head_size = heads.key_size;
   p.rows = body_.rows, p.splits = attend_splits(plan_), p.singles = attend_singles(plan_);
-  if (places_.scratch) {
+  if (target_.scratch) {
     const int64_t runs = capped_product(p.singles, heads.heads, p.splits);
-    p.sums = at_device<float>(places_.scratch->partial());
+    p.sums = at_device<float>(target_.scratch->partial());
     p.max = p.sums + runs * p.head_size, p.totals = p.max + runs;
   }
   p.window = op.window, p.scale = op.scale;
@@ -340,7 +340,7 @@ void Caller::operator()(const plan::Attend& op) {
   for (int first = 0; body_.singles && first < body_.rows; first += p.singles) {
     const bool alone = body_.rows == 1;
     const int64_t rows = std::min(p.singles, body_.rows - first),
-                  cores = places_.cores > 0 ? places_.cores : cores_when_not_known;
+                  cores = target_.cores > 0 ? target_.cores : cores_when_not_known;
     p.first_single = first;
     call({"attend_one", {size, std::to_string(at_once), alone ? "1" : "0"}, {}},
          alone ? items : std::min(items * rows, cores * attend_groups_per_core), attend_threads,
@@ -381,8 +381,8 @@ void Caller::choose() {
   p.batch = batch();
   p.vocab = plan_.vocab(), p.parts = (p.vocab + sample_part - 1) / sample_part, p.top = 1;
   const uint64_t outputs = static_cast<uint64_t>(head_.outputs), parts = capped_product(outputs, p.parts);
-  if (places_.scratch) {
-    const ChoicesAt at = places_.scratch->choices();
+  if (target_.scratch) {
+    const ChoicesAt at = target_.scratch->choices();
     p.logits = floats<const float>(plan_.logits);
     p.part_logits = at_device<float>(at.parts), p.part_ids = at_device<i32>(at.parts + parts * 4);
     p.part_most = at_device<float>(at.parts + parts * 8), p.part_total = at_device<float>(at.parts + parts * 12);
@@ -426,12 +426,12 @@ int bucket_of(int rows, int max_rows) {
       std::min<uint32_t>(std::bit_ceil(static_cast<uint32_t>(rows)), static_cast<uint32_t>(max_rows)));
 }
 
-std::vector<Call> body_calls(const Plan& plan, const Places& places, const BodyShape& shape) {
-  return Caller(plan, places, shape, {}).steps(0, first_head_step(plan));
+std::vector<Call> body_calls(const Plan& plan, const Target& target, const BodyShape& shape) {
+  return Caller(plan, target, shape, {}).steps(0, first_head_step(plan));
 }
 
-std::vector<Call> head_calls(const Plan& plan, const Places& places, const HeadShape& shape) {
-  Caller caller(plan, places, {}, shape);
+std::vector<Call> head_calls(const Plan& plan, const Target& target, const HeadShape& shape) {
+  Caller caller(plan, target, {}, shape);
   std::vector<Call> calls = caller.steps(first_head_step(plan), plan.steps.size());
   if (!shape.choose) return calls;
   caller.choose();
@@ -439,13 +439,13 @@ std::vector<Call> head_calls(const Plan& plan, const Places& places, const HeadS
   return calls;
 }
 
-std::vector<Call> one_token_calls(const Plan& plan, const Places& places, bool choose) {
-  std::vector<Call> calls = body_calls(plan, places, {});
-  std::ranges::move(head_calls(plan, places, {.choose = choose}), std::back_inserter(calls));
+std::vector<Call> one_token_calls(const Plan& plan, const Target& target, bool choose) {
+  std::vector<Call> calls = body_calls(plan, target, {});
+  std::ranges::move(head_calls(plan, target, {.choose = choose}), std::back_inserter(calls));
   return calls;
 }
 
-std::vector<Entry> entries(const Plan& plan, const Places& places) {
+std::vector<Entry> entries(const Plan& plan, const Target& target) {
   std::vector<Entry> all;
   auto add = [&](const std::vector<Call>& calls) {
     for (const Call& call : calls)
@@ -453,11 +453,11 @@ std::vector<Entry> entries(const Plan& plan, const Places& places) {
   };
   for (int rows = 1;; rows = bucket_of(rows + 1, plan.limits.max_rows)) {
     for (const BodyShape& shape : {BodyShape{rows, true, false}, BodyShape{rows, false, true}})
-      if (rows > 1 || shape.singles) add(body_calls(plan, places, shape));
+      if (rows > 1 || shape.singles) add(body_calls(plan, target, shape));
     if (rows == plan.limits.max_rows) break;
   }
   for (int outputs = 1;; outputs = bucket_of(outputs + 1, plan.limits.max_outputs)) {
-    add(head_calls(plan, places, {.outputs = outputs, .listed = true, .choose = true}));
+    add(head_calls(plan, target, {.outputs = outputs, .listed = true, .choose = true}));
     if (outputs == plan.limits.max_outputs) break;
   }
   return all;

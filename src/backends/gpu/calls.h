@@ -16,8 +16,8 @@ struct Call {
   std::vector<std::byte> parameters;
 };
 
-/// Where everything lies; all null to learn about kernels only.
-struct Places {
+/// What calls are made for: where everything lies on the device (all null to learn about kernels only), and its facts.
+struct Target {
   const Weights* weights = nullptr;
   const Scratch* scratch = nullptr;
   const Inputs* inputs = nullptr;
@@ -41,12 +41,12 @@ struct HeadShape {
   auto operator<=>(const HeadShape&) const = default;
 };
 
-std::vector<Call> body_calls(const plan::Plan& plan, const Places& places, const BodyShape& shape);
-std::vector<Call> head_calls(const plan::Plan& plan, const Places& places, const HeadShape& shape);
+std::vector<Call> body_calls(const plan::Plan& plan, const Target& target, const BodyShape& shape);
+std::vector<Call> head_calls(const plan::Plan& plan, const Target& target, const HeadShape& shape);
 /// Of a run of one token whose logits are wanted, or whose next one is chosen.
-std::vector<Call> one_token_calls(const plan::Plan& plan, const Places& places, bool choose);
-/// Every entry that any batch needs, each once, on a device of which `places` says what it is.
-std::vector<Entry> entries(const plan::Plan& plan, const Places& places = {});
+std::vector<Call> one_token_calls(const plan::Plan& plan, const Target& target, bool choose);
+/// Every entry that any batch needs, each once, on a device of which `target` says what it is.
+std::vector<Entry> entries(const plan::Plan& plan, const Target& target = {});
 
 /// Rows that launches for `rows` of them are recorded for: a power of two, or the most there are.
 int bucket_of(int rows, int max_rows);

@@ -30,7 +30,7 @@ uint64_t page_bytes(const plan::Plan& plan) {
   return bytes;
 }
 
-PlaceInPage place_in_page(const plan::Plan& plan, plan::Id<plan::State> id) {
+OffsetsInPage offsets_in_page(const plan::Plan& plan, plan::Id<plan::State> id) {
   uint64_t at = 0;
   for (int32_t s = 0; s < id.index; s++) {
     const plan::HeadShape& h = plan.states[static_cast<size_t>(s)].heads;
@@ -60,7 +60,7 @@ PageStore::PageStore(SharedDevice& device, const plan::Plan& plan, int pages)
   }
 }
 
-PageStore::Place PageStore::place(Device& device, int32_t page) {
+PageStore::Location PageStore::locate(Device& device, int32_t page) {
   if (page < 0 || page >= pages_)
     throw Error("gpu", "there is no such page of keys and values", std::to_string(page),
                 fmt::format("0 to {}", pages_ - 1));
@@ -75,13 +75,13 @@ PageStore::Place PageStore::place(Device& device, int32_t page) {
 }
 
 Address PageStore::address(Device& device, int32_t page) {
-  const Place found = place(device, page);
+  const Location found = locate(device, page);
   return found.memory.address() + found.at;
 }
 
 void PageStore::copy(int32_t from, int32_t to) {
   SharedDevice::Use use = device_.use();
-  const Place source = place(*use, from), target = place(*use, to);
+  const Location source = locate(*use, from), target = locate(*use, to);
   use->copy(target.memory, target.at, source.memory, source.at, page_bytes_);
 }
 
@@ -138,7 +138,7 @@ void PageStore::restore(std::span<const int32_t> pages, int positions, std::span
       from = from.subspan(count * run.position_bytes);
     }
     SharedDevice::Use use = device_.use();
-    const Place target = place(*use, pages[static_cast<size_t>(first / plan::page_positions)]);
+    const Location target = locate(*use, pages[static_cast<size_t>(first / plan::page_positions)]);
     use->upload(target.memory, target.at, page);
   }
 }

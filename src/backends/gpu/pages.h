@@ -12,10 +12,10 @@ namespace ingot::gpu {
 /// Bytes of a page.
 uint64_t page_bytes(const plan::Plan& plan);
 /// Where the keys and the values of a state begin in a page, in halves.
-struct PlaceInPage {
+struct OffsetsInPage {
   int64_t keys = 0, values = 0;
 };
-PlaceInPage place_in_page(const plan::Plan& plan, plan::Id<plan::State> state);
+OffsetsInPage offsets_in_page(const plan::Plan& plan, plan::Id<plan::State> state);
 
 class PageStore : public plan::StateStore {
  public:
@@ -42,11 +42,11 @@ class PageStore : public plan::StateStore {
     uint64_t at, position_bytes;
     int layer;
   };
-  struct Place {
+  struct Location {
     Memory& memory;
     uint64_t at;
   };
-  Place place(Device& device, int32_t page);
+  Location locate(Device& device, int32_t page);
   std::vector<std::byte> read(int32_t page) const;
   void check(std::span<const int32_t> pages, int positions) const;
 

@@ -53,14 +53,14 @@ GpuProgram::GpuProgram(std::unique_ptr<Device> device, plan::Plan plan, const pl
       plan_(std::move(plan)),
       store_(device_, plan_, plan_pages(plan_, device_.use()->facts())) {
   SharedDevice::Use use = device_.use();
-  std::vector<Call> one = one_token_calls(plan_, places(*use), true);
+  std::vector<Call> one = one_token_calls(plan_, target(*use), true);
   prepare(*use, one);
   weights_ = std::make_unique<Weights>(*use, plan_, options);
   scratch_ = std::make_unique<Scratch>(*use, plan_);
   inputs_ = std::make_unique<Inputs>(*use, plan_);
 }
 
-Places GpuProgram::places(const Device& device) const {
+Target GpuProgram::target(const Device& device) const {
   return {.weights = weights_.get(),
           .scratch = scratch_.get(),
           .inputs = inputs_.get(),
@@ -91,13 +91,13 @@ std::vector<Launch> GpuProgram::launches(Device& device, std::span<const Call> c
   return launches;
 }
 
-std::vector<Call> GpuProgram::calls(const Which& which, const Places& places) const {
+std::vector<Call> GpuProgram::calls(const Which& which, const Target& target) const {
   switch (which.part) {
-    case Which::body: return body_calls(plan_, places, which.rows);
-    case Which::head: return head_calls(plan_, places, which.outputs);
+    case Which::body: return body_calls(plan_, target, which.rows);
+    case Which::head: return head_calls(plan_, target, which.outputs);
     case Which::one_token: break;
   }
-  return one_token_calls(plan_, places, which.outputs.choose);
+  return one_token_calls(plan_, target, which.outputs.choose);
 }
 
 GpuProgram::Parts GpuProgram::parts_of(const BatchShape& shape, bool choose) const {
@@ -113,7 +113,7 @@ GpuProgram::Parts GpuProgram::parts_of(const BatchShape& shape, bool choose) con
 const Sequence& GpuProgram::recorded(Device& device, const Which& which) {
   auto found = recorded_.find(which);
   if (found == recorded_.end())
-    found = recorded_.emplace(which, device.record(launches(device, calls(which, places(device))))).first;
+    found = recorded_.emplace(which, device.record(launches(device, calls(which, target(device))))).first;
   return *found->second;
 }
 
@@ -153,7 +153,7 @@ bool GpuProgram::choose(const plan::Batch& batch, std::span<plan::Choice> choice
 void GpuProgram::run_by_step(Device& device, const Parts& parts, std::span<double> step_seconds) {
   std::vector<Call> all;
   for (int i = 0; i < parts.count; i++)
-    std::ranges::move(calls(parts.which[i], places(device)), std::back_inserter(all));
+    std::ranges::move(calls(parts.which[i], target(device)), std::back_inserter(all));
   const std::span<const Call> calls = all;
   for (size_t begin = 0, end; begin < calls.size(); begin = end) {
     for (end = begin; end < calls.size() && calls[end].step == calls[begin].step;) end++;

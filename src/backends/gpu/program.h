@@ -38,7 +38,7 @@ class GpuProgram : public plan::Program {
     HeadShape outputs;
     auto operator<=>(const Which&) const = default;
   };
-  std::vector<Call> calls(const Which& which, const Places& places) const;
+  std::vector<Call> calls(const Which& which, const Target& target) const;
   /// What has to run for a batch, in order.
   struct Parts {
     Which which[2];
@@ -48,7 +48,7 @@ class GpuProgram : public plan::Program {
   Parts parts_of(const BatchShape& shape, bool choose) const;
   const Sequence& recorded(Device& device, const Which& which);
 
-  Places places(const Device& device) const;
+  Target target(const Device& device) const;
   void prepare(Device& device, std::span<const Call> calls);  // compiles the kernels that are not there yet
   std::vector<Launch> launches(Device& device, std::span<const Call> calls);
   void run_by_step(Device& device, const Parts& parts, std::span<double> step_seconds);

@@ -14,10 +14,10 @@ using plan::Value;
 
 namespace {
 
-// Hands out places of one block of memory, or only counts.
-class Places {
+// Hands out parts of one block of memory, or only counts.
+class Arena {
  public:
-  explicit Places(Address base = 0) : base_(base) {}
+  explicit Arena(Address base = 0) : base_(base) {}
   Address take(uint64_t bytes) {
     Address at = base_ + used_;
     used_ = capped_sum(used_, capped_sum(bytes, 255) / 256 * 256);
@@ -76,8 +76,8 @@ int attend_singles(const plan::Plan& plan) {
 }
 
 // Places of everything, in the order of the class. `to` is filled where it is given.
-uint64_t Scratch::place(const plan::Plan& plan, Address base, Scratch* to) {
-  Places places(base);
+uint64_t Scratch::lay_out(const plan::Plan& plan, Address base, Scratch* to) {
+  Arena arena(base);
   std::vector<bool> coded(plan.values.size());
   uint64_t gathered = 0;
   for (const plan::Step& step : plan.steps)
@@ -88,29 +88,29 @@ uint64_t Scratch::place(const plan::Plan& plan, Address base, Scratch* to) {
     }
   for (size_t i = 0; i < plan.values.size(); i++) {
     const uint64_t numbers = capped_product(capacity(plan, plan.values[i]), plan.values[i].cols);
-    const Address floats = places.take(capped_product(numbers, sizeof(float)));
+    const Address floats = arena.take(capped_product(numbers, sizeof(float)));
     CodesAt codes;
-    if (coded[i]) codes = {places.take(numbers), places.take(numbers / 32 * 4), places.take(numbers / 16 * 4)};
+    if (coded[i]) codes = {arena.take(numbers), arena.take(numbers / 32 * 4), arena.take(numbers / 16 * 4)};
     if (to) to->floats_.push_back(floats), to->codes_.push_back(codes);
   }
-  const Address partial = places.take(capped_product(attend_singles(plan), partial_bytes(plan))),
-                gathered_at = places.take(gathered);
+  const Address partial = arena.take(capped_product(attend_singles(plan), partial_bytes(plan))),
+                gathered_at = arena.take(gathered);
   const uint64_t parts = static_cast<uint64_t>(plan.vocab()) / sample_part + 1;
-  const ChoicesAt choices{places.take(capped_product(plan.limits.max_outputs, parts, 16)),
-                          places.take(capped_product(plan.limits.max_outputs, 12))};
+  const ChoicesAt choices{arena.take(capped_product(plan.limits.max_outputs, parts, 16)),
+                          arena.take(capped_product(plan.limits.max_outputs, 12))};
   if (to) to->partial_ = partial, to->gathered_ = gathered_at, to->choices_ = choices;
   for (const plan::Rope& rope : plan.ropes) {
     const uint64_t angles = capped_product(plan.limits.context, rope.dims / 2, sizeof(float));
-    const Address cosines = places.take(angles), sines = places.take(angles);
+    const Address cosines = arena.take(angles), sines = arena.take(angles);
     if (to) to->cosines_.push_back(cosines), to->sines_.push_back(sines);
   }
-  return places.used();
+  return arena.used();
 }
 
-uint64_t Scratch::bytes(const plan::Plan& plan) { return place(plan, 0, nullptr); }
+uint64_t Scratch::bytes(const plan::Plan& plan) { return lay_out(plan, 0, nullptr); }
 
 Scratch::Scratch(Device& device, const plan::Plan& plan) : memory_(device.allocate(bytes(plan), "scratch")) {
-  place(plan, memory_->address(), this);
+  lay_out(plan, memory_->address(), this);
   logits_ = at(plan.logits);
   words_.resize(capped_product(plan.limits.max_outputs, 3));
   for (size_t r = 0; r < plan.ropes.size(); r++) {

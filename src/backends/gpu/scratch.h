@@ -43,7 +43,7 @@ class Scratch {
   void chosen(Device& device, int capacity, std::span<plan::Choice> to);
 
  private:
-  static uint64_t place(const plan::Plan& plan, Address base, Scratch* to);
+  static uint64_t lay_out(const plan::Plan& plan, Address base, Scratch* to);
 
   std::unique_ptr<Memory> memory_;
   std::vector<Address> floats_;

@@ -24,7 +24,7 @@ const FormatTiles& tiles_of(const quant::Format& format) { return *format_tiles(
 
 // What the steps read, each once, in the order in which it is first read.
 struct Read {
-  std::vector<Placed> slices;
+  std::vector<StoredSlice> slices;
   std::vector<Id<plan::Vector>> vectors;
 };
 class Reader {
@@ -46,8 +46,8 @@ class Reader {
 
  private:
   void multiplied(const Slice& slice) { add({slice, has_tiles(*plan_[slice].format)}); }
-  void add(const Placed& placed) {
-    if (seen_.insert(placed).second) read.slices.push_back(placed);
+  void add(const StoredSlice& stored) {
+    if (seen_.insert(stored).second) read.slices.push_back(stored);
   }
   void add(const std::optional<plan::Norm>& norm) {
     if (norm) add(norm->weight);
@@ -56,7 +56,7 @@ class Reader {
     if (id && seen_vectors_.insert(id.index).second) read.vectors.push_back(id);
   }
   const Plan& plan_;
-  std::set<Placed> seen_;
+  std::set<StoredSlice> seen_;
   std::set<int32_t> seen_vectors_;
 };
 
@@ -149,10 +149,10 @@ uint64_t device_bytes(const Plan& plan, const Slice& slice, bool tiles) {
 WeightBytes weight_bytes(const Plan& plan) {
   WeightBytes bytes;
   const Read read = Reader(plan).read;
-  for (const Placed& placed : read.slices) {
-    const uint64_t here = device_bytes(plan, placed.slice, placed.tiles);
+  for (const StoredSlice& stored : read.slices) {
+    const uint64_t here = device_bytes(plan, stored.slice, stored.tiles);
     bytes.all = capped_sum(bytes.all, here);
-    if (!placed.tiles && placed.slice.cols == plan[placed.slice].cols) bytes.blocks = capped_sum(bytes.blocks, here);
+    if (!stored.tiles && stored.slice.cols == plan[stored.slice].cols) bytes.blocks = capped_sum(bytes.blocks, here);
   }
   for (Id<plan::Vector> id : read.vectors)
     bytes.all = capped_sum(bytes.all, aligned(capped_product(plan[id].numbers.size(), sizeof(float))));
@@ -162,25 +162,25 @@ WeightBytes weight_bytes(const Plan& plan) {
 Weights::Weights(Device& device, const Plan& plan, const plan::Options& options) : vectors_(plan.vectors.size()) {
   const Read read = Reader(plan).read;
   uint64_t total = weight_bytes(plan).all, at = 0;
-  for (const Placed& placed : read.slices) {
-    const FileRows file = rows_in_file(plan, placed.slice);
-    if (placed.tiles || !file.whole()) continue;
-    std::unique_ptr<Memory> shared = device.share({file.at, capped_product(placed.slice.rows, file.bytes)});
+  for (const StoredSlice& stored : read.slices) {
+    const FileRows file = rows_in_file(plan, stored.slice);
+    if (stored.tiles || !file.whole()) continue;
+    std::unique_ptr<Memory> shared = device.share({file.at, capped_product(stored.slice.rows, file.bytes)});
     if (!shared) continue;
-    slices_[placed] = shared->address();
-    shared_.emplace(placed, std::move(shared));
-    total -= device_bytes(plan, placed.slice, false);
+    slices_[stored] = shared->address();
+    shared_.emplace(stored, std::move(shared));
+    total -= device_bytes(plan, stored.slice, false);
   }
   memory_ = device.allocate(std::max(total, alignment), "the weights");
   Uploader uploader(device, plan, *memory_);
-  for (const Placed& placed : read.slices) {
-    if (shared_.contains(placed)) continue;
-    slices_[placed] = memory_->address() + at;
-    placed.tiles ? uploader.tiles(placed.slice, at) : uploader.blocks(placed.slice, at);
+  for (const StoredSlice& stored : read.slices) {
+    if (shared_.contains(stored)) continue;
+    slices_[stored] = memory_->address() + at;
+    stored.tiles ? uploader.tiles(stored.slice, at) : uploader.blocks(stored.slice, at);
     const bool stays =
-        std::ranges::any_of(shared_, [&](const auto& s) { return s.first.slice.weight == placed.slice.weight; });
-    if (options.release && !stays) options.release(plan[placed.slice]);
-    at += device_bytes(plan, placed.slice, placed.tiles);
+        std::ranges::any_of(shared_, [&](const auto& s) { return s.first.slice.weight == stored.slice.weight; });
+    if (options.release && !stays) options.release(plan[stored.slice]);
+    at += device_bytes(plan, stored.slice, stored.tiles);
     if (options.progress) options.progress(double(at) / double(total));
   }
   for (Id<plan::Vector> id : read.vectors) {

@@ -25,13 +25,13 @@ struct WeightBytes {
 WeightBytes weight_bytes(const plan::Plan& plan);
 
 /// A slice in one of its layouts.
-struct Placed {
+struct StoredSlice {
   plan::Slice slice;
   bool tiles = false;
   auto key() const {
     return std::tuple(slice.weight.index, slice.first_row, slice.rows, slice.first_col, slice.cols, tiles);
   }
-  bool operator<(const Placed& other) const { return key() < other.key(); }
+  bool operator<(const StoredSlice& other) const { return key() < other.key(); }
 };
 
 class Weights {
@@ -44,8 +44,8 @@ class Weights {
 
  private:
   std::unique_ptr<Memory> memory_;
-  std::map<Placed, std::unique_ptr<Memory>> shared_;  // slices in the mapped file
-  std::map<Placed, Address> slices_;
+  std::map<StoredSlice, std::unique_ptr<Memory>> shared_;  // slices in the mapped file
+  std::map<StoredSlice, Address> slices_;
   std::vector<Address> vectors_;
 };
 
