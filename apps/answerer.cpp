@@ -13,7 +13,7 @@ namespace ingot::apps {
 namespace {
 
 constexpr int prompt_piece = 512;       // tokens between two looks at the clock and at Ctrl-C
-constexpr int least_answer_room = 256;  // tokens; a quarter of the context where that is less
+constexpr int min_answer_tokens = 256;  // tokens; a quarter of the context where that is less
 
 }  // namespace
 
@@ -27,11 +27,11 @@ std::vector<int32_t> Answerer::prompt(const Conversation& conversation, int left
 /// When the conversation has become too long, turns are dropped from its beginning until half of the context is free: a
 /// change at the beginning invalidates the KV cache for everything after it, so it is not done for each answer.
 std::vector<int32_t> Answerer::prompt_that_fits(const Conversation& conversation) {
-  const int room = std::min(least_answer_room, context() / 4), last_turn = std::max(0, conversation.turns() - 1);
+  const int reserved = std::min(min_answer_tokens, context() / 4), last_turn = std::max(0, conversation.turns() - 1);
   left_out_ = std::min(left_out_, last_turn);
   std::vector<int32_t> tokens = prompt(conversation, left_out_);
   auto length = [&] { return static_cast<int64_t>(tokens.size()); };
-  if (length() + room > context())
+  if (length() + reserved > context())
     while (left_out_ < last_turn && 2 * length() > context()) tokens = prompt(conversation, ++left_out_);
   if (length() >= context())
     throw Error("chat", "the message does not fit into the context", fmt::format("{} tokens", length()),

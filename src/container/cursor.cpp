@@ -27,7 +27,7 @@ void Cursor::past_end(uint64_t bytes, const char* what) const {
        fmt::format("at most the {} remaining bytes", remaining()), damaged);
 }
 
-void Cursor::no_room(uint64_t count, uint64_t least_bytes, const char* what) const {
+void Cursor::too_few_remaining(uint64_t count, uint64_t least_bytes, const char* what) const {
   fail(subject_, at_, fmt::format("more {} than the file can hold", what), std::to_string(count),
        fmt::format("at most {} in the {} remaining bytes", remaining() / least_bytes, remaining()), damaged);
 }

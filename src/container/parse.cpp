@@ -56,8 +56,8 @@ Header parse_header(Cursor& cursor, std::string_view path) {
   const auto tensors = cursor.read<uint64_t>("number of tensors");
   const uint64_t keys_at = cursor.offset();
   const auto keys = cursor.read<uint64_t>("number of keys");
-  cursor.expect_room(keys, least_key_bytes, "keys");
-  cursor.expect_room(tensors, least_tensor_bytes, "tensors");
+  cursor.expect_remaining(keys, least_key_bytes, "keys");
+  cursor.expect_remaining(tensors, least_tensor_bytes, "tensors");
   if (keys > max_keys)
     fail(cursor.subject(), keys_at, "too many keys", std::to_string(keys), fmt::format("at most {}", max_keys));
   if (tensors > max_tensors)
@@ -95,11 +95,11 @@ Value parse_value(Cursor& cursor) {
   value.data = cursor.data();
   value.offset = cursor.offset();
   if (value.element == Type::string) {
-    cursor.expect_room(value.count, least_string_bytes, "strings");
+    cursor.expect_remaining(value.count, least_string_bytes, "strings");
     for (uint64_t i = 0; i < value.count; ++i) cursor.text("string");
   } else {
     const uint64_t each = type_bytes(value.element);
-    cursor.expect_room(value.count, each, "array elements");
+    cursor.expect_remaining(value.count, each, "array elements");
     const std::byte* first = cursor.take(value.count * each, "value");  // the product is at most what remains
     if (value.element == Type::boolean) check_booleans(cursor, first, value.count);
   }

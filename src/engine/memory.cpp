@@ -14,7 +14,7 @@ int Memory::cached_pages() const {
   return prefixes_.pages();
 }
 
-bool Memory::make_room(int n) {
+bool Memory::reclaim(int n) {
   if (pool_.free_pages() >= n) return true;
   std::lock_guard lock(mutex_);
   if (pool_.free_pages() + prefixes_.pages() < n) return false;  // then prefixes are not dropped in vain
@@ -25,7 +25,7 @@ bool Memory::make_room(int n) {
 
 bool Memory::take(int n, std::vector<int32_t>& to) {
   while (!pool_.take(n, to))  // again, where another thread took what was free
-    if (!make_room(n)) return false;
+    if (!reclaim(n)) return false;
   return true;
 }
 
@@ -83,7 +83,7 @@ bool PagedSequence::reserve(int n, int spare) {
   for (;;) {
     const bool shared = size() % plan::page_positions != 0 && memory_.pool().users(pages_[first]) > 1;
     const int more = std::max(needed - page_count(), 0) + shared;
-    if ((spare == 0 || memory_.make_room(more + spare)) && take(more)) {
+    if ((spare == 0 || memory_.reclaim(more + spare)) && take(more)) {
       if (shared) make_own(first, true);
       return true;
     }

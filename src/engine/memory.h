@@ -22,10 +22,10 @@ class Memory {
   plan::StateStore& states() { return states_; }
   const PagePool& pool() const { return pool_; }
   int cached_pages() const;
-  /// As PagePool::take; kept prefixes that no sequence uses make room.
+  /// As PagePool::take; kept prefixes that no sequence uses are dropped first.
   bool take(int n, std::vector<int32_t>& to);
-  /// Makes room as `take` does. False: there are never as many as `n` free pages, while the sequences keep theirs.
-  bool make_room(int n);
+  /// Frees pages as `take` does. False: there are never as many as `n` free pages, while the sequences keep theirs.
+  bool reclaim(int n);
   void release(std::span<const int32_t> pages) { pool_.release(pages); }
   /// As PrefixCache::find and add.
   std::vector<int32_t> find_prefix(std::span<const int32_t> tokens);

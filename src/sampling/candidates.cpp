@@ -24,7 +24,7 @@ float greatest(std::span<const float> block) {
 // Nearly every block of logits lies below the n-th best so far, which its greatest alone tells.
 void Candidates::add_best(std::span<const float> logits, size_t n) {
   constexpr size_t block = 256;
-  const size_t room = std::min(2 * n, list_.size());
+  const size_t capacity = std::min(2 * n, list_.size());
   float least = -INFINITY;  // what does not exceed it is not among the best n
   clear();
   for (size_t first = 0; first < logits.size(); first += block) {
@@ -32,7 +32,7 @@ void Candidates::add_best(std::span<const float> logits, size_t n) {
     if (greatest(some) <= least) continue;
     for (size_t i = 0; i < some.size(); i++) {
       if (some[i] <= least) continue;
-      if (size_ == room) sort_anew(n), least = list_[n - 1].logit;
+      if (size_ == capacity) sort_anew(n), least = list_[n - 1].logit;
       if (some[i] > least) add(static_cast<int32_t>(first + i), some[i]);
     }
   }

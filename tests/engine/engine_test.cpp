@@ -142,7 +142,7 @@ TEST(Engine, ItsEndCancelsWhatRuns) {
   }
   EXPECT_EQ(interrupted, 6);
   EXPECT_EQ(refused, 6);
-  EXPECT_TRUE(fake.state->memory->make_room(12));
+  EXPECT_TRUE(fake.state->memory->reclaim(12));
 }
 
 TEST(Engine, ItsQueueIsBounded) {

@@ -202,7 +202,7 @@ TEST_F(SchedulerTest, AFailureEndsOneRequestAlone) {
   EXPECT_EQ(refusing.outcome.text, "ab");
   EXPECT_NE(refusing.outcome.error.find("no token can be chosen"), std::string::npos) << refusing.outcome.error;
   EXPECT_TRUE(ends_badly.ended);
-  EXPECT_TRUE(fake->state->memory->make_room(32));
+  EXPECT_TRUE(fake->state->memory->reclaim(32));
 }
 
 TEST_F(SchedulerTest, ABrokenDeviceFailsThoseThatRan) {

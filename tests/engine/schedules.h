@@ -125,7 +125,7 @@ class Schedules {
     }
     if (watch) watch(nullptr);
     for (Planned& p : planned) compare(p);
-    EXPECT_TRUE(memory.make_room(memory.pool().pages())) << "pages are lost";
+    EXPECT_TRUE(memory.reclaim(memory.pool().pages())) << "pages are lost";
     count(seen, planned, scheduler.statistics());
   }
 
