@@ -128,7 +128,7 @@ void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
   for (int n : answers) {
     if (n == 0) continue;
     auto work = [&] {
-      for (int i = 1; i <= n; i++) session.append_for_best(tokens[bench.depth + i]);
+      for (int i = 1; i <= n; i++) session.append_greedy(tokens[bench.depth + i]);
     };
     Row row =
         make_row(fmt::format("tg{}{}", n, depth), plan, rates(session, bench.depth + 1, n, bench.repetitions, work));

@@ -50,7 +50,7 @@ std::vector<int32_t> answer(ingot::Constraint& constraint, const ingot::Tokenize
     for (int32_t id = 0; id < tokenizer.vocab(); id++)
       if (mask[size_t(id) / 64] >> id % 64 & 1) possible.push_back(id);
     const int32_t id = possible[random() % possible.size()];
-    if (tokenizer.is_end(id)) break;
+    if (tokenizer.is_eog(id)) break;
     start = Clock::now();
     constraint.accept(id);
     times.accept.push_back(microseconds(start));

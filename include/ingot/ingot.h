@@ -169,7 +169,7 @@ class Tokenizer {
   int vocab() const;
   int32_t bos() const;            ///< -1 when there is none
   int32_t eos() const;            ///< -1 when there is none
-  bool is_end(int32_t id) const;  ///< a token that ends generation
+  bool is_eog(int32_t id) const;  ///< a token that ends generation
   /// What the file leaves open about its vocabulary and was guessed, in words for people: a person who is told can mend
   /// it.
   const std::vector<std::string>& warnings() const;
@@ -323,7 +323,7 @@ class Session {
   void append(std::span<const int32_t> tokens, int chunk = 0);
   /// As `append`, for who wants nothing but the most probable next token: devices that choose it themselves return it,
   /// and then there are no `logits()`; nullopt: there are. Errors: as `append`.
-  std::optional<int32_t> append_for_best(int32_t token);
+  std::optional<int32_t> append_greedy(int32_t token);
   /// As `append`, and calls `each(i, logits)` with the logits after token i, for every i in order. `each` must not use
   /// the session.
   void append_all_logits(std::span<const int32_t> tokens,
@@ -381,7 +381,7 @@ class Sampler {
                  std::span<const uint64_t> allowed = {});
   /// Whether `choose` gives the most probable token, the lowest id of equal ones, whatever the text is (where all are
   /// allowed).
-  bool takes_the_best() const;
+  bool is_greedy() const;
 
  private:
   struct State;

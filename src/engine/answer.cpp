@@ -26,7 +26,7 @@ Answer::Answer(const Tokenizer& tokenizer, const AnswerLimits& limits, int conte
 }
 
 void Answer::take(int32_t id, std::span<const float> logits, int held) {
-  if (tokenizer_.is_end(id)) return end(StopReason::end);
+  if (tokenizer_.is_eog(id)) return end(StopReason::end);
   made_.tokens.push_back(id);
   if (on_token_) on_token_(id, logits);
   hand_out(stops_.push(stream_.push(id)));

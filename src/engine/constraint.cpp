@@ -37,7 +37,7 @@ std::shared_ptr<const grammar::VocabularyTrie> Tokenizer::State::trie() const {
     std::vector<int32_t> ends;
     for (int32_t id = 0; id < n; id++) {
       pieces.push_back(tokenizer->piece(id, false, false));
-      if (tokenizer->is_end(id)) ends.push_back(id);
+      if (tokenizer->is_eog(id)) ends.push_back(id);
     }
     trie_ = std::make_shared<grammar::VocabularyTrie>(std::move(pieces), std::move(ends));
   });

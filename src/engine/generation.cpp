@@ -14,12 +14,12 @@ template <class Work> double seconds_of(Work work) {
 }
 
 /// Runs what `answer` needs next. Returns the token after it where the device chose it.
-std::optional<int32_t> run_last_token(Session& session, engine::Answer& answer, int32_t id, bool wants_only_the_best) {
+std::optional<int32_t> run_last_token(Session& session, engine::Answer& answer, int32_t id, bool needs_only_argmax) {
   if (answer.fills_context(session.size())) {
     session.resume(answer.shortened(session.tokens()));
     return std::nullopt;
   }
-  if (wants_only_the_best) return session.append_for_best(id);
+  if (needs_only_argmax) return session.append_greedy(id);
   session.append(std::span(&id, 1));
   return std::nullopt;
 }
@@ -35,7 +35,7 @@ Generation generate(Session& session, Sampler& sampler, const GenerateOptions& o
       options.on_text);
   const auto is_interrupted = [&] { return options.interrupted && options.interrupted(); };
   // Nobody asks for logits.
-  const bool wants_only_the_best = sampler.takes_the_best() && !options.allowed && !options.on_token;
+  const bool needs_only_argmax = sampler.is_greedy() && !options.allowed && !options.on_token;
   std::optional<int32_t> best;  // chosen when the last token was run
   while (!answer.ended()) {
     if (is_interrupted()) {
@@ -51,7 +51,7 @@ Generation generate(Session& session, Sampler& sampler, const GenerateOptions& o
     answer.take(id, {}, session.size());
     if (answer.ended()) break;
     try {
-      seconds += seconds_of([&] { best = run_last_token(session, answer, id, wants_only_the_best); });
+      seconds += seconds_of([&] { best = run_last_token(session, answer, id, needs_only_argmax); });
       answer.count_step(seconds);
     } catch (const Error&) {
       if (!is_interrupted()) throw;

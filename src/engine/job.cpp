@@ -74,8 +74,8 @@ void Job::yield() {
   preemptions_++;
 }
 
-bool Job::wants_only_the_best() const {
-  return chain_->takes_the_best_allowed() && !constraint_ && request_.logprobs < 0;
+bool Job::needs_only_argmax() const {
+  return chain_->is_greedy_among_allowed() && !constraint_ && request_.logprobs < 0;
 }
 bool Job::allows(int32_t best) const { return best < 0 || chain_->allows(best); }
 

@@ -40,7 +40,7 @@ class Job {
   /// Gives its pages back; what was run becomes pending again.
   void yield();
   /// Whether the next token is the most probable one, where it `allows` that, and nobody asks for logits.
-  bool wants_only_the_best() const;
+  bool needs_only_argmax() const;
   bool allows(int32_t best) const;
   /// The first `count` pending tokens were run.
   void push(int count);

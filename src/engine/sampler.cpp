@@ -10,7 +10,7 @@ std::unique_ptr<sampling::Chain> make_chain(const Tokenizer& tokenizer, int voca
   return std::make_unique<sampling::Chain>(
       sampling::Tokens{vocab,
                        [=](int32_t id) { return id < tokenizer.vocab() ? tokenizer.piece(id, true) : std::string(); },
-                       [=](int32_t id) { return id < tokenizer.vocab() && tokenizer.is_end(id); }},
+                       [=](int32_t id) { return id < tokenizer.vocab() && tokenizer.is_eog(id); }},
       options);
 }
 
@@ -31,6 +31,6 @@ int32_t Sampler::choose(std::span<const int32_t> tokens, std::span<const float> 
   return state_->chain->choose(logits, tokens, allowed);
 }
 
-bool Sampler::takes_the_best() const { return state_->chain->takes_the_best(); }
+bool Sampler::is_greedy() const { return state_->chain->is_greedy(); }
 
 }  // namespace ingot

@@ -203,19 +203,19 @@ void Scheduler::collect_parts() {
 /// Runs `parts_` as one batch. False: it was stopped.
 bool Scheduler::run_parts() {
   tokens_.clear(), sequences_.clear(), choices_.clear();
-  bool best_is_enough = true;
+  bool only_argmax = true;
   size_t outputs = 0;
   for (const Part& p : parts_) {
     const auto tokens = p.job->pending().first(static_cast<size_t>(p.count));
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
     sequences_.push_back(p.job->sequence().next(p.count, p.output));
     outputs += p.output;
-    best_is_enough = best_is_enough && (!p.output || p.job->wants_only_the_best());
+    only_argmax = only_argmax && (!p.output || p.job->needs_only_argmax());
   }
   const plan::Batch batch{tokens_, sequences_};
-  if (outputs > 0 && best_is_enough) {
+  if (outputs > 0 && only_argmax) {
     choices_.resize(outputs);
-    if (program_.choose(batch, choices_) && best_is_allowed()) return true;
+    if (program_.choose(batch, choices_) && choices_are_allowed()) return true;
     choices_.clear();  // running the batch again writes what is there
   }
   const size_t needed = outputs * static_cast<size_t>(facts_.vocab);
@@ -224,7 +224,7 @@ bool Scheduler::run_parts() {
 }
 
 /// Whether every request may have the token that the device chose: one that ignores ends does not take them.
-bool Scheduler::best_is_allowed() const {
+bool Scheduler::choices_are_allowed() const {
   size_t output = 0;
   for (const Part& p : parts_)
     if (p.output && !p.job->allows(choices_[output++].id)) return false;

@@ -70,7 +70,7 @@ class Scheduler {
   bool reserve(Job& job, int count);
   void preempt(Jobs::iterator victim);
   bool run_parts();
-  bool best_is_allowed() const;
+  bool choices_are_allowed() const;
   bool run_batch(const plan::Batch& batch);
   void hand_out();
   void end(Jobs& jobs, Jobs::iterator job, const std::optional<Error>& error);

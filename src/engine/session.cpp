@@ -55,7 +55,7 @@ struct Session::State {
     sequence.push(part);
   }
   /// Runs one token where the device chooses the next one; nullopt: it does not, and nothing was run.
-  std::optional<int32_t> run_for_best(int32_t token) {
+  std::optional<int32_t> run_greedy(int32_t token) {
     check_stop();
     sequence.demand(1);
     const plan::Sequence next = sequence.next(1, 1);
@@ -90,11 +90,11 @@ void Session::append(std::span<const int32_t> tokens, int chunk) {
   }
 }
 
-std::optional<int32_t> Session::append_for_best(int32_t token) {
+std::optional<int32_t> Session::append_greedy(int32_t token) {
   State& s = *state_;
   s.check(std::span(&token, 1), s.size(), 0);
   std::optional<int32_t> best;
-  if (s.watch.step_seconds.empty()) best = s.run_for_best(token);
+  if (s.watch.step_seconds.empty()) best = s.run_greedy(token);
   if (!best) append(std::span(&token, 1));
   return best;
 }

@@ -46,7 +46,7 @@ std::string Tokenizer::piece(int32_t id, bool show_special) const {
 int Tokenizer::vocab() const { return narrow<int>(state_->tokenizer->vocabulary().tokens.size()); }
 int32_t Tokenizer::bos() const { return state_->tokenizer->vocabulary().bos; }
 int32_t Tokenizer::eos() const { return state_->tokenizer->vocabulary().eos; }
-bool Tokenizer::is_end(int32_t id) const { return state_->tokenizer->is_end(id); }
+bool Tokenizer::is_eog(int32_t id) const { return state_->tokenizer->is_eog(id); }
 
 std::string TextStream::push(int32_t id) {
   held_ += tokenizer_.piece(id);

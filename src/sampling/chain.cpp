@@ -17,7 +17,7 @@ Chain::Chain(const Tokens& tokens, SamplingOptions options)
   if (!options_.logit_bias.empty() || options_.ignore_end) bias_.resize(tokens.count);
   for (const TokenBias& b : options_.logit_bias) bias_[b.id] += b.bias;
   for (int32_t id = 0; id < tokens.count && options_.ignore_end; id++)
-    if (tokens.is_end(id)) bias_[id] = -INFINITY;
+    if (tokens.is_eog(id)) bias_[id] = -INFINITY;
   order(tokens);
   if (options_.mirostat == 2) mirostat_.emplace(options_.mirostat_ent, options_.mirostat_lr);
 }
@@ -63,7 +63,7 @@ void Chain::order(const Tokens& tokens) {
   auto is = [](const std::string& name, std::initializer_list<const char*> names) {
     return std::ranges::find(names, name) != names.end();
   };
-  std::vector<bool> spares_the_best;  // of each stage
+  std::vector<bool> keeps_best;  // of each stage
   bool greedy = false;
   for (const std::string& name : options_.samplers) {
     Stage made = stage(name, tokens);
@@ -71,10 +71,10 @@ void Chain::order(const Tokens& tokens) {
     if (options_.mirostat == 2 && !is(name, {"penalties", "dry", "temperature"})) continue;
     greedy = name == "temperature" && options_.temperature == 0 && options_.dynatemp_range == 0;
     // What only cuts away the improbable need not run when the best is taken anyway.
-    while (greedy && !stages_.empty() && spares_the_best.back()) stages_.pop_back(), spares_the_best.pop_back();
+    while (greedy && !stages_.empty() && keeps_best.back()) stages_.pop_back(), keeps_best.pop_back();
     if (stages_.empty()) first_cut_ = greedy ? 1 : name == "top_k" ? static_cast<size_t>(options_.top_k) : 0;
     stages_.push_back(std::move(made));
-    spares_the_best.push_back(is(name, {"top_n_sigma", "top_k", "top_p", "min_p"}));
+    keeps_best.push_back(is(name, {"top_n_sigma", "top_k", "top_p", "min_p"}));
   }
 }
 

@@ -16,7 +16,7 @@ namespace ingot::sampling {
 struct Tokens {
   int count = 0;                              ///< logits there are
   std::function<std::string(int32_t)> piece;  ///< bytes of a token
-  std::function<bool(int32_t)> is_end;        ///< ends a text
+  std::function<bool(int32_t)> is_eog;        ///< ends a text
 };
 
 class Chain {
@@ -30,9 +30,9 @@ class Chain {
   /// continues. Errors: logits that are not finite, sizes that do not match, no candidate left.
   int32_t choose(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed);
   /// Whether `choose` gives the token with the greatest logit, the lowest id of equal ones, whatever the text is.
-  bool takes_the_best() const { return takes_the_best_allowed() && bias_.empty(); }
+  bool is_greedy() const { return is_greedy_among_allowed() && bias_.empty(); }
   /// The same but for tokens that end a text where these are never chosen: whether it is that token where `allows` it.
-  bool takes_the_best_allowed() const {
+  bool is_greedy_among_allowed() const {
     return stages_.size() == 1 && first_cut_ == 1 && options_.logit_bias.empty() && !mirostat_;
   }
   bool allows(int32_t id) const { return bias_.empty() || bias_[static_cast<size_t>(id)] == 0; }

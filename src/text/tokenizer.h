@@ -55,7 +55,7 @@ class Tokenizer {
   virtual std::string piece(int32_t id, bool first, bool show_special) const = 0;
   virtual const Vocabulary& vocabulary() const = 0;
   /// Does this token end generation (eos, eot, or another end token)?
-  virtual bool is_end(int32_t id) const = 0;
+  virtual bool is_eog(int32_t id) const = 0;
 };
 
 /// Longest prefix of `bytes` that does not end inside a UTF-8 character. Bytes that can never become one count as

@@ -122,7 +122,7 @@ std::string VocabularyTokenizer::piece(int32_t id, bool first, bool show_special
   return bytes;
 }
 
-bool VocabularyTokenizer::is_end(int32_t id) const {
+bool VocabularyTokenizer::is_eog(int32_t id) const {
   return id >= 0 && static_cast<size_t>(id) < ends_.size() && ends_[static_cast<size_t>(id)];
 }
 

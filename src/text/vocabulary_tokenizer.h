@@ -19,7 +19,7 @@ class VocabularyTokenizer : public Tokenizer {
                               uint64_t* work) const final;
   std::string piece(int32_t id, bool first, bool show_special) const final;
   const Vocabulary& vocabulary() const final { return vocabulary_; }
-  bool is_end(int32_t id) const final;
+  bool is_eog(int32_t id) const final;
 
  protected:
   /// Checks what both kinds need; `types` is filled when it is empty.

@@ -68,7 +68,7 @@ int check(const char* device, const std::string& path, int tokens, double most, 
   Session c(other);
   c.append(exact.tokenizer().encode(prompt));
   for (int t = 0; t + 1 < tokens; t++) {
-    std::optional<int32_t> best = c.append_for_best(a.tokens()[prompt_tokens + t]);
+    std::optional<int32_t> best = c.append_greedy(a.tokens()[prompt_tokens + t]);
     if (best == own_choices[t + 1]) continue;
     std::printf("FAILED: token %d: %s chooses %d by itself, and %d by its logits\n", t + 2, device, best.value_or(-1),
                 own_choices[t + 1]);

@@ -92,7 +92,7 @@ TEST_F(PagedSequenceTest, WithoutAPageForACopyThePrefixGoes) {
   EXPECT_EQ(memory.cached_pages(), 0);
 }
 
-TEST_F(PagedSequenceTest, PrefixesMakeRoomAndSequencesDoNot) {
+TEST_F(PagedSequenceTest, PrefixesYieldPagesAndSequencesDoNot) {
   PagedSequence a(memory, 384), b(memory, 384);
   run(a, text(256));
   a.keep_prefix();
@@ -183,9 +183,9 @@ TEST(SessionMemory, OutputThatIsNotFiniteChangesNothing) {
   EXPECT_THROW(a.append(std::vector<int32_t>{200}), Error);
   EXPECT_EQ(a.size(), 10);
   fake.program->chooses = true;
-  EXPECT_THROW(a.append_for_best(200), Error);
+  EXPECT_THROW(a.append_greedy(200), Error);
   EXPECT_EQ(a.size(), 10);
-  EXPECT_TRUE(a.append_for_best(100).has_value());
+  EXPECT_TRUE(a.append_greedy(100).has_value());
   EXPECT_EQ(a.size(), 11);
   EXPECT_THROW(a.logits(), Error);
 }

@@ -64,7 +64,7 @@ std::vector<Logits> work(const Model& model, int thread, const std::string& file
     Session loaded(model);
     loaded.load(file);
     seen.push_back(logits_of(loaded));
-    if (std::optional<int32_t> best = loaded.append_for_best(1))
+    if (std::optional<int32_t> best = loaded.append_greedy(1))
       seen.push_back({static_cast<float>(*best)});
     else
       seen.push_back(logits_of(loaded));

@@ -82,7 +82,7 @@ int compare(const text::Tokenizer& tokenizer, Answers& from_llama_cpp) {
   EXPECT_EQ(tokenizer.encode("", true, false), from_llama_cpp.ids());
   Ids ends;
   for (size_t id = 0; id < tokenizer.vocabulary().tokens.size(); id++) {
-    if (tokenizer.is_end(static_cast<int32_t>(id))) ends.push_back(static_cast<int32_t>(id));
+    if (tokenizer.is_eog(static_cast<int32_t>(id))) ends.push_back(static_cast<int32_t>(id));
   }
   EXPECT_EQ(ends, from_llama_cpp.ids());
   return parsed_differently;

@@ -86,7 +86,7 @@ TEST(VocabularyFrom, ReadsEveryEndThatAFileNames) {
     const std::unique_ptr<text::Tokenizer> tokenizer =
         text::Tokenizer::make(read(with_tokens("gpt2", {"a", "b", "c", "d", "e", "f", "g"})
                                        .kv(std::string("tokenizer.ggml.") + key, static_cast<uint32_t>(++id))));
-    for (int32_t i = 0; i < 7; i++) EXPECT_EQ(tokenizer->is_end(i), i == id) << key << i;
+    for (int32_t i = 0; i < 7; i++) EXPECT_EQ(tokenizer->is_eog(i), i == id) << key << i;
   }
   EXPECT_THROW(text::Tokenizer::make(read(with_tokens("gpt2", {"a"}).kv("tokenizer.ggml.eom_token_id", uint32_t{1}))),
                Error);
@@ -206,7 +206,7 @@ TEST_P(RealVocabulary, PiecesAreLlamaCpps) {
 TEST_P(RealVocabulary, EndsAreLlamaCpps) {
   Ids ends;
   for (size_t id = 0; id < tokenizer_->vocabulary().tokens.size(); id++) {
-    if (tokenizer_->is_end(static_cast<int32_t>(id))) ends.push_back(static_cast<int32_t>(id));
+    if (tokenizer_->is_eog(static_cast<int32_t>(id))) ends.push_back(static_cast<int32_t>(id));
   }
   EXPECT_EQ(ends, golden_["ends"].get<Ids>());
 }

@@ -63,14 +63,14 @@ void compare(const std::shared_ptr<const Rules>& rules, unsigned seed) {
       ASSERT_EQ(mask.size(), (pieces.texts.size() + 63) / 64);
       std::vector<int32_t> possible;
       for (size_t id = 0; id < pieces.texts.size(); id++) {
-        const bool is_end = std::ranges::find(pieces.ends, static_cast<int32_t>(id)) != pieces.ends.end();
-        const bool expected = is_end
+        const bool is_eog = std::ranges::find(pieces.ends, static_cast<int32_t>(id)) != pieces.ends.end();
+        const bool expected = is_eog
                                   ? plain.accepts(state)
                                   : !pieces.texts[id].empty() && pieces.texts[id].size() <= VocabularyTrie::longest &&
                                         plain.step(state, pieces.texts[id]) != dead;
         ASSERT_EQ(has(mask, id), expected)
             << "answer " << answer << ", token " << n << ": \"" << pieces.texts[id] << '"';
-        if (expected && !is_end) possible.push_back(static_cast<int32_t>(id));
+        if (expected && !is_eog) possible.push_back(static_cast<int32_t>(id));
       }
       ASSERT_EQ(constraint.may_end(), plain.accepts(state));
       if (possible.empty()) break;

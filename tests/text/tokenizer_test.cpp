@@ -41,7 +41,7 @@ TEST(Tokenizer, EndsOfGeneration) {
   v.ends = {5, 7};
   const auto tokenizer = Tokenizer::make(v);
   for (int32_t id = -2; id < 300; id++)
-    EXPECT_EQ(tokenizer->is_end(id), id == 1 || id == 2 || id == 5 || id == 7) << id;
+    EXPECT_EQ(tokenizer->is_eog(id), id == 1 || id == 2 || id == 5 || id == 7) << id;
 }
 
 TEST(Tokenizer, WhatFilesLeaveUnsaid) {
