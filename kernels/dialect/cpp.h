@@ -34,10 +34,10 @@
 //                            there, for this thread to see. copies_overlap: 0 where they are done at once
 //   copy_gate    in SHARED: what runs of bytes that are copied together are awaited by. set_gates(gates, count, thread)
 //                is called by all threads, with a group_barrier behind, before one is used. Threads for which
-//                asks(turn, warps, thread) holds, all or one of a group's, call copy_run(to, from, bytes, gate,
+//                asks(round, warps, thread) holds, all or one of a group's, call copy_run(to, from, bytes, gate,
 //                threads, thread) for every run, multiples of 16, and close_gate(gate) behind the last. Every thread
-//                calls await_gate<behind>(gate, turn) before it sees them, with a group_barrier behind; `behind` other
-//                gates may have been closed since, and turn says how often this gate was awaited before
+//                calls await_gate<behind>(gate, round) before it sees them, with a group_barrier behind; `behind` other
+//                gates may have been closed since, and round says how often this gate was awaited before
 //   will_read(at)            asks for the line of DEVICE memory there, which is not read yet
 //   UNROLL(n)    in front of a loop: written out n times
 //   ENTRY(name, kernel)      an entry point: a struct with Params, Shared (the group's memory), `threads`,

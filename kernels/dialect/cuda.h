@@ -58,7 +58,7 @@ fn set_gates(copy_gate* gates, int count, u32 thread) -> void {
     asm volatile("mbarrier.init.shared.b64 [%0], 1;" ::"r"(shared_address(gates + thread)) : "memory");
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
-fn asks(int turn, int warps, u32 thread) -> bool { return thread == (u32)(turn % warps) * 32; }
+fn asks(int round, int warps, u32 thread) -> bool { return thread == (u32)(round % warps) * 32; }
 fn copy_run(void* to, const u8* from, int bytes, copy_gate* gate, int, u32) -> void {
   asm volatile("mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%0], %1;" ::"r"(shared_address(gate)), "r"(bytes)
                : "memory");
@@ -70,11 +70,11 @@ fn copy_run(void* to, const u8* from, int bytes, copy_gate* gate, int, u32) -> v
 fn close_gate(copy_gate* gate) -> void {
   asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(shared_address(gate)) : "memory");
 }
-template <int behind> fn await_gate(copy_gate* gate, int turn) -> void {
+template <int behind> fn await_gate(copy_gate* gate, int round) -> void {
   asm volatile(
       "{ .reg .pred done; again: mbarrier.try_wait.parity.shared.b64 done, [%0], %1; @!done bra again; }" ::"r"(
           shared_address(gate)),
-      "r"(turn & 1)
+      "r"(round & 1)
       : "memory");
 }
 #else

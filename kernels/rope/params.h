@@ -1,4 +1,4 @@
-// Rotary position embedding of one head (Su et al. 2021): pairs of elements are turned by position · frequency.
+// Rotary position embedding of one head (Su et al. 2021): pairs of elements are rotated by position · frequency.
 #pragma once
 
 struct RopeParams {

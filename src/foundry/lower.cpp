@@ -16,7 +16,7 @@ using plan::Id;
 using plan::Slice;
 using plan::Value;
 
-/// Rope of heads whose positions are not encoded: one pair, turned by an angle of 0, which leaves it as it is.
+/// Rope of heads whose positions are not encoded: one pair, rotated by an angle of 0, which leaves it as it is.
 const Rope no_rotation{.pairing = plan::Rope::Pairing::neighbours, .dims = 2, .frequencies = {0.0}, .magnitude = 1};
 
 /// Writes the steps of one plan. One function per kind of mixer and of feed-forward.

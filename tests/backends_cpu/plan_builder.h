@@ -106,11 +106,11 @@ struct SmallModel : PlanBuilder {
                         .outputs = {{.weight = weight(s.formats[1], q, s.hidden), .bias = vector(q, 0), .to = query},
                                     {.weight = weight(s.formats[2], k, s.hidden), .bias = vector(k, 0), .to = key},
                                     {.weight = weight(s.formats[3], v, s.hidden), .bias = {}, .to = value_}}});
-      plan::RopeStore turned{
+      plan::RopeStore rope_store{
           .query = query, .key = key, .value = value_, .rope = {}, .query_norm = {}, .key_norm = {}, .state = kept};
-      turned.rope = rope(i % 2 ? plan::Rope::Pairing::halves : plan::Rope::Pairing::neighbours, h.key_size / 4 * 2);
-      if (s.post_norms) turned.query_norm = norm(h.key_size), turned.key_norm = norm(h.key_size);
-      step(i, "rope_store", turned);
+      rope_store.rope = rope(i % 2 ? plan::Rope::Pairing::halves : plan::Rope::Pairing::neighbours, h.key_size / 4 * 2);
+      if (s.post_norms) rope_store.query_norm = norm(h.key_size), rope_store.key_norm = norm(h.key_size);
+      step(i, "rope_store", rope_store);
       step(i, "attend",
            plan::Attend{
                .query = query, .state = kept, .window = i == 0 ? s.window : 0, .scale = 0.125f, .to = attended});

@@ -54,10 +54,10 @@ class PlannedModel : public PlanBuilder {
                         .norm = norm(hidden),
                         .outputs = {output("query", q, hidden, query), output("key", kv, hidden, key),
                                     output("value", kv, hidden, value_)}});
-      plan::RopeStore turned{
+      plan::RopeStore rope_store{
           .query = query, .key = key, .value = value_, .rope = turn, .query_norm = {}, .key_norm = {}, .state = kept};
-      if (shape.post_norms) turned.query_norm = norm(head_size), turned.key_norm = norm(head_size);
-      step(i, "rope_store", turned);
+      if (shape.post_norms) rope_store.query_norm = norm(head_size), rope_store.key_norm = norm(head_size);
+      step(i, "rope_store", rope_store);
       const int window = shape.post_norms && i == 0 ? 5 : 0;
       step(i, "attend", plan::Attend{.query = query, .state = kept, .window = window, .scale = 0.125f, .to = attended});
       add_to_residual(i, "output", attended, q);
@@ -95,9 +95,9 @@ class PlannedModel : public PlanBuilder {
         plant_scalar(in + ", epsilon", linear->norm->epsilon, each);
       if (auto* gated = std::get_if<plan::GatedLinear>(&step.op))
         plant_scalar(in + ", epsilon", gated->norm->epsilon, each);
-      if (auto* turned = std::get_if<plan::RopeStore>(&step.op); turned && turned->query_norm) {
-        plant_scalar(in + ", query epsilon", turned->query_norm->epsilon, each);
-        plant_scalar(in + ", key epsilon", turned->key_norm->epsilon, each);
+      if (auto* rope_store = std::get_if<plan::RopeStore>(&step.op); rope_store && rope_store->query_norm) {
+        plant_scalar(in + ", query epsilon", rope_store->query_norm->epsilon, each);
+        plant_scalar(in + ", key epsilon", rope_store->key_norm->epsilon, each);
       }
     }
     for (size_t i = 0; i < plan.vectors.size(); i++)

@@ -28,7 +28,7 @@ struct times_three { typedef WordsParams Params; typedef WordsShared Shared; enu
     if (i < p.count) p.of[i] = 3 * p.of[i] + p.add;
   }
 };
-struct turned { typedef WordsParams Params; typedef WordsShared Shared; enum { threads = 64 };
+struct reversed { typedef WordsParams Params; typedef WordsShared Shared; enum { threads = 64 };
   fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     shared.of[me.index] = p.of[me.group * threads + me.index];
     group_barrier();
@@ -39,7 +39,7 @@ struct uneven { typedef WordsParams Params; typedef WordsShared Shared; enum { t
   fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void { if (me.index < 32) group_barrier(); p.of[0] = 1; }
 };
 ENTRY(times_three, times_three)
-ENTRY(turned, turned)
+ENTRY(reversed, reversed)
 ENTRY(uneven, uneven)
 )";
 
@@ -105,7 +105,7 @@ TEST_F(MetalDevice, KeepsWhatIsCopied) {
 }
 
 TEST_F(MetalDevice, RunsLaunchesInTheirOrder) {
-  auto kernels_of = device->compile(source_of(kernels, {"times_three", "turned"}));
+  auto kernels_of = device->compile(source_of(kernels, {"times_three", "reversed"}));
   std::vector<int32_t> values(1000);
   std::iota(values.begin(), values.end(), 0);
   auto memory = words(values);
@@ -134,14 +134,14 @@ TEST_F(MetalDevice, CopiesWaitForWhatWasRunBefore) {
 }
 
 TEST_F(MetalDevice, ThreadsOfAGroupMeet) {
-  auto kernels_of = device->compile(source_of(kernels, {"turned"}));
-  std::vector<int32_t> values(128), turned(128);
+  auto kernels_of = device->compile(source_of(kernels, {"reversed"}));
+  std::vector<int32_t> values(128), reversed(128);
   std::iota(values.begin(), values.end(), 0);
-  for (int i = 0; i < 128; i++) turned[i] = i / 64 * 64 + 63 - i % 64;
+  for (int i = 0; i < 128; i++) reversed[i] = i / 64 * 64 + 63 - i % 64;
   auto memory = words(values);
   std::vector<gpu::Launch> launches = {launch(*kernels_of[0], *memory, 128, 0)};
   device->run(*device->record(launches));
-  EXPECT_EQ(words_in(*memory), turned);
+  EXPECT_EQ(words_in(*memory), reversed);
 }
 
 TEST_F(MetalDevice, MemoryMayGoWhileWorkIsUnderWay) {
@@ -167,7 +167,7 @@ TEST_F(MetalDevice, PassesOnTheCompilersLog) {
 }
 
 TEST_F(MetalDevice, RefusesLaunchesThatItCannotTake) {
-  auto kernels_of = device->compile(source_of(kernels, {"turned"}));
+  auto kernels_of = device->compile(source_of(kernels, {"reversed"}));
   auto memory = words(std::vector<int32_t>(64));
   auto record = [&](auto change) {
     std::vector<gpu::Launch> launches = {launch(*kernels_of[0], *memory, 64, 0)};
@@ -175,7 +175,7 @@ TEST_F(MetalDevice, RefusesLaunchesThatItCannotTake) {
     return said_by([&] { device->record(launches); });
   };
   EXPECT_EQ(record([](gpu::Launch&) {}), "nothing");
-  EXPECT_NE(record([](gpu::Launch& l) { l.threads = 4096; }).find("turned takes too many"), std::string::npos);
+  EXPECT_NE(record([](gpu::Launch& l) { l.threads = 4096; }).find("reversed takes too many"), std::string::npos);
   EXPECT_NE(record([](gpu::Launch& l) { l.shared_bytes = 1 << 20; }).find("too much memory a group"),
             std::string::npos);
   EXPECT_NE(record([](gpu::Launch& l) { l.parameters.resize(5000); }).find("too many parameters"), std::string::npos);

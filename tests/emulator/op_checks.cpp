@@ -120,7 +120,7 @@ struct Angles {
         cosines.push_back(float(std::cos(angle))), sines.push_back(float(std::sin(angle)));
       }
   }
-  std::vector<double> turned(const float* x, int size, const std::vector<float>* norm, int position) const {
+  std::vector<double> rotated(const float* x, int size, const std::vector<float>* norm, int position) const {
     std::vector<double> y(x, x + size);
     if (norm) {
       double squares = 0;
@@ -167,7 +167,7 @@ void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Find
       bool alone = batch.sequences[s].count == 1;
       for (int head = 0; head < h.heads; head++) {
         size_t at = (size_t(row) * h.heads + head) * h.size;
-        std::vector<double> expected = angles.turned(&query[at], h.size, normed ? &query_norm : nullptr, position);
+        std::vector<double> expected = angles.rotated(&query[at], h.size, normed ? &query_norm : nullptr, position);
         for (int e = 0; e < h.size; e++) {
           double wanted = alone ? query[at + e] : expected[e];
           findings.expect(near(p.query[at + e], wanted, alone ? 0 : 2e-6),
@@ -177,7 +177,7 @@ void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Find
       for (int head = 0; head < h.kv_heads; head++) {
         size_t at = (size_t(row) * h.kv_heads + head) * h.size;
         const u16 *to_key = batch.key(s, head, position), *to_value = batch.value(s, head, position);
-        std::vector<double> expected = angles.turned(&key[at], h.size, normed ? &key_norm : nullptr, position);
+        std::vector<double> expected = angles.rotated(&key[at], h.size, normed ? &key_norm : nullptr, position);
         for (int e = 0; e < h.size; e++) {
           if (alone)
             findings.expect(to_key[e] == 0x7e00 && to_value[e] == 0x7e00, "rope_store: stored a row that is alone");
@@ -263,12 +263,12 @@ class Attention {
       if (batch_.sequences[s].count > 1) continue;
       for (int head = 0; head < h_.heads; head++) {
         float* from = &query[(size_t(row) * h_.heads + head) * h_.size];
-        std::vector<double> q = angles.turned(from, h_.size, normed ? &query_norm : nullptr, position);
+        std::vector<double> q = angles.rotated(from, h_.size, normed ? &query_norm : nullptr, position);
         std::copy(q.begin(), q.end(), from);
       }
       for (int head = 0; head < h_.kv_heads; head++) {
         size_t at = (size_t(row) * h_.kv_heads + head) * h_.size;
-        std::vector<double> k = angles.turned(&key[at], h_.size, normed ? &key_norm : nullptr, position);
+        std::vector<double> k = angles.rotated(&key[at], h_.size, normed ? &key_norm : nullptr, position);
         for (int i = 0; i < h_.size; i++) {
           float got = float_of_half(batch_.key(s, head, position)[i]);
           findings_.expect(planted_.own || near(got, k[i], 1e-3), fmt::format("attend_one: key {} for {}", got, k[i]));

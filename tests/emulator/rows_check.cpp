@@ -119,13 +119,13 @@ struct OddModel {
     for (size_t i = 0; i < x.size(); i++) x[i] *= weights.at(name)[i] / std::sqrt(squares / double(x.size()) + epsilon);
     return x;
   }
-  void turn(Numbers& x, int position) const {
+  void rotate(Numbers& x, int position) const {
     for (size_t h = 0; h < x.size(); h += size_t(s.head))
       for (int i = 0; i < s.head / 2; i++) {
         double angle = position * std::pow(10000.0, -2.0 * i / s.head), &a = x[h + 2 * size_t(i)],
                &b = x[h + 2 * size_t(i) + 1];
-        double turned = a * std::cos(angle) - b * std::sin(angle);
-        b = a * std::sin(angle) + b * std::cos(angle), a = turned;
+        double rotated = a * std::cos(angle) - b * std::sin(angle);
+        b = a * std::sin(angle) + b * std::cos(angle), a = rotated;
       }
   }
   /// Logits after each of `ids`; keys and values are kept as f16.
@@ -142,7 +142,7 @@ struct OddModel {
         std::string in = "blk." + std::to_string(l) + ".";
         Numbers normed = norm(in + "attn_norm", x), q = multiply(in + "attn_q", normed),
                 k = multiply(in + "attn_k", normed), v = multiply(in + "attn_v", normed);
-        turn(q, int(t)), turn(k, int(t));
+        rotate(q, int(t)), rotate(k, int(t));
         for (Numbers* kept : {&k, &v})
           for (double& number : *kept) number = half(number);
         keys[l].push_back(k), values[l].push_back(v);

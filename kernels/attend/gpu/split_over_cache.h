@@ -125,9 +125,9 @@ template <int head_size, int heads, int alone> struct attend_one {
     i64 keys_at = offset_in_page(p.keys_at, kv_head, 0, head_size),
         values_at_page = offset_in_page(p.values_at, kv_head, 0, head_size);
     u32 lane = me.lane();
-    for (int turn = 0; begin + turn * attend_warps * attend_run < end; turn++) {
-      int tile = begin + (turn * attend_warps + (int)me.warp()) * attend_run;
-      SHARED float(*weights)[attend_run] = shared.weights[turn % 2][me.warp()];
+    for (int round = 0; begin + round * attend_warps * attend_run < end; round++) {
+      int tile = begin + (round * attend_warps + (int)me.warp()) * attend_run;
+      SHARED float(*weights)[attend_run] = shared.weights[round % 2][me.warp()];
       uint4 ahead[rows / 4][4];
       DEVICE const u16 *keys = 0, *values = 0;
       if (tile < end) {
@@ -218,17 +218,17 @@ template <int head_size, int heads, int alone> struct attend_one {
     for (int h = (int)me.warp(); h < heads + 1; h += attend_warps) {
       if (h < n) {
         DEVICE const float* x = p.rope.query + kv * p.attend.heads_per_kv_head + (first + h) * head_size;
-        turned_head query = {x, p.rope.query_norm, cosines, sines, head_size, dims, p.rope.halves};
-        turn_head(query, p.rope.query_epsilon, me.lane(), scaled_row{shared.query + h * head_size, p.attend.scale});
+        rotated_head query = {x, p.rope.query_norm, cosines, sines, head_size, dims, p.rope.halves};
+        rotate_head(query, p.rope.query_epsilon, me.lane(), scaled_row{shared.query + h * head_size, p.attend.scale});
       } else if (h < heads) {
         for (int i = (int)me.lane(); i < head_size; i += warp_lanes) shared.query[h * head_size + i] = 0;
       } else if (last) {
         DEVICE u16* to_key = page + offset_in_page(p.attend.keys_at, item.kv_head, item.position, head_size);
         DEVICE u16* to_value = page + offset_in_page(p.attend.values_at, item.kv_head, item.position, head_size);
-        turned_head key = {p.rope.key + kv, p.rope.key_norm, cosines, sines, head_size, dims, p.rope.halves};
+        rotated_head key = {p.rope.key + kv, p.rope.key_norm, cosines, sines, head_size, dims, p.rope.halves};
         stored_row key_row = {shared.own_key, stores ? to_key : 0},
                    value_row = {shared.own_value, stores ? to_value : 0};
-        turn_head(key, p.rope.key_epsilon, me.lane(), key_row);
+        rotate_head(key, p.rope.key_epsilon, me.lane(), key_row);
         for (int i = (int)me.lane(); i < head_size; i += warp_lanes) value_row.put(i, p.rope.value[kv + i]);
       }
     }

@@ -67,19 +67,19 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
   // From where the matrix unit has the outputs to (token, row): a row a lane.
   fn write(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, int first_row, int first_token, int there, Thread me,
            THREAD const gemm_sums<Shape>& acc) -> void {
-    SHARED float* turned = (SHARED float*)shared.codes;
+    SHARED float* transposed = (SHARED float*)shared.codes;
     SHARED float* to =
-        turned + tile_column(me.lane()) * turned_words + (int)me.warp() * tile_rows + tile_row(me.lane());
+        transposed + tile_column(me.lane()) * transposed_words + (int)me.warp() * tile_rows + tile_row(me.lane());
     group_barrier();
     UNROLL(64)
     for (int n = 0; n < Shape::tokens / tile_columns; n++)
-      for (int i = 0; i < 4; i++) to[(n * tile_columns + i % 2) * turned_words + i / 2 * 8] = acc.of[n][i];
+      for (int i = 0; i < 4; i++) to[(n * tile_columns + i % 2) * transposed_words + i / 2 * 8] = acc.of[n][i];
     group_barrier();
     int tokens = there - first_token < Shape::tokens ? there - first_token : (int)Shape::tokens;
     UNROLL(4)
     for (int i = (int)me.warp(); i < tokens * (pairs ? 1 : 2); i += gemm_warps) {
       int token = pairs ? i : i / 2, side = pairs ? 0 : i % 2, row = first_row + side * lane_rows + (int)me.lane();
-      SHARED const float* from = turned + token * turned_words + side * lane_rows + me.lane();
+      SHARED const float* from = transposed + token * transposed_words + side * lane_rows + me.lane();
       Out::write(p, s, first_token + token, row, finished(p, s, row, from[0]),
                  pairs ? finished(p, 1, row, from[lane_rows]) : 0.0f);
     }

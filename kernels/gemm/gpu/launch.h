@@ -10,7 +10,7 @@
 enum {
   gemm_rows = 64,  // of a thread group
   gemm_warps = 4,  // of a thread group; they share the matrix unit, 16 rows each
-  turned_words =
+  transposed_words =
       68  // of a token's 64 outputs on their way from the matrix unit's lanes to rows in lanes; 16 of them more than a
           // run of banks
 };
@@ -45,7 +45,7 @@ template <class Shape> struct StepTokens {
   u32 sums[Shape::step * 2 * Shape::tokens];
 };
 // The group's memory; behind it lie tiles of weights as they come (gemm_tiles_bytes), where copies overlap with what
-// else a group does. When the sums are done, its first tokens · turned_words floats bring outputs from tiles to lanes.
+// else a group does. When the sums are done, its first tokens · transposed_words floats bring outputs from tiles to lanes.
 template <class Shape> struct GemmShared {
   copy_gate gates[(Shape::slots + 1) / 2 * 2];  // of the steps whose tokens and weights are there or on their way
   u32 codes[Shape::slots * Shape::step * Shape::tokens * 8];  // a panel for each chunk

@@ -243,7 +243,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   // Where the group is on its way along K: in step s, whose tokens are in place `slot` of their ring. Runs of weights:
   // whose the next step's are, by place in their ring, and how many bytes of a row group were asked for.
   struct Walk {
-    int s, slot, turn;
+    int s, slot, round;
     int run[2], asked[2];
     MEMBER int before() const {
       return slot == 0 ? Shape::slots - 1 : slot - 1;
@@ -251,7 +251,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     MEMBER void pass() {
       s++;
       bool around = ++slot == Shape::slots;
-      if (around) slot = 0, turn++;
+      if (around) slot = 0, round++;
     }
   };
 
@@ -423,7 +423,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
         close_gate(shared.gates + s);
       }
     }
-    w.s = 0, w.slot = 0, w.turn = 0;
+    w.s = 0, w.slot = 0, w.round = 0;
     begin_held(from, held_tokens, me);
     hold(from, 0, held_tokens, me);
     put(held_tokens, 0, from.chunks, shared.tokens[0], me);
@@ -432,7 +432,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     expand(from, 0, shared, w, me);
     UNROLL(1)
     for (; w.s < steps; w.pass()) {
-      await_gate<behind>(shared.gates + w.slot, w.turn);
+      await_gate<behind>(shared.gates + w.slot, w.round);
       group_barrier();
       if (asks(w.s, (int)gemm_warps, me.index)) {
         ask_tokens(from, w.s + Shape::slots - 1, w.before(), shared, me);

@@ -49,15 +49,15 @@ template <class F> struct number_rows<F, true> {
 
 template <class F, int G> struct number_stream {
   typedef number_rows<F> Rows;
-  enum { rows = 2, turn_cols = warp_lanes * Rows::a_read, ahead = (int)ring_words / (4 * rows) };
+  enum { rows = 2, round_cols = warp_lanes * Rows::a_read, ahead = (int)ring_words / (4 * rows) };
 
-  // What a warp asks for next: a turn of its next rows.
+  // What a warp asks for next: a round of its next rows.
   struct State {
     BYTES row[rows];  // from the lane's numbers on
-    int item, turn, slot;
+    int item, round, slot;
   };
 
-  fn turns_of(int cols) -> int { return (cols + turn_cols - 1) / turn_cols; }
+  fn rounds_of(int cols) -> int { return (cols + round_cols - 1) / round_cols; }
   fn first_item(Thread me) -> int { return (int)me.warp() * rows; }
   fn slot_of(SHARED u32* ring, int slot, Thread me) -> SHARED uint4* {
     return (SHARED uint4*)ring + ((int)me.warp() * (int)ring_words / 4 + slot * rows) * warp_lanes + (int)me.lane();
@@ -72,16 +72,16 @@ template <class F, int G> struct number_stream {
       s.row[r] = p.segment[share.segment].weights +
                  ((row < last ? row : last) * p.cols + (int)me.lane() * Rows::a_read) * (int)F::block_bytes;
     }
-    s.item = item, s.turn = 0;
+    s.item = item, s.round = 0;
   }
   template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int items,
                                THREAD State& s, SHARED u32* ring, Thread me) -> void {
     if (s.item < items) {
       SHARED uint4* to = slot_of(ring, s.slot, me);
-      if (s.turn * turn_cols + (int)me.lane() * Rows::a_read < p.cols)
+      if (s.round * round_cols + (int)me.lane() * Rows::a_read < p.cols)
         for (int r = 0; r < rows; r++) copy_four(to + r * warp_lanes, s.row[r]);
       for (int r = 0; r < rows; r++) s.row[r] += 16 * warp_lanes;
-      if (++s.turn == turns_of(p.cols)) {
+      if (++s.round == rounds_of(p.cols)) {
         s.item += one_token_warps * rows;
         if (s.item < items) go_to(p, groups, begin, s.item, s, me);
       }
@@ -109,7 +109,7 @@ template <class F, int G> struct number_stream {
       for (int r = 0; r < rows; r++) acc[r] = 0;
       if (!copies_overlap) go_to(p, groups, begin, item, s, me);
       UNROLL(1)
-      for (int k = lane * Rows::a_read, turn = turns_of(p.cols); turn > 0; turn--, k += turn_cols) {
+      for (int k = lane * Rows::a_read, round = rounds_of(p.cols); round > 0; round--, k += round_cols) {
         float x[Rows::a_read];
         if (k < p.cols) Rows::input(p.x, p.norm, k, x);
         if (copies_overlap) await_copies<ahead - 1>();

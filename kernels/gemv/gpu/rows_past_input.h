@@ -82,14 +82,14 @@ template <class F, int G> struct row_stream {
     parts = one_token_warps * parts_a_warp,
     step_bytes = parts / (int)L::chunks *
                  (int)L::tile_bytes,  // from a lane's chunk to its next: at the same place of another tile
-    a_turn = 2,                       // chunks of a lane, which do not wait for each other
-    turn_chunks = a_turn * parts,
+    chunks_per_round = 2,             // chunks of a lane, which do not wait for each other
+    round_chunks = chunks_per_round * parts,
     row_bytes =
         (L::scales > 0 ? (int)Factors::additions * (int)L::scale_bytes : 0) + (L::subs > 0 ? (int)Factors::groups : 0) +
         (L::mins > 0 ? (int)Factors::groups * (int)L::min_bytes : 0) + (L::sub_mins > 0 ? (int)Factors::groups : 0),
     code_pieces = (int)F::code_bits * 8,
     field_pieces = row_bytes * 2,  // of 16 bytes, of a warp's chunks
-    pieces = a_turn * (code_pieces + field_pieces),
+    pieces = chunks_per_round * (code_pieces + field_pieces),
     copies = (pieces + warp_lanes - 1) / warp_lanes,  // of a lane
     fit = (int)ring_words * 4 * warp_lanes / (16 * pieces),
     ahead = fit > 6 ? 6 : fit
@@ -119,14 +119,14 @@ template <class F, int G> struct row_stream {
     for (int j = 0; j < copies; j++) {
       int piece = j * warp_lanes + (int)me.lane(), row = 0, which = 0;
       s.offset[j] = 0, s.row_bytes[j] = 4, s.chunk[j] = 0x3fffffff;
-      if (piece < a_turn * code_pieces) {
+      if (piece < chunks_per_round * code_pieces) {
         which = piece / code_pieces, row = 4 * (piece % 8);
         int c = first + row / G;
         s.offset[j] = which * step_bytes + tile_of(c) + L::codes_at + c % (int)L::chunks * L::chunk_bytes +
                       piece % code_pieces / 8 * 4 * lane_rows + 4 * (row % G);
         s.chunk[j] = c + which * parts;
       } else if (piece < (int)pieces) {
-        piece -= a_turn * code_pieces;
+        piece -= chunks_per_round * code_pieces;
         which = piece / (field_pieces > 0 ? (int)field_pieces : 1);
         for (int part = 0; part < parts_a_warp; part++) {
           field_piece<G> found = {piece % (field_pieces > 0 ? (int)field_pieces : 1), part, -1, 0};
@@ -146,7 +146,7 @@ template <class F, int G> struct row_stream {
     for (int j = 0; j < copies; j++) s.from[j] = start.tiles + (s.offset[j] + s.row_bytes[j] * start.row);
     s.group = group, s.done = 0;
   }
-  // A turn's chunks, or nothing behind the last.
+  // The chunks of a round, or nothing behind the last.
   template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int end,
                                THREAD State& s, SHARED u32* ring, Thread me) -> void {
     int chunks = p.cols / 32;
@@ -155,9 +155,9 @@ template <class F, int G> struct row_stream {
       UNROLL(8)
       for (int j = 0; j < copies; j++) {
         if (s.done + s.chunk[j] < chunks) copy_four(to + j * warp_lanes, s.from[j]);
-        s.from[j] += a_turn * step_bytes;
+        s.from[j] += chunks_per_round * step_bytes;
       }
-      s.done += turn_chunks;
+      s.done += round_chunks;
       if (s.done >= chunks && ++s.group < end) go_to(p, groups, s.group, s);
     }
     close_copies();
@@ -201,21 +201,22 @@ template <class F, int G> struct row_stream {
       float acc[1] = {0.0f};
       SHARED const uint4* x = input + 3 * first;
       UNROLL(1)
-      for (int done = 0; done < chunks; done += turn_chunks, x += 3 * turn_chunks) {
-        typename Rows::Chunk chunk[a_turn];
+      for (int done = 0; done < chunks; done += round_chunks, x += 3 * round_chunks) {
+        typename Rows::Chunk chunk[chunks_per_round];
         if (copies_overlap) {
           await_copies<ahead - 1>();
           warp_barrier();
           SHARED u32* slot = slot_of(ring, s.slot, me);
           UNROLL(2)
-          for (int i = 0; i < a_turn; i++) {  // what was not asked for is read, but not used
+          for (int i = 0; i < chunks_per_round; i++) {  // what was not asked for is read, but not used
             ring_reader from = {slot + i * code_pieces * 4,
-                                (SHARED const u8*)(slot + (a_turn * code_pieces + i * field_pieces) * 4), lane};
+                                (SHARED const u8*)(slot + (chunks_per_round * code_pieces + i * field_pieces) * 4),
+                                lane};
             chunk[i] = chunk_from(from, first, row);
           }
         } else {
           UNROLL(2)
-          for (int i = 0; i < a_turn; i++) {
+          for (int i = 0; i < chunks_per_round; i++) {
             int c = done + i * parts + first;
             if (c >= chunks) continue;
             BYTES tile = start.tiles + (i64)(c / (int)L::chunks) * (int)L::tile_bytes;
@@ -223,12 +224,12 @@ template <class F, int G> struct row_stream {
             chunk[i] = chunk_from(from, c, row);
           }
         }
-        if (done + turn_chunks <= chunks) {
+        if (done + round_chunks <= chunks) {
           UNROLL(2)
-          for (int i = 0; i < a_turn; i++) add(chunk[i], table, x + 3 * i * parts, acc);
+          for (int i = 0; i < chunks_per_round; i++) add(chunk[i], table, x + 3 * i * parts, acc);
         } else {
           UNROLL(2)
-          for (int i = 0; i < a_turn; i++)
+          for (int i = 0; i < chunks_per_round; i++)
             if (done + i * parts + first < chunks) add(chunk[i], table, x + 3 * i * parts, acc);
         }
         if (copies_overlap) {

@@ -203,7 +203,7 @@ template <class F> struct split_rows {
   // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …  `input.chunk(n,
   //                                                                                                              c)`:
   // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy;
-  // what is left of them at the end has a turn of its own, so that nothing is asked in the turns before.
+  // what is left of them at the end has a round of its own, so that nothing is asked in the rounds before.
   template <int N, int G, class Input>
   fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Thread me, THREAD float (&acc)[N]) -> void {
     enum { parts_a_warp = warp_lanes / G, parts = split_warps * parts_a_warp, ahead = N == 1 ? 4 : N == 2 ? 3 : 1 };

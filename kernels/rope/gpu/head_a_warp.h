@@ -6,7 +6,7 @@
 #include "rope/gpu/launch.h"
 
 // Elements of a head that a lane owns: pairs lane, lane + 32, … and elements dims + lane, … behind them.
-struct turned_head {
+struct rotated_head {
   DEVICE const float* x;        // (head_size)
   DEVICE const float* norm;     // (head_size) or null
   DEVICE const float* cosines;  // (dims / 2) of this position
@@ -16,7 +16,7 @@ struct turned_head {
   MEMBER int second_of(int pair) const { return halves ? pair + dims / 2 : 2 * pair + 1; }
 };
 
-fn inverse_rms_of(THREAD const turned_head& h, float epsilon, u32 lane) {
+fn inverse_rms_of(THREAD const rotated_head& h, float epsilon, u32 lane) {
   if (!h.norm) return 1.0f;
   float squares = 0;
   for (int i = (int)lane; i < h.dims / 2; i += warp_lanes) {
@@ -38,7 +38,7 @@ struct half_row {
   MEMBER void put(int i, float y) const { to[i] = (u16)nearest_half(y); }
 };
 
-template <class To> fn turn_head(THREAD const turned_head& h, float epsilon, u32 lane, THREAD const To& to) -> void {
+template <class To> fn rotate_head(THREAD const rotated_head& h, float epsilon, u32 lane, THREAD const To& to) -> void {
   enum { at_once = 2 };  // pairs, which are read before the first is put
   float inverse = inverse_rms_of(h, epsilon, lane);
   for (int begin = (int)lane; begin < h.dims / 2; begin += at_once * warp_lanes) {
@@ -79,16 +79,16 @@ struct rope_store {
     i64 angles = (i64)position * (p.dims / 2);
     if (head < p.heads) {
       DEVICE float* x = p.query + ((i64)row * p.heads + head) * p.head_size;
-      turn_head(turned_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
-                p.query_epsilon, me.lane(), float_row{x});
+      rotate_head(rotated_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
+                  p.query_epsilon, me.lane(), float_row{x});
     } else {
       head -= p.heads;
       i64 from = ((i64)row * p.kv_heads + head) * p.head_size;
       DEVICE u16* page = pages_of(p.batch, line.sequence)[position / page_positions].at;
       DEVICE u16* keys = page + offset_in_page(p.keys_at, head, position, p.head_size);
       DEVICE u16* values = page + offset_in_page(p.values_at, head, position, p.head_size);
-      turn_head(
-          turned_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
+      rotate_head(
+          rotated_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
           p.key_epsilon, me.lane(), half_row{keys});
       for (int i = (int)me.lane(); i < p.head_size; i += warp_lanes) values[i] = (u16)nearest_half(p.value[from + i]);
     }
