@@ -117,47 +117,47 @@ template <int n, int columns> fn await_products(THREAD tile_sums<columns>&) -> v
 #endif
 template <int columns> fn value_of(THREAD const tile_sums<columns>& sums, int n, int i) { return sums.of[n][i]; }
 
-struct half_a {
+struct frag_a {
   u32 of[4];
 };
-struct half_b {
+struct frag_b {
   u32 of[2];
 };
-struct half_sum {
+struct frag_acc {
   float of[4];
 };
 
-fn load(THREAD half_a& to, SHARED const u16* from, int line, u32 lane) -> void {
+fn load(THREAD frag_a& to, SHARED const u16* from, int line, u32 lane) -> void {
   SHARED const u16* at = from + (int)lane / 4 * line + (int)lane % 4 * 2;
   to.of[0] = *(SHARED const u32*)at;
   to.of[1] = *(SHARED const u32*)(at + 8 * line);
   to.of[2] = *(SHARED const u32*)(at + 8);
   to.of[3] = *(SHARED const u32*)(at + 8 * line + 8);
 }
-fn load(THREAD half_b& to, SHARED const u16* from, int line, u32 lane) -> void {
+fn load(THREAD frag_b& to, SHARED const u16* from, int line, u32 lane) -> void {
   SHARED const u16* at = from + (int)lane / 4 * line + (int)lane % 4 * 2;
   to.of[0] = *(SHARED const u32*)at;
   to.of[1] = *(SHARED const u32*)(at + 8);
 }
-fn load_upright(THREAD half_b& to, SHARED const u16* from, int line, u32 lane) -> void {
+fn load_transposed(THREAD frag_b& to, SHARED const u16* from, int line, u32 lane) -> void {
   SHARED const u16* at = from + (int)lane % 4 * 2 * line + (int)lane / 4;
   to.of[0] = (u32)at[0] | (u32)at[line] << 16;
   to.of[1] = (u32)at[8 * line] | (u32)at[9 * line] << 16;
 }
 #ifndef EMULATED
-fn multiply_halves(THREAD half_a& a, THREAD half_b& b, THREAD half_sum& sum) -> void {
+fn multiply_halves(THREAD frag_a& a, THREAD frag_b& b, THREAD frag_acc& sum) -> void {
   asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
       "%3};"
       : "+f"(sum.of[0]), "+f"(sum.of[1]), "+f"(sum.of[2]), "+f"(sum.of[3])
       : "r"(a.of[0]), "r"(a.of[1]), "r"(a.of[2]), "r"(a.of[3]), "r"(b.of[0]), "r"(b.of[1]));
 }
 #endif
-fn value_at(THREAD half_sum& sum, int i) { return sum.of[i]; }
-fn put(THREAD half_sum& sum, int i, float x) -> void { sum.of[i] = x; }
+fn value_at(THREAD frag_acc& sum, int i) { return sum.of[i]; }
+fn put(THREAD frag_acc& sum, int i, float x) -> void { sum.of[i] = x; }
 
 // Sums lie as lines do: two neighbours a lane.
-fn halves_of(THREAD half_sum& left, THREAD half_sum& right, THREAD half_a& rest, u32) {
-  half_a lines;
+fn halves_of(THREAD frag_acc& left, THREAD frag_acc& right, THREAD frag_a& rest, u32) {
+  frag_a lines;
   UNROLL(4)
   for (int r = 0; r < 4; r++) {
     float x = r < 2 ? left.of[2 * r] : right.of[2 * r - 4], y = r < 2 ? left.of[2 * r + 1] : right.of[2 * r - 3];

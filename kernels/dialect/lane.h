@@ -5,8 +5,8 @@
 
 enum { warp_lanes = 32 };
 
-// Where a search for the greatest begins. Finite: compilers may take for granted that there are no infinities.
-fn least() { return -3.0e38f; }
+// Initial value of a max reduction. Finite: compilers may assume that there are no infinities.
+fn lowest_float() { return -3.0e38f; }
 
 // Over all lanes, in one order, to every lane.
 template <class T> fn lane_sum(T x) {

@@ -37,10 +37,10 @@ template <int part, int parts, int columns> fn start_products(THREAD tile_sums<c
   for (int n = 0; n < columns / 8; n++) {
     for (int h = 0; h < 2; h++) sums.of[n][h].thread_elements() = float2(0.0f, 0.0f);
     for (int k = part * 4 / parts; k < (part + 1) * 4 / parts; k++) {
-      simdgroup_half8x8 upright;
+      simdgroup_half8x8 transposed;
       SHARED const i8* at = eight_at(panel, lines, first + 8 * n + tile_column(a.lane), k) + tile_row(a.lane);
-      upright.thread_elements() = half2((half)at[0], (half)at[16]);
-      for (int h = 0; h < 2; h++) simdgroup_multiply_accumulate(sums.of[n][h], a.of[h][k], upright, sums.of[n][h]);
+      transposed.thread_elements() = half2((half)at[0], (half)at[16]);
+      for (int h = 0; h < 2; h++) simdgroup_multiply_accumulate(sums.of[n][h], a.of[h][k], transposed, sums.of[n][h]);
     }
   }
 }
@@ -49,40 +49,40 @@ template <int columns> fn value_of(THREAD tile_sums<columns>& sums, int n, int i
   return sums.of[n][i / 2].thread_elements()[i % 2];
 }
 
-struct half_a {
+struct frag_a {
   simdgroup_half8x8 of[2][2];
 };
-struct half_b {
+struct frag_b {
   simdgroup_half8x8 of[2];
 };
-struct half_sum {
+struct frag_acc {
   simdgroup_float8x8 of[2];
 };
 
-fn load(THREAD half_a& to, SHARED const u16* from, int line, u32 lane) -> void {
+fn load(THREAD frag_a& to, SHARED const u16* from, int line, u32 lane) -> void {
   for (int h = 0; h < 2; h++) {
     SHARED const u16* at = from + (tile_row(lane) + 8 * h) * line + tile_column(lane);
     for (int k = 0; k < 2; k++) to.of[h][k].thread_elements() = as_type<half2>(*(SHARED const u32*)(at + 8 * k));
   }
 }
-fn load(THREAD half_b& to, SHARED const u16* from, int line, u32 lane) -> void {
+fn load(THREAD frag_b& to, SHARED const u16* from, int line, u32 lane) -> void {
   SHARED const u16* at = from + tile_column(lane) * line + tile_row(lane);
   for (int k = 0; k < 2; k++) to.of[k].thread_elements() = as_type<half2>((u32)at[8 * k] | (u32)at[8 * k + line] << 16);
 }
-fn load_upright(THREAD half_b& to, SHARED const u16* from, int line, u32 lane) -> void {
+fn load_transposed(THREAD frag_b& to, SHARED const u16* from, int line, u32 lane) -> void {
   SHARED const u16* at = from + tile_row(lane) * line + tile_column(lane);
   for (int k = 0; k < 2; k++) to.of[k].thread_elements() = as_type<half2>(*(SHARED const u32*)(at + 8 * k * line));
 }
-fn multiply_halves(THREAD half_a& a, THREAD half_b& b, THREAD half_sum& sum) -> void {
+fn multiply_halves(THREAD frag_a& a, THREAD frag_b& b, THREAD frag_acc& sum) -> void {
   for (int h = 0; h < 2; h++)
     for (int k = 0; k < 2; k++) simdgroup_multiply_accumulate(sum.of[h], a.of[h][k], b.of[k], sum.of[h]);
 }
-fn value_at(THREAD half_sum& sum, int i) { return sum.of[i / 2].thread_elements()[i % 2]; }
-fn put(THREAD half_sum& sum, int i, float x) -> void { sum.of[i / 2].thread_elements()[i % 2] = x; }
+fn value_at(THREAD frag_acc& sum, int i) { return sum.of[i / 2].thread_elements()[i % 2]; }
+fn put(THREAD frag_acc& sum, int i, float x) -> void { sum.of[i / 2].thread_elements()[i % 2] = x; }
 
 // Sums lie as lines do: two neighbours a lane.
-fn halves_of(THREAD half_sum& left, THREAD half_sum& right, THREAD half_a& rest, u32) {
-  half_a lines;
+fn halves_of(THREAD frag_acc& left, THREAD frag_acc& right, THREAD frag_a& rest, u32) {
+  frag_a lines;
   for (int h = 0; h < 2; h++)
     for (int k = 0; k < 2; k++) {
       float x = k == 0 ? value_at(left, 2 * h) : value_at(right, 2 * h),

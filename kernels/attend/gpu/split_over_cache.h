@@ -98,7 +98,8 @@ template <int head_size, int heads, int alone> struct attend_one {
   fn weigh(THREAD const float (&score)[heads], bool visible, SHARED float (*weights)[attend_run], int at,
            THREAD Sums& sums) -> void {
     for (int h = 0; h < heads; h++) {
-      float of_tile = lane_max(visible ? score[h] : least()), max = of_tile > sums.max[h] ? of_tile : sums.max[h];
+      float of_tile = lane_max(visible ? score[h] : lowest_float()),
+            max = of_tile > sums.max[h] ? of_tile : sums.max[h];
       float factor = exp(sums.max[h] - max), weight = visible ? fma(score[h], 0.0f, exp(score[h] - max)) : 0.0f;
       sums.max[h] = max;
       sums.total[h] = fma(sums.total[h], factor, weight);
@@ -271,7 +272,7 @@ template <int head_size, int heads, int alone> struct attend_one {
     rotate(p, shared, item, own_page, n, last, last && item.part == 0, me);
     Sums sums;
     for (int h = 0; h < heads; h++) {
-      sums.max[h] = least(), sums.total[h] = 0;
+      sums.max[h] = lowest_float(), sums.total[h] = 0;
       for (int e = 0; e < piece; e++) sums.acc[h][e] = 0;
     }
     group_barrier();
@@ -323,7 +324,7 @@ struct attend_merge {
     float y = 0;
     if (i < width) {
       i64 from = ((i64)single * p.kv_heads * p.heads_per_kv_head + i / p.head_size) * p.splits;
-      float max = least(), total = 0;
+      float max = lowest_float(), total = 0;
       for (int r = 0; r < runs; r++) max = p.max[from + r] > max ? p.max[from + r] : max;
       for (int r = 0; r < runs; r++) {
         float factor = exp(p.max[from + r] - max);

@@ -38,19 +38,19 @@ template <int head_size> struct attend_many {
     }
   }
 
-  fn scores(SHARED Shared& shared, Thread me, THREAD half_sum (&score)[key_tiles]) -> void {
+  fn scores(SHARED Shared& shared, Thread me, THREAD frag_acc (&score)[key_tiles]) -> void {
     int row = (int)me.warp() * tile_rows * line;
     UNROLL(8)
     for (int n = 0; n < key_tiles; n++) UNROLL(4)
     for (int i = 0; i < 4; i++) put(score[n], i, 0.0f);
     UNROLL(4)
     for (int k = 0; k < head_size; k += 16) {
-      half_a query, rest;
+      frag_a query, rest;
       load(query, shared.query[0] + row + k, line, me.lane());
       load(rest, shared.query[1] + row + k, line, me.lane());
       UNROLL(8)
       for (int n = 0; n < key_tiles; n++) {
-        half_b key;
+        frag_b key;
         load(key, shared.cached + n * tile_columns * line + k, line, me.lane());
         multiply_halves(query, key, score[n]);
         multiply_halves(rest, key, score[n]);
@@ -60,7 +60,7 @@ template <int head_size> struct attend_many {
 
   // Scores into weights against the running maximum, which may rise: `factor`, by row, is what earlier sums are worth
   // then. A score that is not finite makes its weight NaN: −inf, too.
-  fn weigh(THREAD Rows& rows, int first, u32 lane, THREAD half_sum (&score)[key_tiles], THREAD float (&factor)[2])
+  fn weigh(THREAD Rows& rows, int first, u32 lane, THREAD frag_acc (&score)[key_tiles], THREAD float (&factor)[2])
       -> void {
     int column = first + tile_column(lane);
     UNROLL(2)
@@ -91,18 +91,18 @@ template <int head_size> struct attend_many {
     }
   }
 
-  fn add_values(SHARED Shared& shared, u32 lane, THREAD half_sum (&weight)[key_tiles], THREAD const float (&factor)[2],
-                THREAD half_sum (&acc)[value_tiles]) -> void {
+  fn add_values(SHARED Shared& shared, u32 lane, THREAD frag_acc (&weight)[key_tiles], THREAD const float (&factor)[2],
+                THREAD frag_acc (&acc)[value_tiles]) -> void {
     UNROLL(32)
     for (int d = 0; d < value_tiles; d++) UNROLL(4)
     for (int i = 0; i < 4; i++) put(acc[d], i, value_at(acc[d], i) * factor[i / 2]);
     UNROLL(2)
     for (int n = 0; n < key_tiles; n += 2) {
-      half_a rest, lines = halves_of(weight[n], weight[n + 1], rest, lane);
+      frag_a rest, lines = halves_of(weight[n], weight[n + 1], rest, lane);
       UNROLL(32)
       for (int d = 0; d < value_tiles; d++) {
-        half_b value;
-        load_upright(value, shared.cached + n * tile_columns * line + d * tile_columns, line, lane);
+        frag_b value;
+        load_transposed(value, shared.cached + n * tile_columns * line + d * tile_columns, line, lane);
         multiply_halves(lines, value, acc[d]);
         multiply_halves(rest, value, acc[d]);
       }
@@ -152,13 +152,13 @@ template <int head_size> struct attend_many {
       shared.query[0][to] = (u16)nearest, shared.query[1][to] = (u16)nearest_half(q - half_to_float(nearest));
     }
     Rows rows;
-    half_sum acc[value_tiles];
+    frag_acc acc[value_tiles];
     int own_row = first_row + (int)me.warp() * tile_rows + tile_row(me.lane());
     UNROLL(2)
     for (int r = 0; r < 2; r++) {
       int row = own_row + 8 * r < all ? own_row + 8 * r : all - 1;
       rows.seen[r] = seen_by(position + row / p.heads_per_kv_head, p.window);
-      rows.max[r] = least(), rows.total[r] = 0;
+      rows.max[r] = lowest_float(), rows.total[r] = 0;
     }
     UNROLL(32)
     for (int d = 0; d < value_tiles; d++) UNROLL(4)
@@ -169,7 +169,7 @@ template <int head_size> struct attend_many {
         last = position + share.last / p.heads_per_kv_head;
     UNROLL(1)
     for (int tile = begin; tile <= last; tile += keys) {
-      half_sum score[key_tiles];
+      frag_acc score[key_tiles];
       float factor[2];
       DEVICE const u16* page = pages[tile / page_positions].at;
       bring(page + keys_at, tile, last, shared.cached, me);

@@ -58,7 +58,7 @@ fn sort_candidates(SHARED SampleShared& shared, Thread me) -> void {
   group_barrier();
 }
 fn put_candidate(SHARED SampleShared& shared, int at, float logit, i32 id) -> void {
-  shared.logits[at] = logit > least() ? logit : least(), shared.ids[at] = id;
+  shared.logits[at] = logit > lowest_float() ? logit : lowest_float(), shared.ids[at] = id;
 }
 
 struct sample_parts {
@@ -74,9 +74,9 @@ struct sample_parts {
     DEVICE const float* all = p.logits + (i64)output * p.vocab;
     int first = (int)me.group % p.parts * sample_part,
         n = p.vocab - first < sample_part ? p.vocab - first : sample_part;
-    candidate own = {least(), no_id};
+    candidate own = {lowest_float(), no_id};
     for (int i = (int)me.index; i < sample_part; i += threads) {
-      put_candidate(shared, i, i < n ? all[first + i] : least(), i < n ? first + i : (int)no_id);
+      put_candidate(shared, i, i < n ? all[first + i] : lowest_float(), i < n ? first + i : (int)no_id);
       if (in_front(shared.logits[i], shared.ids[i], own.logit, own.id))
         own = candidate{shared.logits[i], shared.ids[i]};
     }
@@ -105,7 +105,7 @@ struct sample_best {
   fn sum(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     DEVICE const float *most_of = p.part_most + (i64)me.group * p.parts,
                        *total_of = p.part_total + (i64)me.group * p.parts;
-    candidate own = {least(), no_id};
+    candidate own = {lowest_float(), no_id};
     for (int i = (int)me.index; i < p.parts; i += threads)
       if (most_of[i] > own.logit) own.logit = most_of[i];
     float most = first_of_group(own, shared, me).logit, total = 0;
@@ -120,7 +120,7 @@ struct sample_best {
     DEVICE const float* logits = p.part_logits + (i64)me.group * candidates;
     DEVICE const i32* ids = p.part_ids + (i64)me.group * candidates;
     if (p.top == 1) {
-      candidate own = {least(), no_id};
+      candidate own = {lowest_float(), no_id};
       for (int i = (int)me.index; i < candidates; i += threads)
         if (in_front(logits[i], ids[i], own.logit, own.id)) own = candidate{logits[i], ids[i]};
       own = first_of_group(own, shared, me);
@@ -133,7 +133,7 @@ struct sample_best {
         int from = begin + i - p.top;
         bool there = i >= p.top && from < candidates;
         if (i >= p.top || begin == 0)
-          put_candidate(shared, i, there ? logits[from] : least(), there ? ids[from] : (int)no_id);
+          put_candidate(shared, i, there ? logits[from] : lowest_float(), there ? ids[from] : (int)no_id);
       }
       sort_candidates(shared, me);
     }
