@@ -35,7 +35,7 @@ enum {
 typedef u32 bytes;
 
 fn load_bytes(BYTES p) { return *(DEVICE const u32*)p; }
-template <int S> fn take(bytes a, u32 mask) -> bytes {
+template <int S> fn shift_and_mask(bytes a, u32 mask) -> bytes {
   if constexpr (S >= 0)
     return a >> S & mask * 0x01010101u;
   else
@@ -45,20 +45,20 @@ fn merge(bytes a, bytes b) { return a | b; }
 
 typedef float floats;
 typedef i32 ints;
-fn splat(float x) { return x; }
+fn broadcast(float x) { return x; }
 fn to_floats(ints a) { return (float)a; }
 fn to_floats(floats a) { return a; }
-fn plus(ints a, ints b) { return a + b; }
-fn plus(floats a, floats b) { return a + b; }
-fn times(ints a, ints b) { return a * b; }
-fn times(floats a, floats b) { return a * b; }
-fn times(ints a, floats b) { return (float)a * b; }
+fn add(ints a, ints b) { return a + b; }
+fn add(floats a, floats b) { return a + b; }
+fn mul(ints a, ints b) { return a * b; }
+fn mul(floats a, floats b) { return a * b; }
+fn mul(ints a, floats b) { return (float)a * b; }
 
 // Sixteen bytes by index.
 struct table16 {
   u32 word[4];
 };
-fn look_up(bytes codes, table16 t) {
+fn table_lookup(bytes codes, table16 t) {
   u32 low = codes & 0x07070707u, selector = low | low >> 4;
   selector = (selector & 0xffu) | (selector >> 8 & 0xff00u);
   u32 upper = codes >> 3 & 0x01010101u, mask = upper * 0xffu;

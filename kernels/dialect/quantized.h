@@ -9,12 +9,12 @@ struct quantized {
 };
 
 fn quantize_chunk(float x) {
-  float most = lane_max(x < 0 ? -x : x), unsound = lane_sum(x * 0.0f);  // NaN if any value is not finite
-  bool none = unsound != 0.0f ||
-              most < 1e-30f;  // all codes 0; the scale carries a NaN on, and drops what is too small to divide by
+  float max_abs = lane_max(x < 0 ? -x : x), non_finite = lane_sum(x * 0.0f);  // NaN if any value is not finite
+  bool none = non_finite != 0.0f ||
+              max_abs < 1e-30f;  // all codes 0; the scale carries a NaN on, and drops what is too small to divide by
   quantized q;
-  q.code = none ? 0 : (i32)rint(x * (127.0f / most));
-  q.scale = none ? unsound : most / 127.0f;
+  q.code = none ? 0 : (i32)rint(x * (127.0f / max_abs));
+  q.scale = none ? non_finite : max_abs / 127.0f;
   q.sum = half_lane_sum(q.code);
   return q;
 }

@@ -49,29 +49,29 @@ template <class F, bool carried = false> struct chunk_factors
   };
   floats scales[additions];  // unit · scale, and · sub where nothing else has it
 
-  // `products`: sums by group, in whatever the machine has them: `to_floats` and `times` read them; ints where not
+  // `products`: sums by group, in whatever the machine has them: `to_floats` and `mul` read them; ints where not
   // `exact`. `inputs`: the token's activations, summed by group, as floats times x_scale.
-  template <class Products> fn add(THREAD const chunk_factors& f, THREAD const Products (&products)[sums],
-                                   THREAD const float (&inputs)[groups], float x_scale, floats acc) {
-    floats x = splat(x_scale);
+  template <class Products> fn accumulate(THREAD const chunk_factors& f, THREAD const Products (&products)[sums],
+                                          THREAD const float (&inputs)[groups], float x_scale, floats acc) {
+    floats x = broadcast(x_scale);
     if constexpr (sums == (int)additions) {
       UNROLL(2)
-      for (int g = 0; g < additions; g++) acc = fma(to_floats(products[g]), times(f.scales[g], x), acc);
+      for (int g = 0; g < additions; g++) acc = fma(to_floats(products[g]), mul(f.scales[g], x), acc);
     } else {
-      acc = fma(both(f, products), times(f.scales[0], x), acc);
+      acc = fma(both(f, products), mul(f.scales[0], x), acc);
     }
     if constexpr (has_mins) {
       UNROLL(2)
-      for (int g = 0; g < groups; g++) acc = fma(f.mins[g], splat(inputs[g]), acc);
+      for (int g = 0; g < groups; g++) acc = fma(f.mins[g], broadcast(inputs[g]), acc);
     }
     return acc;
   }
   template <class Products> fn both(THREAD const chunk_factors& f, THREAD const Products (&products)[sums]) {
     if constexpr (!weighted)
-      return to_floats(plus(products[0], products[1]));
+      return to_floats(add(products[0], products[1]));
     else if constexpr (exact)
-      return fma(to_floats(products[1]), f.subs[1], times(to_floats(products[0]), f.subs[0]));
+      return fma(to_floats(products[1]), f.subs[1], mul(to_floats(products[0]), f.subs[0]));
     else
-      return to_floats(plus(times(products[0], f.subs[0]), times(products[1], f.subs[1])));
+      return to_floats(add(mul(products[0], f.subs[0]), mul(products[1], f.subs[1])));
   }
 };

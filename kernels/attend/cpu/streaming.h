@@ -45,20 +45,20 @@ fn pointers_of_halves(const AttendParams& p, int at, int last) {
 // address for each query leaves no register for what the caller has.
 template <int B>
 static __attribute__((noinline)) void score_tile(const AttendParams& p, const tile_pointers& tile, attend_query* q) {
-  wide s[B][2];
-  for (int i = 0; i < B; i++) s[i][0] = s[i][1] = wide_splat(0.0f);
+  f32x16 s[B][2];
+  for (int i = 0; i < B; i++) s[i][0] = s[i][1] = broadcast_f32x16(0.0f);
   const u8* keys = tile.keys;
   for (int d = 0; d < p.key_size; d++) {
     if constexpr (asks_ahead) prefetch(tile.next_keys + 64 * d);
-    wide a = load_wide(Float16{}, keys + 32 * d), b = load_wide(Float16{}, keys + 32 * (p.key_size + d));
+    f32x16 a = load_f32x16(Float16{}, keys + 32 * d), b = load_f32x16(Float16{}, keys + 32 * (p.key_size + d));
     for (int i = 0; i < B; i++) {
-      wide x = wide_splat(q[i].query[d]);
+      f32x16 x = broadcast_f32x16(q[i].query[d]);
       s[i][0] = fma(x, a, s[i][0]);
       s[i][1] = fma(x, b, s[i][1]);
     }
   }
   for (int i = 0; i < B; i++)
-    for (int h = 0; h < 2; h++) store_wide(q[i].weights + 16 * h, times(s[i][h], wide_splat(p.scale)));
+    for (int h = 0; h < 2; h++) store_f32x16(q[i].weights + 16 * h, mul(s[i][h], broadcast_f32x16(p.scale)));
 }
 
 // Scores into weights against the running maximum, which may rise. A score that is not finite makes the total NaN, and
@@ -70,44 +70,45 @@ fn weigh_tile(attend_query& q, int at) -> void {
   constexpr float unseen = -3.40282347e38f;  // the lowest finite float
   for (int j = 0; j < q.begin; j++) q.weights[j] = unseen;
   for (int j = q.end + 1; j < attend_tile; j++) q.weights[j] = unseen;
-  wide scores[2] = {load_wide(Float32{}, (const u8*)q.weights), load_wide(Float32{}, (const u8*)(q.weights + 16))};
-  float tile_max = largest(larger(scores[0], scores[1]));
+  f32x16 scores[2] = {load_f32x16(Float32{}, (const u8*)q.weights),
+                      load_f32x16(Float32{}, (const u8*)(q.weights + 16))};
+  float tile_max = reduce_max(max(scores[0], scores[1]));
   q.factor = 1;
   if (tile_max > q.max) {
     float raised[16];
-    store_wide(raised, exponential(wide_splat(q.max - tile_max)));
+    store_f32x16(raised, exponential(broadcast_f32x16(q.max - tile_max)));
     q.factor = q.total == 0 ? 0.0f : raised[0];
     q.max = tile_max;
   }
-  for (int h = 0; h < 2; h++) store_wide(q.weights + 16 * h, exponential(minus(scores[h], wide_splat(q.max))));
+  for (int h = 0; h < 2; h++) store_f32x16(q.weights + 16 * h, exponential(sub(scores[h], broadcast_f32x16(q.max))));
   for (int j = 0; j < q.begin; j++) q.weights[j] = 0;
   for (int j = q.end + 1; j < attend_tile; j++) q.weights[j] = 0;
-  wide zero = wide_splat(0.0f),
-       weights[2] = {load_wide(Float32{}, (const u8*)q.weights), load_wide(Float32{}, (const u8*)(q.weights + 16))};
-  wide sums = plus(fma(scores[0], zero, weights[0]), fma(scores[1], zero, weights[1]));
-  q.total = q.total * q.factor + sum(sums);
+  f32x16 zero = broadcast_f32x16(0.0f), weights[2] = {load_f32x16(Float32{}, (const u8*)q.weights),
+                                                      load_f32x16(Float32{}, (const u8*)(q.weights + 16))};
+  f32x16 sums = add(fma(scores[0], zero, weights[0]), fma(scores[1], zero, weights[1]));
+  q.total = q.total * q.factor + reduce_sum(sums);
 }
 
 // sums[i] = sums[i] · factor + Σ_j weight_j · value_j for P vectors of 16 elements from element i on; j in order. What
 // a last vector has beyond value_size is summed along and never looked at.
 template <int B, int P, class Number> fn mix_values(const AttendParams& p, Number number, const tile_pointers& tile,
                                                     int begin, int end, int i, attend_query* q) -> void {
-  wide acc[B][P];
+  f32x16 acc[B][P];
   for (int b = 0; b < B; b++)
     for (int r = 0; r < P; r++)
-      acc[b][r] = times(load_wide(Float32{}, (const u8*)(q[b].sums + i + 16 * r)), wide_splat(q[b].factor));
+      acc[b][r] = mul(load_f32x16(Float32{}, (const u8*)(q[b].sums + i + 16 * r)), broadcast_f32x16(q[b].factor));
   for (int j = begin; j <= end; j++) {
     const i64 at = (i64)(j * p.value_size + i) * Number::storage_bytes;
     if constexpr (asks_ahead && Number::storage_bytes == 2) prefetch(tile.next_values + at);
-    wide v[P];
-    for (int r = 0; r < P; r++) v[r] = load_wide(number, tile.values + at + 16 * r * Number::storage_bytes);
+    f32x16 v[P];
+    for (int r = 0; r < P; r++) v[r] = load_f32x16(number, tile.values + at + 16 * r * Number::storage_bytes);
     for (int b = 0; b < B; b++) {
-      wide w = wide_splat(q[b].weights[j]);
+      f32x16 w = broadcast_f32x16(q[b].weights[j]);
       for (int r = 0; r < P; r++) acc[b][r] = fma(w, v[r], acc[b][r]);
     }
   }
   for (int b = 0; b < B; b++)
-    for (int r = 0; r < P; r++) store_wide(q[b].sums + i + 16 * r, acc[b][r]);
+    for (int r = 0; r < P; r++) store_f32x16(q[b].sums + i + 16 * r, acc[b][r]);
 }
 template <int B, class Number>
 fn mix_tile(const AttendParams& p, Number number, const tile_pointers& tile, attend_query* q) -> void {
@@ -175,21 +176,21 @@ fn merge_record(float* merged, const float* run, int value_size) -> void {
   bool rises = run[0] > merged[0];  // as often as not: addresses are chosen, so that there is no jump to be foreseen
   const float *smaller = rises ? merged : run, *other = rises ? run : merged;
   float factors[16], max = other[0];
-  wide factor = exponential(wide_splat(smaller[0] - max));
-  store_wide(factors, factor);
+  f32x16 factor = exponential(broadcast_f32x16(smaller[0] - max));
+  store_f32x16(factors, factor);
   merged[1] = __builtin_fmaf(smaller[1], factors[0], other[1]);
   merged[0] = max;
   for (int i = attend_header; i < end; i += 16)
-    store_wide(merged + i, fma(load_wide(Float32{}, (const u8*)(smaller + i)), factor,
-                               load_wide(Float32{}, (const u8*)(other + i))));
+    store_f32x16(merged + i, fma(load_f32x16(Float32{}, (const u8*)(smaller + i)), factor,
+                                 load_f32x16(Float32{}, (const u8*)(other + i))));
 }
 fn divide_record(const float* record, int value_size, float* out) -> void {
-  wide inverse = wide_splat(1.0f / record[1]);
+  f32x16 inverse = broadcast_f32x16(1.0f / record[1]);
   const float* sums = record + attend_header;
   int i = 0;
   for (; i + 16 <= value_size; i += 16)
-    store_wide(out + i, times(load_wide(Float32{}, (const u8*)(sums + i)), inverse));
-  if (i < value_size) store_part(out + i, times(load_wide(Float32{}, (const u8*)(sums + i)), inverse), value_size - i);
+    store_f32x16(out + i, mul(load_f32x16(Float32{}, (const u8*)(sums + i)), inverse));
+  if (i < value_size) store_part(out + i, mul(load_f32x16(Float32{}, (const u8*)(sums + i)), inverse), value_size - i);
 }
 
 // The positions from `begin` to before `end`, all in one run, for n queries that see none before `first`, none after
@@ -197,7 +198,7 @@ fn divide_record(const float* record, int value_size, float* out) -> void {
 fn sum_run(const AttendParams& p, attend_query* queries, int n, int begin, int end, int first, int last) -> void {
   for (int i = 0; i < n; i++) {
     queries[i].max = -__builtin_inff(), queries[i].total = 0;
-    for (int k = 0; k < p.value_size; k += 16) store_wide(queries[i].sums + k, wide_splat(0.0f));
+    for (int k = 0; k < p.value_size; k += 16) store_f32x16(queries[i].sums + k, broadcast_f32x16(0.0f));
   }
   for (int at = begin; at < end; at += attend_tile) {
     if (p.coded) {

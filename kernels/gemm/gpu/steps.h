@@ -30,7 +30,7 @@ fn expand_quads(THREAD const chunk_words<F::code_bits>& words, table16 table, TH
     constexpr u32 zeros = (u32)codes_zero<F>::taken_off * 0x01010101u;
     to[q] = quad_of<F::code_bits, q, 0, F::code_bits>(words);
     if constexpr (facts<F>::table)
-      to[q] = look_up(to[q], table);
+      to[q] = table_lookup(to[q], table);
     else if constexpr (zeros != 0)
       to[q] = (to[q] + (0x80808080u - zeros)) ^ 0x80808080u;  // no byte carries into the next
     expand_quads<F, q + 1>(words, table, to);
@@ -199,11 +199,11 @@ template <class Shape, class F> struct gemm_half {
   template <class Value> fn sum_of(THREAD const Factors& f, THREAD const Value (&values)[Factors::groups],
                                    THREAD const float (&inputs)[Factors::groups], float x_scale, float acc) {
     if constexpr (Factors::exact) {
-      return Factors::add(f, values, inputs, x_scale, acc);
+      return Factors::accumulate(f, values, inputs, x_scale, acc);
     } else {  // products of the sums are no floats
       i32 whole[Factors::groups];
       for (int g = 0; g < Factors::groups; g++) whole[g] = (i32)values[g];
-      return Factors::add(f, whole, inputs, x_scale, acc);
+      return Factors::accumulate(f, whole, inputs, x_scale, acc);
     }
   }
 };

@@ -32,11 +32,11 @@ template <class F> struct signed_weights {
   template <int q> fn quad(const u8* chunk, bytes table, bytes minus_zero) -> bytes {
     bytes w = quad_codes<F::code_bits, q>(chunk);
     if constexpr (facts<F>::table)
-      return look_up(w, table);
+      return table_lookup(w, table);
     else
-      return Range::zero == 0 ? w : plus(w, minus_zero);
+      return Range::zero == 0 ? w : add(w, minus_zero);
   }
-  fn minus_zero() { return repeat_bytes(splat((i32)-Range::zero)); }
+  fn minus_zero() { return repeat_bytes(broadcast((i32)-Range::zero)); }
 };
 
 // The codes of a call's tokens along one panel of at most `chunks` chunks, side by side and with some bits flipped.
@@ -76,13 +76,13 @@ template <class F, class W> struct pair_products {
     if constexpr (q < 8) {
       bytes w = Weights::template quad<q>(chunk, table, minus_zero);
       store_bytes(weights[q], w);
-      start = W::minus(q % quads == 0 ? W::none() : start, W::multiply(bias, w));
+      start = W::sub(q % quads == 0 ? W::none() : start, W::multiply(bias, w));
       if constexpr (q % quads == quads - 1) W::store(starts[q / quads], start);
       expand_from<q + 1>(chunk, table, minus_zero, bias, start);
     }
   }
   void expand(const u8* chunk, const u8* subs, bytes table) {
-    expand_from<0>(chunk, table, Weights::minus_zero(), repeat_bytes(splat((i32)128)), W::none());
+    expand_from<0>(chunk, table, Weights::minus_zero(), repeat_bytes(broadcast((i32)128)), W::none());
     if constexpr (carried)
       for (int g = 0; g < groups; g++) W::store(factors[g], W::twice(load_small_ints(subs + g * lane_rows)));
   }
@@ -96,7 +96,7 @@ template <class F, class W> struct pair_products {
       for (int g = 0; g < G; g++) w[g] = load_bytes(p[g]->weights[q]);
       for (int n = 0; n < N; n++) {
         bytes four = repeat4(x[n] + 4 * q);
-        for (int g = 0; g < G; g++) sum[g][n] = W::plus(sum[g][n], W::multiply(four, w[g]));
+        for (int g = 0; g < G; g++) sum[g][n] = W::add(sum[g][n], W::multiply(four, w[g]));
       }
       add_quads<q + 1, end>(p, x, sum);
     }
@@ -112,8 +112,8 @@ template <class F, class W> struct pair_products {
       add_quads<part * quads, (part + 1) * quads>(p, x, sum);
       for (int g = 0; g < G; g++)
         for (int n = 0; n < N; n++) {
-          ints wide = W::widen(sum[g][n], carried ? W::load(p[g]->factors[group]) : W::ones());
-          products[g][n][to] = first ? wide : plus(products[g][n][to], wide);
+          ints widened = W::widen(sum[g][n], carried ? W::load(p[g]->factors[group]) : W::ones());
+          products[g][n][to] = first ? widened : add(products[g][n][to], widened);
         }
       add_parts<part + 1>(p, x, products);
     }
@@ -137,16 +137,16 @@ template <class F, class W> struct size_products {
   template <int q> void expand_from(const u8* chunk, bytes table, bytes minus_zero, ints start) {
     if constexpr (q < 8) {
       enum { quads = 8 / sums };
-      bytes w = Weights::template quad<q>(chunk, table, minus_zero), size = W::magnitude(w), below = W::below_zero(w);
+      bytes w = Weights::template quad<q>(chunk, table, minus_zero), size = W::abs(w), below = W::below_zero(w);
       store_bytes(sizes[q], size);
       store_bytes(below_zero[q], below);
-      start = minus(q % quads == 0 ? splat((i32)0) : start, W::widen(W::multiply(size, below), W::ones()));
+      start = sub(q % quads == 0 ? broadcast((i32)0) : start, W::widen(W::multiply(size, below), W::ones()));
       if constexpr (q % quads == quads - 1) starts[q / quads] = start;
       expand_from<q + 1>(chunk, table, minus_zero, start);
     }
   }
   void expand(const u8* chunk, const u8*, bytes table) {
-    expand_from<0>(chunk, table, Weights::minus_zero(), splat((i32)0));
+    expand_from<0>(chunk, table, Weights::minus_zero(), broadcast((i32)0));
   }
 
   template <int chunks> struct Tokens : flipped_tokens<chunks, 0> {};
@@ -159,7 +159,7 @@ template <class F, class W> struct size_products {
       for (int n = 0; n < N; n++) {
         bytes four = repeat4(x[n] + 4 * q);
         for (int g = 0; g < G; g++)
-          sum[g][n] = W::plus(sum[g][n], W::widen(W::multiply(size[g], W::inverted(four, below[g])), W::ones()));
+          sum[g][n] = W::add(sum[g][n], W::widen(W::multiply(size[g], W::inverted(four, below[g])), W::ones()));
       }
       add_quads<q + 1, end>(p, x, sum);
     }

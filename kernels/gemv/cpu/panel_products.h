@@ -38,13 +38,13 @@ template <class F> struct panel_codes<F, true> {
   bytes factor[2], summand[2];
   panel_codes(const u8* subs) {
     for (int g = 0; g < 2; g++) {
-      ints sub = load_small_ints(subs + g * lane_rows);
-      factor[g] = repeat_bytes(sub);
-      summand[g] = repeat_bytes(minus(splat((i32)zero()), times(sub, splat((i32)F::zero))));
+      ints scale = load_small_ints(subs + g * lane_rows);
+      factor[g] = repeat_bytes(scale);
+      summand[g] = repeat_bytes(sub(broadcast((i32)zero()), mul(scale, broadcast((i32)F::zero))));
     }
   }
   static int zero() { return carried_codes<F>::zero; }
-  bytes made_of(bytes w, int g) const { return plus(times(w, factor[g]), summand[g]); }
+  bytes made_of(bytes w, int g) const { return add(mul(w, factor[g]), summand[g]); }
 };
 
 template <class F> struct summed_products {
@@ -57,7 +57,7 @@ template <class F> struct summed_products {
   template <int q> void expand_from(const u8* chunk, bytes table, const Codes& as) {
     if constexpr (q < 8) {
       bytes w = quad_codes<F::code_bits, q>(chunk);
-      if constexpr (facts<F>::table) w = look_up(w, table);
+      if constexpr (facts<F>::table) w = table_lookup(w, table);
       store_bytes(codes + q * 4 * lane_rows, as.made_of(w, q / 4));
       expand_from<q + 1>(chunk, table, as);
     }
@@ -97,7 +97,7 @@ template <class F> struct summed_products {
       Dot dot[G][N];
       if (Codes::zero() != 0)
         for (int n = 0; n < N; n++)
-          for (int g = 0; g < G; g++) dot[g][n].start(splat(tokens.offsets[n0 + n][c][s]));
+          for (int g = 0; g < G; g++) dot[g][n].start(broadcast(tokens.offsets[n0 + n][c][s]));
       for (int q = 0; q < quads; q++) {
         int at = s * quads + q;
         bytes w[G];

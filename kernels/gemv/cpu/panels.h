@@ -68,7 +68,8 @@ template <class F, int G, int N> fn panel_times_tokens(const panel<F>* p, int ch
     Products::sum(of, c, tokens.codes, n0, codes, products);
     for (int n = 0; n < N; n++)
       for (int g = 0; g < G; g++)
-        acc[g][n] = Factors::add(p[g].factors[c], products[g][n], tokens.inputs[n0 + n][c], scales[n][c], acc[g][n]);
+        acc[g][n] =
+            Factors::accumulate(p[g].factors[c], products[g][n], tokens.inputs[n0 + n][c], scales[n][c], acc[g][n]);
   }
   for (int n = 0; n < N; n++)
     for (int g = 0; g < G; g++) store(y + n * gemv_max_rows + g * lane_rows, acc[g][n]);
@@ -83,7 +84,7 @@ template <class F> static void panels(const GemvParams& call) {
   int groups = (call.rows + lane_rows - 1) / lane_rows;
   i64 blocks = call.cols / F::block;
   for (int n = 0; n < call.tokens; n++)
-    for (int r = 0; r < gemv_max_rows; r += lane_rows) store(call.y + n * gemv_max_rows + r, splat(0.0f));
+    for (int r = 0; r < gemv_max_rows; r += lane_rows) store(call.y + n * gemv_max_rows + r, broadcast(0.0f));
   panel<F> p[panel_groups];
   panel_tokens<F> tokens;
   for (i64 b = 0; b < blocks; b += panel<F>::tiles) {

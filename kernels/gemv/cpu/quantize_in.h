@@ -6,21 +6,21 @@
 // x: with the float sum a minimum's error would be 2.3–2.6 times as large.
 fn quantize_activations(const float* x, int n, i8* codes, float* scales, i16* sums) -> void {
   for (int i = 0; i < n; i += 32) {
-    wide a = load_wide(Float32{}, (const u8*)(x + i)), b = load_wide(Float32{}, (const u8*)(x + i + 16));
-    float most = largest(larger(magnitude(a), magnitude(b)));
-    float unsound =
-        sum(plus(times(a, wide_splat(0.0f)), times(b, wide_splat(0.0f))));  // NaN if any value is not finite
-    if (unsound != 0.0f ||
-        most < 1e-30f) {  // all codes 0; the scale carries a NaN on, and drops what is too small to divide by
-      wide zero = wide_splat(0.0f);
-      scales[i / 32] = unsound;
+    f32x16 a = load_f32x16(Float32{}, (const u8*)(x + i)), b = load_f32x16(Float32{}, (const u8*)(x + i + 16));
+    float max_abs = reduce_max(max(abs(a), abs(b)));
+    float non_finite = reduce_sum(
+        add(mul(a, broadcast_f32x16(0.0f)), mul(b, broadcast_f32x16(0.0f))));  // NaN if any value is not finite
+    if (non_finite != 0.0f ||
+        max_abs < 1e-30f) {  // all codes 0; the scale carries a NaN on, and drops what is too small to divide by
+      f32x16 zero = broadcast_f32x16(0.0f);
+      scales[i / 32] = non_finite;
       sums[i / 16] = (i16)store_codes(codes + i, zero);
       sums[i / 16 + 1] = (i16)store_codes(codes + i + 16, zero);
       continue;
     }
-    wide inverse = wide_splat(127.0f / most);
-    scales[i / 32] = most / 127.0f;
-    sums[i / 16] = (i16)store_codes(codes + i, times(a, inverse));
-    sums[i / 16 + 1] = (i16)store_codes(codes + i + 16, times(b, inverse));
+    f32x16 inverse = broadcast_f32x16(127.0f / max_abs);
+    scales[i / 32] = max_abs / 127.0f;
+    sums[i / 16] = (i16)store_codes(codes + i, mul(a, inverse));
+    sums[i / 16 + 1] = (i16)store_codes(codes + i + 16, mul(b, inverse));
   }
 }

@@ -99,12 +99,12 @@ template <class F> fn row_from_file(const u8* row, const GemvParams& p, int r) {
 template <class F> fn load_weights(const u8* row, i64 k) {
   typedef decltype(F::value(view{}, 0)) Number;
   if constexpr ((int)F::block == 1 && !facts<F>::scaled) {
-    return load_wide(Number{}, row + k * F::block_bytes);
+    return load_f32x16(Number{}, row + k * F::block_bytes);
   } else {
     float w[16];
     for (int i = 0; i < 16; i++)
       w[i] = decode<F>(view{row + (k + i) / F::block * F::block_bytes}, int((k + i) % F::block));
-    return load_wide(Float32{}, (const u8*)w);
+    return load_f32x16(Float32{}, (const u8*)w);
   }
 }
 
@@ -113,39 +113,39 @@ template <class F> fn load_weights_part(const u8* row, i64 k, i64 n) {
   alignas(64) float w[16] = {};
   for (i64 i = 0; i < n; i++)
     w[i] = decode<F>(view{row + (k + i) / F::block * F::block_bytes}, int((k + i) % F::block));
-  return load_wide(Float32{}, (const u8*)w);
+  return load_f32x16(Float32{}, (const u8*)w);
 }
 
 // Floating formats: R rows against N tokens. Each sum is 16 running ones (lane k mod 16), added as a tree at the end;
 // the others hide its latency. A row may have any length: what is left of 16 elements is filled up with zeros.
 template <class F, int R, int N>
 fn floats_times_tokens(const u8* row, i64 row_bytes, const GemvParams& p, int r, int done) -> void {
-  wide acc[R][N];
+  f32x16 acc[R][N];
   for (int j = 0; j < R; j++)
-    for (int n = 0; n < N; n++) acc[j][n] = wide_splat(0.0f);
+    for (int n = 0; n < N; n++) acc[j][n] = broadcast_f32x16(0.0f);
   const float* x = p.x.values + (p.token + done) * p.cols;
   i64 ahead = p.prefetch.ahead, k = 0;
   for (; k + 16 <= p.cols; k += 16) {
-    wide w[R];
+    f32x16 w[R];
     for (int j = 0; j < R; j++) {
       w[j] = load_weights<F>(row + j * row_bytes, k);
       if (ahead > 0) prefetch(row + j * row_bytes + k / F::block * F::block_bytes + ahead);
     }
     for (int n = 0; n < N; n++) {
-      wide of = load_wide(Float32{}, (const u8*)(x + n * p.cols + k));
+      f32x16 of = load_f32x16(Float32{}, (const u8*)(x + n * p.cols + k));
       for (int j = 0; j < R; j++) acc[j][n] = fma(w[j], of, acc[j][n]);
     }
   }
   if (i64 left = p.cols - k; left > 0) {
-    wide w[R];
+    f32x16 w[R];
     for (int j = 0; j < R; j++) w[j] = load_weights_part<F>(row + j * row_bytes, k, left);
     for (int n = 0; n < N; n++) {
-      wide of = load_part(x + n * p.cols + k, left);
+      f32x16 of = load_part(x + n * p.cols + k, left);
       for (int j = 0; j < R; j++) acc[j][n] = fma(w[j], of, acc[j][n]);
     }
   }
   for (int j = 0; j < R; j++)
-    for (int n = 0; n < N; n++) p.y[(done + n) * gemv_max_rows + r + j] = sum(acc[j][n]) * p.scale;
+    for (int n = 0; n < N; n++) p.y[(done + n) * gemv_max_rows + r + j] = reduce_sum(acc[j][n]) * p.scale;
 }
 template <class F, int R, int N> fn floats_from_file(const GemvParams& p, int done) -> void {
   i64 row_bytes = file_row_bytes<F>(p);

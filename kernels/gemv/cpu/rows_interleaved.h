@@ -41,7 +41,7 @@ template <class Codes> struct lane_dot<Codes, false> {
 template <int bits, int q> fn quad_codes(const u8* chunk) {
   constexpr int p = plane_split<bits>::first, at = plane_split<bits>::rest;
   constexpr int per_byte = 8 / p, from = p * (q % per_byte);
-  bytes codes = take<from - at>(load_bytes(chunk + q / per_byte * 4 * lane_rows), (u32)((1 << p) - 1) << at);
+  bytes codes = shift_and_mask<from - at>(load_bytes(chunk + q / per_byte * 4 * lane_rows), (u32)((1 << p) - 1) << at);
   if constexpr (at > 0)
     return merge(codes, quad_codes<at, q>(chunk + 4 * lane_rows * p));
   else
@@ -55,7 +55,7 @@ fn add_quads(const u8* const (&codes)[G], bytes table, const i8* const* x, Dot (
   if constexpr (q < end) {
     for (int j = 0; j < G; j++) {
       bytes w = quad_codes<F::code_bits, q>(codes[j]);
-      if constexpr (facts<F>::table) w = look_up(w, table);
+      if constexpr (facts<F>::table) w = table_lookup(w, table);
       for (int n = 0; n < N; n++) {
         sum[j][n][q % dots].add(w, repeat4(x[n] + 4 * q));
         if (q + dots < end && ((q - start) / dots + 1) % Dot::fits == 0)
@@ -75,14 +75,14 @@ template <class F, int half, int G, int N> fn sum_group(const u8* const (&codes)
   int zero = lane_codes<F>::zero();
   if (zero != 0)
     for (int n = 0; n < N; n++) {
-      ints offset = splat_sum(sums[n], half == 1 ? 0 : -zero, halves == 2 && half == 0 ? 0 : -zero);
+      ints offset = broadcast_sum(sums[n], half == 1 ? 0 : -zero, halves == 2 && half == 0 ? 0 : -zero);
       for (int j = 0; j < G; j++) sum[j][n][0].start(offset);
     }
   add_quads<F, half * quads, (half + 1) * quads>(codes, table, x, sum, half * quads);
   for (int j = 0; j < G; j++)
     for (int n = 0; n < N; n++) {
       v[j][n] = sum[j][n][0].total();
-      if constexpr (dots == 2) v[j][n] = plus(v[j][n], sum[j][n][1].total());
+      if constexpr (dots == 2) v[j][n] = add(v[j][n], sum[j][n][1].total());
     }
 }
 
@@ -94,14 +94,14 @@ template <class F, bool carried = false> fn factors_at(const u8* tile, int c) ->
   int g = 32 * c / (int)F::group;
   for (int h = 0; h < Factors::additions; h++) {
     if constexpr (L::scales == 0)
-      f.scales[h] = splat(unit_of<F>());
+      f.scales[h] = broadcast(unit_of<F>());
     else {
       f.scales[h] = load_numbers(decltype(scale_of<F>(view{}, 0)){},
                                  tile + L::scales_at + (L::scales > 1 ? g + h : 0) * lane_rows * L::scale_bytes);
-      if constexpr (has_unit<F>::value) f.scales[h] = times(f.scales[h], splat(unit_of<F>()));
+      if constexpr (has_unit<F>::value) f.scales[h] = mul(f.scales[h], broadcast(unit_of<F>()));
     }
     if constexpr (L::subs > 0 && !Factors::weighted && !carried)
-      f.scales[h] = times(f.scales[h], to_floats(load_small_ints(tile + L::subs_at + (g + h) * lane_rows)));
+      f.scales[h] = mul(f.scales[h], to_floats(load_small_ints(tile + L::subs_at + (g + h) * lane_rows)));
   }
   for (int h = 0; h < Factors::groups; h++) {
     if constexpr (Factors::weighted) {
@@ -115,7 +115,7 @@ template <class F, bool carried = false> fn factors_at(const u8* tile, int c) ->
       f.mins[h] = load_numbers(decltype(min_of<F>(view{}, 0)){},
                                tile + L::mins_at + (L::mins > 1 ? g + h : 0) * lane_rows * L::min_bytes);
     if constexpr (L::sub_mins > 0)
-      f.mins[h] = times(f.mins[h], to_floats(load_small_ints(tile + L::sub_mins_at + (g + h) * lane_rows)));
+      f.mins[h] = mul(f.mins[h], to_floats(load_small_ints(tile + L::sub_mins_at + (g + h) * lane_rows)));
   }
   return f;
 }
@@ -128,8 +128,8 @@ template <class F> fn sum_inputs(const i16* sums, float x_scale, float (&inputs)
     inputs[0] = (float)sums[0] * x_scale, inputs[1] = (float)sums[1] * x_scale;
 }
 
-// A number that the compiler knows where another may be known at run time only.
-template <int number> struct known {
+// A compile-time constant, where another caller passes a number known only at run time.
+template <int number> struct constant {
   operator i64() const { return number; }
 };
 enum { ahead_at_once = 2048 };  // several row groups have no address to spare for a distance of any size
@@ -151,7 +151,7 @@ template <class F, int N, int G = 1> struct rows_interleaved_kernel {
     const float* xs[N];
     const i16* sums[N];
     for (int n = 0; n < N; n++) {
-      for (int j = 0; j < G; j++) acc[j][n] = splat(0.0f);
+      for (int j = 0; j < G; j++) acc[j][n] = broadcast(0.0f);
       xc[n] = x.codes + (token + n) * cols;
       xs[n] = x.scales + (token + n) * (cols / 32);
       sums[n] = x.sums + (token + n) * (cols / 16);
@@ -177,7 +177,7 @@ template <class F, int N, int G = 1> struct rows_interleaved_kernel {
           for (int n = 0; n < N; n++) {
             ints of[groups];
             for (int h = 0; h < groups; h++) of[h] = products[h][j][n];
-            acc[j][n] = chunk_factors<F>::add(f, of, inputs[n], xs[n][0], acc[j][n]);
+            acc[j][n] = chunk_factors<F>::accumulate(f, of, inputs[n], xs[n][0], acc[j][n]);
           }
         }
         for (int n = 0; n < N; n++) xc[n] += 32, xs[n] += 1, sums[n] += 2;
@@ -185,7 +185,7 @@ template <class F, int N, int G = 1> struct rows_interleaved_kernel {
       for (int j = 0; j < G; j++) tiles[j] += L::tile_bytes;
     }
     for (int j = 0; j < G; j++)
-      for (int n = 0; n < N; n++) store(y[n] + j * lane_rows, times(acc[j][n], splat(scale)));
+      for (int n = 0; n < N; n++) store(y[n] + j * lane_rows, mul(acc[j][n], broadcast(scale)));
   }
 };
 
@@ -214,7 +214,7 @@ template <class F> static void rows_interleaved(const GemvParams& p) {
   if (decode_groups == 1 || !p.prefetch.at_once)
     rows_interleaved_tokens<F, 1>(p, done, ahead);
   else if (ahead > 0)
-    rows_interleaved_tokens<F, 1, decode_groups>(p, done, known<ahead_at_once>{});
+    rows_interleaved_tokens<F, 1, decode_groups>(p, done, constant<ahead_at_once>{});
   else
-    rows_interleaved_tokens<F, 1, decode_groups>(p, done, known<0>{});
+    rows_interleaved_tokens<F, 1, decode_groups>(p, done, constant<0>{});
 }

@@ -6,27 +6,27 @@
 // Four values a lane, a chunk eight lanes, as quantize_chunk makes codes of one value a lane.
 fn keep_chunk(float4 x, SHARED u32* chunk, bool there, u32 lane) -> void {
   float values[4] = {x.x, x.y, x.z, x.w};
-  i32 most = 0, codes[4], sum = 0;  // bits of magnitudes are in their order, what is not finite behind all numbers
+  i32 max_bits = 0, codes[4], sum = 0;  // bits of magnitudes are in their order, what is not finite behind all numbers
   for (int i = 0; i < 4; i++) {
     i32 size = (i32)(bits_of(values[i]) & 0x7fffffffu);
-    most = size > most ? size : most;
+    max_bits = size > max_bits ? size : max_bits;
   }
   for (u32 mask = 1; mask < 8; mask *= 2) {
-    i32 other = lane_exchange(most, mask);
-    most = other > most ? other : most;
+    i32 other = lane_exchange(max_bits, mask);
+    max_bits = other > max_bits ? other : max_bits;
   }
-  bool unsound = most >= 0x7f800000;
-  float largest = float_of((u32)most);
-  bool none = unsound || largest < 1e-30f;
+  bool non_finite = max_bits >= 0x7f800000;
+  float max_abs = float_of((u32)max_bits);
+  bool none = non_finite || max_abs < 1e-30f;
   u32 word = 0;
   for (int i = 0; i < 4; i++) {
-    codes[i] = none ? 0 : (i32)rint(values[i] * (127.0f / largest));
+    codes[i] = none ? 0 : (i32)rint(values[i] * (127.0f / max_abs));
     sum += codes[i], word |= ((u32)codes[i] & 0xffu) << 8 * i;
   }
   for (u32 mask = 1; mask < 4; mask *= 2) sum += lane_exchange(sum, mask);
   if (!there) return;
   chunk[lane % 8] = word;
-  if (lane % 8 == 0) chunk[8] = unsound ? 0x7fc00000u : none ? 0u : bits_of(largest / 127.0f);
+  if (lane % 8 == 0) chunk[8] = non_finite ? 0x7fc00000u : none ? 0u : bits_of(max_abs / 127.0f);
   if (lane % 4 == 0) chunk[9 + lane % 8 / 4] = (u32)sum;
 }
 

@@ -52,7 +52,7 @@ template <int bits> struct chunk_words {
 template <int bits, int q, int first, int all> fn quad_of(THREAD const chunk_words<all>& w) {
   constexpr int p = plane_split<bits>::first, at = plane_split<bits>::rest;
   constexpr int per_byte = 8 / p, from = p * (q % per_byte);
-  bytes codes = take<from - at>(w.word[first + q / per_byte], (u32)((1 << p) - 1) << at);
+  bytes codes = shift_and_mask<from - at>(w.word[first + q / per_byte], (u32)((1 << p) - 1) << at);
   if constexpr (at > 0)
     return merge(codes, quad_of<at, q, first + p, all>(w));
   else
@@ -63,7 +63,7 @@ template <class F, int q, int end, int N> fn add_quads(THREAD const chunk_words<
                                                        THREAD const chunk_input (&x)[N], THREAD i32 (&sum)[N]) -> void {
   if constexpr (q < end) {
     bytes w = quad_of<F::code_bits, q, 0, F::code_bits>(words);
-    if constexpr (facts<F>::table) w = look_up(w, table);
+    if constexpr (facts<F>::table) w = table_lookup(w, table);
     UNROLL(8)
     for (int n = 0; n < N; n++) sum[n] = dot4(w, input_word<q>(x[n]), sum[n]);
     add_quads<F, q + 1, end, N>(words, table, x, sum);
@@ -170,11 +170,11 @@ template <class F> struct split_rows {
       if constexpr (groups == 2) {
         i32 products[2] = {first[n], second[n]};
         float inputs[2] = {(float)x[n].sums[0] * x[n].scale, (float)x[n].sums[1] * x[n].scale};
-        acc[n] = Factors::add(w.factors, products, inputs, x[n].scale, acc[n]);
+        acc[n] = Factors::accumulate(w.factors, products, inputs, x[n].scale, acc[n]);
       } else {
         i32 products[1] = {first[n]};
         float inputs[1] = {(float)(x[n].sums[0] + x[n].sums[1]) * x[n].scale};
-        acc[n] = Factors::add(w.factors, products, inputs, x[n].scale, acc[n]);
+        acc[n] = Factors::accumulate(w.factors, products, inputs, x[n].scale, acc[n]);
       }
     }
   }

@@ -4,27 +4,27 @@
 #include "norm/params.h"
 
 fn rms_norm(const NormParams& p) -> void {
-  wide squares = wide_splat(0.0f);
+  f32x16 squares = broadcast_f32x16(0.0f);
   int whole = p.n / 16 * 16, left = p.n - whole;
   for (int i = 0; i < whole; i += 16) {
-    wide x = load_wide(Float32{}, (const u8*)(p.x + i));
+    f32x16 x = load_f32x16(Float32{}, (const u8*)(p.x + i));
     squares = fma(x, x, squares);
   }
   if (left > 0) {
-    wide x = load_part(p.x + whole, left);
+    f32x16 x = load_part(p.x + whole, left);
     squares = fma(x, x, squares);
   }
-  float mean = sum(squares) / (float)p.n + p.epsilon;
-  wide inverse = wide_splat(1.0f / __builtin_sqrtf(mean) +
-                            mean * 0.0f);  // NaN, not 0, where the squares leave the range of floats
+  float mean = reduce_sum(squares) / (float)p.n + p.epsilon;
+  f32x16 inverse = broadcast_f32x16(1.0f / __builtin_sqrtf(mean) +
+                                    mean * 0.0f);  // NaN, not 0, where the squares leave the range of floats
   for (int i = 0; i < whole; i += 16) {
-    wide y = times(load_wide(Float32{}, (const u8*)(p.x + i)), inverse);
-    if (p.weight) y = times(y, load_wide(Float32{}, (const u8*)(p.weight + i)));
-    store_wide(p.y + i, y);
+    f32x16 y = mul(load_f32x16(Float32{}, (const u8*)(p.x + i)), inverse);
+    if (p.weight) y = mul(y, load_f32x16(Float32{}, (const u8*)(p.weight + i)));
+    store_f32x16(p.y + i, y);
   }
   if (left > 0) {
-    wide y = times(load_part(p.x + whole, left), inverse);
-    if (p.weight) y = times(y, load_part(p.weight + whole, left));
+    f32x16 y = mul(load_part(p.x + whole, left), inverse);
+    if (p.weight) y = mul(y, load_part(p.weight + whole, left));
     store_part(p.y + whole, y, left);
   }
 }

@@ -12,7 +12,7 @@
 
 static void store_all_halves(const float* x, int n, u16* to) {
   int i = 0;
-  for (; i + 16 <= n; i += 16) store_halves(to + i, load_wide(Float32{}, (const u8*)(x + i)));
+  for (; i + 16 <= n; i += 16) store_halves(to + i, load_f32x16(Float32{}, (const u8*)(x + i)));
   if (i == n) return;
   u16 last[16];
   store_halves(last, load_part(x + i, n - i));

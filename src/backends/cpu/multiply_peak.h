@@ -34,8 +34,8 @@ static i64 run_multiply(i64 rounds) {
     for (int r = 0; r < until_widened; r += 4) round(), round(), round(), round();
     sums.each([](Dot& s) { s.widen(); });
   }
-  ints all = splat((i32)0);
-  sums.each([&](Dot& s) { all = plus(all, s.total()); });
+  ints all = broadcast((i32)0);
+  sums.each([&](Dot& s) { all = add(all, s.total()); });
   alignas(64) float kept[lane_rows];
   store(kept, to_floats(all));
   asm volatile("" ::"m"(kept));

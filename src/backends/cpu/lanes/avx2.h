@@ -29,7 +29,7 @@ struct floats {
 fn load_bytes(const u8* p) { return bytes{_mm256_loadu_si256((const __m256i*)p)}; }
 fn store_bytes(u8* p, bytes a) { _mm256_storeu_si256((__m256i*)p, a.v); }
 // 16-bit shifts carry bits into the neighbouring byte; the mask takes them off again.
-template <int S> fn take(bytes a, u32 mask) {
+template <int S> fn shift_and_mask(bytes a, u32 mask) {
   __m256i m = _mm256_set1_epi8((char)mask);
   if constexpr (S > 0)
     return bytes{_mm256_and_si256(_mm256_srli_epi16(a.v, S), m)};
@@ -39,8 +39,8 @@ template <int S> fn take(bytes a, u32 mask) {
     return bytes{_mm256_and_si256(a.v, m)};
 }
 fn merge(bytes a, bytes b) { return bytes{_mm256_or_si256(a.v, b.v)}; }
-fn plus(bytes a, bytes b) { return bytes{_mm256_add_epi8(a.v, b.v)}; }
-fn times(bytes a, bytes b) {
+fn add(bytes a, bytes b) { return bytes{_mm256_add_epi8(a.v, b.v)}; }
+fn mul(bytes a, bytes b) {
   __m256i even = _mm256_mullo_epi16(a.v, b.v),
           odd = _mm256_mullo_epi16(_mm256_srli_epi16(a.v, 8), _mm256_srli_epi16(b.v, 8));
   return bytes{_mm256_blendv_epi8(even, _mm256_slli_epi16(odd, 8), _mm256_set1_epi16((short)0xff00))};
@@ -48,28 +48,28 @@ fn times(bytes a, bytes b) {
 fn load_table(const u8* sixteen) {
   return bytes{_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i*)sixteen))};
 }
-fn look_up(bytes codes, bytes table) { return bytes{_mm256_shuffle_epi8(table.v, codes.v)}; }
+fn table_lookup(bytes codes, bytes table) { return bytes{_mm256_shuffle_epi8(table.v, codes.v)}; }
 fn repeat4(const i8* x) {
   i32 four;
   __builtin_memcpy(&four, x, 4);
   return bytes{_mm256_set1_epi32(four)};
 }
-fn splat(i32 x) { return ints{_mm256_set1_epi32(x)}; }
-fn plus(ints a, ints b) { return ints{_mm256_add_epi32(a.v, b.v)}; }
-fn minus(ints a, ints b) { return ints{_mm256_sub_epi32(a.v, b.v)}; }
-fn times(ints a, ints b) { return ints{_mm256_mullo_epi32(a.v, b.v)}; }
+fn broadcast(i32 x) { return ints{_mm256_set1_epi32(x)}; }
+fn add(ints a, ints b) { return ints{_mm256_add_epi32(a.v, b.v)}; }
+fn sub(ints a, ints b) { return ints{_mm256_sub_epi32(a.v, b.v)}; }
+fn mul(ints a, ints b) { return ints{_mm256_mullo_epi32(a.v, b.v)}; }
 fn load_small_ints(const u8* p) { return ints{_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p))}; }
 fn repeat_bytes(ints a) {
   return bytes{_mm256_mullo_epi32(_mm256_and_si256(a.v, _mm256_set1_epi32(255)), _mm256_set1_epi32(0x01010101))};
 }
-fn splat_sum(const i16* two, int a, int b) {
+fn broadcast_sum(const i16* two, int a, int b) {
   i32 pair;
   __builtin_memcpy(&pair, two, 4);
   return ints{_mm256_madd_epi16(_mm256_set1_epi32(pair), _mm256_set1_epi32((i32)((u32)b << 16 | (u32)(a & 0xffff))))};
 }
-fn splat(float x) { return floats{_mm256_set1_ps(x)}; }
+fn broadcast(float x) { return floats{_mm256_set1_ps(x)}; }
 fn to_floats(ints a) { return floats{_mm256_cvtepi32_ps(a.v)}; }
-fn times(floats a, floats b) { return floats{_mm256_mul_ps(a.v, b.v)}; }
+fn mul(floats a, floats b) { return floats{_mm256_mul_ps(a.v, b.v)}; }
 fn fma(floats a, floats b, floats c) { return floats{_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 fn load_numbers(Float32, const u8* p) { return floats{_mm256_loadu_ps((const float*)p)}; }
 fn load_numbers(Float16, const u8* p) { return floats{_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p))}; }
@@ -136,20 +136,20 @@ struct adds_pairs {
   fn store(i16* p, pairs a) { _mm256_storeu_si256((__m256i*)p, a.v); }
   // Unsigned times signed; saturates.
   fn multiply(bytes a, bytes b) { return pairs{_mm256_maddubs_epi16(a.v, b.v)}; }
-  fn minus(pairs a, pairs b) { return pairs{_mm256_sub_epi16(a.v, b.v)}; }
+  fn sub(pairs a, pairs b) { return pairs{_mm256_sub_epi16(a.v, b.v)}; }
   // Sums stay in the order of the text: compilers that reorder them keep every product in memory until the end.
-  fn plus(pairs sum, pairs a) {
+  fn add(pairs sum, pairs a) {
     sum.v = _mm256_add_epi16(sum.v, a.v);
     asm("" : "+x"(sum.v));
     return sum;
   }
-  fn plus(ints sum, ints a) {
+  fn add(ints sum, ints a) {
     sum.v = _mm256_add_epi32(sum.v, a.v);
     asm("" : "+x"(sum.v));
     return sum;
   }
   fn widen(pairs a, pairs factors) { return ints{_mm256_madd_epi16(a.v, factors.v)}; }
-  fn magnitude(bytes a) { return bytes{_mm256_abs_epi8(a.v)}; }
+  fn abs(bytes a) { return bytes{_mm256_abs_epi8(a.v)}; }
   fn below_zero(bytes a) { return bytes{_mm256_cmpgt_epi8(_mm256_setzero_si256(), a.v)}; }
   fn inverted(bytes a, bytes where) { return bytes{_mm256_xor_si256(a.v, where.v)}; }
 };
@@ -167,57 +167,61 @@ fn total(__m256i p) {
 fn dot16(const i8* w, const i8* x) { return total(pairs16(w, x)); }
 fn dot32(const i8* w, const i8* x) { return total(_mm256_add_epi32(pairs16(w, x), pairs16(w + 16, x + 16))); }
 
-// ---- wide
+// ---- f32x16
 
-struct wide {
+struct f32x16 {
   __m256 lo, hi;
 };
 
-fn wide_splat(float x) { return wide{_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
-fn load_wide(Float32, const u8* p) {
-  return wide{_mm256_loadu_ps((const float*)p), _mm256_loadu_ps((const float*)p + 8)};
+fn broadcast_f32x16(float x) { return f32x16{_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+fn load_f32x16(Float32, const u8* p) {
+  return f32x16{_mm256_loadu_ps((const float*)p), _mm256_loadu_ps((const float*)p + 8)};
 }
-fn load_wide(Float16, const u8* p) {
-  return wide{_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)),
-              _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p + 1))};
+fn load_f32x16(Float16, const u8* p) {
+  return f32x16{_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)),
+                _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p + 1))};
 }
-fn load_wide(BFloat16, const u8* p) { return wide{load_numbers(BFloat16{}, p).v, load_numbers(BFloat16{}, p + 16).v}; }
-fn store_wide(float* p, wide a) {
+fn load_f32x16(BFloat16, const u8* p) {
+  return f32x16{load_numbers(BFloat16{}, p).v, load_numbers(BFloat16{}, p + 16).v};
+}
+fn store_f32x16(float* p, f32x16 a) {
   _mm256_storeu_ps(p, a.lo);
   _mm256_storeu_ps(p + 8, a.hi);
 }
-fn store_halves(u16* p, wide a) {
+fn store_halves(u16* p, f32x16 a) {
   _mm_storeu_si128((__m128i*)p, _mm256_cvtps_ph(a.lo, _MM_FROUND_TO_NEAREST_INT));
   _mm_storeu_si128((__m128i*)p + 1, _mm256_cvtps_ph(a.hi, _MM_FROUND_TO_NEAREST_INT));
 }
-fn plus(wide a, wide b) { return wide{_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
-fn minus(wide a, wide b) { return wide{_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
-fn times(wide a, wide b) { return wide{_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
-fn over(wide a, wide b) { return wide{_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)}; }
-fn fma(wide a, wide b, wide c) { return wide{_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)}; }
-fn larger(wide a, wide b) { return wide{_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
-fn magnitude(wide a) {
-  __m256 sign = _mm256_set1_ps(-0.0f);
-  return wide{_mm256_andnot_ps(sign, a.lo), _mm256_andnot_ps(sign, a.hi)};
+fn add(f32x16 a, f32x16 b) { return f32x16{_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
+fn sub(f32x16 a, f32x16 b) { return f32x16{_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
+fn mul(f32x16 a, f32x16 b) { return f32x16{_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
+fn div(f32x16 a, f32x16 b) { return f32x16{_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)}; }
+fn fma(f32x16 a, f32x16 b, f32x16 c) {
+  return f32x16{_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
-fn sum(wide a) {
+fn max(f32x16 a, f32x16 b) { return f32x16{_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+fn abs(f32x16 a) {
+  __m256 sign = _mm256_set1_ps(-0.0f);
+  return f32x16{_mm256_andnot_ps(sign, a.lo), _mm256_andnot_ps(sign, a.hi)};
+}
+fn reduce_sum(f32x16 a) {
   __m256 eight = _mm256_add_ps(a.lo, a.hi);
   __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
-fn largest(wide a) {
+fn reduce_max(f32x16 a) {
   __m256 eight = _mm256_max_ps(a.lo, a.hi);
   __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
-fn power_of_two(wide shifted) {
+fn power_of_two(f32x16 shifted) {
   __m256i bias = _mm256_set1_epi32(127);
-  return wide{_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_castps_si256(shifted.lo), bias), 23)),
-              _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_castps_si256(shifted.hi), bias), 23))};
+  return f32x16{_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_castps_si256(shifted.lo), bias), 23)),
+                _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_castps_si256(shifted.hi), bias), 23))};
 }
-fn store_codes(i8* p, wide a) {
+fn store_codes(i8* p, f32x16 a) {
   __m256i lo = _mm256_cvtps_epi32(a.lo), hi = _mm256_cvtps_epi32(a.hi);
   __m256i pairs = _mm256_permute4x64_epi64(_mm256_packs_epi32(lo, hi), 0xd8);
   _mm_storeu_si128((__m128i*)p, _mm_packs_epi16(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)));

@@ -31,7 +31,7 @@ struct floats {
 fn load_bytes(const u8* p) { return bytes{_mm512_loadu_si512(p)}; }
 fn store_bytes(u8* p, bytes a) { _mm512_storeu_si512(p, a.v); }
 // 16-bit shifts carry bits into the neighbouring byte; the mask takes them off again.
-template <int S> fn take(bytes a, u32 mask) {
+template <int S> fn shift_and_mask(bytes a, u32 mask) {
   __m512i m = _mm512_set1_epi8((char)mask);
   if constexpr (S > 0)
     return bytes{_mm512_and_si512(_mm512_srli_epi16(a.v, S), m)};
@@ -41,35 +41,35 @@ template <int S> fn take(bytes a, u32 mask) {
     return bytes{_mm512_and_si512(a.v, m)};
 }
 fn merge(bytes a, bytes b) { return bytes{_mm512_or_si512(a.v, b.v)}; }
-fn plus(bytes a, bytes b) { return bytes{_mm512_add_epi8(a.v, b.v)}; }
-fn times(bytes a, bytes b) {
+fn add(bytes a, bytes b) { return bytes{_mm512_add_epi8(a.v, b.v)}; }
+fn mul(bytes a, bytes b) {
   __m512i even = _mm512_mullo_epi16(a.v, b.v),
           odd = _mm512_mullo_epi16(_mm512_srli_epi16(a.v, 8), _mm512_srli_epi16(b.v, 8));
   return bytes{_mm512_mask_mov_epi8(even, 0xaaaaaaaaaaaaaaaa, _mm512_slli_epi16(odd, 8))};
 }
 fn load_table(const u8* sixteen) { return bytes{_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i*)sixteen))}; }
-fn look_up(bytes codes, bytes table) { return bytes{_mm512_shuffle_epi8(table.v, codes.v)}; }
+fn table_lookup(bytes codes, bytes table) { return bytes{_mm512_shuffle_epi8(table.v, codes.v)}; }
 fn repeat4(const i8* x) {
   i32 four;
   __builtin_memcpy(&four, x, 4);
   return bytes{_mm512_set1_epi32(four)};
 }
-fn splat(i32 x) { return ints{_mm512_set1_epi32(x)}; }
-fn plus(ints a, ints b) { return ints{_mm512_add_epi32(a.v, b.v)}; }
-fn minus(ints a, ints b) { return ints{_mm512_sub_epi32(a.v, b.v)}; }
-fn times(ints a, ints b) { return ints{_mm512_mullo_epi32(a.v, b.v)}; }
+fn broadcast(i32 x) { return ints{_mm512_set1_epi32(x)}; }
+fn add(ints a, ints b) { return ints{_mm512_add_epi32(a.v, b.v)}; }
+fn sub(ints a, ints b) { return ints{_mm512_sub_epi32(a.v, b.v)}; }
+fn mul(ints a, ints b) { return ints{_mm512_mullo_epi32(a.v, b.v)}; }
 fn load_small_ints(const u8* p) { return ints{_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p))}; }
 fn repeat_bytes(ints a) {
   return bytes{_mm512_mullo_epi32(_mm512_and_si512(a.v, _mm512_set1_epi32(255)), _mm512_set1_epi32(0x01010101))};
 }
-fn splat_sum(const i16* two, int a, int b) {
+fn broadcast_sum(const i16* two, int a, int b) {
   i32 pair;
   __builtin_memcpy(&pair, two, 4);
   return ints{_mm512_madd_epi16(_mm512_set1_epi32(pair), _mm512_set1_epi32((i32)((u32)b << 16 | (u32)(a & 0xffff))))};
 }
-fn splat(float x) { return floats{_mm512_set1_ps(x)}; }
+fn broadcast(float x) { return floats{_mm512_set1_ps(x)}; }
 fn to_floats(ints a) { return floats{_mm512_cvtepi32_ps(a.v)}; }
-fn times(floats a, floats b) { return floats{_mm512_mul_ps(a.v, b.v)}; }
+fn mul(floats a, floats b) { return floats{_mm512_mul_ps(a.v, b.v)}; }
 fn fma(floats a, floats b, floats c) { return floats{_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 fn load_numbers(Float32, const u8* p) { return floats{_mm512_loadu_ps(p)}; }
 fn load_numbers(Float16, const u8* p) { return floats{_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)p))}; }
@@ -119,37 +119,37 @@ fn total(__m256i p) {
 fn dot16(const i8* w, const i8* x) { return total(pairs16(w, x)); }
 fn dot32(const i8* w, const i8* x) { return total(_mm256_add_epi32(pairs16(w, x), pairs16(w + 16, x + 16))); }
 
-// ---- wide
+// ---- f32x16
 
-struct wide {
+struct f32x16 {
   __m512 v;
 };
 
-fn wide_splat(float x) { return wide{_mm512_set1_ps(x)}; }
-fn load_wide(Float32, const u8* p) { return wide{_mm512_loadu_ps(p)}; }
-fn load_wide(Float16, const u8* p) { return wide{load_numbers(Float16{}, p).v}; }
-fn load_wide(BFloat16, const u8* p) { return wide{load_numbers(BFloat16{}, p).v}; }
-fn store_wide(float* p, wide a) { _mm512_storeu_ps(p, a.v); }
-fn store_halves(u16* p, wide a) { _mm256_storeu_si256((__m256i*)p, _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT)); }
-fn plus(wide a, wide b) { return wide{_mm512_add_ps(a.v, b.v)}; }
-fn minus(wide a, wide b) { return wide{_mm512_sub_ps(a.v, b.v)}; }
-fn times(wide a, wide b) { return wide{_mm512_mul_ps(a.v, b.v)}; }
-fn over(wide a, wide b) { return wide{_mm512_div_ps(a.v, b.v)}; }
-fn fma(wide a, wide b, wide c) { return wide{_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-fn larger(wide a, wide b) { return wide{_mm512_max_ps(a.v, b.v)}; }
-fn magnitude(wide a) { return wide{_mm512_abs_ps(a.v)}; }
-fn sum(wide a) {
+fn broadcast_f32x16(float x) { return f32x16{_mm512_set1_ps(x)}; }
+fn load_f32x16(Float32, const u8* p) { return f32x16{_mm512_loadu_ps(p)}; }
+fn load_f32x16(Float16, const u8* p) { return f32x16{load_numbers(Float16{}, p).v}; }
+fn load_f32x16(BFloat16, const u8* p) { return f32x16{load_numbers(BFloat16{}, p).v}; }
+fn store_f32x16(float* p, f32x16 a) { _mm512_storeu_ps(p, a.v); }
+fn store_halves(u16* p, f32x16 a) { _mm256_storeu_si256((__m256i*)p, _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT)); }
+fn add(f32x16 a, f32x16 b) { return f32x16{_mm512_add_ps(a.v, b.v)}; }
+fn sub(f32x16 a, f32x16 b) { return f32x16{_mm512_sub_ps(a.v, b.v)}; }
+fn mul(f32x16 a, f32x16 b) { return f32x16{_mm512_mul_ps(a.v, b.v)}; }
+fn div(f32x16 a, f32x16 b) { return f32x16{_mm512_div_ps(a.v, b.v)}; }
+fn fma(f32x16 a, f32x16 b, f32x16 c) { return f32x16{_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+fn max(f32x16 a, f32x16 b) { return f32x16{_mm512_max_ps(a.v, b.v)}; }
+fn abs(f32x16 a) { return f32x16{_mm512_abs_ps(a.v)}; }
+fn reduce_sum(f32x16 a) {
   __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
   __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
-fn largest(wide a) { return _mm512_reduce_max_ps(a.v); }
-fn power_of_two(wide shifted) {
-  return wide{_mm512_castsi512_ps(
+fn reduce_max(f32x16 a) { return _mm512_reduce_max_ps(a.v); }
+fn power_of_two(f32x16 shifted) {
+  return f32x16{_mm512_castsi512_ps(
       _mm512_slli_epi32(_mm512_add_epi32(_mm512_castps_si512(shifted.v), _mm512_set1_epi32(127)), 23))};
 }
-fn store_codes(i8* p, wide a) {
+fn store_codes(i8* p, f32x16 a) {
   __m512i q = _mm512_cvtps_epi32(a.v);
   _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(q));
   return _mm512_reduce_add_epi32(q);

@@ -4,7 +4,7 @@
 //
 // Two shapes of vectors:
 //   bytes, ints, floats   one lane per weight row: lane_rows rows; `bytes` holds 4 consecutive weights of each row
-//   wide                  16 floats of one vector, whatever the machine's width; sums over it run as a tree of halves
+//   f32x16                16 floats of one vector, whatever the machine's width; sums over it run as a tree of halves
 #pragma once
 #include "dialect/cpp.h"
 #include "dialect/contract.h"
@@ -52,7 +52,7 @@ fn load_bytes(const u8* p) {
 fn store_bytes(u8* p, bytes a) { __builtin_memcpy(p, &a, 32); }
 // The bits of each byte moved down by S (up when S is negative), then masked. 16-bit shifts carry bits into the
 // neighbouring byte; the mask takes them off again.
-template <int S> fn take(bytes a, u32 mask) {
+template <int S> fn shift_and_mask(bytes a, u32 mask) {
   for (u8x16& half : a.v) {
     u16x8 shifted = S >= 0 ? (u16x8)half >> (S >= 0 ? S : 0) : (u16x8)half << (S < 0 ? -S : 0);
     half = (u8x16)(shifted & (u16)(mask << 8 | mask));
@@ -64,15 +64,15 @@ fn merge(bytes a, bytes b) {
   return a;
 }
 // Byte by byte; of products the low 8 bits.
-fn plus(bytes a, bytes b) { return bytes{{a.v[0] + b.v[0], a.v[1] + b.v[1]}}; }
-fn times(bytes a, bytes b) { return bytes{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
+fn add(bytes a, bytes b) { return bytes{{a.v[0] + b.v[0], a.v[1] + b.v[1]}}; }
+fn mul(bytes a, bytes b) { return bytes{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
 // Sixteen entries, repeated.
 fn load_table(const u8* sixteen) {
   bytes r = {};
   for (u8x16& half : r.v) __builtin_memcpy(&half, sixteen, 16);
   return r;
 }
-fn look_up(bytes codes, bytes table) {
+fn table_lookup(bytes codes, bytes table) {
   bytes r = {};
   for (int h = 0; h < 2; h++)
     for (int i = 0; i < 16; i++) r.v[h][i] = table.v[0][codes.v[h][i]];
@@ -85,10 +85,10 @@ fn repeat4(const i8* x) {
   i32x4 all = {four, four, four, four};
   return bytes{{(u8x16)all, (u8x16)all}};
 }
-fn splat(i32 x) { return ints{{i32x4{x, x, x, x}, i32x4{x, x, x, x}}}; }
-fn plus(ints a, ints b) { return ints{{a.v[0] + b.v[0], a.v[1] + b.v[1]}}; }
-fn minus(ints a, ints b) { return ints{{a.v[0] - b.v[0], a.v[1] - b.v[1]}}; }
-fn times(ints a, ints b) { return ints{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
+fn broadcast(i32 x) { return ints{{i32x4{x, x, x, x}, i32x4{x, x, x, x}}}; }
+fn add(ints a, ints b) { return ints{{a.v[0] + b.v[0], a.v[1] + b.v[1]}}; }
+fn sub(ints a, ints b) { return ints{{a.v[0] - b.v[0], a.v[1] - b.v[1]}}; }
+fn mul(ints a, ints b) { return ints{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
 fn load_small_ints(const u8* p) {
   ints r = {};
   for (int i = 0; i < lane_rows; i++) r.v[i / 4][i % 4] = i8(p[i]);
@@ -101,12 +101,12 @@ fn repeat_bytes(ints a) {
   return r;
 }
 // a · two[0] + b · two[1], the same for every row.
-fn splat_sum(const i16* two, int a, int b) { return splat((i32)(a * two[0] + b * two[1])); }
-fn splat(float x) { return floats{{f32x4{x, x, x, x}, f32x4{x, x, x, x}}}; }
+fn broadcast_sum(const i16* two, int a, int b) { return broadcast((i32)(a * two[0] + b * two[1])); }
+fn broadcast(float x) { return floats{{f32x4{x, x, x, x}, f32x4{x, x, x, x}}}; }
 fn to_floats(ints a) {
   return floats{{__builtin_convertvector(a.v[0], f32x4), __builtin_convertvector(a.v[1], f32x4)}};
 }
-fn times(floats a, floats b) { return floats{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
+fn mul(floats a, floats b) { return floats{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
 fn fma(f32x4 a, f32x4 b, f32x4 c) {
   for (int i = 0; i < 4; i++) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
   return c;
@@ -137,7 +137,7 @@ fn four_products(u8x16 w, u8x16 x) {
 // Sums of products of unsigned codes up to max_code and int8 activations, per row; exact.
 template <int max_code> struct dot_small {
   enum { fits = 1 << 30 };  // products added before they must be widened
-  ints sum = splat(0);
+  ints sum = broadcast(0);
   void start(ints x) { sum = x; }
   void add(bytes w, bytes x) {
     for (int i = 0; i < 2; i++) sum.v[i] += four_products(w.v[i], x.v[i]);
@@ -156,34 +156,34 @@ fn dot16(const i8* w, const i8* x) {
 }
 fn dot32(const i8* w, const i8* x) { return dot16(w, x) + dot16(w + 16, x + 16); }
 
-// ---- wide
+// ---- f32x16
 
-struct wide {
+struct f32x16 {
   f32x4 v[4];
 };
 
-fn wide_splat(float x) {
+fn broadcast_f32x16(float x) {
   f32x4 all = {x, x, x, x};
-  return wide{{all, all, all, all}};
+  return f32x16{{all, all, all, all}};
 }
-fn load_wide(Float32, const u8* p) {
-  wide r = {};
+fn load_f32x16(Float32, const u8* p) {
+  f32x16 r = {};
   __builtin_memcpy(&r, p, 64);
   return r;
 }
-fn load_wide(Float16, const u8* p) {
-  wide r = {};
+fn load_f32x16(Float16, const u8* p) {
+  f32x16 r = {};
   for (int i = 0; i < 16; i++) r.v[i / 4][i % 4] = half_to_float(p[2 * i] | p[2 * i + 1] << 8);
   return r;
 }
-fn load_wide(BFloat16, const u8* p) {
-  wide r = {};
+fn load_f32x16(BFloat16, const u8* p) {
+  f32x16 r = {};
   for (int i = 0; i < 16; i++) r.v[i / 4][i % 4] = float_of(u32(p[2 * i] | p[2 * i + 1] << 8) << 16);
   return r;
 }
-fn store_wide(float* p, wide a) { __builtin_memcpy(p, &a, 64); }
+fn store_f32x16(float* p, f32x16 a) { __builtin_memcpy(p, &a, 64); }
 // Rounds to the nearest half, ties to even.
-fn store_halves(u16* p, wide a) {
+fn store_halves(u16* p, f32x16 a) {
   for (int i = 0; i < 16; i++) {
     u32 bits;
     float x = a.v[i / 4][i % 4];
@@ -203,51 +203,51 @@ fn store_halves(u16* p, wide a) {
     p[i] = u16(sign | h);
   }
 }
-fn plus(wide a, wide b) {
+fn add(f32x16 a, f32x16 b) {
   for (int i = 0; i < 4; i++) a.v[i] += b.v[i];
   return a;
 }
-fn minus(wide a, wide b) {
+fn sub(f32x16 a, f32x16 b) {
   for (int i = 0; i < 4; i++) a.v[i] -= b.v[i];
   return a;
 }
-fn times(wide a, wide b) {
+fn mul(f32x16 a, f32x16 b) {
   for (int i = 0; i < 4; i++) a.v[i] *= b.v[i];
   return a;
 }
-fn over(wide a, wide b) {
+fn div(f32x16 a, f32x16 b) {
   for (int i = 0; i < 4; i++) a.v[i] /= b.v[i];
   return a;
 }
-fn fma(wide a, wide b, wide c) {
+fn fma(f32x16 a, f32x16 b, f32x16 c) {
   for (int i = 0; i < 4; i++) c.v[i] = fma(a.v[i], b.v[i], c.v[i]);
   return c;
 }
-fn larger(wide a, wide b) {  // NaN where b is NaN; where only a is, machines differ
+fn max(f32x16 a, f32x16 b) {  // NaN where b is NaN; where only a is, machines differ
   for (int i = 0; i < 4; i++) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
   return a;
 }
-fn magnitude(wide a) {
+fn abs(f32x16 a) {
   for (f32x4& part : a.v) part = (f32x4)((i32x4)part & 0x7fffffff);
   return a;
 }
 // Σ as a tree: lane i + lane i+8, then +4, +2, +1.
-fn sum(wide a) {
+fn reduce_sum(f32x16 a) {
   f32x4 four = (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]);
   return (four[0] + four[2]) + (four[1] + four[3]);
 }
-fn largest(wide a) {
+fn reduce_max(f32x16 a) {
   float m = a.v[0][0];
   for (int i = 1; i < 16; i++) m = a.v[i / 4][i % 4] > m ? a.v[i / 4][i % 4] : m;
   return m;
 }
 // 2^n for lanes that hold n + 1.5·2^23, n a whole number in −126…127.
-fn power_of_two(wide shifted) {
+fn power_of_two(f32x16 shifted) {
   for (f32x4& part : shifted.v) part = (f32x4)(((i32x4)part + 127) << 23);
   return shifted;
 }
 // Rounds 16 values in −127…127 to the nearest integer (ties to even), stores them as int8, returns their sum.
-fn store_codes(i8* p, wide a) {
+fn store_codes(i8* p, f32x16 a) {
   i32 s = 0;
   for (int i = 0; i < 16; i++) {
     i32 q = i32((a.v[i / 4][i % 4] + 12582912.0f) - 12582912.0f);
