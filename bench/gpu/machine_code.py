@@ -183,10 +183,10 @@ def kernels(tool, cubin):
 # ---- the table
 
 
-def groups_of_core(kernel):
+def groups_per_core(kernel):
     """Registers are given to warps in pieces of 256, to each quarter of a core from its own file; a group also takes 1 KB for the driver."""
-    a_warp = (kernel.registers + 7) // 8 * 8 * 32
-    warps = min(REGISTERS // 4 // a_warp * 4, CORE_WARPS)
+    per_warp = (kernel.registers + 7) // 8 * 8 * 32
+    warps = min(REGISTERS // 4 // per_warp * 4, CORE_WARPS)
     return min(warps // WARPS, GROUP_MEMORY // (kernel.shared + 1024))
 
 
@@ -195,7 +195,7 @@ def counted(n):
 
 
 def row(name, kernel, ggml="", ratio=""):
-    loop, groups = kernel.loop, groups_of_core(kernel)
+    loop, groups = kernel.loop, groups_per_core(kernel)
     per_chunk = [sum(loop.kinds.values()), *(loop.kinds[kind] for kind in ("loads", "dp4a", "integer", "float", "control"))]
     counts = [counted(n / loop.chunks) for n in per_chunk]
     in_flight = ["", ""]

@@ -41,7 +41,7 @@
 //   will_read(at)            asks for the line of DEVICE memory there, which is not read yet
 //   UNROLL(n)    in front of a loop: written out n times
 //   ENTRY(name, kernel)      an entry point: a struct with Params, Shared (the group's memory), `threads`,
-//                            `groups_a_core` (how many groups should fit a core: what registers are given by) and
+//                            `groups_per_core` (how many groups should fit a core: what registers are given by) and
 //                            run(params, shared, me)
 #pragma once
 #include "integers.h"

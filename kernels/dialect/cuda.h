@@ -117,7 +117,7 @@ fn permute(u32 lo, u32 hi, u32 selector) { return __byte_perm(lo, hi, selector);
 extern __shared__ uint4 group_memory[];
 #define ENTRY(name, ...)                                                                                      \
   typedef __VA_ARGS__ name##_kernel;                                                                          \
-  extern "C" __global__ void __launch_bounds__(name##_kernel::threads, name##_kernel::groups_a_core)          \
+  extern "C" __global__ void __launch_bounds__(name##_kernel::threads, name##_kernel::groups_per_core)        \
       name(const __grid_constant__ name##_kernel::Params p) {                                                 \
     name##_kernel::run(p, *(name##_kernel::Shared*)group_memory, Thread{blockIdx.x, gridDim.x, threadIdx.x}); \
   }

@@ -47,7 +47,7 @@ TEST(Compose, HoldsEveryFileOnceAndNoInclude) {
 TEST(Compose, LinesKeepTheNumbersOfTheirFiles) {
   std::vector<Entry> entries = {{"prepare", {}, {}}};
   std::string text = compose("cuda", entries).text;
-  EXPECT_NE(text.find("#line 1 \"kernels/norm/gpu/token_a_group.h\"\n// Norms of GPUs"), std::string::npos);
+  EXPECT_NE(text.find("#line 1 \"kernels/norm/gpu/one_group_per_token.h\"\n// Norms of GPUs"), std::string::npos);
 }
 
 TEST(Compose, RefusesAnUnknownDialect) {

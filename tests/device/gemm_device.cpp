@@ -40,7 +40,7 @@ constexpr int group_threads = gpu::gemm_warps * 32;
 struct Variant {
   std::string name;
   const char* architecture;
-  int tokens, piece, pieces_ahead, step, slots, groups_a_core;
+  int tokens, piece, pieces_ahead, step, slots, groups_per_core;
   bool ordinary_products;  // mma.sync, where wgmma could be
 };
 const std::vector<Variant> variants = {
@@ -82,9 +82,9 @@ std::string text_of(const Variant& v, std::span<const char* const> names) {
     text.replace(at, std::string_view("#ifdef __CUDA_ARCH_FEAT_SM90_ALL").size(), "#if 0");
   }
   text += fmt::format(
-      "struct {}_shape {{ enum {{ tokens = {}, piece = {}, pieces_ahead = {}, step = {}, slots = {}, groups_a_core = "
+      "struct {}_shape {{ enum {{ tokens = {}, piece = {}, pieces_ahead = {}, step = {}, slots = {}, groups_per_core = "
       "{} }}; }};\n",
-      v.name, v.tokens, v.piece, v.pieces_ahead, v.step, v.slots, v.groups_a_core);
+      v.name, v.tokens, v.piece, v.pieces_ahead, v.step, v.slots, v.groups_per_core);
   for (const char* name : names)
     for (bool pair : {false, true}) {
       std::string entry = entry_name(v.name, name, pair);
@@ -246,7 +246,7 @@ class Kernel {
     d().check(d().function_set(function_, 8, int(shared_bytes_)), name + " cannot have its memory");
     d().check(d().function_get(&registers, 4, function_), "no registers"),
         d().check(d().function_get(&local_bytes, 3, function_), "no local memory");
-    d().check(d().occupancy(&groups_of_core, function_, group_threads, shared_bytes_), "no occupancy");
+    d().check(d().occupancy(&groups_per_core, function_, group_threads, shared_bytes_), "no occupancy");
   }
   int rows() const { return pair_ ? gpu::gemm_rows / 2 : gpu::gemm_rows; }
   void launch(GemvLaunch p) const {
@@ -262,7 +262,7 @@ class Kernel {
         "a launch failed");
   }
   unsigned shared_bytes() const { return shared_bytes_; }
-  int registers = 0, local_bytes = 0, groups_of_core = 0;
+  int registers = 0, local_bytes = 0, groups_per_core = 0;
 
  private:
   const Variant& v_;
@@ -497,12 +497,12 @@ void measure(const Modules& modules, const char* format, const Case& c, std::str
       say(fmt::format(
           "{:5} {:8} {:5} tokens  {:12} {:9.1f} us  {:6.1f} TFLOP/s  {:3} registers {:4} local {:6} shared {} a core{}",
           format, c.name, tokens, v->name, ms * 1e3, tflops, kernel.registers, kernel.local_bytes,
-          kernel.shared_bytes(), kernel.groups_of_core, good ? "" : "  WRONG"));
+          kernel.shared_bytes(), kernel.groups_per_core, good ? "" : "  WRONG"));
       json += fmt::format(
           "{}{{\"format\": \"{}\", \"case\": \"{}\", \"tokens\": {}, \"variant\": \"{}\", \"us\": {:.2f}, \"tflops\": "
           "{:.2f}, \"registers\": {}, \"local\": {}, \"shared\": {}, \"groups\": {}, \"right\": {}}}",
           json.empty() ? "" : ",\n", format, c.name, tokens, v->name, ms * 1e3, tflops, kernel.registers,
-          kernel.local_bytes, kernel.shared_bytes(), kernel.groups_of_core, good);
+          kernel.local_bytes, kernel.shared_bytes(), kernel.groups_per_core, good);
     }
   }
 }

@@ -279,7 +279,7 @@ class Checker {
         all.insert(all.end(), {{Way::one, 1, 32, "copied", 1, 2, &f_}, {Way::one, 1, 16, "copied", 2, 2, &f_}});
       return all;
     }
-    if (tokens <= int(gpu::most_tokens_a_pass))
+    if (tokens <= int(gpu::max_tokens_per_pass))
       return {{Way::few, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, "", 0, 0, &f_}};
     if (!coded_) return {{Way::few, 8, 32, "", 0, 0, &f_}};
     std::vector<Way> all;

@@ -14,7 +14,7 @@
 #include "batch/gpu/header.h"
 #include "batch/gpu/pages.h"
 #include "gemv/gpu/stages.h"
-#include "rope/gpu/head_a_warp.h"
+#include "rope/gpu/one_warp_per_head.h"
 
 // Where a rotated query goes, and a rotated key: to the group's memory as the page will hold it, and to the page.
 struct scaled_row {
@@ -42,10 +42,10 @@ template <int head_size, int heads, int alone> struct attend_one {
     row_lanes = pieces > 16  ? 32
                 : pieces > 8 ? 16
                 : pieces > 4 ? 8
-                             : 4,                               // that read a row of values
-    groups_a_core = pieces < row_lanes && pieces < 16 ? 2 : 3,  // lanes without a piece take more registers
-    rows = row_lanes,                                           // of a tile that a lane reads
-    values_ahead = rows <= 16 && heads <= 4                     // values are asked for before the scores are known
+                             : 4,                                 // that read a row of values
+    groups_per_core = pieces < row_lanes && pieces < 16 ? 2 : 3,  // lanes without a piece take more registers
+    rows = row_lanes,                                             // of a tile that a lane reads
+    values_ahead = rows <= 16 && heads <= 4                       // values are asked for before the scores are known
   };
   struct Sums {
     float max[heads], total[heads];  // running maximum; this lane's part of the running sum
@@ -308,7 +308,7 @@ template <int head_size, int heads, int alone> struct attend_one {
 struct attend_merge {
   typedef AttendLaunch Params;
   typedef AttendMergeShared Shared;
-  enum { threads = attend_warps * warp_lanes, groups_a_core = 8 };
+  enum { threads = attend_warps * warp_lanes, groups_per_core = 8 };
 
   // A thread an element; a warp's 32 are also 32 codes.
   fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {

@@ -13,7 +13,7 @@ template <int head_size> struct attend_many {
   typedef AttendManyShared<head_size> Shared;
   enum {
     threads = Shared::rows / tile_rows * warp_lanes,
-    groups_a_core = head_size <= 128 ? 4 : 8,
+    groups_per_core = head_size <= 128 ? 4 : 8,
     keys = Shared::keys,
     line = Shared::line,
     key_tiles = keys / tile_columns,

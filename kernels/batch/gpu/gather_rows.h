@@ -6,7 +6,7 @@
 struct gather_rows {
   typedef GatherLaunch Params;
   typedef GatherShared Shared;
-  enum { threads = gather_threads, groups_a_core = 4 };
+  enum { threads = gather_threads, groups_per_core = 4 };
 
   fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
     launch_dependents();

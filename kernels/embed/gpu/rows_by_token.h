@@ -8,7 +8,7 @@
 template <class F> struct embed {
   typedef EmbedLaunch Params;
   typedef EmbedShared Shared;
-  enum { threads = embed_cols, groups_a_core = 4 };
+  enum { threads = embed_cols, groups_per_core = 4 };
 
   fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
     launch_dependents();

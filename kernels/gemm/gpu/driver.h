@@ -14,7 +14,7 @@
 template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
   typedef GemvLaunch Params;
   typedef GemmShared<Shape> Shared;
-  enum { threads = gemm_warps * warp_lanes, groups_a_core = Shape::groups_a_core, pairs = Out::pairs };
+  enum { threads = gemm_warps * warp_lanes, groups_per_core = Shape::groups_per_core, pairs = Out::pairs };
 
   // Row groups of 32, behind the last: the last.
   template <class F> fn row_group(PARAMS(GemvLaunch) p, int s, int group) -> BYTES {

@@ -26,9 +26,9 @@ template <int N, bool ahead> struct gemm_shape {
     slots = !ahead   ? 2
             : N < 64 ? 6
                      : 3,  // steps whose tokens and weights are there or on their way
-    groups_a_core = N == 64               ? 4
-                    : N == 16 || N == 128 ? 3
-                                          : 2
+    groups_per_core = N == 64               ? 4
+                      : N == 16 || N == 128 ? 3
+                                            : 2
   };
 };
 

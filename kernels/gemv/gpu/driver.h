@@ -16,7 +16,7 @@
 template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv {
   typedef GemvLaunch Params;
   typedef GemvShared Shared;
-  enum { threads = split_warps * warp_lanes, groups_a_core = N == 1 ? 3 : N <= 4 ? 2 : 1 };
+  enum { threads = split_warps * warp_lanes, groups_per_core = N == 1 ? 3 : N <= 4 ? 2 : 1 };
 
   // Outputs of the group's rows of segment s, row r of token n at to[n · G + r].
   template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, i64 row_group, int first,

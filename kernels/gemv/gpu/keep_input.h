@@ -41,21 +41,22 @@ fn keep_squares(DEVICE const float* x, int cols, SHARED GemvOneShared& shared, T
 // Norm-in and quantize-in but for 1 / rms, whose squares are left for the end.
 fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED GemvOneShared& shared, SHARED u32* to,
                Thread me) -> void {
-  enum { at_once = 2, a_warp = 4 };
+  enum { at_once = 2, chunks_per_warp = 4 };
   int chunks = cols / 32;
   float squares = 0;
   UNROLL(1)
-  for (int first = (int)me.warp() * a_warp; first < chunks; first += one_token_warps * a_warp * at_once) {
+  for (int first = (int)me.warp() * chunks_per_warp; first < chunks;
+       first += one_token_warps * chunks_per_warp * at_once) {
     float4 v[at_once], w[at_once];
     UNROLL(2)
     for (int i = 0; i < at_once; i++) {
-      int c = first + i * one_token_warps * a_warp + (int)me.lane() / 8, there = c < chunks ? c : chunks - 1;
+      int c = first + i * one_token_warps * chunks_per_warp + (int)me.lane() / 8, there = c < chunks ? c : chunks - 1;
       v[i] = ((DEVICE const float4*)x)[8 * there + (int)me.lane() % 8];
       if (norm) w[i] = ((DEVICE const float4*)norm)[8 * there + (int)me.lane() % 8];
     }
     UNROLL(2)
     for (int i = 0; i < at_once; i++) {
-      int c = first + i * one_token_warps * a_warp + (int)me.lane() / 8;
+      int c = first + i * one_token_warps * chunks_per_warp + (int)me.lane() / 8;
       if (c < chunks)
         squares = fma(v[i].w, v[i].w, fma(v[i].z, v[i].z, fma(v[i].y, v[i].y, fma(v[i].x, v[i].x, squares))));
       if (norm) v[i].x *= w[i].x, v[i].y *= w[i].y, v[i].z *= w[i].z, v[i].w *= w[i].w;

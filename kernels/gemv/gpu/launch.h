@@ -18,8 +18,8 @@ enum {
   group_rows = 32,  // most rows that a thread group computes
   split_warps = 8,  // warps of a group, which share out K
   most_segments = 3,
-  most_tokens_a_pass = 8,  // tokens that a group computes at once
-  one_token_warps = 16,    // warps of a group of gemv_one, which share out K
+  max_tokens_per_pass = 8,  // tokens that a group computes at once
+  one_token_warps = 16,     // warps of a group of gemv_one, which share out K
   kept_chunk_words =
       12,  // of a chunk of the input in such a group's memory: 8 of codes, the scale, two sums of 16 codes, one unused
   ring_words = 64  // that a lane of such a group has asked for and not yet used, at most
@@ -59,9 +59,9 @@ struct GemvLaunch {
 
 // The group's memory.
 struct GemvShared {
-  float sums_of_warps[split_warps * most_tokens_a_pass * group_rows];
-  float values[most_tokens_a_pass * group_rows];  // outputs of the group's rows, (tokens, 32)
-  float pair[most_tokens_a_pass * group_rows];    // of the second matrix, where two are computed together
+  float sums_of_warps[split_warps * max_tokens_per_pass * group_rows];
+  float values[max_tokens_per_pass * group_rows];  // outputs of the group's rows, (tokens, 32)
+  float pair[max_tokens_per_pass * group_rows];    // of the second matrix, where two are computed together
 };
 
 // The memory of a group of gemv_one goes on behind this: chunks of the input, where a format reads codes; the sums of a

@@ -28,7 +28,7 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
   typedef row_groups<G, (bool)Out::pairs> Groups;
   enum {
     threads = one_token_warps * warp_lanes,
-    groups_a_core = 1,  // its rings leave no memory for another
+    groups_per_core = 1,  // its rings leave no memory for another
     pairs = Out::pairs,
     one_format = same<F0, F1>::value && same<F0, F2>::value,
     coded = is_coded<F0>::value || is_coded<F1>::value || is_coded<F2>::value

@@ -14,10 +14,10 @@ template <class F> struct number_rows<F, true> {
   typedef decltype(F::value(view{}, 0)) Number;
   enum {
     exists = (int)F::block == 1 && (int)Number::storage_bytes == (int)F::block_bytes && (int)Number::storage_bytes >= 2,
-    a_read = 16 / (int)F::block_bytes  // numbers
+    numbers_per_read = 16 / (int)F::block_bytes  // numbers
   };
   // Rows that are whole pieces of 16 bytes.
-  fn fit(int cols) { return exists && cols % a_read == 0; }
+  fn fit(int cols) { return exists && cols % numbers_per_read == 0; }
 
   template <int e> fn number(uint4 words) -> float {
     u32 word = e * (int)F::block_bytes / 4 == 0   ? words.x
@@ -27,16 +27,16 @@ template <class F> struct number_rows<F, true> {
     if constexpr ((int)F::block_bytes == 2) word = e % 2 ? word >> 16 : word & 0xffffu;
     return (float)Number{word};
   }
-  template <int e> fn add(uint4 words, THREAD const float (&x)[a_read], float acc) -> float {
-    if constexpr (e < a_read)
+  template <int e> fn add(uint4 words, THREAD const float (&x)[numbers_per_read], float acc) -> float {
+    if constexpr (e < numbers_per_read)
       return add<e + 1>(words, x, fma(number<e>(words), x[e], acc));
     else
       return acc;
   }
   // Of the columns k, …: x · norm.
-  fn input(DEVICE const float* x, DEVICE const float* norm, int k, THREAD float (&to)[a_read]) -> void {
+  fn input(DEVICE const float* x, DEVICE const float* norm, int k, THREAD float (&to)[numbers_per_read]) -> void {
     UNROLL(2)
-    for (int i = 0; i < a_read; i += 4) {
+    for (int i = 0; i < numbers_per_read; i += 4) {
       float4 v = *(DEVICE const float4*)(x + k + i);
       if (norm) {
         float4 w = *(DEVICE const float4*)(norm + k + i);
@@ -49,7 +49,7 @@ template <class F> struct number_rows<F, true> {
 
 template <class F, int G> struct number_stream {
   typedef number_rows<F> Rows;
-  enum { rows = 2, round_cols = warp_lanes * Rows::a_read, ahead = (int)ring_words / (4 * rows) };
+  enum { rows = 2, round_cols = warp_lanes * Rows::numbers_per_read, ahead = (int)ring_words / (4 * rows) };
 
   // What a warp asks for next: a round of its next rows.
   struct State {
@@ -70,7 +70,7 @@ template <class F, int G> struct number_stream {
     for (int r = 0; r < rows; r++) {
       i64 row = share.row_group * G + item % G + r, last = p.segment[share.segment].rows - 1;
       s.row[r] = p.segment[share.segment].weights +
-                 ((row < last ? row : last) * p.cols + (int)me.lane() * Rows::a_read) * (int)F::block_bytes;
+                 ((row < last ? row : last) * p.cols + (int)me.lane() * Rows::numbers_per_read) * (int)F::block_bytes;
     }
     s.item = item, s.round = 0;
   }
@@ -78,7 +78,7 @@ template <class F, int G> struct number_stream {
                                THREAD State& s, SHARED u32* ring, Thread me) -> void {
     if (s.item < items) {
       SHARED uint4* to = slot_of(ring, s.slot, me);
-      if (s.round * round_cols + (int)me.lane() * Rows::a_read < p.cols)
+      if (s.round * round_cols + (int)me.lane() * Rows::numbers_per_read < p.cols)
         for (int r = 0; r < rows; r++) copy_four(to + r * warp_lanes, s.row[r]);
       for (int r = 0; r < rows; r++) s.row[r] += 16 * warp_lanes;
       if (++s.round == rounds_of(p.cols)) {
@@ -109,8 +109,8 @@ template <class F, int G> struct number_stream {
       for (int r = 0; r < rows; r++) acc[r] = 0;
       if (!copies_overlap) go_to(p, groups, begin, item, s, me);
       UNROLL(1)
-      for (int k = lane * Rows::a_read, round = rounds_of(p.cols); round > 0; round--, k += round_cols) {
-        float x[Rows::a_read];
+      for (int k = lane * Rows::numbers_per_read, round = rounds_of(p.cols); round > 0; round--, k += round_cols) {
+        float x[Rows::numbers_per_read];
         if (k < p.cols) Rows::input(p.x, p.norm, k, x);
         if (copies_overlap) await_copies<ahead - 1>();
         SHARED const uint4* from = slot_of(ring, s.slot, me);

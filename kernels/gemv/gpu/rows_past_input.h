@@ -66,8 +66,9 @@ template <int G> struct field_piece {
   int piece, part;  // part: of the warp's, whose chunk is counted through
   int offset, row_bytes;
   template <int n> MEMBER u32 bits(int at) {
-    int a_part = G * n / 16, pieces = warp_lanes * n / 16;
-    if (piece >= 0 && piece < pieces && piece / a_part == part) offset = at + piece % a_part * 16, row_bytes = n;
+    int pieces_per_part = G * n / 16, pieces = warp_lanes * n / 16;
+    if (piece >= 0 && piece < pieces && piece / pieces_per_part == part)
+      offset = at + piece % pieces_per_part * 16, row_bytes = n;
     piece -= pieces;
     return 0;
   }
@@ -78,8 +79,8 @@ template <class F, int G> struct row_stream {
   typedef resident<F, lane_rows> L;
   typedef typename Rows::Factors Factors;
   enum {
-    parts_a_warp = warp_lanes / G,
-    parts = one_token_warps * parts_a_warp,
+    parts_per_warp = warp_lanes / G,
+    parts = one_token_warps * parts_per_warp,
     step_bytes = parts / (int)L::chunks *
                  (int)L::tile_bytes,  // from a lane's chunk to its next: at the same place of another tile
     chunks_per_round = 2,             // chunks of a lane, which do not wait for each other
@@ -106,7 +107,7 @@ template <class F, int G> struct row_stream {
     int slot;
   };
 
-  fn first_of_warp(Thread me) -> int { return (int)me.warp() * parts_a_warp; }
+  fn first_of_warp(Thread me) -> int { return (int)me.warp() * parts_per_warp; }
   fn slot_of(SHARED u32* ring, int slot, Thread me) -> SHARED u32* {
     return ring + me.warp() * ring_words * warp_lanes + slot * pieces * 4;
   }
@@ -128,7 +129,7 @@ template <class F, int G> struct row_stream {
       } else if (piece < (int)pieces) {
         piece -= chunks_per_round * code_pieces;
         which = piece / (field_pieces > 0 ? (int)field_pieces : 1);
-        for (int part = 0; part < parts_a_warp; part++) {
+        for (int part = 0; part < parts_per_warp; part++) {
           field_piece<G> found = {piece % (field_pieces > 0 ? (int)field_pieces : 1), part, -1, 0};
           Rows::factors_from(found, (first + part) % (int)L::chunks, 0);
           if (found.offset >= 0)

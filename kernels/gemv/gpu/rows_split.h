@@ -206,9 +206,9 @@ template <class F> struct split_rows {
   // what is left of them at the end has a round of its own, so that nothing is asked in the rounds before.
   template <int N, int G, class Input>
   fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Thread me, THREAD float (&acc)[N]) -> void {
-    enum { parts_a_warp = warp_lanes / G, parts = split_warps * parts_a_warp, ahead = N == 1 ? 4 : N == 2 ? 3 : 1 };
+    enum { parts_per_warp = warp_lanes / G, parts = split_warps * parts_per_warp, ahead = N == 1 ? 4 : N == 2 ? 3 : 1 };
     table16 table = split_codes<F>::table();
-    int chunks = cols / 32, c = (int)me.warp() * parts_a_warp + (int)me.lane() / G;
+    int chunks = cols / 32, c = (int)me.warp() * parts_per_warp + (int)me.lane() / G;
     BYTES tiles = weights + row_group * G / lane_rows * (cols / (int)F::block) * (int)L::tile_bytes;
     Cursor<parts> cursor = {tiles + (Cursor<parts>::steady ? (i64)(c / (int)L::chunks) * (int)L::tile_bytes : 0), c,
                             (int)(row_group * G % lane_rows) + (int)me.lane() % G};

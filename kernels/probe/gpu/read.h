@@ -5,7 +5,7 @@
 struct probe_read {
   typedef ProbeLaunch Params;
   typedef ProbeShared Shared;
-  enum { threads = 256, groups_a_core = 4 };
+  enum { threads = 256, groups_per_core = 4 };
   fn run(PARAMS(ProbeLaunch) p, SHARED Shared&, Thread me) -> void {
     dependency_wait();
     DEVICE const uint4* from = (DEVICE const uint4*)p.from;

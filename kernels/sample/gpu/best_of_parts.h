@@ -64,7 +64,7 @@ fn put_candidate(SHARED SampleShared& shared, int at, float logit, i32 id) -> vo
 struct sample_parts {
   typedef SampleLaunch Params;
   typedef SampleShared Shared;
-  enum { threads = sample_warps * warp_lanes, groups_a_core = 2 };
+  enum { threads = sample_warps * warp_lanes, groups_per_core = 2 };
 
   fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     launch_dependents();
@@ -100,7 +100,7 @@ struct sample_parts {
 struct sample_best {
   typedef SampleLaunch Params;
   typedef SampleShared Shared;
-  enum { threads = sample_warps * warp_lanes, groups_a_core = 2 };
+  enum { threads = sample_warps * warp_lanes, groups_per_core = 2 };
 
   fn sum(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     DEVICE const float *most_of = p.part_most + (i64)me.group * p.parts,

@@ -10,7 +10,7 @@ namespace ingot::gpu {
 
 double read_bandwidth(Device& device) {
   constexpr uint64_t most = uint64_t(1) << 30, piece = 16;
-  constexpr uint32_t threads = 256, groups_a_core = 8, many_cores = 64;
+  constexpr uint32_t threads = 256, groups_per_core = 8, many_cores = 64;
   constexpr int passes = 10, tries = 3;
   if (device.facts().emulated) return 0;
   uint64_t bytes = std::min(most, device.facts().free_bytes / 4) / piece * piece;
@@ -20,7 +20,7 @@ double read_bandwidth(Device& device) {
   ProbeLaunch params = {at_device<const u32>(memory->address()), at_device<u32>(memory->address() + bytes),
                         static_cast<i64>(bytes / piece)};
   uint32_t groups =
-      groups_a_core * (device.facts().cores > 0 ? static_cast<uint32_t>(device.facts().cores) : many_cores);
+      groups_per_core * (device.facts().cores > 0 ? static_cast<uint32_t>(device.facts().cores) : many_cores);
   std::vector<Launch> launches(passes, {kernels[0].get(), groups, threads, sizeof(ProbeShared), by_value(params)});
   std::unique_ptr<Sequence> sequence = device.record(launches);
   double best = 0;

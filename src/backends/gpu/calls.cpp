@@ -150,8 +150,8 @@ Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Target
     tiles = tiles && has_tiles(format), halves = halves || format.group < 32;
     if (!what.pair || row_groups == 0) row_groups += rounded_up(m.slice.rows, rows);
   }
-  if (tokens <= most_tokens_a_pass || !tiles) {
-    const int pass = tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : static_cast<int>(most_tokens_a_pass);
+  if (tokens <= max_tokens_per_pass || !tiles) {
+    const int pass = tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : static_cast<int>(max_tokens_per_pass);
     return {.gemm = false, .tokens = pass, .rows = group_rows};
   }
   int best = gemm_passes[0];

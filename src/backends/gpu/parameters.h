@@ -35,7 +35,7 @@ struct GemmGroup {
 };
 template <int N, bool overlap> constexpr GemmGroup gemm_group_of() {
   using Shape = gemm_shape<N, overlap>;
-  return {.at_once = Shape::groups_a_core,
+  return {.at_once = Shape::groups_per_core,
           .shared_bytes = sizeof(GemmShared<Shape>),
           .step = Shape::step,
           .slots = Shape::slots};

@@ -65,7 +65,7 @@ template <class To> fn rotate_head(THREAD const rotated_head& h, float epsilon, 
 struct rope_store {
   typedef RopeLaunch Params;
   typedef RopeShared Shared;
-  enum { threads = rope_warps * warp_lanes, groups_a_core = 8 };
+  enum { threads = rope_warps * warp_lanes, groups_per_core = 8 };
 
   fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
     launch_dependents();

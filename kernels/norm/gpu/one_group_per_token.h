@@ -8,7 +8,7 @@
 struct prepare {
   typedef PrepareLaunch Params;
   typedef NormShared Shared;
-  enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
+  enum { threads = split_warps * warp_lanes, groups_per_core = 4 };
 
   // Chunk after chunk: a warp's 32 values are also 32 codes.
   fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
@@ -28,7 +28,7 @@ struct prepare {
 struct norm_add {
   typedef NormAddLaunch Params;
   typedef NormShared Shared;
-  enum { threads = split_warps * warp_lanes, groups_a_core = 4 };
+  enum { threads = split_warps * warp_lanes, groups_per_core = 4 };
 
   fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     launch_dependents();
