@@ -147,13 +147,13 @@ void measure_streams(const Bench& bench, int threads, std::vector<Row>& rows) {
                    answers = split_whole_numbers(bench.answer_sizes);
   LoadOptions load = bench.load;
   load.threads = threads;
-  const int most = std::ranges::max(streams);
-  load.max_batch = std::max(load.max_batch, most);
-  load.max_outputs = std::max(load.max_outputs, most);
+  const int max_streams = std::ranges::max(streams);
+  load.max_batch = std::max(load.max_batch, max_streams);
+  load.max_outputs = std::max(load.max_outputs, max_streams);
   // While the last prompts are read, answers that have begun go on: one token per run of the plan.
-  const int64_t prompt_rows = int64_t{most} * std::ranges::max(prompts);
-  load.context =
-      narrow<int>(std::ranges::max(prompts) + 2 * std::ranges::max(answers) + prompt_rows / load.max_batch + most);
+  const int64_t prompt_rows = int64_t{max_streams} * std::ranges::max(prompts);
+  load.context = narrow<int>(std::ranges::max(prompts) + 2 * std::ranges::max(answers) + prompt_rows / load.max_batch +
+                             max_streams);
   Model model = load_model(bench.model, load);
   PlanInfo plan = model.explain();
   double bandwidth = read_bandwidth(plan.threads, plan.device);

@@ -34,9 +34,9 @@ std::string expanded(const std::string& file) {
 }
 
 std::string beginning(const std::string& text) {
-  const size_t most = 60;
+  const size_t max_bytes = 60;
   std::string line = text.substr(0, text.find('\n'));
-  return line.size() > most ? valid_utf8(line.substr(0, most)) + "…" : line == text ? line : line + " …";
+  return line.size() > max_bytes ? valid_utf8(line.substr(0, max_bytes)) + "…" : line == text ? line : line + " …";
 }
 
 const std::string& needs(const std::string& argument, const char* what) {

@@ -11,11 +11,11 @@ extern const FormatKernels KERNELS;
 
 int main(int, char** argv) {
   using namespace ingot::cpu;
-  constexpr int most = 4096;
-  static u8 weights[32 * most];
-  static i8 codes[most];
-  static float scales[most / 32], values[most], y[gemv_max_rows];
-  static i16 sums[most / 16];
+  constexpr int max_cols = 4096;
+  static u8 weights[32 * max_cols];
+  static i8 codes[max_cols];
+  static float scales[max_cols / 32], values[max_cols], y[gemv_max_rows];
+  static i16 sums[max_cols / 16];
   const FormatKernels& kernels = neon::KERNELS;
   auto kernel = strcmp(argv[2], "resident") == 0 ? kernels.resident : kernels.from_file;
   if (!kernel) return 3;

@@ -7,7 +7,7 @@
 //   byte 80   scale   f16
 //   byte 82   min     f16
 struct q2_k : affine {
-  enum { ggml_id = 10, block = 256, group = 16, code_bits = 2, least_sub = 0, most_sub = 15, block_bytes = 84 };
+  enum { ggml_id = 10, block = 256, group = 16, code_bits = 2, lowest_sub = 0, highest_sub = 15, block_bytes = 84 };
   enum at { subs_at = 0, codes_at = 16, scale_at = 80, min_at = 82 };
 
   fn code(view b, int i) { return b.byte(codes_at + i / 128 * 32 + i % 32) >> i / 32 % 4 * 2 & 3; }

@@ -35,7 +35,7 @@ void try_file(const File& file, const std::string& path) {
   try {
     session = container::parse_session(file, cache);
   } catch (const Error&) { return; }
-  if (file.size() > container::most_session_bytes(session.tokens.size(), cache.size())) std::abort();
+  if (file.size() > container::max_session_bytes(session.tokens.size(), cache.size())) std::abort();
   container::write_session(path, session, cache.size(), [&](const auto& to) { to(cache); });
   if (read_file(path, file.size()) != file) std::abort();
 }

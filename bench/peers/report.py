@@ -12,7 +12,7 @@ import re
 import statistics
 
 OURS = "ingot"
-MOST_BYTES = 60_000  # of a plot
+MAX_BYTES = 60_000  # of a plot
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HEAD = """# Performance beside other engines
 
@@ -165,8 +165,8 @@ def chart(plt, path, title, draw):
     axes.legend(fontsize=8)
     figure.savefig(path)
     plt.close(figure)
-    if path.stat().st_size > MOST_BYTES:
-        raise SystemExit(f"[report] {path} has {path.stat().st_size} bytes; at most {MOST_BYTES}; draw less or smaller")
+    if path.stat().st_size > MAX_BYTES:
+        raise SystemExit(f"[report] {path} has {path.stat().st_size} bytes; at most {MAX_BYTES}; draw less or smaller")
     return title, f"{path.parent.name}/{path.name}"
 
 

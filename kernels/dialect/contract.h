@@ -5,7 +5,7 @@
 // A format is a struct that derives from one kind and states
 //   facts      enum { ggml_id, block, group, code_bits, block_bytes }   weights a block, weights a scale, bits a code
 //              zero                                 kind affine: the code that means 0; 0 when left out
-//              least_sub, most_sub                  range of sub, where it is less than a byte's: small products of sub
+//              lowest_sub, highest_sub                  range of sub, where it is less than a byte's: small products of sub
 //                                                   and value let prompts run faster
 //   codes      code(b, i) -> u32                    i: weight in the block (kind vector: the i-th run of 8 weights)
 //   scales     scale(b) or scale(b, g) -> a number  a float per block or per group; left out: 1

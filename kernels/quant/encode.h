@@ -77,10 +77,10 @@ template <class F> static void encode_blocks(const float* from, u8* to, i64 n) {
   const encoder<F>& e = encoder_of<F>();
   int zero = F::zero, above = (1 << F::code_bits) - 1 - zero, side = zero < above ? zero : above;
   for (i64 b = 0; b < n / F::block; b++, from += F::block, to += F::block_bytes) {
-    float most = 0, sum = 0;
+    float max_abs = 0, sum = 0;
     for (int i = 0; i < F::block; i++)
-      most = __builtin_fabsf(from[i]) > most ? __builtin_fabsf(from[i]) : most, sum += from[i] * 0.0f;
-    u32 scale_bits = nearest(Scale{}, sum == 0 ? most / (float)side : sum);
+      max_abs = __builtin_fabsf(from[i]) > max_abs ? __builtin_fabsf(from[i]) : max_abs, sum += from[i] * 0.0f;
+    u32 scale_bits = nearest(Scale{}, sum == 0 ? max_abs / (float)side : sum);
     float scale = Scale{scale_bits}, inverse = scale > 0 ? 1 / scale : 0.0f;
     __builtin_memset(to, 0, F::block_bytes);
     auto put = [to](const int* at, u32 value) {

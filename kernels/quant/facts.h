@@ -32,7 +32,7 @@ template <class F, class = void> struct has_values {
   enum { value = 0 };
 };
 template <class F, class = void> struct sub_range {
-  enum { least = -128, most = 127 };
+  enum { lowest = -128, highest = 127 };
 };
 template <class F> struct has_block_scale<F, typename exists<decltype(F::scale(view()))>::type> {
   enum { value = 1 };
@@ -55,8 +55,8 @@ template <class F> struct has_sub_min<F, typename exists<decltype(F::sub_min(vie
 template <class F> struct has_unit<F, typename exists<decltype(F::unit())>::type> {
   enum { value = 1 };
 };
-template <class F> struct sub_range<F, typename exists<decltype(F::most_sub)>::type> {
-  enum { least = F::least_sub, most = F::most_sub };
+template <class F> struct sub_range<F, typename exists<decltype(F::highest_sub)>::type> {
+  enum { lowest = F::lowest_sub, highest = F::highest_sub };
 };
 template <class F> struct has_values<F, typename exists<decltype(F::values)>::type> {
   enum { value = 1 };

@@ -37,7 +37,7 @@ static_assert(std::atomic<const char*>::is_always_lock_free, "a signal handler m
 
 }  // namespace
 
-std::vector<std::byte> read_file(const std::string& path, uint64_t most) {
+std::vector<std::byte> read_file(const std::string& path, uint64_t max_bytes) {
   auto cannot = [&](int error) { return Error("files", "cannot read " + path, reason(error), "a readable file"); };
   Descriptor file{
       open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};  // opening a pipe must not wait for its writer
@@ -45,8 +45,8 @@ std::vector<std::byte> read_file(const std::string& path, uint64_t most) {
   if (file.number < 0 || fstat(file.number, &status) != 0) throw cannot(errno);
   if (!S_ISREG(status.st_mode)) throw Error("files", "cannot read " + path, "not a regular file", "a regular file");
   uint64_t size = static_cast<uint64_t>(status.st_size), got = 0;
-  if (size > most)
-    throw Error("files", path + " is too long", fmt::format("{} bytes", size), fmt::format("at most {}", most));
+  if (size > max_bytes)
+    throw Error("files", path + " is too long", fmt::format("{} bytes", size), fmt::format("at most {}", max_bytes));
   std::vector<std::byte> bytes(size);
   while (got < size) {
     ssize_t n = read(file.number, bytes.data() + got, size - got);

@@ -12,7 +12,7 @@
 namespace ingot {
 
 /// The regular file at `path`. Errors: it cannot be read, or holds more than `most` bytes.
-std::vector<std::byte> read_file(const std::string& path, uint64_t most);
+std::vector<std::byte> read_file(const std::string& path, uint64_t max_bytes);
 
 /// The folder that holds `path`, with the slash at its end; "./" where none is named.
 std::string folder_of(const std::string& path);

@@ -40,8 +40,8 @@ std::optional<std::pair<size_t, uint32_t>> utf8_at(std::string_view text, size_t
     if ((byte(at + i) & 0xC0) != 0x80) return std::nullopt;
     point = point << 6 | (byte(at + i) & 0x3F);
   }
-  constexpr uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (point < least[length] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return std::nullopt;
+  constexpr uint32_t min_point[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (point < min_point[length] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return std::nullopt;
   return std::pair{length, point};
 }
 

@@ -27,9 +27,9 @@ void Cursor::past_end(uint64_t bytes, const char* what) const {
        fmt::format("at most the {} remaining bytes", remaining()), damaged);
 }
 
-void Cursor::too_few_remaining(uint64_t count, uint64_t least_bytes, const char* what) const {
+void Cursor::too_few_remaining(uint64_t count, uint64_t min_bytes, const char* what) const {
   fail(subject_, at_, fmt::format("more {} than the file can hold", what), std::to_string(count),
-       fmt::format("at most {} in the {} remaining bytes", remaining() / least_bytes, remaining()), damaged);
+       fmt::format("at most {} in the {} remaining bytes", remaining() / min_bytes, remaining()), damaged);
 }
 
 }  // namespace ingot::container

@@ -59,14 +59,14 @@ class Cursor {
     const uint64_t bytes = read<uint64_t>(what);
     return {reinterpret_cast<const char*>(take(bytes, what)), bytes};
   }
-  /// Throws if `count` items of at least `least_bytes` each cannot fit into the rest.
-  void expect_remaining(uint64_t count, uint64_t least_bytes, const char* what) const {
-    if (count > remaining() / least_bytes) too_few_remaining(count, least_bytes, what);
+  /// Throws if `count` items of at least `min_bytes` each cannot fit into the rest.
+  void expect_remaining(uint64_t count, uint64_t min_bytes, const char* what) const {
+    if (count > remaining() / min_bytes) too_few_remaining(count, min_bytes, what);
   }
 
  private:
   [[noreturn]] void past_end(uint64_t bytes, const char* what) const;
-  [[noreturn]] void too_few_remaining(uint64_t count, uint64_t least_bytes, const char* what) const;
+  [[noreturn]] void too_few_remaining(uint64_t count, uint64_t min_bytes, const char* what) const;
 
   std::span<const std::byte> file_;
   uint64_t end_, at_ = 0;

@@ -10,9 +10,9 @@
 namespace ingot::container {
 namespace {
 
-constexpr uint64_t least_key_bytes = 8 + 1 + 4 + 1;             // name, type, value
-constexpr uint64_t least_tensor_bytes = 8 + 1 + 4 + 8 + 4 + 8;  // name, dimensions, one dimension, type, offset
-constexpr uint64_t least_string_bytes = 8;
+constexpr uint64_t min_key_bytes = 8 + 1 + 4 + 1;             // name, type, value
+constexpr uint64_t min_tensor_bytes = 8 + 1 + 4 + 8 + 4 + 8;  // name, dimensions, one dimension, type, offset
+constexpr uint64_t min_string_bytes = 8;
 
 struct Header {
   uint32_t version;
@@ -56,8 +56,8 @@ Header parse_header(Cursor& cursor, std::string_view path) {
   const auto tensors = cursor.read<uint64_t>("number of tensors");
   const uint64_t keys_at = cursor.offset();
   const auto keys = cursor.read<uint64_t>("number of keys");
-  cursor.expect_remaining(keys, least_key_bytes, "keys");
-  cursor.expect_remaining(tensors, least_tensor_bytes, "tensors");
+  cursor.expect_remaining(keys, min_key_bytes, "keys");
+  cursor.expect_remaining(tensors, min_tensor_bytes, "tensors");
   if (keys > max_keys)
     fail(cursor.subject(), keys_at, "too many keys", std::to_string(keys), fmt::format("at most {}", max_keys));
   if (tensors > max_tensors)
@@ -95,7 +95,7 @@ Value parse_value(Cursor& cursor) {
   value.data = cursor.data();
   value.offset = cursor.offset();
   if (value.element == Type::string) {
-    cursor.expect_remaining(value.count, least_string_bytes, "strings");
+    cursor.expect_remaining(value.count, min_string_bytes, "strings");
     for (uint64_t i = 0; i < value.count; ++i) cursor.text("string");
   } else {
     const uint64_t each = type_bytes(value.element);

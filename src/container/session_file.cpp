@@ -65,7 +65,7 @@ void write_session(const std::string& path, const SavedSession& session, uint64_
   file.commit();
 }
 
-uint64_t most_session_bytes(uint64_t tokens, uint64_t cache_bytes) {
+uint64_t max_session_bytes(uint64_t tokens, uint64_t cache_bytes) {
   return capped_sum(sizeof(Header) + sizeof(Checksum) + max_layout_bytes + max_note_bytes,
                     capped_product(tokens, sizeof(int32_t)), cache_bytes);
 }

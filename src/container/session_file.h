@@ -31,7 +31,7 @@ constexpr uint64_t max_layout_bytes = 256, max_note_bytes = 64 << 20;
 void write_session(const std::string& path, const SavedSession& session, uint64_t cache_bytes,
                    const std::function<void(const std::function<void(Bytes)>&)>& cache);
 /// Upper bound on the size of a file with so many tokens and bytes of keys and values.
-uint64_t most_session_bytes(uint64_t tokens, uint64_t cache_bytes);
+uint64_t max_session_bytes(uint64_t tokens, uint64_t cache_bytes);
 /// The session in `bytes`; `cache`: its keys and values there. Errors: not a session, another version, damaged.
 SavedSession parse_session(Bytes bytes, Bytes& cache);
 

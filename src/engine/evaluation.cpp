@@ -93,11 +93,11 @@ struct Windows {
 };
 
 void check(const EvaluateOptions& options, const Model& model) {
-  constexpr int least = 4;  // half a window has a token to predict, and one before it
-  int most = model.explain().context;
-  if (options.context < least || options.context > most)
+  constexpr int min = 4;  // half a window has a token to predict, and one before it
+  int max = model.explain().context;
+  if (options.context < min || options.context > max)
     throw Error("evaluate", "no session holds a window of that size", fmt::format("{} tokens", options.context),
-                fmt::format("{} to {}", least, most), "load the model with a longer context");
+                fmt::format("{} to {}", min, max), "load the model with a longer context");
   if (options.windows < 0)
     throw Error("evaluate", "cannot score that many windows", std::to_string(options.windows), "0 or more");
 }

@@ -12,10 +12,10 @@ float log_softmax(std::span<const float> logits, int32_t id) {
   if (id < 0 || static_cast<size_t>(id) >= logits.size())
     throw Error("engine", "no score of that token", std::to_string(id), "an id below " + std::to_string(logits.size()));
   if (!all_finite(logits)) throw Error("engine", "logits are not finite", "NaN or infinity", "what a model computed");
-  float most = *std::max_element(logits.begin(), logits.end());
+  float max = *std::max_element(logits.begin(), logits.end());
   double total = 0;
-  for (float x : logits) total += std::exp(double(x) - most);
-  return static_cast<float>(double(logits[id]) - most - std::log(total));
+  for (float x : logits) total += std::exp(double(x) - max);
+  return static_cast<float>(double(logits[id]) - max - std::log(total));
 }
 
 namespace engine {
@@ -27,11 +27,11 @@ std::vector<TokenLogprob> top(std::span<const float> logits, int k) {
   std::partial_sort(ids.begin(), ids.begin() + n, ids.end(),
                     [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
   std::vector<TokenLogprob> result;
-  float most = *std::max_element(logits.begin(), logits.end());
+  float max = *std::max_element(logits.begin(), logits.end());
   double total = 0;
-  for (float x : logits) total += std::exp(double(x) - most);
+  for (float x : logits) total += std::exp(double(x) - max);
   for (size_t i = 0; i < n; i++)
-    result.push_back({ids[i], static_cast<float>(double(logits[ids[i]]) - most - std::log(total))});
+    result.push_back({ids[i], static_cast<float>(double(logits[ids[i]]) - max - std::log(total))});
   return result;
 }
 

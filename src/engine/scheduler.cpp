@@ -46,15 +46,15 @@ Scheduler::Scheduler(const Model::State& model, Memory& memory, SchedulerOptions
       budget_(limits_.max_rows, options_.engine.max_slowdown) {}
 
 std::unique_ptr<Job> Scheduler::prepare(uint64_t id, Request request) const {
-  if (const int most = options_.engine.max_prompt; std::cmp_greater(request.prompt.size(), most))
+  if (const int max = options_.engine.max_prompt; std::cmp_greater(request.prompt.size(), max))
     throw Error("engine", "the prompt is too long", fmt::format("{} tokens", request.prompt.size()),
-                fmt::format("at most {}", most), "shorten it, or load the model with a longer context");
+                fmt::format("at most {}", max), "shorten it, or load the model with a longer context");
   return std::make_unique<Job>(id, std::move(request), facts_, memory_, options_.now());
 }
 
 void Scheduler::check_queue(int waiting) const {
-  if (const int most = options_.engine.max_queue; waiting >= most)
-    throw Error("engine", "too many requests are waiting", std::to_string(waiting), fmt::format("fewer than {}", most),
+  if (const int max = options_.engine.max_queue; waiting >= max)
+    throw Error("engine", "too many requests are waiting", std::to_string(waiting), fmt::format("fewer than {}", max),
                 "ask again when some have ended");
 }
 

@@ -170,7 +170,7 @@ void Session::save(const std::string& path, std::string_view note) const {
 
 std::string Session::load(const std::string& path) {
   State& s = *state_;
-  const uint64_t max_bytes = container::most_session_bytes(s.context(), s.states().saved_bytes(s.context()));
+  const uint64_t max_bytes = container::max_session_bytes(s.context(), s.states().saved_bytes(s.context()));
   const std::vector<std::byte> file = read_file(path, max_bytes);
   container::SavedSession saved = engine::naming(path, [&] {
     container::Bytes states;

@@ -52,8 +52,8 @@ Softmax softmax(std::span<const float> logits) {
   Softmax s;
   s.best = static_cast<size_t>(std::ranges::max_element(logits) - logits.begin());
   const float* x = logits.data();
-  const float most = s.most = logits[s.best];
-  s.total = sum(logits.size(), [x, most](size_t i) { return exp_of_negative(x[i] - most); });
+  const float max = s.max = logits[s.best];
+  s.total = sum(logits.size(), [x, max](size_t i) { return exp_of_negative(x[i] - max); });
   s.log_total = std::log(s.total);
   return s;
 }
@@ -61,9 +61,9 @@ Softmax softmax(std::span<const float> logits) {
 double divergence(std::span<const float> base, const Softmax& of_base, std::span<const float> model,
                   const Softmax& of_model) {
   const float *b = base.data(), *m = model.data();
-  const float most_b = of_base.most, most_m = of_model.most;
+  const float max_b = of_base.max, max_m = of_model.max;
   double weighted = sum(base.size(), [=](size_t i) {
-    float above_b = b[i] - most_b, above_m = m[i] - most_m;
+    float above_b = b[i] - max_b, above_m = m[i] - max_m;
     return exp_of_negative(above_b) * (above_b - above_m);
   });
   return std::max(0.0, weighted / of_base.total - of_base.log_total + of_model.log_total);

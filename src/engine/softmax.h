@@ -6,14 +6,14 @@
 
 namespace ingot::engine {
 
-/// What normalizes one row of logits: p_i = exp(x_i − most) / total.
+/// What normalizes one row of logits: p_i = exp(x_i − max) / total.
 struct Softmax {
   size_t best = 0;   ///< the highest logit; of equal ones the first
-  float most = 0;    ///< its value
-  double total = 0;  ///< Σ exp(x_i − most)
+  float max = 0;     ///< its value
+  double total = 0;  ///< Σ exp(x_i − max)
   double log_total = 0;
   /// ln p of a token with logit `x`.
-  double logprob(float x) const { return double(x) - most - log_total; }
+  double logprob(float x) const { return double(x) - max - log_total; }
 };
 
 /// Errors: a row with a number that is not finite.

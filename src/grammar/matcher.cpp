@@ -81,7 +81,7 @@ State Matcher::intern(std::span<const Item> items, bool may_end) {
     const Node& node = states_[from->second];
     if (node.may_end == may_end && std::ranges::equal(this->items(from->second), items)) return from->second;
   }
-  if (states_.size() >= most_states || items_.size() >= most_items) throw too_ambiguous("too many states");
+  if (states_.size() >= max_states || items_.size() >= max_items) throw too_ambiguous("too many states");
   Node node{.first = narrow<uint32_t>(items_.size()),
             .count = narrow<uint32_t>(items.size()),
             .shortest = may_end ? 0 : Rules::endless,
@@ -138,7 +138,7 @@ std::vector<Item> Matcher::open_items(State state) const {
 
 State Matcher::new_step(State state, uint8_t byte) {
   if (state == dead) return dead;
-  work_limit_ = work_ + most_work;
+  work_limit_ = work_ + max_work;
   struct Todo {
     uint32_t left_depth;
     Item item;

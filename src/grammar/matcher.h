@@ -32,10 +32,10 @@ struct Item {
 
 class Matcher {
  public:
-  static constexpr uint32_t max_depth = 2000;     ///< states behind states; what nests deeper does not match
-  static constexpr size_t most_states = 1 << 20;  ///< kept at a time
-  static constexpr size_t most_items = 4 << 20;
-  static constexpr uint64_t most_work = 1 << 16;  ///< steps of one transition
+  static constexpr uint32_t max_depth = 2000;    ///< states behind states; what nests deeper does not match
+  static constexpr size_t max_states = 1 << 20;  ///< kept at a time
+  static constexpr size_t max_items = 4 << 20;
+  static constexpr uint64_t max_work = 1 << 16;  ///< steps of one transition
 
   explicit Matcher(std::shared_ptr<const Rules> rules);
   State start() const { return start_; }
@@ -69,7 +69,7 @@ class Matcher {
 
   size_t size() const { return states_.size(); }
   /// Is it time for `keep_only`? Half of the capacity is in use.
-  bool is_crowded() const { return states_.size() > most_states / 2 || items_.size() > most_items / 2; }
+  bool is_crowded() const { return states_.size() > max_states / 2 || items_.size() > max_items / 2; }
   /// Steps of work that were done so far.
   uint64_t work() const { return work_; }
   /// Drops all states but `state` and those reachable from it; returns its new number.

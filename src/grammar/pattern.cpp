@@ -10,7 +10,7 @@ namespace ingot::grammar {
 namespace {
 
 constexpr int deepest_group = 100;
-constexpr uint32_t most_repetitions = 1000000000;
+constexpr uint32_t max_repetitions = 1000000000;
 
 const CharacterSet digits{{'0', '9'}}, word{{'0', '9'}, {'A', 'Z'}, {'a', 'z'}, {'_', '_'}};
 const CharacterSet space{{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680}, {0x2000, 0x200A},
@@ -220,7 +220,7 @@ class Parser {
     uint64_t value = 0;
     size_t n = 0;
     for (; n < rest_.size() && rest_[n] >= '0' && rest_[n] <= '9'; n++)
-      value = std::min<uint64_t>(value * 10 + static_cast<uint64_t>(rest_[n] - '0'), most_repetitions);
+      value = std::min<uint64_t>(value * 10 + static_cast<uint64_t>(rest_[n] - '0'), max_repetitions);
     rest_.remove_prefix(n);
     if (n == 0) return std::nullopt;
     return static_cast<uint32_t>(value);

@@ -6,8 +6,8 @@
 namespace ingot::grammar {
 namespace {
 
-constexpr size_t most_members = 500;
-constexpr size_t most_name_patterns = 6;
+constexpr size_t max_members = 500;
+constexpr size_t max_name_patterns = 6;
 
 /// `keyword` of `schema` as an object of schemas, or an empty one.
 const Json& schemas_in(const SchemaDocument& document, const Json& schema, const char* keyword) {
@@ -50,9 +50,9 @@ Id SchemaGrammar::build_object(const Conjunction& schemas) {
   // Names that are listed are members like those of properties: each at most once, in their order.
   if (possible.listed)
     for (const std::string& name : *possible.listed) note(name);
-  if (names.size() > most_members)
+  if (names.size() > max_members)
     document_.fail(*schemas[0].schema, "properties", "too many members", std::to_string(names.size()),
-                   "at most " + std::to_string(most_members));
+                   "at most " + std::to_string(max_members));
 
   std::vector<Member> members;
   for (const std::string& name : names) {
@@ -158,9 +158,9 @@ Id SchemaGrammar::further_pairs(const Conjunction& schemas, const std::vector<st
     const Json& by_pattern = schemas_in(document_, *schemas[i].schema, "patternProperties");
     for (auto it = by_pattern.begin(); it != by_pattern.end(); ++it)
       patterns.push_back({i, &pattern(*schemas[i].schema, it.key(), true), &*it});
-    if (patterns.size() > most_name_patterns)
+    if (patterns.size() > max_name_patterns)
       document_.fail(*schemas[i].schema, "patternProperties", "too many patterns", "",
-                     "at most " + std::to_string(most_name_patterns));
+                     "at most " + std::to_string(max_name_patterns));
   }
   std::optional<Automaton> free = keys;
   auto narrowed = [&](const std::optional<Automaton>& from, const Automaton& by) {
@@ -197,20 +197,20 @@ Id SchemaGrammar::further_pairs(const Conjunction& schemas, const std::vector<st
 /// All members, counted as far as minProperties and maxProperties ask for it. Rules are by the next member and the
 /// count so far.
 Id SchemaGrammar::build_members(const Conjunction& schemas, const std::vector<Member>& members, Id further) {
-  uint32_t least = largest(schemas, "minProperties"), most = smallest(schemas, "maxProperties");
+  uint32_t min_properties = largest(schemas, "minProperties"), max_properties = smallest(schemas, "maxProperties");
   const auto n_required = static_cast<uint32_t>(std::ranges::count_if(members, &Member::required));
   const bool has_further = grammar_[further].kind != Expression::choice || grammar_[further].count > 0;
-  if (least <= n_required) least = 0;
+  if (min_properties <= n_required) min_properties = 0;
   // A further name may be written twice and then counts once: no more than one of them can be relied on.
-  if (has_further && least > n_required + 1) {
+  if (has_further && min_properties > n_required + 1) {
     for (const Part& part : schemas)
-      if (count(*part.schema, "minProperties").value_or(0) == least)
+      if (count(*part.schema, "minProperties").value_or(0) == min_properties)
         document_.fail(*part.schema, "minProperties", "this cannot be enforced while names are free",
-                       std::to_string(least), "at most one more than what is required",
+                       std::to_string(min_properties), "at most one more than what is required",
                        "or additionalProperties: false");
   }
-  if (!has_further && most >= members.size()) most = unlimited;
-  const uint32_t top = std::max({1u, least, most == unlimited ? 0u : most});
+  if (!has_further && max_properties >= members.size()) max_properties = unlimited;
+  const uint32_t top = std::max({1u, min_properties, max_properties == unlimited ? 0u : max_properties});
   if (top > 100000) document_.fail(*schemas[0].schema, "", "too many members to count", std::to_string(top));
 
   const size_t n = members.size();
@@ -221,11 +221,11 @@ Id SchemaGrammar::build_members(const Conjunction& schemas, const std::vector<Me
     for (uint32_t count = 0; count <= top; count++) {
       const Id one = i < n ? members[i].pair : further;
       std::vector<Id> alternatives;
-      if (count < most)
+      if (count < max_properties)
         alternatives.push_back(
             grammar_.sequence({count ? comma() : space(), one, rules[std::min(i + 1, n)][std::min(count + 1, top)]}));
       if (i < n && !members[i].required) alternatives.push_back(rules[i + 1][count]);
-      if (i == n && count >= least) alternatives.push_back(grammar_.empty());
+      if (i == n && count >= min_properties) alternatives.push_back(grammar_.empty());
       grammar_.define(rules[i][count], grammar_.choice(alternatives));
     }
   }

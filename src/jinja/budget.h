@@ -48,10 +48,10 @@ class Budget {
   void copy(size_t bytes) { step(bytes / 64); }
   void take(size_t bytes) {
     if ((held_ += bytes) > limits.memory_bytes) refuse("bytes of memory", limits.memory_bytes);
-    most_held_ = std::max(most_held_, held_);
+    max_held_ = std::max(max_held_, held_);
   }
   void give_back(size_t bytes) { held_ -= bytes; }
-  Spent spent() const { return {steps_, most_held_}; }
+  Spent spent() const { return {steps_, max_held_}; }
   void check_text(size_t bytes) const {
     if (bytes > limits.text_bytes) refuse("bytes in one text", limits.text_bytes);
   }
@@ -66,7 +66,7 @@ class Budget {
                 "this is a fault of the template, or it was made to harm");
   }
   uint64_t steps_ = 0;
-  size_t held_ = 0, most_held_ = 0;
+  size_t held_ = 0, max_held_ = 0;
 };
 
 }  // namespace ingot::jinja

@@ -20,7 +20,7 @@ struct Specification {
   int64_t width = 0, precision = -1;
 };
 
-constexpr int64_t most_digits = 400;  // of a precision
+constexpr int64_t max_precision = 400;  // of a precision
 
 /// Reads a number at `at`, -1 where there is none.
 int64_t read_number(Renderer& r, std::string_view text, size_t& at) {
@@ -81,9 +81,9 @@ std::string integer_text(const Value& value, const Specification& spec) {
 }
 
 std::string real_text(Renderer& r, double value, const Specification& spec) {
-  if (spec.precision > most_digits)
+  if (spec.precision > max_precision)
     r.fail("a format asks for too many digits", fmt::format("{}", spec.precision),
-           fmt::format("at most {}", most_digits));
+           fmt::format("at most {}", max_precision));
   const int digits = spec.precision < 0 ? 6 : static_cast<int>(spec.precision);
   std::string text;
   switch (spec.type) {

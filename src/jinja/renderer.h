@@ -144,8 +144,8 @@ class Bound {
  private:
   Renderer& renderer_;
   std::string_view callee_;
-  static constexpr size_t most = 6;
-  const Value* arguments_[most] = {};
+  static constexpr size_t max_arguments = 6;
+  const Value* arguments_[max_arguments] = {};
 };
 
 /// A function implemented in C++.

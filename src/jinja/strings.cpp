@@ -29,12 +29,12 @@ Text capitalized(Renderer& r, const Text& text) {
   });
 }
 
-Text replaced(Renderer& r, const Text& text, const Text& from, const Text& to, int64_t most) {
+Text replaced(Renderer& r, const Text& text, const Text& from, const Text& to, int64_t max_count) {
   const std::string_view bytes = text.bytes();
   Text out;
   size_t at = 0;
   r.budget.copy(4 * bytes.size());
-  for (; most != 0; most--) {
+  for (; max_count != 0; max_count--) {
     size_t found = from.empty() ? at : find_text(bytes, from.bytes(), at);
     if (found == std::string_view::npos) break;
     r.budget.step();
@@ -62,7 +62,7 @@ Text stripped(const Text& text, const Text* chars, bool left, bool right) {
   return text.slice(ends.begin, ends.end);
 }
 
-std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, int64_t most, bool from_right) {
+std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, int64_t max_count, bool from_right) {
   const std::string_view bytes = text.bytes();
   r.budget.copy(4 * bytes.size());
   std::vector<Span> cuts;  // what is between the parts
@@ -70,12 +70,12 @@ std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, in
     if (separator->empty()) r.fail("a string is split at an empty separator");
     const auto n = static_cast<int64_t>(separator->size());
     if (!from_right) {
-      for (size_t at = 0; most != 0 && (at = find_text(bytes, separator->bytes(), at)) != std::string_view::npos;
-           most--)
+      for (size_t at = 0; max_count != 0 && (at = find_text(bytes, separator->bytes(), at)) != std::string_view::npos;
+           max_count--)
         cuts.push_back({at, at + separator->size()}), at += separator->size();
     } else {
       pay_backward_search(r, bytes, separator->bytes());
-      for (auto end = static_cast<int64_t>(bytes.size()); most != 0 && end >= n; most--) {
+      for (auto end = static_cast<int64_t>(bytes.size()); max_count != 0 && end >= n; max_count--) {
         const size_t at = bytes.rfind(separator->bytes(), static_cast<size_t>(end - n));
         if (at == std::string_view::npos) break;
         cuts.insert(cuts.begin(), {at, at + separator->size()});
@@ -96,7 +96,8 @@ std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, in
     }
     const Held held(&r.budget, words.size() * (sizeof(Span) + sizeof(Text)));
     std::vector<Text> parts;
-    const size_t n = words.size(), cut = most < 0 || static_cast<size_t>(most) >= n ? n : static_cast<size_t>(most);
+    const size_t n = words.size(),
+                 cut = max_count < 0 || static_cast<size_t>(max_count) >= n ? n : static_cast<size_t>(max_count);
     r.budget.step(n);
     if (!from_right) {
       for (size_t i = 0; i < cut; i++) parts.push_back(text.slice(words[i].begin, words[i].end));

@@ -27,11 +27,11 @@ Text upper(Renderer& r, const Text& text);
 Text lower(Renderer& r, const Text& text);
 /// The first character in title case, the others in lower case.
 Text capitalized(Renderer& r, const Text& text);
-Text replaced(Renderer& r, const Text& text, const Text& from, const Text& to, int64_t most);
+Text replaced(Renderer& r, const Text& text, const Text& from, const Text& to, int64_t max_count);
 Text stripped(const Text& text, const Text* chars, bool left, bool right);
 /// Without `separator`: at white space, without empty parts. At most `most` splits, below 0: all; optionally from the
 /// right.
-std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, int64_t most, bool from_right);
+std::vector<Text> split(Renderer& r, const Text& text, const Text* separator, int64_t max_count, bool from_right);
 std::vector<Text> lines(Renderer& r, const Text& text, bool keep_ends);
 Text joined(Renderer& r, const Text& separator, const std::vector<Text>& parts);
 /// Padded to `width` characters; `side` is the alignment: '<', '^' or '>'.

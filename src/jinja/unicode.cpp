@@ -98,8 +98,8 @@ size_t n_characters(std::string_view text) {
   return n;
 }
 
-std::string beginning(std::string_view text, size_t most) {
-  const size_t end = byte_of_character(text, most);
+std::string beginning(std::string_view text, size_t max_characters) {
+  const size_t end = byte_of_character(text, max_characters);
   return std::string(text.substr(0, end)) + (end < text.size() ? "…" : "");
 }
 

@@ -16,7 +16,7 @@ char32_t next_character(std::string_view text, size_t& at);
 std::string utf8(char32_t character);
 size_t n_characters(std::string_view text);
 /// The first characters of `text`: what an error shows of it.
-std::string beginning(std::string_view text, size_t most = 60);
+std::string beginning(std::string_view text, size_t max_characters = 60);
 /// Byte at which character `index` begins; the size of the text when there are fewer.
 size_t byte_of_character(std::string_view text, size_t index);
 /// How many characters begin before byte `at`.

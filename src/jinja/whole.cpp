@@ -29,8 +29,8 @@ struct Counted : Held {
 
 /// The one form of the number.
 Value value_of(Budget* budget, BigInteger&& number) {
-  static const BigInteger least(INT64_MIN), most(INT64_MAX);
-  if (mpz_cmp(number.n, least.n) >= 0 && mpz_cmp(number.n, most.n) <= 0) {
+  static const BigInteger min(INT64_MIN), max(INT64_MAX);
+  if (mpz_cmp(number.n, min.n) >= 0 && mpz_cmp(number.n, max.n) <= 0) {
     uint64_t magnitude = 0;
     mpz_export(&magnitude, nullptr, -1, sizeof magnitude, 0, 0, number.n);
     return static_cast<int64_t>(mpz_sgn(number.n) < 0 ? 0 - magnitude : magnitude);

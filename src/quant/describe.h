@@ -56,8 +56,9 @@ template <class F> constexpr void check() {
   static_assert(F::code_bits > 0 && F::code_bits <= 32, "a code has 1 to 32 bits");
   static_assert(!facts<F>::affine || F::code_bits <= 8, "an affine code has at most 8 bits");
   static_assert(!facts<F>::table || F::code_bits <= 4, "a table has at most 16 values");
-  static_assert(sub_range<F>::least >= -128 && sub_range<F>::least <= sub_range<F>::most && sub_range<F>::most <= 127,
-                "a sub-scale is a signed byte");
+  static_assert(
+      sub_range<F>::lowest >= -128 && sub_range<F>::lowest <= sub_range<F>::highest && sub_range<F>::highest <= 127,
+      "a sub-scale is a signed byte");
   if constexpr (facts<F>::affine)
     static_assert(F::zero >= 0 && F::zero < 1 << F::code_bits, "zero is one of the codes");
   if constexpr (has_values<F>::value)

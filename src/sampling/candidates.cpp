@@ -10,13 +10,13 @@ namespace {
 /// The greatest of a block, sixteen lanes at a time.
 float greatest(std::span<const float> block) {
   constexpr size_t lanes = 16;
-  float most[lanes];
-  std::ranges::fill(most, -INFINITY);
+  float max[lanes];
+  std::ranges::fill(max, -INFINITY);
   size_t i = 0;
   for (; i + lanes <= block.size(); i += lanes)
-    for (size_t j = 0; j < lanes; j++) most[j] = block[i + j] > most[j] ? block[i + j] : most[j];
-  for (; i < block.size(); i++) most[0] = std::max(most[0], block[i]);
-  return *std::ranges::max_element(most);
+    for (size_t j = 0; j < lanes; j++) max[j] = block[i + j] > max[j] ? block[i + j] : max[j];
+  for (; i < block.size(); i++) max[0] = std::max(max[0], block[i]);
+  return *std::ranges::max_element(max);
 }
 
 }  // namespace
@@ -25,15 +25,15 @@ float greatest(std::span<const float> block) {
 void Candidates::add_best(std::span<const float> logits, size_t n) {
   constexpr size_t block = 256;
   const size_t capacity = std::min(2 * n, list_.size());
-  float least = -INFINITY;  // what does not exceed it is not among the best n
+  float min_logit = -INFINITY;  // what does not exceed it is not among the best n
   clear();
   for (size_t first = 0; first < logits.size(); first += block) {
     std::span<const float> some = logits.subspan(first, std::min(block, logits.size() - first));
-    if (greatest(some) <= least) continue;
+    if (greatest(some) <= min_logit) continue;
     for (size_t i = 0; i < some.size(); i++) {
-      if (some[i] <= least) continue;
-      if (size_ == capacity) sort_anew(n), least = list_[n - 1].logit;
-      if (some[i] > least) add(static_cast<int32_t>(first + i), some[i]);
+      if (some[i] <= min_logit) continue;
+      if (size_ == capacity) sort_anew(n), min_logit = list_[n - 1].logit;
+      if (some[i] > min_logit) add(static_cast<int32_t>(first + i), some[i]);
     }
   }
   sort_anew(n);
@@ -48,11 +48,11 @@ void Candidates::sort_anew(size_t n) {
 
 const Candidate& Candidates::best() const {
   if (sorted_) return list_.front();
-  float most = list_.front().logit;
-  for (const Candidate& c : all()) most = std::max(most, c.logit);
+  float max = list_.front().logit;
+  for (const Candidate& c : all()) max = std::max(max, c.logit);
   const Candidate* best = nullptr;
   for (const Candidate& c : all())
-    if (c.logit == most && (!best || c.id < best->id)) best = &c;
+    if (c.logit == max && (!best || c.id < best->id)) best = &c;
   return *best;
 }
 
@@ -76,9 +76,9 @@ void Candidates::keep_first(size_t n) {
 }
 
 std::span<double> Candidates::weights(double& total) {
-  double most = best().logit;
+  double max = best().logit;
   total = 0;
-  for (size_t i = 0; i < size_; i++) total += weights_[i] = std::exp(list_[i].logit - most);
+  for (size_t i = 0; i < size_; i++) total += weights_[i] = std::exp(list_[i].logit - max);
   return std::span(weights_).first(size_);
 }
 

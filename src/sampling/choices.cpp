@@ -48,10 +48,10 @@ void typical(Candidates& c, float p) {
 void xtc(Candidates& c, float threshold) {
   double total;
   std::span<double> weights = c.weights(total);
-  std::optional<Candidate> least;
+  std::optional<Candidate> lowest;
   for (size_t i = 0; i < c.size(); i++)
-    if (weights[i] >= threshold * total && (!least || better(*least, c[i]))) least = c[i];
-  if (least) c.keep_if([&](size_t i) { return !better(c[i], *least); });
+    if (weights[i] >= threshold * total && (!lowest || better(*lowest, c[i]))) lowest = c[i];
+  if (lowest) c.keep_if([&](size_t i) { return !better(c[i], *lowest); });
 }
 
 }  // namespace ingot::sampling

@@ -11,18 +11,18 @@ void top_k(Candidates& c, int k) {
 }
 
 void top_p(Candidates& c, float p) {
-  double total, kept = 0, most = c.best().logit;
+  double total, kept = 0, max_logit = c.best().logit;
   c.weights(total);
   for (size_t i = 0, sorted = 0; i < c.size(); i++) {
     if (i == sorted) c.sort(sorted = 8 * sorted + 64);  // mostly a few hold nearly everything
-    kept += std::exp(c[i].logit - most);
+    kept += std::exp(c[i].logit - max_logit);
     if (kept >= p * total) return c.keep_first(i + 1);
   }
 }
 
 void min_p(Candidates& c, float p) {
-  double least = c.best().logit + std::log(double(p));
-  c.keep_if([&](size_t i) { return c[i].logit >= least; });
+  double min_logit = c.best().logit + std::log(double(p));
+  c.keep_if([&](size_t i) { return c[i].logit >= min_logit; });
 }
 
 void top_n_sigma(Candidates& c, float n) {
@@ -30,8 +30,8 @@ void top_n_sigma(Candidates& c, float n) {
   for (const Candidate& x : c.all()) sum += x.logit;
   double mean = sum / double(c.size());
   for (const Candidate& x : c.all()) squares += (x.logit - mean) * (x.logit - mean);
-  double least = c.best().logit - n * std::sqrt(squares / double(c.size()));
-  c.keep_if([&](size_t i) { return c[i].logit >= least; });
+  double min_logit = c.best().logit - n * std::sqrt(squares / double(c.size()));
+  c.keep_if([&](size_t i) { return c[i].logit >= min_logit; });
 }
 
 }  // namespace ingot::sampling

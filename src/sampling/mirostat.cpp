@@ -10,11 +10,11 @@ namespace ingot::sampling {
 int32_t Mirostat::choose(Candidates& c, double chance) {
   double total;
   c.weights(total);
-  double most = c.best().logit;
+  double max_logit = c.best().logit;
   size_t kept = 1;
   for (size_t sorted = 0; kept < c.size(); kept++) {
     if (kept >= sorted) c.sort(sorted = 8 * sorted + 64);
-    if (-std::log2(std::exp(c[kept].logit - most) / total) > limit_) break;
+    if (-std::log2(std::exp(c[kept].logit - max_logit) / total) > limit_) break;
   }
   c.keep_first(kept);
   size_t i = draw(c, chance);

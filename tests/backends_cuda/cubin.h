@@ -39,7 +39,7 @@ class Cubin {
       uint16_t bytes = read<uint16_t>(at + 2);
       at += 4;
       if (form != sized) continue;  // the value stands where the size would
-      if (attribute == registers || attribute == frame_bytes || attribute == least_stack_bytes) {
+      if (attribute == registers || attribute == frame_bytes || attribute == min_stack_bytes) {
         KernelResources& k = kernels[symbol(info.link, read<uint32_t>(at))];
         int value = static_cast<int>(read<uint32_t>(at + 4));
         if (attribute == registers)
@@ -53,7 +53,7 @@ class Cubin {
   }
 
  private:
-  enum { sized = 4, frame_bytes = 0x11, least_stack_bytes = 0x12, registers = 0x2f };
+  enum { sized = 4, frame_bytes = 0x11, min_stack_bytes = 0x12, registers = 0x2f };
   struct Section {
     uint32_t name, type;
     uint64_t flags, address, offset, bytes;

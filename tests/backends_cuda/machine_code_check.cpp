@@ -22,7 +22,7 @@ int faults_of(const Compiler& compiler, const quant::Format& format, const std::
   gpu::Source source = gpu::compose("cuda", entries);
   std::vector<std::byte> code = compiler.compile(source.text, architecture);
   std::map<std::string, KernelResources> kernels = Cubin(code).kernels();
-  int faults = 0, most = 0;
+  int faults = 0, max_registers = 0;
   for (const std::string& name : source.entries) {
     auto found = kernels.find(name);
     if (found == kernels.end() || found->second.registers == 0) {
@@ -30,14 +30,14 @@ int faults_of(const Compiler& compiler, const quant::Format& format, const std::
       faults++;
       continue;
     }
-    most = std::max(most, found->second.registers);
+    max_registers = std::max(max_registers, found->second.registers);
     if (found->second.local_bytes == 0) continue;
     std::printf("FAILED: %s: %s keeps %d bytes a thread in local memory (%d registers)\n", architecture.c_str(),
                 name.c_str(), found->second.local_bytes, found->second.registers);
     faults++;
   }
   std::printf("%-6s %-8s %3zu kernels, at most %3d registers\n", architecture.c_str(), format.name,
-              source.entries.size(), most);
+              source.entries.size(), max_registers);
   std::fflush(stdout);
   return faults;
 }

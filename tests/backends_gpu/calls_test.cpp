@@ -98,7 +98,7 @@ TEST(Calls, PassesFollowRowsAndCores) {
   EXPECT_EQ(passes(plan, 2048, narrow), (Names{"64", "64", "64", "64"}));
 }
 
-TEST(Calls, BucketsArePowersOfTwoUpToTheMost) {
+TEST(Calls, BucketsArePowersOfTwoUpToTheMaximum) {
   for (auto [rows, bucket] : {std::pair{1, 1}, {2, 2}, {3, 4}, {5, 8}, {64, 64}, {65, 100}, {100, 100}})
     EXPECT_EQ(bucket_of(rows, 100), bucket) << rows;
 }

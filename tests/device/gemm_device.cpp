@@ -380,7 +380,7 @@ struct Case {
   std::vector<int64_t> rows;
   int64_t cols;
   bool pair;
-  int most_tokens;
+  int max_tokens;
 };
 const Case cases[] = {{"qkv", {3584, 512, 512}, 3584, false, 2048},
                       {"output", {3584}, 3584, false, 2048},
@@ -432,7 +432,7 @@ void measure(const Modules& modules, const char* format, const Case& c, std::str
   constexpr size_t more_than_cached = size_t(200) << 20;
   int64_t rows = 0;
   for (int64_t r : c.rows) rows += r;
-  reference::Input x = reference::random_input(c.most_tokens, c.cols, 11);
+  reference::Input x = reference::random_input(c.max_tokens, c.cols, 11);
   Weights first(format, c.rows[0], c.cols, Expected::own, 1),
       up(format, c.pair ? c.rows[1] : 32, c.cols, Expected::own, 2);
   Expected expected(first.of, x);
@@ -443,10 +443,10 @@ void measure(const Modules& modules, const char* format, const Case& c, std::str
   std::vector<Memory> weights;
   for (int i = 0; i < copies; i++)
     weights.emplace_back(first.packed), weights.emplace_back(c.pair ? up.packed : first.packed);
-  Memory y(size_t(rows) * c.most_tokens * 4), out_codes(size_t(c.rows[0]) * c.most_tokens),
-      out_scales(size_t(c.rows[0]) * c.most_tokens / 8), out_sums(size_t(c.rows[0]) * c.most_tokens / 4);
+  Memory y(size_t(rows) * c.max_tokens * 4), out_codes(size_t(c.rows[0]) * c.max_tokens),
+      out_scales(size_t(c.rows[0]) * c.max_tokens / 8), out_sums(size_t(c.rows[0]) * c.max_tokens / 4);
   for (int tokens : {16, 64, 128, 512, 2048}) {
-    if (tokens > c.most_tokens) continue;
+    if (tokens > c.max_tokens) continue;
     reference::Input part = x;
     part.tokens = tokens;
     Codes codes(part, tokens);

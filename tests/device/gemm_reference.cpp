@@ -100,11 +100,11 @@ Input quantized(const std::vector<float>& values, int64_t tokens, int64_t cols) 
   Input x = {tokens, cols, std::vector<float>(tokens * cols / 32), std::vector<int8_t>(tokens * cols),
              std::vector<int32_t>(tokens * cols / 16)};
   for (int64_t i = 0; i < tokens * cols; i += 32) {
-    float most = 0;
-    for (int64_t k = i; k < i + 32; k++) most = std::fmax(most, std::fabs(values[k]));
-    bool none = most < 1e-30f;
-    float factor = none ? 0 : 127.0f / most;
-    x.scales[i / 32] = none ? 0 : most / 127.0f;
+    float max = 0;
+    for (int64_t k = i; k < i + 32; k++) max = std::fmax(max, std::fabs(values[k]));
+    bool none = max < 1e-30f;
+    float factor = none ? 0 : 127.0f / max;
+    x.scales[i / 32] = none ? 0 : max / 127.0f;
     for (int64_t k = i; k < i + 32; k++)
       x.codes[k] = static_cast<int8_t>(std::nearbyint(values[k] * factor)), x.sums[k / 16] += x.codes[k];
   }

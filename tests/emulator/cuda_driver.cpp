@@ -33,12 +33,12 @@ enum Status {
 };
 
 constexpr uint64_t memory_bytes = uint64_t(8) << 30, alignment = 256;
-constexpr unsigned most_shared_bytes = 227 << 10, shared_bytes_without_asking = 48 << 10, most_threads = 1024;
+constexpr unsigned max_shared_bytes = 227 << 10, shared_bytes_without_asking = 48 << 10, max_threads = 1024;
 
 struct Function {
   decltype(Grid::entry) entry;
   size_t parameter_bytes;
-  unsigned most_shared = shared_bytes_without_asking;
+  unsigned max_shared = shared_bytes_without_asking;
 };
 struct Module {
   std::shared_ptr<const Library> library;
@@ -209,8 +209,8 @@ int cuModuleGetFunction(Function** function, Module* module, const char* name) {
   return *function = kept.get(), success;
 }
 int cuFuncSetAttribute(Function* function, int attribute, int value) {
-  if (attribute != 8 || value < 0 || unsigned(value) > most_shared_bytes) return invalid_value;
-  return function->most_shared = unsigned(value), success;
+  if (attribute != 8 || value < 0 || unsigned(value) > max_shared_bytes) return invalid_value;
+  return function->max_shared = unsigned(value), success;
 }
 
 int cuGraphCreate(Graph** graph, unsigned) { return *graph = new Graph, success; }
@@ -218,8 +218,8 @@ int cuGraphDestroy(Graph* graph) { return delete graph, success; }
 int cuGraphAddKernelNode(Node** node, Graph* graph, Node* const* after, size_t count, const KernelNode* p) {
   bool chain = count == 0 || (count == 1 && !graph->nodes.empty() && after[0] == graph->nodes.back().get());
   for (int i = 1; i < 3; i++) chain = chain && p->groups[i] == 1 && p->threads[i] == 1;
-  if (!chain || !p->groups[0] || !p->threads[0] || p->threads[0] > most_threads ||
-      p->shared_bytes > p->function->most_shared || p->extra)
+  if (!chain || !p->groups[0] || !p->threads[0] || p->threads[0] > max_threads ||
+      p->shared_bytes > p->function->max_shared || p->extra)
     return invalid_value;
   const auto* parameters = static_cast<const unsigned char*>(p->parameters[0]);
   graph->nodes.push_back(std::make_unique<Node>(Node{p->function,

@@ -86,9 +86,9 @@ struct Operands {
   unsigned low, high, left, right;
 };
 UNWATCHED_READS static inline Operands operands_of(const unsigned* all, unsigned lane, int half, unsigned word) {
-  const unsigned *line = all + (lane / 4 * 4 + word) * most_lane_values + 3 * half,
-                 *column = all + (lane % 4 * 8 + word) * most_lane_values + 3 * half + 2;
-  return {line[0], line[1], column[0], column[4 * most_lane_values]};
+  const unsigned *line = all + (lane / 4 * 4 + word) * max_lane_values + 3 * half,
+                 *column = all + (lane % 4 * 8 + word) * max_lane_values + 3 * half + 2;
+  return {line[0], line[1], column[0], column[4 * max_lane_values]};
 }
 
 // wgmma m64nNk32 of signed bytes, of which each warp has 16 lines in registers, those of lane 4 g + t as above, and
@@ -114,7 +114,7 @@ template <int part, int parts, int columns> static inline void start_products(ti
 }
 // A word of a line of the lanes' 16: line g or g + 8.
 UNWATCHED_READS static inline int line_word(const unsigned* all, unsigned lane, int high, int half, int word) {
-  return (int)all[(lane / 4 * 4 + word) * most_lane_values + 2 * half + high];
+  return (int)all[(lane / 4 * 4 + word) * max_lane_values + 2 * half + high];
 }
 template <int n, int columns> static inline void await_products(tile_sums<columns>& sums) {
   const unsigned lane = emulator_services->lane();

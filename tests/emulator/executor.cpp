@@ -52,7 +52,7 @@ namespace ingot::emulator {
 
 namespace {
 
-constexpr uint32_t warp_threads = 32, most_threads = 1024, canary_bytes = 256, copy_bytes = 16, poison = 0xff;
+constexpr uint32_t warp_threads = 32, max_threads = 1024, canary_bytes = 256, copy_bytes = 16, poison = 0xff;
 constexpr size_t stack_bytes = 128 << 10;
 
 enum class State { ready, at_lanes, at_warp_barrier, at_group_barrier, done };
@@ -78,7 +78,7 @@ struct Fiber {
 
 // What the lanes of a warp hand in.
 struct LaneValues {
-  uint32_t of[warp_threads][most_lane_values];
+  uint32_t of[warp_threads][max_lane_values];
 };
 
 // Who touched a byte last, and after how many barriers.
@@ -101,9 +101,9 @@ class Executor {
   }
 
   void execute(const Grid& grid) {
-    if (!grid.threads || grid.threads % warp_threads || grid.threads > most_threads)
+    if (!grid.threads || grid.threads % warp_threads || grid.threads > max_threads)
       throw Error("emulator", "a group of a size that cannot be", std::to_string(grid.threads),
-                  fmt::format("a multiple of {}, at most {}", warp_threads, most_threads));
+                  fmt::format("a multiple of {}, at most {}", warp_threads, max_threads));
     grid_ = grid;
     fibers_.resize(std::max<size_t>(fibers_.size(), grid.threads));
     lane_values_.resize(std::max<size_t>(lane_values_.size(), grid.threads / warp_threads));
@@ -129,7 +129,7 @@ class Executor {
   // Two tables in turns: a lane that goes on hands in at the other one, and comes back to this when everybody has been
   // there.
   const uint32_t* lane_values(const uint32_t* mine, uint32_t count, const void* site) {
-    if (count > most_lane_values) blame("a lane hands in too many values");
+    if (count > max_lane_values) blame("a lane hands in too many values");
     LaneValues& all = lane_values_[current_ / warp_threads][fibers_[current_].lane_meetings++ % 2];
     std::memcpy(all.of[lane()], mine, count * sizeof *mine);
     wait(State::at_lanes, site);
@@ -137,7 +137,7 @@ class Executor {
   }
   uint32_t from_lane(uint32_t value, uint32_t lane, const void* site) {
     if (lane >= warp_threads) blame("a lane is read that does not exist");
-    return lane_values(&value, 1, site)[lane * most_lane_values];
+    return lane_values(&value, 1, site)[lane * max_lane_values];
   }
   uint32_t lane() const { return current_ % warp_threads; }
   void dependency_wait() { fibers_[current_].has_waited = true; }

@@ -89,7 +89,7 @@ TEST_F(Executor, LanesSeeWhatAllHandIn) {
     for (unsigned i = 0; i < 5; i++) {
       unsigned mine[2] = {me.index + i, i * i};
       const unsigned* all = emulator_services->lane_values(mine, 2);
-      for (unsigned n = 0; n < 32; n++) sum += all[n * most_lane_values] * (n + 1) + all[n * most_lane_values + 1];
+      for (unsigned n = 0; n < 32; n++) sum += all[n * max_lane_values] * (n + 1) + all[n * max_lane_values + 1];
     }
     p.at[me.group * 64 + me.index] = (float)sum;)",
             Watch::nothing);

@@ -105,11 +105,11 @@ struct Input {
       double squares = 0;
       for (int i = 0; i < cols; i++) squares += double(from[t * cols + i]) * from[t * cols + i];
       for (int first = t * cols; first < (t + 1) * cols; first += 32) {
-        float y[32], most = 0;
+        float y[32], max = 0;
         for (int i = 0; i < 32; i++)
-          y[i] = from[first + i] * weights[(first + i) % cols], most = std::max(most, std::fabs(y[i]));
+          y[i] = from[first + i] * weights[(first + i) % cols], max = std::max(max, std::fabs(y[i]));
         for (int i = 0; i < 32; i++)
-          own_values[first + i] = (coded ? double(std::rint(y[i] * (127.0f / most))) * (most / 127.0f) : double(y[i])) /
+          own_values[first + i] = (coded ? double(std::rint(y[i] * (127.0f / max))) * (max / 127.0f) : double(y[i])) /
                                   std::sqrt(squares / cols + epsilon);
       }
       for (int i = 0; i < cols; i++) {

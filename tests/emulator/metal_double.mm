@@ -23,8 +23,8 @@ using ingot::emulator::buffers;
 using ingot::emulator::Grid;
 using ingot::emulator::Library;
 
-constexpr NSUInteger memory_bytes = NSUInteger(4) << 30, most_parameter_bytes = 4096, max_shared_bytes = 32768,
-                     shared_unit = 16, most_threads = 1024, warp_threads = 32;
+constexpr NSUInteger memory_bytes = NSUInteger(4) << 30, max_parameter_bytes = 4096, max_shared_bytes = 32768,
+                     shared_unit = 16, max_threads = 1024, warp_threads = 32;
 
 struct Dispatch {
   decltype(Grid::entry) entry;
@@ -111,7 +111,7 @@ void run(Work& work) {
 @end
 @implementation EmulatedFunction
 - (NSUInteger)maxTotalThreadsPerThreadgroup {
-  return most_threads;
+  return max_threads;
 }
 - (NSUInteger)threadExecutionWidth {
   return warp_threads;
@@ -153,7 +153,7 @@ void run(Work& work) {
   pipeline = [(EmulatedFunction*)state retain];
 }
 - (void)setBytes:(const void*)bytes length:(NSUInteger)length atIndex:(NSUInteger)index {
-  if (length == 0 || length > most_parameter_bytes || index != 0)
+  if (length == 0 || length > max_parameter_bytes || index != 0)
     work->blame("bytes are set that no launch takes");
   else
     parameters.assign(static_cast<const unsigned char*>(bytes), static_cast<const unsigned char*>(bytes) + length);
@@ -174,7 +174,7 @@ void run(Work& work) {
 - (void)dispatchThreadgroups:(MTLSize)groups threadsPerThreadgroup:(MTLSize)threads {
   if (!pipeline || ended) return work->blame("a launch has no pipeline, or its encoder has ended");
   if (groups.height * groups.depth * threads.height * threads.depth != 1 || groups.width == 0 || threads.width == 0 ||
-      threads.width > most_threads)
+      threads.width > max_threads)
     return work->blame("a launch is of a shape that is not run here");
   work->dispatches.push_back({pipeline->entry, parameters, static_cast<uint32_t>(groups.width),
                               static_cast<uint32_t>(threads.width), shared, barrier || !concurrent});

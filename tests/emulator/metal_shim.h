@@ -131,8 +131,8 @@ inline uint lane_of(uint row, uint column) { return row / 4 * 16 + column / 4 * 
 UNWATCHED_READS inline float2 product_of(const uint* all, uint lane, float2 sum) {
   uint row = lane / 16 * 4 + lane / 2 % 4, column = lane / 8 % 2 * 4 + lane % 2 * 2;
   for (uint k = 0; k < 8; k++) {
-    float x = (float)as_type<half2>(all[lane_of(row, k) * most_lane_values])[k % 2];
-    half2 from = as_type<half2>(all[lane_of(k, column) * most_lane_values + 1]);
+    float x = (float)as_type<half2>(all[lane_of(row, k) * max_lane_values])[k % 2];
+    half2 from = as_type<half2>(all[lane_of(k, column) * max_lane_values + 1]);
     sum.x = fma(x, (float)from.x, sum.x), sum.y = fma(x, (float)from.y, sum.y);
   }
   return sum;

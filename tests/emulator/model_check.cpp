@@ -18,10 +18,10 @@ namespace {
 constexpr double small_lead = 0.05;  // nats
 
 std::vector<double> log_probabilities(std::span<const float> logits) {
-  double most = *std::ranges::max_element(logits), total = 0;
-  for (float x : logits) total += std::exp(x - most);
+  double max = *std::ranges::max_element(logits), total = 0;
+  for (float x : logits) total += std::exp(x - max);
   std::vector<double> all(logits.begin(), logits.end());
-  for (double& x : all) x -= most + std::log(total);
+  for (double& x : all) x -= max + std::log(total);
   return all;
 }
 
@@ -43,7 +43,7 @@ std::string description_of(const std::string& device) {
   return "";
 }
 
-int check(const char* device, const std::string& path, int tokens, double most, const char* prompt) {
+int check(const char* device, const std::string& path, int tokens, double max, const char* prompt) {
   Model exact = load(path, "cpu"), other = load(path, device);
   Session a(exact), b(other);
   std::vector<int32_t> ids = exact.tokenizer().encode(prompt);
@@ -77,7 +77,7 @@ int check(const char* device, const std::string& path, int tokens, double most, 
   double mean = sum / tokens;
   std::printf("%s (%s) beside cpu: mean divergence %.2e nats over %d tokens behind %zu\n", device,
               description_of(device).c_str(), mean, tokens, prompt_tokens);
-  if (!(mean <= most)) std::printf("FAILED: it may be %.2e\n", most), faults++;
+  if (!(mean <= max)) std::printf("FAILED: it may be %.2e\n", max), faults++;
   return faults ? 1 : 0;
 }
 

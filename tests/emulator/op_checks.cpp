@@ -323,14 +323,14 @@ class Attention {
           continue;
         }
         std::vector<double> weights, out(h_.size);
-        double most = -1e300, total = 0;
+        double max = -1e300, total = 0;
         for (int k = first; k <= last; k++) {
           double score = 0;
           const u16* key = batch_.key(s, head / group(), k);
           for (int i = 0; i < h_.size; i++) score += double(query[at + i]) * float_of_half(key[i]);
-          weights.push_back(score * p_.scale), most = std::max(most, weights.back());
+          weights.push_back(score * p_.scale), max = std::max(max, weights.back());
         }
-        for (double& w : weights) w = std::exp(w - most), total += w;
+        for (double& w : weights) w = std::exp(w - max), total += w;
         for (int k = first; k <= last; k++)
           for (int i = 0; i < h_.size; i++)
             out[i] += weights[k - first] / total * float_of_half(batch_.value(s, head / group(), k)[i]);
@@ -438,7 +438,7 @@ void check_sample(Kernels& kernels, int vocab, int top, Findings& findings) {
   p.batch.header = reinterpret_cast<gpu::BatchHeader*>(header);
   p.logits = memory.make(logits), p.part_logits = memory.make<float>(in_parts * top),
   p.part_ids = memory.make<i32>(in_parts * top);
-  p.part_most = memory.make<float>(in_parts), p.part_total = memory.make<float>(in_parts);
+  p.part_max = memory.make<float>(in_parts), p.part_total = memory.make<float>(in_parts);
   p.best_logits = memory.make<float>(size_t(space) * top), p.best_ids = memory.make<i32>(size_t(space) * top);
   p.log_sum = memory.make(std::vector<float>(space, 7)), p.vocab = vocab, p.parts = parts, p.top = top;
   kernels.run({"sample_parts", {}, {}}, space * parts, gpu::sample_warps * 32, sizeof(gpu::SampleShared), p, memory);
@@ -474,7 +474,7 @@ void check_sample_planted(Kernels& kernels, float planted, int at, Findings& fin
   p.batch.header =
       reinterpret_cast<gpu::BatchHeader*>(memory.make(std::vector<i32>{1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0}));
   p.logits = memory.make(logits), p.part_logits = memory.make<float>(parts), p.part_ids = memory.make<i32>(parts);
-  p.part_most = memory.make<float>(parts), p.part_total = memory.make<float>(parts),
+  p.part_max = memory.make<float>(parts), p.part_total = memory.make<float>(parts),
   p.best_logits = memory.make<float>(1), p.best_ids = memory.make<i32>(1);
   p.log_sum = memory.make<float>(1), p.vocab = vocab, p.parts = parts, p.top = 1;
   kernels.run({"sample_parts", {}, {}}, parts, gpu::sample_warps * 32, sizeof(gpu::SampleShared), p, memory);

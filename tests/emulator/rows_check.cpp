@@ -150,13 +150,13 @@ struct OddModel {
         for (int h = 0; h < s.heads; h++) {
           size_t own = size_t(h * s.head), shared = size_t(h / (s.heads / s.kv_heads) * s.head);
           Numbers scores(t + 1);
-          double most = -1e300, total = 0;
+          double max = -1e300, total = 0;
           for (size_t j = 0; j <= t; j++) {
             for (int i = 0; i < s.head; i++)
               scores[j] += q[own + size_t(i)] * keys[l][j][shared + size_t(i)] / std::sqrt(double(s.head));
-            most = std::max(most, scores[j]);
+            max = std::max(max, scores[j]);
           }
-          for (double& score : scores) total += score = std::exp(score - most);
+          for (double& score : scores) total += score = std::exp(score - max);
           for (size_t j = 0; j <= t; j++)
             for (int i = 0; i < s.head; i++)
               out[own + size_t(i)] += scores[j] / total * values[l][j][shared + size_t(i)];

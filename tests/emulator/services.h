@@ -3,7 +3,7 @@
 // of a compiled text sets `emulator_services`.
 #pragma once
 
-enum { most_lane_values = 8 };  // that a lane hands in at once
+enum { max_lane_values = 8 };  // that a lane hands in at once
 // In front of functions of the shims that read what lanes handed in: it is memory of the executor's, and no race.
 #define UNWATCHED_READS __attribute__((disable_sanitizer_instrumentation))
 
@@ -12,7 +12,7 @@ struct EmulatorServices {
   void (*warp_barrier)();
   unsigned (*lane_exchange)(unsigned value, unsigned mask);
   unsigned (*lane_value)(unsigned value, unsigned lane);
-  // Every lane hands in `count` values and sees those of all: lane n's begin at n * most_lane_values. They stay there
+  // Every lane hands in `count` values and sees those of all: lane n's begin at n * max_lane_values. They stay there
   // until the lane asks for others.
   const unsigned* (*lane_values)(const unsigned* mine, unsigned count);
   unsigned (*lane)();

@@ -22,7 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* compiler_name = "clang++-19";
-constexpr size_t most_log = 4000;
+constexpr size_t max_log = 4000;
 const std::string here = INGOT_EMULATOR_DIR;
 
 // A folder of this process, removed when it ends.
@@ -132,7 +132,7 @@ std::vector<std::byte> compile_to_bytes(Dialect dialect, const std::string& text
     compile.insert(compile.end(), {"-c", "-o", object.string(), source.string()});
     int status = run(compile, log);
     if (status == 0) status = run(link, log);
-    std::string said = contents_of(log).substr(0, most_log);
+    std::string said = contents_of(log).substr(0, max_log);
     for (const fs::path& path : {source, object, log}) fs::remove(path);
     if (status != 0)
       throw Error("emulator", "a composed source does not compile: " + said, "",

@@ -25,10 +25,10 @@ std::vector<float> random_row(size_t n, int seed, float spread) {
 
 /// ln p of the whole row, in float64.
 std::vector<double> plain_logprobs(std::span<const float> row) {
-  double most = *std::ranges::max_element(row), total = 0;
-  for (float x : row) total += std::exp(x - most);
+  double max = *std::ranges::max_element(row), total = 0;
+  for (float x : row) total += std::exp(x - max);
   std::vector<double> result;
-  for (float x : row) result.push_back(x - most - std::log(total));
+  for (float x : row) result.push_back(x - max - std::log(total));
   return result;
 }
 

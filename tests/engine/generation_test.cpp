@@ -41,7 +41,7 @@ class Generating : public testing::Test {
   std::vector<int32_t> prompt_;
 };
 
-GenerateOptions most(int n) {
+GenerateOptions up_to(int n) {
   GenerateOptions o;
   o.max_tokens = n;
   return o;
@@ -54,14 +54,14 @@ TEST_F(Generating, GreedyAndSeededRunsRepeat) {
   SamplingOptions mirostat;
   mirostat.mirostat = 2;
   for (const SamplingOptions& o : {greedy(), drawn, mirostat})
-    EXPECT_EQ(continue_prompt(most(24), o).tokens, continue_prompt(most(24), o).tokens);
-  EXPECT_NE(continue_prompt(most(24), drawn).tokens, continue_prompt(most(24)).tokens);
+    EXPECT_EQ(continue_prompt(up_to(24), o).tokens, continue_prompt(up_to(24), o).tokens);
+  EXPECT_NE(continue_prompt(up_to(24), drawn).tokens, continue_prompt(up_to(24)).tokens);
 }
 
 TEST_F(Generating, TextArrivesInPiecesAndWhole) {
   std::string streamed;
   std::vector<int32_t> seen;
-  GenerateOptions o = most(16);
+  GenerateOptions o = up_to(16);
   o.on_text = [&](std::string_view text) { streamed += text; };
   o.on_token = [&](int32_t id) { seen.push_back(id); };
   Generation made = continue_prompt(o);
@@ -74,9 +74,9 @@ TEST_F(Generating, TextArrivesInPiecesAndWhole) {
 }
 
 TEST_F(Generating, StopStringsEndTheTextWhereverTheyLie) {
-  std::string whole = continue_prompt(most(24)).text;
+  std::string whole = continue_prompt(up_to(24)).text;
   for (size_t at = 1; at + 6 < whole.size(); at += 7) {
-    GenerateOptions o = most(24);
+    GenerateOptions o = up_to(24);
     o.stop = {"not there", whole.substr(at, 6)};
     std::string streamed;
     o.on_text = [&](std::string_view text) { streamed += text; };
@@ -86,7 +86,7 @@ TEST_F(Generating, StopStringsEndTheTextWhereverTheyLie) {
     EXPECT_EQ(made.text, whole.substr(0, whole.find(o.stop[1])));
     EXPECT_EQ(streamed, made.text);
   }
-  GenerateOptions o = most(24);
+  GenerateOptions o = up_to(24);
   o.stop = {whole.substr(whole.size() - 3) + "never comes"};
   EXPECT_EQ(continue_prompt(o).text, whole) << "what was held back is text after all";
   o.stop = {""};
@@ -95,11 +95,11 @@ TEST_F(Generating, StopStringsEndTheTextWhereverTheyLie) {
 
 TEST_F(Generating, EndsAtAnEndUnlessItIsIgnored) {
   prompt_ = model_->tokenizer().encode("<|im_start|>user\nSay hi<|im_end|>\n<|im_start|>assistant\nHi!", true, true);
-  Generation made = continue_prompt(most(40));
+  Generation made = continue_prompt(up_to(40));
   EXPECT_EQ(made.reason, StopReason::end);
   SamplingOptions on = greedy();
   on.ignore_end = true;
-  Generation longer = continue_prompt(most(40), on);
+  Generation longer = continue_prompt(up_to(40), on);
   EXPECT_EQ(longer.reason, StopReason::length);
   EXPECT_EQ(longer.tokens.size(), 40u);
   EXPECT_TRUE(std::equal(made.tokens.begin(), made.tokens.end(), longer.tokens.begin()));
@@ -108,7 +108,7 @@ TEST_F(Generating, EndsAtAnEndUnlessItIsIgnored) {
 TEST_F(Generating, AFullContextEndsTheText) {
   SamplingOptions on = greedy();
   on.ignore_end = true;
-  Generation made = continue_prompt(most(-1), on);
+  Generation made = continue_prompt(up_to(-1), on);
   EXPECT_EQ(made.reason, StopReason::context);
   EXPECT_EQ(made.tokens.size(), 96 - prompt_.size() + 1);
 }
@@ -119,7 +119,7 @@ TEST_F(Generating, AForgottenBeginningLeavesTheLogitsOfTheShortenedText) {
   Session session(*model_);
   session.append(prompt_);
   Sampler sampler(*model_, on);
-  GenerateOptions o = most(200);
+  GenerateOptions o = up_to(200);
   o.context_shift = true;
   o.keep = static_cast<int>(prompt_.size());
   std::vector<int32_t> text = prompt_;  // what should be held: the rule, written down again
@@ -168,10 +168,10 @@ TEST_F(Generating, ResumeKeepsTheCommonBeginning) {
 TEST_F(Generating, TwoHalvesAreAsOneWhole) {
   SamplingOptions drawn;
   drawn.temperature = 1.2f, drawn.seed = 9, drawn.frequency_penalty = 0.5f;
-  Generation whole = continue_prompt(most(20), drawn), first = continue_prompt(most(10), drawn);
+  Generation whole = continue_prompt(up_to(20), drawn), first = continue_prompt(up_to(10), drawn);
   prompt_.insert(prompt_.end(), first.tokens.begin(), first.tokens.end());
   std::vector<int32_t> both = first.tokens;
-  Generation second = continue_prompt(most(10), drawn);
+  Generation second = continue_prompt(up_to(10), drawn);
   both.insert(both.end(), second.tokens.begin(), second.tokens.end());
   EXPECT_EQ(both, whole.tokens);
 }
@@ -181,7 +181,7 @@ TEST_F(Generating, MasksLeaveOnlyWhatTheyAllow) {
   std::vector<uint64_t> mask(words);
   std::vector<int32_t> allowed = {100, 2000, 30000};
   for (int32_t id : allowed) mask[id / 64] |= 1ull << id % 64;
-  GenerateOptions o = most(12);
+  GenerateOptions o = up_to(12);
   o.allowed = [&] { return std::span<const uint64_t>(mask); };
   for (int32_t id : continue_prompt(o).tokens) EXPECT_TRUE(std::ranges::count(allowed, id)) << id;
   mask.pop_back();

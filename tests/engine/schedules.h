@@ -146,8 +146,8 @@ class Schedules {
 
   /// Often hardly more than one sequence of full length needs.
   int pages() {
-    const int least = plan::pages_for(context()), most = state_->program->states().pages();
-    return below(4) ? least + below(2) : least + below(most - least + 1);
+    const int min = plan::pages_for(context()), max = state_->program->states().pages();
+    return below(4) ? min + below(2) : min + below(max - min + 1);
   }
 
   void make_beginnings() {
@@ -176,8 +176,8 @@ class Schedules {
     if (below(3) == 0) {
       r.context_shift = true;
       r.max_tokens = 20 + below(context());
-      const int most = std::min(static_cast<int>(r.prompt.size()), context() - 2);
-      r.keep = below(4) ? below(most + 1) : 0;
+      const int max = std::min(static_cast<int>(r.prompt.size()), context() - 2);
+      r.keep = below(4) ? below(max + 1) : 0;
     }
     if (below(5) == 0) r.grammar = grammar_;
     if (below(4) == 0) r.stop = {"a", "\x01", "bc"};

@@ -213,11 +213,11 @@ TEST(Encode, IsWithinHalfAStep) {
     f.encode(x.data(), blocks.data(), n);
     std::vector<float> y = decoded(f, blocks);
     for (int64_t b = 0; b < 8; b++) {
-      float most = 0;
-      for (int i = 0; i < f.block; i++) most = std::max(most, std::fabs(x[b * f.block + i]));
-      float step = most / float((1 << (f.code_bits - 1)) - 1 ? (1 << (f.code_bits - 1)) - 1 : 1);
+      float max = 0;
+      for (int i = 0; i < f.block; i++) max = std::max(max, std::fabs(x[b * f.block + i]));
+      float step = max / float((1 << (f.code_bits - 1)) - 1 ? (1 << (f.code_bits - 1)) - 1 : 1);
       for (int i = 0; i < f.block; i++)
-        ASSERT_NEAR(y[b * f.block + i], x[b * f.block + i], step * 0.501f + most * 0x1p-10f)
+        ASSERT_NEAR(y[b * f.block + i], x[b * f.block + i], step * 0.501f + max * 0x1p-10f)
             << f.name << " block " << b << " weight " << i;
     }
     x[2 * f.block + 1] = INFINITY;

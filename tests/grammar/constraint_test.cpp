@@ -149,14 +149,14 @@ TEST(Constraint, MemoryStaysBounded) {
   std::vector<std::string> pieces{"a", std::string(900, 'a'), ""};
   Constraint constraint(from_gbnf("root ::= \"a\"{0,2000000}"),
                         std::make_shared<VocabularyTrie>(pieces, std::vector<int32_t>{2}));
-  size_t most = 0;
+  size_t max = 0;
   for (int i = 0; i < 2000; i++) {
     if (i % 100 == 0) { ASSERT_TRUE(has(constraint.allowed(), 1)); }
     constraint.accept(1);
-    most = std::max(most, constraint.matcher().size());
+    max = std::max(max, constraint.matcher().size());
   }
-  EXPECT_LE(most, Matcher::most_states / 2 + 1000);
-  EXPECT_GT(most, Matcher::most_states / 4);
+  EXPECT_LE(max, Matcher::max_states / 2 + 1000);
+  EXPECT_GT(max, Matcher::max_states / 4);
 }
 
 }  // namespace

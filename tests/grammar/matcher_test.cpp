@@ -179,7 +179,7 @@ TEST(Matcher, OneStepIsBounded) {
   for (int i = 0; i < 1000; i++) {
     const uint64_t before = matcher.work();
     state = matcher.step(state, 'a');
-    ASSERT_LT(matcher.work() - before, Matcher::most_work);
+    ASSERT_LT(matcher.work() - before, Matcher::max_work);
   }
 }
 

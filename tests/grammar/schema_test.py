@@ -21,7 +21,7 @@ from schema_cases import CASES, REFUSED, REFUSED_TEXTS
 
 WALKS = 60
 PATTERNS = 500
-MOST_STEPS = 1 << 19  # Budget::usual; the last request may go beyond it, by no more than the schema is long
+MAX_STEPS = 1 << 19  # Budget::usual; the last request may go beyond it, by no more than the schema is long
 
 
 class Probe:
@@ -197,7 +197,7 @@ def main():
     refused = [(json.dumps(s), named) for s, named in REFUSED] + [(t if isinstance(t, str) else t.decode("latin-1"), named) for t, named in REFUSED_TEXTS]
     for text, named in refused:
         answer = probe.ask(schema=text)
-        if named not in answer.get("error", "") or answer["steps"] > MOST_STEPS + len(text) + 1000:
+        if named not in answer.get("error", "") or answer["steps"] > MAX_STEPS + len(text) + 1000:
             failures += 1
             print(f"not refused as it should be ({named}): {text[:200]}\n    {str(answer)[:300]}")
     wrong, matched = check_patterns(probe, seed, PATTERNS)

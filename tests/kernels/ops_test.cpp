@@ -89,9 +89,9 @@ TEST(Quantize, CodesScalesAndSums) {
       for (int i = 0; i < n; i++) EXPECT_NEAR(codes[i] * scales[i / 32], x[i], scales[i / 32] * 0.501f);
       return codes;
     });
-    int most = 0;
-    for (i8 c : codes) most = std::max(most, std::abs(int(c)));
-    if (n > 32) { EXPECT_EQ(most, 127); }
+    int max = 0;
+    for (i8 c : codes) max = std::max(max, std::abs(int(c)));
+    if (n > 32) { EXPECT_EQ(max, 127); }
   }
 }
 

@@ -19,11 +19,11 @@ from pydoc_data.topics import topics
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = pathlib.Path(os.environ.get("INGOT_CACHE") or ROOT / ".cache") / "models"
 CONTEXT = 512
-MOST_OFF_F32 = 0.001  # of the perplexity
+MAX_OFF_F32 = 0.001  # of the perplexity
 EXACT_WINDOWS = 8  # at most so many with the F32 copy, which is slow
 FULL_TOKENS = 20_000  # from here on, errors of single tokens average out
-MOST_OFF, MOST_OFF_FEW = 0.005, 0.03  # of the perplexity, quantized: on as many tokens, and on fewer
-MOST_DIVERGENCE_FACTOR = 1.15  # of llama.cpp's own from the F32 copy (docs/decisions/0009)
+MAX_OFF, MAX_OFF_FEW = 0.005, 0.03  # of the perplexity, quantized: on as many tokens, and on fewer
+MAX_DIVERGENCE_FACTOR = 1.15  # of llama.cpp's own from the F32 copy (docs/decisions/0009)
 
 
 def skip(why):
@@ -60,10 +60,10 @@ def windows(oracle, ids):
 class Expected:
     """What llama.cpp makes of a text: mean and error of −ln p, and where a second model reads along, divergence from that."""
 
-    def __init__(self, np, model, ids, most_windows, base=None):
+    def __init__(self, np, model, ids, max_windows, base=None):
         half = CONTEXT // 2
         nll, base_nll, divergences, same = [], [], [], []
-        for _, window in zip(range(most_windows), windows(model, ids)):
+        for _, window in zip(range(max_windows), windows(model, ids)):
             scored, after = np.arange(CONTEXT - 1 - half), window[half + 1 :]
             rows = log_softmax(np, self.scores(model, window, half))
             nll += list(-rows[scored, after])
@@ -111,17 +111,17 @@ def main():
 
     faults = []
 
-    def compare(what, got, wanted, most_off):
+    def compare(what, got, wanted, max_off):
         off = got / wanted - 1
         print(f"{what}: ingot {got:.4f}, llama.cpp {wanted:.4f}, off by {100 * off:+.3f} %")
-        if not abs(off) <= most_off:
-            faults.append(f"{what}; got {got:.4f}; expected {wanted:.4f} within {100 * most_off} %")
+        if not abs(off) <= max_off:
+            faults.append(f"{what}; got {got:.4f}; expected {wanted:.4f} within {100 * max_off} %")
 
     def check_one(made, wanted):
         print(f"{file}: {made['windows']} windows, {made['scored_tokens']} tokens scored")
         if made["scored_tokens"] != wanted.scored:
             faults.append(f"got {made['scored_tokens']} scored tokens; expected {wanted.scored}")
-        compare("perplexity, quantized", made["perplexity"], wanted.perplexity, MOST_OFF if made["windows"] * CONTEXT >= FULL_TOKENS else MOST_OFF_FEW)
+        compare("perplexity, quantized", made["perplexity"], wanted.perplexity, MAX_OFF if made["windows"] * CONTEXT >= FULL_TOKENS else MAX_OFF_FEW)
         compare("its error", made["perplexity_error"], wanted.error, 0.05)
 
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as text, oracle.Oracle(MODELS / file, CONTEXT) as quantized:
@@ -142,11 +142,11 @@ def main():
         made = ingot_eval(ingot, text.name, MODELS / file, "--windows", str(few), "--against", MODELS / "exact" / file)
     check_one(made, wanted)
     base = made["against"]
-    compare("perplexity, F32 copy", base["perplexity"], wanted.base_perplexity, MOST_OFF_F32)
+    compare("perplexity, F32 copy", base["perplexity"], wanted.base_perplexity, MAX_OFF_F32)
     print(f"divergence of the quantized file: ingot {base['kl']['mean']:.5f} nat, llama.cpp {wanted.divergence:.5f}")
     print(f"same best token: ingot {base['same_top']:.4f}, llama.cpp {wanted.same_top:.4f}")
-    if not wanted.divergence / 4 <= base["kl"]["mean"] <= MOST_DIVERGENCE_FACTOR * wanted.divergence:
-        faults.append(f"mean divergence; got {base['kl']['mean']:.5f}; expected at most {MOST_DIVERGENCE_FACTOR} x {wanted.divergence:.5f}, and not far less")
+    if not wanted.divergence / 4 <= base["kl"]["mean"] <= MAX_DIVERGENCE_FACTOR * wanted.divergence:
+        faults.append(f"mean divergence; got {base['kl']['mean']:.5f}; expected at most {MAX_DIVERGENCE_FACTOR} x {wanted.divergence:.5f}, and not far less")
     if not base["same_top"] >= wanted.same_top - 0.02:
         faults.append(f"same best token; got {base['same_top']:.4f}; expected {wanted.same_top:.4f} or about as many")
     for fault in faults:

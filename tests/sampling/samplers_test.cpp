@@ -122,8 +122,8 @@ TEST(Samplers, DynamicTemperatureFollowsTheEntropy) {
   EXPECT_FLOAT_EQ(dynamic_temperature(flat, 1, 0.5f, 2), 1.5f);  // greatest entropy: the highest temperature
 }
 
-std::vector<int32_t> made_up_text(int kinds, int most) {
-  std::vector<int32_t> text(whole(0, most));
+std::vector<int32_t> made_up_text(int kinds, int max_id) {
+  std::vector<int32_t> text(whole(0, max_id));
   for (int32_t& t : text) t = whole(0, kinds - 1);
   return text;
 }

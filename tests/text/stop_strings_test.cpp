@@ -41,8 +41,8 @@ TEST(StopStrings, WhatIsHeldAtTheEndIsText) {
 
 TEST(StopStrings, AsTheTwinWhereverTheTextIsCut) {
   std::mt19937 random(1);
-  auto letters = [&](size_t least, size_t most) {
-    std::string s(least + random() % (most - least + 1), ' ');
+  auto letters = [&](size_t min_size, size_t max_size) {
+    std::string s(min_size + random() % (max_size - min_size + 1), ' ');
     for (char& c : s) c = static_cast<char>('a' + random() % 3);
     return s;
   };

@@ -18,11 +18,11 @@
 
 enum {
   attend_warps = 4,
-  attend_run = 32,         // positions that a warp weighs at once; runs are multiples of it
-  attend_max_runs = 64,    // of a row
-  attend_most_head = 256,  // elements of a head
-  attend_most_heads = 3,   // query heads of a group of attend_one: with the token's own key, one for each of its warps
-  attend_most_sums = 768   // their elements
+  attend_run = 32,             // positions that a warp weighs at once; runs are multiples of it
+  attend_max_runs = 64,        // of a row
+  attend_max_head_size = 256,  // elements of a head
+  attend_max_heads = 3,  // query heads of a group of attend_one: with the token's own key, one for each of its warps
+  attend_max_sums = 768  // their elements
 };
 
 struct AttendLaunch {
@@ -45,7 +45,7 @@ struct AttendLaunch {
 // Query heads that a group of attend_one computes together, out of those that share a kv_head: all, or the smallest
 // equal parts that fit.
 fn attend_heads_at_once(int heads_per_kv_head, int head_size) {
-  int fit = attend_most_sums / head_size < attend_most_heads ? attend_most_sums / head_size : attend_most_heads;
+  int fit = attend_max_sums / head_size < attend_max_heads ? attend_max_sums / head_size : attend_max_heads;
   int parts = (heads_per_kv_head + fit - 1) / fit;
   return (heads_per_kv_head + parts - 1) / parts;
 }
@@ -55,11 +55,12 @@ struct AttendOneLaunch {
   RopeLaunch rope;
 };
 struct AttendOneShared {
-  float own_key[attend_most_head], own_value[attend_most_head];   // of the token itself, as the cache will hold them
-  float query[attend_most_sums];                                  // (heads, head_size), scaled
-  float weights[2][attend_warps][attend_most_heads][attend_run];  // in turns, so that one barrier is enough
-  float sums[attend_warps][attend_most_sums];
-  float max[attend_warps][attend_most_heads], totals[attend_warps][attend_most_heads];
+  float own_key[attend_max_head_size],
+      own_value[attend_max_head_size];                           // of the token itself, as the cache will hold them
+  float query[attend_max_sums];                                  // (heads, head_size), scaled
+  float weights[2][attend_warps][attend_max_heads][attend_run];  // in turns, so that one barrier is enough
+  float sums[attend_warps][attend_max_sums];
+  float max[attend_warps][attend_max_heads], totals[attend_warps][attend_max_heads];
 };
 
 // Rows that a group of attend_many computes, 16 a warp, and positions that it weighs at once: as many as its memory

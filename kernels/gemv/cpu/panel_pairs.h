@@ -16,17 +16,17 @@
 #include "quant/facts.h"
 
 template <class F, bool affine = facts<F>::affine> struct value_range {
-  static constexpr int least = -128, most = 127, zero = 0;
+  static constexpr int lowest = -128, highest = 127, zero = 0;
 };
 template <class F> struct value_range<F, true> {
-  static constexpr int least = -(int)F::zero, most = (1 << (int)F::code_bits) - 1 - (int)F::zero,
+  static constexpr int lowest = -(int)F::zero, highest = (1 << (int)F::code_bits) - 1 - (int)F::zero,
                        zero = (int)F::zero - (int)lane_codes<F>::flip;
 };
 
 template <class F> struct signed_weights {
   typedef value_range<F> Range;
-  static constexpr int bound = -Range::least > Range::most ? -Range::least : Range::most;
-  enum { exist = Range::least >= -128 && Range::most <= 127, small = bound <= 64 };
+  static constexpr int bound = -Range::lowest > Range::highest ? -Range::lowest : Range::highest;
+  enum { exist = Range::lowest >= -128 && Range::highest <= 127, small = bound <= 64 };
 
   // The weights of quad q of a chunk, as signed bytes.
   template <int q> fn quad(const u8* chunk, bytes table, bytes minus_zero) -> bytes {

@@ -9,21 +9,21 @@
 // Codes that carry their sub-scale: where two groups share a chunk and a float scale, and every product of value and
 // sub-scale is a byte that the machine multiplies well, an expanded code is that product, and the chunk has one sum of
 // products instead of two.
-static constexpr int least_of(int a, int b) { return a < b ? a : b; }
+static constexpr int min_of_two(int a, int b) { return a < b ? a : b; }
 template <class F, bool weighted = facts<F>::affine && chunk_factors<F>::weighted> struct carried_codes {
   enum { possible = 0 };
 };
 template <class F> struct carried_codes<F, true> {
   typedef sub_range<F> Sub;
   static constexpr int below = -(int)F::zero, above = (1 << (int)F::code_bits) - 1 + below;  // values
-  static constexpr int least =
-      least_of(least_of(below * Sub::least, below* Sub::most), least_of(above* Sub::least, above* Sub::most));
-  static constexpr int most =
-      -least_of(least_of(-below * Sub::least, -below* Sub::most), least_of(-above* Sub::least, -above* Sub::most));
-  static constexpr int span = most - least;
-  enum { possible = span <= (int)most_carried, max_code = span, large = span > 127 };
+  static constexpr int lowest = min_of_two(min_of_two(below * Sub::lowest, below* Sub::highest),
+                                           min_of_two(above* Sub::lowest, above* Sub::highest));
+  static constexpr int highest = -min_of_two(min_of_two(-below * Sub::lowest, -below* Sub::highest),
+                                             min_of_two(-above* Sub::lowest, -above* Sub::highest));
+  static constexpr int span = highest - lowest;
+  enum { possible = span <= (int)max_carried, max_code = span, large = span > 127 };
   // What is still to be subtracted from each code.
-  static constexpr int zero = -least - (large ? (int)signed_bias : 0);
+  static constexpr int zero = -lowest - (large ? (int)signed_bias : 0);
 };
 
 // The codes of a panel as its products take them: how they are made of those of the layout, group by group of a chunk.

@@ -10,7 +10,7 @@
 #include "gemv/params.h"
 #include "quant/resident.h"
 
-enum { least_panel_tokens = 16 };  // fewer do not pay for the expansion
+enum { min_panel_tokens = 16 };  // fewer do not pay for the expansion
 
 template <class F> struct panel {
   typedef resident<F, lane_rows> L;

@@ -17,7 +17,7 @@
 enum {
   group_rows = 32,  // most rows that a thread group computes
   split_warps = 8,  // warps of a group, which share out K
-  most_segments = 3,
+  max_segments = 3,
   max_tokens_per_pass = 8,  // tokens that a group computes at once
   one_token_warps = 16,     // warps of a group of gemv_one, which share out K
   kept_chunk_words =
@@ -49,7 +49,7 @@ struct GemvLaunch {
   DeviceActivations codes;   // the input, where it was prepared before
   DeviceActivations
       out;  // where quantize-out writes, K: rows of the first segment, a multiple of 32; codes null: nowhere
-  GemvSegment segment[most_segments];
+  GemvSegment segment[max_segments];
   i32 segments;
   i32 cols;       // K
   i32 tokens;     // at most: what the launch was recorded for

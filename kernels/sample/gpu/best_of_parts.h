@@ -85,7 +85,7 @@ struct sample_parts {
     for (int i = (int)me.index; i < n; i += threads)
       total += fma(all[first + i], 0.0f, exp(all[first + i] - best.logit));
     total = sum_of_group(total, shared, me);
-    if (me.index == 0) p.part_most[me.group] = best.logit, p.part_total[me.group] = total;
+    if (me.index == 0) p.part_max[me.group] = best.logit, p.part_total[me.group] = total;
     DEVICE float* logits = p.part_logits + (i64)me.group * p.top;
     DEVICE i32* ids = p.part_ids + (i64)me.group * p.top;
     if (p.top == 1) {
@@ -103,15 +103,15 @@ struct sample_best {
   enum { threads = sample_warps * warp_lanes, groups_per_core = 2 };
 
   fn sum(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
-    DEVICE const float *most_of = p.part_most + (i64)me.group * p.parts,
+    DEVICE const float *max_of = p.part_max + (i64)me.group * p.parts,
                        *total_of = p.part_total + (i64)me.group * p.parts;
     candidate own = {lowest_float(), no_id};
     for (int i = (int)me.index; i < p.parts; i += threads)
-      if (most_of[i] > own.logit) own.logit = most_of[i];
-    float most = first_of_group(own, shared, me).logit, total = 0;
-    for (int i = (int)me.index; i < p.parts; i += threads) total = fma(total_of[i], exp(most_of[i] - most), total);
+      if (max_of[i] > own.logit) own.logit = max_of[i];
+    float max = first_of_group(own, shared, me).logit, total = 0;
+    for (int i = (int)me.index; i < p.parts; i += threads) total = fma(total_of[i], exp(max_of[i] - max), total);
     total = sum_of_group(total, shared, me);
-    if (me.index == 0) p.log_sum[me.group] = most + log(total);
+    if (me.index == 0) p.log_sum[me.group] = max + log(total);
   }
 
   // The first place of the shared memory, or as many as are wanted.

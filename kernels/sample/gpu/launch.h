@@ -9,20 +9,20 @@
 #pragma once
 #include "batch/gpu/header.h"
 
-enum { sample_warps = 8, sample_part = 1024, sample_most = 64 };
+enum { sample_warps = 8, sample_part = 1024, sample_max_top = 64 };
 
 struct SampleLaunch {
   DeviceBatch batch;
   DEVICE const float* logits;  // (outputs, vocab)
   DEVICE float* part_logits;   // (outputs, parts, top) the greatest of a part, sorted
   DEVICE i32* part_ids;        // (outputs, parts, top) theirs
-  DEVICE float* part_most;     // (outputs, parts) a part's greatest logit
+  DEVICE float* part_max;      // (outputs, parts) a part's greatest logit
   DEVICE float* part_total;    // (outputs, parts) Σ exp(logit − most)
   DEVICE float* best_logits;   // (outputs, top) the greatest of all, sorted
   DEVICE i32* best_ids;        // (outputs, top) theirs; −1 past the last of a small vocabulary
   DEVICE float* log_sum;       // (outputs) log Σ exp(logit)
   i32 vocab, parts;            // parts: vocab / sample_part, rounded up
-  i32 top;                     // 1 … sample_most
+  i32 top;                     // 1 … sample_max_top
 };
 
 struct SampleShared {

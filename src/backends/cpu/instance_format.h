@@ -26,7 +26,7 @@ template <class F> static void pack_one_row(const u8* from, i64 cols, int r, u8*
 // The strategy for a number of tokens: panels for as many as fill their passes, the rest as they come.
 template <class F> static void resident_rows(const GemvParams& call) {
   GemvParams p = call;
-  p.tokens = call.tokens < least_panel_tokens ? 0 : call.tokens / panel_pass * panel_pass;
+  p.tokens = call.tokens < min_panel_tokens ? 0 : call.tokens / panel_pass * panel_pass;
   if (p.tokens > 0) panels<F>(p);
   p.token += p.tokens, p.y += p.tokens * gemv_max_rows, p.tokens = call.tokens - p.tokens;
   if (p.tokens > 0) rows_interleaved<F>(p);

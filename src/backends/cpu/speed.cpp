@@ -14,7 +14,7 @@ namespace {
 constexpr int64_t cols = 2048;               // every block size so far divides it
 constexpr int64_t cached_bytes = 256 << 10;  // rests in the second cache of any machine
 constexpr int repetitions = 5;
-constexpr double least_seconds = 0.02;  // of one measurement
+constexpr double min_seconds = 0.02;  // of one measurement
 
 // Beyond the last cache; a machine's share of a cache that others use too may be small, so not more than needed.
 int64_t memory_bytes() { return std::clamp<int64_t>(2 * cache_bytes(3), 256 << 20, 1 << 30); }
@@ -46,7 +46,7 @@ double rate(const Matrix& m, const Input& in, int tokens, Prefetch prefetch) {
     auto start = std::chrono::steady_clock::now();
     double seconds = 0;
     int passes = 0;
-    for (; seconds < least_seconds; passes++)
+    for (; seconds < min_seconds; passes++)
       pass(), seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     best = std::max(best, double(m.rows) * cols * tokens * passes / seconds);
   }

@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* advice = "install the CUDA toolkit or the Python package nvidia-cuda-nvrtc";
 constexpr int invalid_option = 5;
-constexpr size_t most_log = 4000;  // the first errors; the rest follows from them
+constexpr size_t max_log = 4000;  // the first errors; the rest follows from them
 
 }  // namespace
 
@@ -67,7 +67,7 @@ std::string Compiler::log(Program program) const {
   if (call_.log_size(program, &bytes) || bytes <= 1) return "no log";
   std::string text(bytes, '\0');
   if (call_.log(program, text.data())) return "no log";
-  return text.substr(0, std::min(bytes - 1, most_log));  // it ends in a zero
+  return text.substr(0, std::min(bytes - 1, max_log));  // it ends in a zero
 }
 
 std::vector<std::byte> Compiler::compile(const std::string& source, const std::string& architecture) const {

@@ -15,7 +15,7 @@ namespace ingot::cuda {
 
 namespace {
 
-constexpr uint64_t most_bytes = uint64_t(256) << 20;
+constexpr uint64_t max_bytes = uint64_t(256) << 20;
 
 // Stands in front of the machine code; without gaps, so that all of it is compared.
 struct Header {
@@ -60,7 +60,7 @@ std::string CubinCache::path(const std::string& made_from) const {
 std::optional<std::vector<std::byte>> CubinCache::find(const std::string& made_from) const {
   if (folder_.empty() || !is_own(folder_)) return std::nullopt;
   try {
-    std::vector<std::byte> file = read_file(path(made_from), most_bytes);
+    std::vector<std::byte> file = read_file(path(made_from), max_bytes);
     if (file.size() < sizeof(Header)) return std::nullopt;
     std::vector<std::byte> cubin(file.begin() + sizeof(Header), file.end());
     Header expected = header_of(made_from, architecture_, driver_, cubin);

@@ -105,7 +105,7 @@ CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches)
   for (const gpu::Launch& l : launches) {
     const CudaKernel& kernel = static_cast<const CudaKernel&>(*l.kernel);
     if (l.shared_bytes > shared_bytes_without_asking)
-      gpu_->check(d.function_set(kernel.function, most_dynamic_shared_bytes, narrow<int>(l.shared_bytes)),
+      gpu_->check(d.function_set(kernel.function, max_dynamic_shared_bytes, narrow<int>(l.shared_bytes)),
                   fmt::format("a group of {} cannot have {} bytes of memory", kernel.name, l.shared_bytes));
     void* parameters[] = {const_cast<std::byte*>(l.parameters.data())};
     KernelNode node{kernel.function, {l.groups, 1, 1}, {l.threads, 1, 1}, l.shared_bytes, parameters, nullptr};

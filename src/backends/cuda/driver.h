@@ -59,7 +59,7 @@ enum StatusValue {
   launch_failed = 719
 };
 enum DeviceAttribute { multiprocessors = 16, compute_major = 75, compute_minor = 76 };
-enum FunctionAttribute { most_dynamic_shared_bytes = 8 };
+enum FunctionAttribute { max_dynamic_shared_bytes = 8 };
 enum StreamFlag { non_blocking_stream = 1 };
 
 /// Functions are null where the driver is missing; `missing` says what was looked for in vain, and what to do.

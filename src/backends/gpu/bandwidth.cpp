@@ -9,11 +9,11 @@
 namespace ingot::gpu {
 
 double read_bandwidth(Device& device) {
-  constexpr uint64_t most = uint64_t(1) << 30, piece = 16;
+  constexpr uint64_t max_bytes = uint64_t(1) << 30, piece = 16;
   constexpr uint32_t threads = 256, groups_per_core = 8, many_cores = 64;
   constexpr int passes = 10, tries = 3;
   if (device.facts().emulated) return 0;
-  uint64_t bytes = std::min(most, device.facts().free_bytes / 4) / piece * piece;
+  uint64_t bytes = std::min(max_bytes, device.facts().free_bytes / 4) / piece * piece;
   std::unique_ptr<Memory> memory = device.allocate(bytes + piece, "measuring");
   std::vector<Entry> entries = {{"probe_read", {}, {}}};
   std::vector<std::unique_ptr<Kernel>> kernels = device.compile(compose(device.dialect(), entries));

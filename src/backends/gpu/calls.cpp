@@ -278,7 +278,7 @@ void Caller::operator()(const plan::Linear& op) {
                     .matrices = {},
                     .out = op.outputs[begin].add ? "add_out" : "store_out"};
     for (end = begin;
-         end < op.outputs.size() && end - begin < most_segments && op.outputs[end].add == op.outputs[begin].add; end++)
+         end < op.outputs.size() && end - begin < max_segments && op.outputs[end].add == op.outputs[begin].add; end++)
       what.matrices.push_back({op.outputs[end].weight, op.outputs[end].bias, op.outputs[end].to});
     project(what);
   }
@@ -385,7 +385,7 @@ void Caller::choose() {
     const ChoicesAt at = target_.scratch->choices();
     p.logits = floats<const float>(plan_.logits);
     p.part_logits = at_device<float>(at.parts), p.part_ids = at_device<i32>(at.parts + parts * 4);
-    p.part_most = at_device<float>(at.parts + parts * 8), p.part_total = at_device<float>(at.parts + parts * 12);
+    p.part_max = at_device<float>(at.parts + parts * 8), p.part_total = at_device<float>(at.parts + parts * 12);
     p.best_ids = at_device<i32>(at.choices), p.log_sum = at_device<float>(at.choices + outputs * 4);
     p.best_logits = at_device<float>(at.choices + outputs * 8);
   }

@@ -37,11 +37,11 @@ std::string joined(const std::set<std::string>& set) { return fmt::format("{}", 
 void check(const plan::Plan& plan, const plan::Options& options, const char* room) {
   for (const plan::State& state : plan.states) {
     const plan::HeadShape& h = state.heads;
-    if (h.key_size % 32 || h.key_size > attend_most_head || h.value_size != h.key_size)
+    if (h.key_size % 32 || h.key_size > attend_max_head_size || h.value_size != h.key_size)
       throw Error(room, "attention cannot run this head size",
                   h.value_size == h.key_size ? std::to_string(h.key_size)
                                              : fmt::format("keys of {}, values of {}", h.key_size, h.value_size),
-                  fmt::format("a multiple of 32, at most {}", int(attend_most_head)),
+                  fmt::format("a multiple of 32, at most {}", int(attend_max_head_size)),
                   "the processor runs it: --device cpu");
   }
   const quant::Format* format = plan.limits.state_format;

@@ -18,8 +18,8 @@ using SharedGpu = std::shared_ptr<Gpu>;
 
 constexpr uint64_t alignment = 256;
 constexpr uint32_t warp_threads = 32;
-constexpr size_t most_parameter_bytes = 4096, shared_unit = 16,
-                 most_log = 4000;  // Metal's limits; of a log its first errors
+constexpr size_t max_parameter_bytes = 4096, shared_unit = 16,
+                 max_log = 4000;  // Metal's limits; of a log its first errors
 
 /// What is missing for this GPU to be used, "" if nothing is.
 std::string missing(id<MTLDevice> device) {
@@ -88,11 +88,11 @@ class MetalDevice : public gpu::Device {
 
   std::unique_ptr<gpu::Memory> allocate(uint64_t bytes, const std::string& what) override {
     Pool pool;
-    uint64_t most = [gpu_->device() maxBufferLength];
-    id<MTLBuffer> buffer = bytes <= most ? gpu_->allocate(std::max<uint64_t>(bytes, 1)) : nil;
+    uint64_t max_bytes = [gpu_->device() maxBufferLength];
+    id<MTLBuffer> buffer = bytes <= max_bytes ? gpu_->allocate(std::max<uint64_t>(bytes, 1)) : nil;
     if (!buffer)
       throw Error("metal", "not enough memory for " + what, fmt::format("{} MiB", (bytes >> 20) + 1),
-                  fmt::format("at most {} MiB in one piece on {}", most >> 20, facts_.name),
+                  fmt::format("at most {} MiB in one piece on {}", max_bytes >> 20, facts_.name),
                   "use a smaller model or a shorter context (-c)");
     auto memory = std::make_unique<MetalMemory>(gpu_, buffer, 0, bytes, true);
     if (memory->address() % alignment)
@@ -160,8 +160,8 @@ std::vector<std::unique_ptr<gpu::Kernel>> MetalDevice::compile(const gpu::Source
                                                             options:options
                                                               error:&error]);
   if (!library)
-    throw Error("metal", "kernels do not compile for " + facts_.name + ": " + text_of(error).substr(0, most_log), "",
-                "", "please report this with the output of ingot doctor");
+    throw Error("metal", "kernels do not compile for " + facts_.name + ": " + text_of(error).substr(0, max_log), "", "",
+                "please report this with the output of ingot doctor");
   std::vector<std::unique_ptr<gpu::Kernel>> kernels;
   for (const std::string& entry : source.entries) kernels.push_back(pipeline(library.get(), entry));
   return kernels;
@@ -174,7 +174,7 @@ std::unique_ptr<MetalKernel> MetalDevice::pipeline(id<MTLLibrary> library, const
   Held<id<MTLComputePipelineState>> pipeline([gpu_->device() newComputePipelineStateWithFunction:function.get()
                                                                                            error:&error]);
   if (!pipeline)
-    throw Error("metal", entry + " cannot be made ready for " + facts_.name, text_of(error).substr(0, most_log));
+    throw Error("metal", entry + " cannot be made ready for " + facts_.name, text_of(error).substr(0, max_log));
   if (NSUInteger width = [pipeline.get() threadExecutionWidth]; width != warp_threads)
     throw Error("metal", facts_.name + " does not run threads in groups that the kernels can use",
                 fmt::format("{} at once", width), fmt::format("{}", warp_threads), "choose another --device");
@@ -190,9 +190,9 @@ void MetalDevice::check(const MetalKernel& kernel, const gpu::Launch& l) const {
   if (l.shared_bytes > max_shared_bytes)
     throw Error("metal", kernel.name + " takes too much memory a group", fmt::format("{} bytes", l.shared_bytes),
                 fmt::format("at most {} on {}", max_shared_bytes, facts_.name));
-  if (l.parameters.size() > most_parameter_bytes)
+  if (l.parameters.size() > max_parameter_bytes)
     throw Error("metal", kernel.name + " takes too many parameters", fmt::format("{} bytes", l.parameters.size()),
-                fmt::format("at most {}", most_parameter_bytes));
+                fmt::format("at most {}", max_parameter_bytes));
 }
 
 std::unique_ptr<gpu::Sequence> MetalDevice::record(std::span<const gpu::Launch> launches) {

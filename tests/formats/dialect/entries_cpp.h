@@ -8,7 +8,7 @@ template <class F> fn keeps_to_its_bits(view b) {
       keeps &= (u64)F::code(b, i) >> F::code_bits == 0;
     for (int g = 0; g < facts<F>::groups; g++) {
       int sub = sub_of<F>(b, g), sub_min = sub_min_of<F>(b, g);
-      keeps &= sub >= sub_range<F>::least && sub <= sub_range<F>::most && sub_min >= -128 && sub_min <= 127;
+      keeps &= sub >= sub_range<F>::lowest && sub <= sub_range<F>::highest && sub_min >= -128 && sub_min <= 127;
     }
   }
   return keeps;

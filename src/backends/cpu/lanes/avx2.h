@@ -13,7 +13,7 @@ enum {
   attend_parts = 2,
   asks_ahead = 1,
   signed_bias = 128,
-  most_carried = 16
+  max_carried = 16
 };
 
 struct bytes {

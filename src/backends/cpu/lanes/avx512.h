@@ -13,7 +13,7 @@ enum {
   attend_parts = 2,
   asks_ahead = 1,
   signed_bias = 0,
-  most_carried = 255
+  max_carried = 255
 };
 
 typedef void adds_pairs;

@@ -14,7 +14,7 @@ enum {
   attend_parts = 2,
   asks_ahead = 0,
   signed_bias = 128,
-  most_carried = 255
+  max_carried = 255
 };
 
 typedef void adds_pairs;

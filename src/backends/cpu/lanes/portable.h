@@ -19,7 +19,7 @@ enum {
   attend_parts = 1,
   asks_ahead = 0,   // whether prefetch() does anything
   signed_bias = 0,  // what is taken off 8-bit codes so that dot_large can use them as they are
-  most_carried =
+  max_carried =
       255  // largest code that may carry its sub-scale (gemv/cpu/panels.h): where larger ones cost more than they save
 };
 
