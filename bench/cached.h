@@ -5,7 +5,7 @@
 namespace ingot::cpu {
 
 constexpr int64_t cols = 2048;               // every block size so far divides it
-constexpr int64_t cached_bytes = 256 << 10;  // rests in the second cache of any machine
+constexpr int64_t cached_bytes = 256 << 10;  // rests in the L2 cache of any machine
 
 // 4 · cached_bytes bytes that make ordinary numbers of every scale type: halves of 2^-6 … 2^-3, floats of 2^-38 … 2^-7.
 inline const unsigned char* weights() {

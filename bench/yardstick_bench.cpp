@@ -1,6 +1,6 @@
 // The composed one-token kernels against ones written by hand (yardstick/): first that both give the same bits, then
 // how their speeds compare. Rounds alternate between the two, in processor time of this thread; medians of the rounds.
-// Weights are in the second cache unless their size says otherwise.
+// Weights are in the L2 cache unless their size says otherwise.
 //   bench_yardstick [ROUNDS [KIB]]     composed / by hand: 1.00 means that nothing is lost by composing
 #include "yardstick/yardstick.h"
 

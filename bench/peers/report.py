@@ -24,7 +24,7 @@ read reached in the same process.
 
 FORMATS = """## Every format, one core
 
-`ingot bench --formats` and `bench_dots`, {isa}: 10^9 weights a second of one token, with weights in the second cache beside the dot product
+`ingot bench --formats` and `bench_dots`, {isa}: 10^9 weights a second of one token, with weights in the L2 cache beside the dot product
 of the same format in ggml (`vec_dot` of llama.cpp above, same core, rounds alternating) and from memory with the share of a plain read;
 10^9 multiply-adds a second of 128 tokens, and their share of what a loop over registers alone reaches. Formats that reach 1.5 times ggml's dot: {n}. NEON: instructions executed for 32 weights, counted under
 qemu (`bench/neon_instructions.py`), never run on Arm hardware. \\* marks formats without a fast kernel.

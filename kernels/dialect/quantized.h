@@ -1,4 +1,4 @@
-// Vectors as int8 codes with a scale for each 32: how a warp makes a chunk of them, one value a lane. The CPU's twin is
+// Vectors as int8 codes with a scale for each 32: how a warp makes a chunk of them, one value a lane. The CPU's counterpart is
 // gemv/cpu/quantize_in.h; codes and scales are the same.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The gate in double: the twin that gate_silu and gate_gelu_tanh are compared with.
+// The gate in double: the reference that gate_silu and gate_gelu_tanh are compared with.
 #pragma once
 #include "gate/params.h"
 

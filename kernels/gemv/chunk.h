@@ -9,7 +9,7 @@
 #include "quant/facts.h"
 #include "quant/resident.h"
 
-// Factors that only some formats have; panels hold many of them in the first cache.
+// Factors that only some formats have; panels hold many of them in the L1 cache.
 template <int groups> struct chunk_mins {
   floats mins[groups];
 };  // min · sub_min

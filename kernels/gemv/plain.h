@@ -1,4 +1,4 @@
-// The op itself, for one row and one token: the twin that every strategy is compared with, bit for bit. It adds in the
+// The op itself, for one row and one token: the reference that every strategy is compared with, bit for bit. It adds in the
 // order that params.h states, weight by weight, from the format's accessors.
 #pragma once
 #include "quant/decode.h"

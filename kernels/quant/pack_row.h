@@ -1,4 +1,4 @@
-// One row of a file block into its tile, code by code, as resident.h words the layout: the plain twin of pack.h, and
+// One row of a file block into its tile, code by code, as resident.h words the layout: the reference of pack.h, and
 // the way by which a key joins a tile whose other rows are there already. The row's bytes of the tile may hold anything
 // before.
 #pragma once

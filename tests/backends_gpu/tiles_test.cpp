@@ -1,4 +1,4 @@
-// Packing for GPUs, 32 rows a tile, against the plain twin of packing, byte for byte: every format with a resident
+// Packing for GPUs, 32 rows a tile, against the reference of packing, byte for byte: every format with a resident
 // layout.
 #include "backends/gpu/tiles.h"
 
@@ -27,7 +27,7 @@ template <class F, class... All> size_t index_of(testing::Types<All...>) {
   return i;
 }
 
-TYPED_TEST(Tiles, GiveTheBytesOfThePlainTwin) {
+TYPED_TEST(Tiles, GiveTheBytesOfTheReference) {
   using F = typename resident_form<TypeParam>::type;
   size_t f = index_of<TypeParam>(EveryFormat{});  // the registry has the same order
   const FormatTiles& tiles = *format_tiles()[f];

@@ -1,4 +1,4 @@
-// The matrix kernel for many tokens on a real GPU: bit for bit beside the plain twin at odd shapes and at those of a 7
+// The matrix kernel for many tokens on a real GPU: bit for bit beside the reference at odd shapes and at those of a 7
 // B model, and how fast it is there, in several shapes (kernels/gemm/gpu/launch.h). Compiling needs NVRTC and no GPU,
 // running a driver and no NVRTC:
 //   gemm_device compile FOLDER [VARIANT…]     machine code of each variant, into FOLDER
@@ -540,7 +540,7 @@ int run(const fs::path& folder, const fs::path& out, std::span<char*> only) {
     for (int64_t cols : {256, 576, 2560})
       for (auto [rows, tokens] : {std::pair{1, 9}, {33, 17}, {96, 65}, {577, 140}})
         if (cols == 2560 ? rows >= 96 : rows < 577) check_odd(modules, format, rows, cols, tokens);
-    say(fmt::format("{:8} at odd shapes: {}", format, failures == before ? "the bits of the plain twin" : "WRONG"));
+    say(fmt::format("{:8} at odd shapes: {}", format, failures == before ? "the bits of the reference" : "WRONG"));
   }
   std::string json;
   auto write = [&] { std::ofstream(out) << "[\n" << json << "\n]\n"; };

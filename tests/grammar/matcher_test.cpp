@@ -1,4 +1,4 @@
-// The matcher against its plain twin, on random grammars and texts; and how much ambiguous grammars cost.
+// The matcher against its reference, on random grammars and texts; and how much ambiguous grammars cost.
 #include "grammar/matcher.h"
 
 #include <gtest/gtest.h>
@@ -13,10 +13,10 @@
 namespace ingot::grammar {
 namespace {
 
-/// The plain twin: where texts of `id` that start at `from` can end, by looking at every way.
-class Twin {
+/// The reference: where texts of `id` that start at `from` can end, by looking at every way.
+class Reference {
  public:
-  Twin(const Expressions& grammar, std::string_view text) : grammar_(grammar), text_(text) {}
+  Reference(const Expressions& grammar, std::string_view text) : grammar_(grammar), text_(text) {}
   const std::set<size_t>& ends(Id id, size_t from) {
     auto [at, is_new] = known_.try_emplace({id, from});
     if (is_new) at->second = find(id, from);
@@ -86,7 +86,7 @@ Id random_grammar(Expressions& grammar, std::mt19937& random) {
   return rules[0];
 }
 
-TEST(Matcher, AgreesWithItsPlainTwinOnRandomGrammars) {
+TEST(Matcher, AgreesWithItsReferenceOnRandomGrammars) {
   std::mt19937 random(7);
   int grammars = 0, accepted = 0, refused = 0;
   for (int round = 0; round < 1500; round++) {
@@ -117,7 +117,7 @@ TEST(Matcher, AgreesWithItsPlainTwinOnRandomGrammars) {
     }
     for (const std::string& text : texts) {
       const State state = matcher.step(matcher.start(), text);
-      const bool expected = Twin(grammar, text).ends(root, 0).contains(text.size());
+      const bool expected = Reference(grammar, text).ends(root, 0).contains(text.size());
       ASSERT_EQ(matcher.accepts(state), expected) << "round " << round << " text " << text;
       (expected ? accepted : refused)++;
       // What is not dead can be finished, in as many bytes as is said.

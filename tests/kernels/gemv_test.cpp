@@ -1,5 +1,5 @@
 // Every strategy of the matrix kernel on every format and every instruction set that this machine has, against the
-// plain twin (bit for bit) and against float64 (error bound stated). What the machine cannot run is said.
+// reference (bit for bit) and against float64 (error bound stated). What the machine cannot run is said.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -129,7 +129,7 @@ class Gemv : public testing::TestWithParam<Case> {
   }
 };
 
-TEST_P(Gemv, AllStrategiesGiveTheBitsOfThePlainTwin) {
+TEST_P(Gemv, AllStrategiesGiveTheBitsOfTheReference) {
   for (int64_t cols : {32, 576, 896, 2560})
     for (int64_t rows : {1, 3, 17, 70})
       for (int64_t tokens : {1, 2, 3}) compare(rows, cols, tokens);

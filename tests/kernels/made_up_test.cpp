@@ -1,4 +1,4 @@
-// Formats that nobody uses (made_up_formats.h): all strategies against the plain twin, bit for bit, and against
+// Formats that nobody uses (made_up_formats.h): all strategies against the reference, bit for bit, and against
 // float64, in the portable lanes (every instruction set compiles the same text).
 #include <gtest/gtest.h>
 

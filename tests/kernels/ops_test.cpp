@@ -1,4 +1,4 @@
-// Norm, quantize, rope, attention and gate on every instruction set that this machine has, against their plain twins,
+// Norm, quantize, rope, attention and gate on every instruction set that this machine has, against their references,
 // and against each other bit for bit.
 #include <gtest/gtest.h>
 
@@ -45,7 +45,7 @@ template <class F> auto same_everywhere(F f) {
   return first;
 }
 
-TEST(Norm, NearThePlainTwin) {
+TEST(Norm, NearTheReference) {
   for (int n : {1, 7, 16, 33, 64, 100, 172, 576, 640, 2560}) {
     auto x = normal(n, n), w = normal(n, 1);
     auto y = same_everywhere([&](const Isa& isa) {
@@ -115,7 +115,7 @@ TEST(Quantize, ChunksThatHaveNoScale) {
   }
 }
 
-TEST(Rope, NearThePlainTwinInBothPairings) {
+TEST(Rope, NearTheReferenceInBothPairings) {
   for (int halves : {0, 1})
     for (int dims : {32, 64, 80}) {
       auto x = normal(128, dims), c = normal(dims / 2, 1), s = normal(dims / 2, 2), plain = x;
@@ -436,7 +436,7 @@ TEST(StoreHalves, RoundsAsIeee) {
   });
 }
 
-TEST(Gate, NearThePlainTwin) {
+TEST(Gate, NearTheReference) {
   auto gate = normal(4096, 1, 4), up = normal(4096, 2);
   gate[0] = 0, gate[1] = 100, gate[2] = -100, gate[3] = -1e6f, gate[4] = 1e6f;
   auto run = [&](bool is_silu) {

@@ -1,4 +1,4 @@
-// Codebooks seen as tables; and packing against its plain twin, byte for byte: every format with a resident layout, on
+// Codebooks seen as tables; and packing against its reference, byte for byte: every format with a resident layout, on
 // every instruction set of this machine (rows of a group and the bias of 8-bit codes are the machine's), at shapes that
 // leave lanes, rows and tiles over.
 #include <gtest/gtest.h>
@@ -77,7 +77,7 @@ TYPED_TEST(Pack, ListsTheValuesOfCodebooks) {
     GTEST_SKIP() << "no codebook";
 }
 
-TYPED_TEST(Pack, GivesTheBytesOfThePlainTwin) {
+TYPED_TEST(Pack, GivesTheBytesOfTheReference) {
   using F = typename resident_form<TypeParam>::type;
   size_t f = index_of<TypeParam>(EveryFormat{});  // the registry has the same order
   if constexpr (resident<F, 1>::exists)

@@ -6,7 +6,7 @@
 
 #include "sampling/chain.h"
 #include "sampling/distributions.h"
-#include "sampling/twins.h"
+#include "sampling/references.h"
 
 namespace ingot::sampling {
 namespace {
@@ -41,8 +41,8 @@ TEST(Chain, DrawsFollowTheDistribution) {
   tests::expect_distribution(draws(logits_of(p), plain(), 20000), p);
 }
 
-// One sampler on, all others off: draws follow what its twin leaves.
-TEST(Chain, DrawsOfEachSamplerFollowItsTwin) {
+// One sampler on, all others off: draws follow what its reference leaves.
+TEST(Chain, DrawsOfEachSamplerFollowItsReference) {
   using namespace ingot::tests;
   const std::vector<float> logits = logits_of({0.3, 0.25, 0.2, 0.1, 0.06, 0.05, 0.03, 0.01});
   const std::vector<int32_t> text = {5, 1, 6, 2, 1, 6};
@@ -52,23 +52,24 @@ TEST(Chain, DrawsOfEachSamplerFollowItsTwin) {
     void (*set)(SamplingOptions&);
     Distribution left;
   };
-  const double dynamic = twin_dynamic_temperature(d, 1, 0.5, 1.5);
+  const double dynamic = reference_dynamic_temperature(d, 1, 0.5, 1.5);
   const Case cases[] = {
-      {"top_k", [](SamplingOptions& o) { o.top_k = 5; }, twin_top_k(d, 5)},
-      {"top_p", [](SamplingOptions& o) { o.top_p = 0.8f; }, twin_top_p(d, 0.8)},
-      {"min_p", [](SamplingOptions& o) { o.min_p = 0.15f; }, twin_min_p(d, 0.15)},
-      {"typ_p", [](SamplingOptions& o) { o.typical_p = 0.7f; }, twin_typical(d, 0.7)},
-      {"top_n_sigma", [](SamplingOptions& o) { o.top_n_sigma = 1.2f; }, twin_top_n_sigma(d, 1.2)},
-      {"xtc", [](SamplingOptions& o) { o.xtc_probability = 1, o.xtc_threshold = 0.09f; }, twin_xtc(d, 0.09)},
-      {"temperature", [](SamplingOptions& o) { o.temperature = 0.6f; }, twin_temperature(d, 0.6)},
+      {"top_k", [](SamplingOptions& o) { o.top_k = 5; }, reference_top_k(d, 5)},
+      {"top_p", [](SamplingOptions& o) { o.top_p = 0.8f; }, reference_top_p(d, 0.8)},
+      {"min_p", [](SamplingOptions& o) { o.min_p = 0.15f; }, reference_min_p(d, 0.15)},
+      {"typ_p", [](SamplingOptions& o) { o.typical_p = 0.7f; }, reference_typical(d, 0.7)},
+      {"top_n_sigma", [](SamplingOptions& o) { o.top_n_sigma = 1.2f; }, reference_top_n_sigma(d, 1.2)},
+      {"xtc", [](SamplingOptions& o) { o.xtc_probability = 1, o.xtc_threshold = 0.09f; }, reference_xtc(d, 0.09)},
+      {"temperature", [](SamplingOptions& o) { o.temperature = 0.6f; }, reference_temperature(d, 0.6)},
       {"dynamic temperature", [](SamplingOptions& o) { o.dynatemp_range = 0.5f, o.dynatemp_exponent = 1.5f; },
-       twin_temperature(d, dynamic)},
+       reference_temperature(d, dynamic)},
       {"penalties",
        [](SamplingOptions& o) {
          o.repeat_penalty = 1.3f, o.frequency_penalty = 0.4f, o.presence_penalty = 0.2f, o.repeat_last_n = 5;
        },
-       twin_penalties(d, text, 5, 1.3, 0.2, 0.4)},
-      {"dry", [](SamplingOptions& o) { o.dry_multiplier = 0.7f; }, twin_dry(d, text, text.size(), -1, 0.7, 1.75, 2)},
+       reference_penalties(d, text, 5, 1.3, 0.2, 0.4)},
+      {"dry", [](SamplingOptions& o) { o.dry_multiplier = 0.7f; },
+       reference_dry(d, text, text.size(), -1, 0.7, 1.75, 2)},
       {"mirostat",
        [](SamplingOptions& o) {
          o.mirostat = 2, o.mirostat_ent = 1.4f, o.mirostat_lr = 0;

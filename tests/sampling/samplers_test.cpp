@@ -1,4 +1,4 @@
-// Every sampler against its plain twin, on made-up distributions: flat, peaked, with equals, with one token.
+// Every sampler against its reference, on made-up distributions: flat, peaked, with equals, with one token.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -7,7 +7,7 @@
 #include "sampling/mirostat.h"
 #include "sampling/penalties.h"
 #include "sampling/samplers.h"
-#include "sampling/twins.h"
+#include "sampling/references.h"
 
 namespace ingot::sampling {
 namespace {
@@ -47,9 +47,9 @@ void expect_same(Candidates& got, const Distribution& expected, const std::strin
   }
 }
 
-/// Runs sampler and twin, with a fresh option each time, alone and behind another sampler that sorts a part.
+/// Runs sampler and reference, with a fresh option each time, alone and behind another sampler that sorts a part.
 void compare(const char* name, double low, double high, const std::function<void(Candidates&, double)>& sampler,
-             const std::function<Distribution(const Distribution&, double)>& twin) {
+             const std::function<Distribution(const Distribution&, double)>& reference) {
   size_t kept = 0, all = 0;
   for (int i = 0; i < 400; i++) {
     std::vector<float> logits = made_up(i);
@@ -57,11 +57,11 @@ void compare(const char* name, double low, double high, const std::function<void
     Candidates c = candidates(logits);
     Distribution d = distribution(logits);
     if (i % 2) c.sort(5);
-    if (i % 5 == 0) top_k(c, 7), d = twin_top_k(d, 7);
+    if (i % 5 == 0) top_k(c, 7), d = reference_top_k(d, 7);
     all += c.size();
     sampler(c, x);
     kept += c.size();
-    expect_same(c, twin(d, x), std::string(name) + " " + std::to_string(x) + ", case " + std::to_string(i));
+    expect_same(c, reference(d, x), std::string(name) + " " + std::to_string(x) + ", case " + std::to_string(i));
   }
   EXPECT_TRUE(kept < all || std::string_view(name) == "temperature") << "nothing was ever cut";
 }
@@ -69,7 +69,7 @@ void compare(const char* name, double low, double high, const std::function<void
 TEST(Samplers, TopK) {
   compare(
       "top_k", 1, 100, [](Candidates& c, double x) { top_k(c, static_cast<int>(x)); },
-      [](const Distribution& d, double x) { return twin_top_k(d, static_cast<int>(x)); });
+      [](const Distribution& d, double x) { return reference_top_k(d, static_cast<int>(x)); });
 }
 TEST(Samplers, TheBestAreAddedAsIfAllHadBeen) {
   for (int i = 0; i < 400; i++) {
@@ -77,28 +77,31 @@ TEST(Samplers, TheBestAreAddedAsIfAllHadBeen) {
     int k = whole(1, 80);
     Candidates c(static_cast<int>(logits.size()));
     c.add_best(logits, k);
-    expect_same(c, twin_top_k(distribution(logits), k), "best " + std::to_string(k) + ", case " + std::to_string(i));
+    expect_same(c, reference_top_k(distribution(logits), k),
+                "best " + std::to_string(k) + ", case " + std::to_string(i));
   }
 }
 TEST(Samplers, TopP) {
-  compare("top_p", 0.01, 1, [](Candidates& c, double x) { top_p(c, static_cast<float>(x)); }, twin_top_p);
+  compare("top_p", 0.01, 1, [](Candidates& c, double x) { top_p(c, static_cast<float>(x)); }, reference_top_p);
 }
 TEST(Samplers, MinP) {
-  compare("min_p", 0.001, 1, [](Candidates& c, double x) { min_p(c, static_cast<float>(x)); }, twin_min_p);
+  compare("min_p", 0.001, 1, [](Candidates& c, double x) { min_p(c, static_cast<float>(x)); }, reference_min_p);
 }
 TEST(Samplers, Typical) {
-  compare("typ_p", 0.01, 0.99, [](Candidates& c, double x) { typical(c, static_cast<float>(x)); }, twin_typical);
+  compare("typ_p", 0.01, 0.99, [](Candidates& c, double x) { typical(c, static_cast<float>(x)); }, reference_typical);
 }
 TEST(Samplers, TopNSigma) {
   compare(
-      "top_n_sigma", 0.01, 4, [](Candidates& c, double x) { top_n_sigma(c, static_cast<float>(x)); }, twin_top_n_sigma);
+      "top_n_sigma", 0.01, 4, [](Candidates& c, double x) { top_n_sigma(c, static_cast<float>(x)); },
+      reference_top_n_sigma);
 }
 TEST(Samplers, Xtc) {
-  compare("xtc", 0.001, 0.5, [](Candidates& c, double x) { xtc(c, static_cast<float>(x)); }, twin_xtc);
+  compare("xtc", 0.001, 0.5, [](Candidates& c, double x) { xtc(c, static_cast<float>(x)); }, reference_xtc);
 }
 TEST(Samplers, Temperature) {
   compare(
-      "temperature", 0.05, 5, [](Candidates& c, double x) { temperature(c, static_cast<float>(x)); }, twin_temperature);
+      "temperature", 0.05, 5, [](Candidates& c, double x) { temperature(c, static_cast<float>(x)); },
+      reference_temperature);
   Candidates c = candidates(std::vector<float>{1, 3, 3, 2});
   temperature(c, 0);
   ASSERT_EQ(c.size(), 1u);
@@ -115,7 +118,7 @@ TEST(Samplers, DynamicTemperatureFollowsTheEntropy) {
     float t = static_cast<float>(real(0, 2)), range = static_cast<float>(real(0.01, 2)),
           exponent = static_cast<float>(real(0.2, 3));
     EXPECT_NEAR(dynamic_temperature(c, t, range, exponent),
-                twin_dynamic_temperature(distribution(logits), t, range, exponent), 1e-5)
+                reference_dynamic_temperature(distribution(logits), t, range, exponent), 1e-5)
         << i;
   }
   Candidates flat = candidates(std::vector<float>(10, 1.5f));
@@ -141,8 +144,8 @@ TEST(Samplers, Penalties) {
     c.sort(3);
     penalties.apply(c, text, o);
     expect_same(c,
-                twin_penalties(distribution(logits), text, o.repeat_last_n, o.repeat_penalty, o.presence_penalty,
-                               o.frequency_penalty),
+                reference_penalties(distribution(logits), text, o.repeat_last_n, o.repeat_penalty, o.presence_penalty,
+                                    o.frequency_penalty),
                 "case " + std::to_string(i));
   }
 }
@@ -182,8 +185,8 @@ TEST(Samplers, Dry) {
     ASSERT_EQ(dry.since_breaker(seen), behind) << i;
     Candidates c = candidates(logits);
     dry.apply(c, text, o);
-    Distribution expected = twin_dry(distribution(logits), text, behind, o.dry_penalty_last_n, o.dry_multiplier,
-                                     o.dry_base, o.dry_allowed_length);
+    Distribution expected = reference_dry(distribution(logits), text, behind, o.dry_penalty_last_n, o.dry_multiplier,
+                                          o.dry_base, o.dry_allowed_length);
     penalized += expected[0].p != distribution(logits)[0].p;
     expect_same(c, expected, "case " + std::to_string(i));
   }
@@ -214,7 +217,7 @@ TEST(Samplers, DryIsLinear) {
 }
 
 TEST(Samplers, Mirostat2) {
-  // The twin: a distribution cut at the limit, one draw of it, and the limit's step.
+  // The reference: a distribution cut at the limit, one draw of it, and the limit's step.
   for (int i = 0; i < 200; i++) {
     std::vector<float> logits = made_up(i);
     double target = static_cast<float>(real(0.5, 8)), rate = static_cast<float>(real(0.01, 0.5)), limit = 2 * target;

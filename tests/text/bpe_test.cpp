@@ -1,4 +1,4 @@
-// Byte-level BPE on small vocabularies, against the obvious twin, and its errors.
+// Byte-level BPE on small vocabularies, against the plain reference, and its errors.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -69,7 +69,7 @@ TEST(Bpe, WholeWordsComeFirstWhereTheRuleSaysSo) {
   EXPECT_EQ(encode(v, "abc"), (Ids{id_of(v, "ab"), id_of(v, "c")}));
 }
 
-// The obvious twin: look for the best merge in the whole word, do the leftmost one, begin again.
+// The plain reference: look for the best merge in the whole word, do the leftmost one, begin again.
 Ids plain_bpe(const Vocabulary& v, std::string_view word) {
   std::vector<std::string> symbols;
   for (const char c : word) symbols.push_back(byte_spelling(static_cast<uint8_t>(c)));
@@ -89,7 +89,7 @@ Ids plain_bpe(const Vocabulary& v, std::string_view word) {
   return ids;
 }
 
-TEST(Bpe, AgreesWithThePlainTwin) {
+TEST(Bpe, AgreesWithTheReference) {
   std::mt19937 random(4);
   for (int round = 0; round < 150; round++) {
     std::vector<std::string> merges, parts{"a", "b", "c"};

@@ -79,7 +79,7 @@ std::string marked(bool is_token, std::string_view part) {
   return text;
 }
 
-// The obvious twin: each spelling, longest first, cuts every fragment of plain text that is left.
+// The plain reference: each spelling, longest first, cuts every fragment of plain text that is left.
 std::vector<std::string> plain_split(std::vector<std::string> spellings, std::string_view text) {
   std::sort(spellings.begin(), spellings.end(), [](const auto& a, const auto& b) { return a.size() > b.size(); });
   std::vector<std::pair<std::string, bool>> parts{{std::string(text), false}};
@@ -102,7 +102,7 @@ std::vector<std::string> plain_split(std::vector<std::string> spellings, std::st
   return shown;
 }
 
-TEST(Special, AgreesWithThePlainTwin) {
+TEST(Special, AgreesWithTheReference) {
   std::mt19937 random(2);
   const auto word = [&](size_t n) {
     std::string s;
@@ -110,7 +110,7 @@ TEST(Special, AgreesWithThePlainTwin) {
     return s;
   };
   for (int round = 0; round < 3000; round++) {
-    // One spelling a length: among equal lengths the twin goes by the token, not by the place.
+    // One spelling a length: among equal lengths the reference goes by the token, not by the place.
     std::vector<std::string> spellings;
     for (size_t n = 1; n <= 6 + random() % 20; n++) {
       if (random() % 2) spellings.push_back(round % 2 ? word(n) : std::string(n, 'a'));
@@ -127,7 +127,7 @@ TEST(Special, AgreesWithThePlainTwin) {
 
 // The same with control tokens and with text that is to stay plain: every match that may be, longest first, then
 // leftmost.
-TEST(Special, AgreesWithThePlainTwinAroundPlainText) {
+TEST(Special, AgreesWithTheReferenceAroundPlainText) {
   std::mt19937 random(3);
   for (int round = 0; round < 3000; round++) {
     Vocabulary v;

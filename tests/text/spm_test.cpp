@@ -1,4 +1,4 @@
-// SPM on small vocabularies, against the obvious twin, and its errors.
+// SPM on small vocabularies, against the plain reference, and its errors.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -74,7 +74,7 @@ TEST(Spm, ControlTokensAreShownOnlyOnRequest) {
   EXPECT_EQ(tokenizer->piece(2, false, true), "</s>");
 }
 
-// The obvious twin: look for the pair that joins to the best token in the whole text, do the leftmost one, begin again.
+// The plain reference: look for the pair that joins to the best token in the whole text, do the leftmost one, begin again.
 Ids plain_spm(const Vocabulary& v, std::vector<std::string> symbols) {
   while (true) {
     float best = -INFINITY;
@@ -99,7 +99,7 @@ Ids plain_spm(const Vocabulary& v, std::vector<std::string> symbols) {
   return ids;
 }
 
-TEST(Spm, AgreesWithThePlainTwin) {
+TEST(Spm, AgreesWithTheReference) {
   std::mt19937 random(6);
   const std::string letters[] = {"a", "b", "\u00e9", "\U0001f642"};
   for (int round = 0; round < 100; round++) {
@@ -128,7 +128,7 @@ TEST(Spm, AgreesWithThePlainTwin) {
 
 // Tokens so long that they are not looked up by their hash. A text is a part, cut where it was joined and mixed with
 // others, so that merges reach the long ones; some joined parts are not tokens, so that not all of them do.
-TEST(Spm, AgreesWithThePlainTwinOnLongTokens) {
+TEST(Spm, AgreesWithTheReferenceOnLongTokens) {
   std::mt19937 random(8);
   size_t n_long = 0;
   for (int round = 0; round < 30; round++) {

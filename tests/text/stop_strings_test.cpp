@@ -8,8 +8,8 @@
 namespace ingot::text {
 namespace {
 
-/// The obvious twin: reads the whole text; the stop string that is complete first ends it, of several the longest.
-std::pair<std::string, std::string> twin(const std::string& text, const std::vector<std::string>& stops) {
+/// The plain reference: reads the whole text; the stop string that is complete first ends it, of several the longest.
+std::pair<std::string, std::string> reference(const std::string& text, const std::vector<std::string>& stops) {
   for (size_t end = 1; end <= text.size(); end++) {
     std::string found;
     for (const std::string& s : stops)
@@ -39,7 +39,7 @@ TEST(StopStrings, WhatIsHeldAtTheEndIsText) {
   EXPECT_EQ(stops.found(), "");
 }
 
-TEST(StopStrings, AsTheTwinWhereverTheTextIsCut) {
+TEST(StopStrings, AsTheReferenceWhereverTheTextIsCut) {
   std::mt19937 random(1);
   auto letters = [&](size_t min_size, size_t max_size) {
     std::string s(min_size + random() % (max_size - min_size + 1), ' ');
@@ -58,7 +58,7 @@ TEST(StopStrings, AsTheTwinWhereverTheTextIsCut) {
       at += n;
     }
     got += stops.finish();
-    ASSERT_EQ(std::pair(got, stops.found()), twin(text, all)) << text;
+    ASSERT_EQ(std::pair(got, stops.found()), reference(text, all)) << text;
     found += !stops.found().empty();
   }
   EXPECT_GT(found, 1000);

@@ -1,4 +1,4 @@
-// Small vocabularies for tests, and the slow obvious twins of the two algorithms.
+// Small vocabularies for tests, and the slow reference implementations of the two algorithms.
 #pragma once
 #include <cstdint>
 #include <string>

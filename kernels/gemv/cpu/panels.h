@@ -1,6 +1,6 @@
 // Strategy for prompts: lane = row, as in rows_interleaved.h, but the weights are expanded once for all tokens of the
 // call. A panel is a run of tiles of one row group (256 weights, or one block where that is longer): codes as plain
-// bytes, scales as floats. It lies in the first cache while every token passes by; what rows and tokens have summed so
+// bytes, scales as floats. It lies in the L1 cache while every token passes by; what rows and tokens have summed so
 // far waits in `y`.
 #pragma once
 #include "gemv/chunk.h"

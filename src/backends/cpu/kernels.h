@@ -36,7 +36,7 @@ struct FormatKernels {
   void (*from_file)(const GemvParams&);
   /// Decodes one row of `cols` weights.
   void (*decode_row)(const u8* row, i64 cols, float* to);
-  /// The plain twin: one output from a file row and one token's codes (cols) and scales (cols / 32); null for floats.
+  /// The reference: one output from a file row and one token's codes (cols) and scales (cols / 32); null for floats.
   float (*plain)(const u8* row, i64 cols, const i8* x, const float* scales);
 };
 

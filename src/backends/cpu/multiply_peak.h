@@ -1,4 +1,4 @@
-// How fast a machine multiplies codes when nothing is loaded from farther than the first cache, in the lane vocabulary:
+// How fast a machine multiplies codes when nothing is loaded from farther than the L1 cache, in the lane vocabulary:
 // the peak that prompts are held against.
 #pragma once
 

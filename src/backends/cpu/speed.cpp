@@ -12,7 +12,7 @@ namespace ingot::cpu {
 namespace {
 
 constexpr int64_t cols = 2048;               // every block size so far divides it
-constexpr int64_t cached_bytes = 256 << 10;  // rests in the second cache of any machine
+constexpr int64_t cached_bytes = 256 << 10;  // rests in the L2 cache of any machine
 constexpr int repetitions = 5;
 constexpr double min_seconds = 0.02;  // of one measurement
 

@@ -1,4 +1,4 @@
-// The obvious twins of the samplers: whole distributions sorted in double precision, straight from the published rules.
+// Plain reference implementations of the samplers: whole distributions sorted in double precision, straight from the published rules.
 // Each returns the distribution that is left, most probable first; a token that was cut is not in it.
 #pragma once
 #include <algorithm>
@@ -53,15 +53,15 @@ template <class Keep> Distribution those(Distribution d, Keep keep) {
   return normalized(d);
 }
 
-inline Distribution twin_top_k(Distribution d, int k) {
+inline Distribution reference_top_k(Distribution d, int k) {
   if (d.size() > static_cast<size_t>(k)) d.erase(d.begin() + k, d.end());
   return normalized(d);
 }
-inline Distribution twin_top_p(const Distribution& d, double p) { return until(d, p); }
-inline Distribution twin_min_p(const Distribution& d, double p) {
+inline Distribution reference_top_p(const Distribution& d, double p) { return until(d, p); }
+inline Distribution reference_min_p(const Distribution& d, double p) {
   return those(d, [&](const Token& t) { return t.p >= p * d[0].p; });
 }
-inline Distribution twin_typical(Distribution d, double p) {
+inline Distribution reference_typical(Distribution d, double p) {
   double h = entropy(d);
   auto distance = [&](const Token& t) { return std::abs(-std::log(t.p) - h); };
   std::ranges::sort(d, [&](const Token& a, const Token& b) {
@@ -69,31 +69,31 @@ inline Distribution twin_typical(Distribution d, double p) {
   });
   return until(d, p);
 }
-inline Distribution twin_top_n_sigma(const Distribution& d, double n) {
+inline Distribution reference_top_n_sigma(const Distribution& d, double n) {
   double mean = 0, variance = 0;
   for (const Token& t : d) mean += t.logit / double(d.size());
   for (const Token& t : d) variance += std::pow(t.logit - mean, 2) / double(d.size());
   return those(d, [&](const Token& t) { return t.logit >= d[0].logit - n * std::sqrt(variance); });
 }
-inline Distribution twin_xtc(Distribution d, double threshold) {
+inline Distribution reference_xtc(Distribution d, double threshold) {
   size_t above = 0;
   while (above < d.size() && d[above].p >= threshold) above++;
   if (above > 1) d.erase(d.begin(), d.begin() + (above - 1));
   return normalized(d);
 }
-inline Distribution twin_temperature(Distribution d, double t) {
-  if (t == 0) return twin_top_k(d, 1);
+inline Distribution reference_temperature(Distribution d, double t) {
+  if (t == 0) return reference_top_k(d, 1);
   for (Token& x : d) x.logit /= t;
   return normalized(d);
 }
-inline double twin_dynamic_temperature(const Distribution& d, double t, double range, double exponent) {
+inline double reference_dynamic_temperature(const Distribution& d, double t, double range, double exponent) {
   double low = std::max(0.0, t - range), high = t + range;
   if (d.size() == 1) return t;
   return low + (high - low) * std::pow(entropy(d) / std::log(double(d.size())), exponent);
 }
 
-inline Distribution twin_penalties(Distribution d, std::span<const int32_t> text, int last_n, double repeat,
-                                   double presence, double frequency) {
+inline Distribution reference_penalties(Distribution d, std::span<const int32_t> text, int last_n, double repeat,
+                                        double presence, double frequency) {
   for (Token& t : d) {
     int count = 0;
     for (size_t i = 0; i < text.size(); i++)
@@ -106,8 +106,8 @@ inline Distribution twin_penalties(Distribution d, std::span<const int32_t> text
 }
 
 /// `behind`: tokens at the end of the text that stand behind the last breaker.
-inline Distribution twin_dry(Distribution d, std::vector<int32_t> text, size_t behind, int last_n, double multiplier,
-                             double base, int allowed) {
+inline Distribution reference_dry(Distribution d, std::vector<int32_t> text, size_t behind, int last_n,
+                                  double multiplier, double base, int allowed) {
   if (last_n >= 0 && text.size() > static_cast<size_t>(last_n)) text.erase(text.begin(), text.end() - last_n);
   for (Token& t : d) {
     size_t longest = 0;
