@@ -29,7 +29,7 @@ namespace {
 #include "q5_1.h"
 #include "q6_k.h"
 #include "q8_0.h"
-#include "kernels/made_up_formats.h"
+#include "kernels/synthetic_formats.h"
 
 template <class F> void pack_whole_row(const uint8_t* row, int64_t cols, int row, uint8_t* row_group) {
   typedef typename resident_form<F>::type Form;

@@ -27,7 +27,7 @@ import gguf  # noqa: E402
 import numpy as np  # noqa: E402
 
 # Three groups of 32 in 67 bytes; codes in two planes, signed integer factors, a minimum for the whole block.
-AFFINE = """struct made_up_affine : affine {
+AFFINE = """struct synthetic_affine : affine {
   enum { ggml_id = 90001, block = 96, group = 32, code_bits = 5, zero = 15, block_bytes = 67 };
   enum at { scale_at = 0, min_at = 2, subs_at = 4, low_at = 7, high_at = 55 };
 
@@ -51,13 +51,13 @@ def affine_blocks(draws, n, deviation):
 
 
 # Eight uneven values, a power of two for every 16 weights.
-TABLE = """TABLE(i8, made_up_values, 8) = {-113, -60, -27, -6, 9, 31, 66, 127};
-struct made_up_table : table {
+TABLE = """TABLE(i8, synthetic_values, 8) = {-113, -60, -27, -6, 9, 31, 66, 127};
+struct synthetic_table : table {
   enum { ggml_id = 90002, block = 64, group = 16, code_bits = 3, block_bytes = 28 };
   enum at { low_at = 0, high_at = 16, scales_at = 24 };
 
   fn code(view b, int i) { return (b.byte(low_at + i % 16) >> i / 16 * 2 & 3) | (b.byte(high_at + i % 8) >> i / 8 & 1) << 2; }
-  fn value(u32 code) { return made_up_values[code]; }
+  fn value(u32 code) { return synthetic_values[code]; }
   fn scale(view b, int g) { return b.e8m0_half(scales_at + g); }
 };
 """
@@ -70,18 +70,18 @@ def table_blocks(draws, n, deviation):
 
 
 # Runs of 8 from a codebook of 16, and their signs; 12 groups of 16 with a factor of 4 bits each.
-VECTOR = """TABLE(u32, made_up_grid, 16) = {0x1b06, 0x0419, 0xe540, 0x91c2, 0x6f10, 0x2b74, 0x0d8a, 0xc013, 0x5926, 0x840d, 0x31e5, 0x4b60, 0x1294, 0xa70c, 0x0251, 0x7c38};
-TABLE(i8, made_up_runs, 8) = {-29, -13, -5, -1, 1, 5, 13, 29};
-struct made_up_vector : vector {
+VECTOR = """TABLE(u32, synthetic_grid, 16) = {0x1b06, 0x0419, 0xe540, 0x91c2, 0x6f10, 0x2b74, 0x0d8a, 0xc013, 0x5926, 0x840d, 0x31e5, 0x4b60, 0x1294, 0xa70c, 0x0251, 0x7c38};
+TABLE(i8, synthetic_runs, 8) = {-29, -13, -5, -1, 1, 5, 13, 29};
+struct synthetic_vector : vector {
   enum { ggml_id = 90003, block = 192, group = 16, code_bits = 12, block_bytes = 44, values = 8 };
   enum at { scale_at = 0, subs_at = 2, indices_at = 8, signs_at = 20 };
 
   fn code(view b, int j) { return (b.byte(indices_at + j / 2) >> j % 2 * 4 & 15) | b.byte(signs_at + j) << 4; }
-  fn value(int c) { return made_up_runs[c]; }
+  fn value(int c) { return synthetic_runs[c]; }
   fn expand(u32 code) {
     u64 run = 0;
     for (int k = 0; k < 8; k++) {
-      int size = (int)(made_up_grid[code & 15] >> 2 * k & 3), negative = (int)(code >> (4 + k) & 1);
+      int size = (int)(synthetic_grid[code & 15] >> 2 * k & 3), negative = (int)(code >> (4 + k) & 1);
       run |= (u64)(u8)value(negative ? 3 - size : 4 + size) << 8 * k;
     }
     return run;
@@ -104,16 +104,16 @@ def bfloat16(x):
 
 # name: number, weights and bytes a block, bits a code, kind, text, blocks
 FORMATS = {
-    "made_up_affine": (90001, 96, 67, 5, "affine", AFFINE, affine_blocks),
-    "made_up_table": (90002, 64, 28, 3, "table", TABLE, table_blocks),
-    "made_up_vector": (90003, 192, 44, 12, "vector", VECTOR, vector_blocks),
+    "synthetic_affine": (90001, 96, 67, 5, "affine", AFFINE, affine_blocks),
+    "synthetic_table": (90002, 64, 28, 3, "table", TABLE, table_blocks),
+    "synthetic_vector": (90003, 192, 44, 12, "vector", VECTOR, vector_blocks),
 }
 
 # The first layer is affine; in the second, three formats meet in a launch, and two.
 MODEL = dict(
-    arch="llama", seed=21, layers=2, hidden=192, heads=3, kv_heads=1, head=64, ffn=384, tied=False, weights="made_up_affine",
-    formats=dict(embedding="made_up_table", head="made_up_vector", k="made_up_table", v="made_up_vector", o="made_up_vector",
-                 gate="made_up_table", up="made_up_vector", down="made_up_table"),
+    arch="llama", seed=21, layers=2, hidden=192, heads=3, kv_heads=1, head=64, ffn=384, tied=False, weights="synthetic_affine",
+    formats=dict(embedding="synthetic_table", head="synthetic_vector", k="synthetic_table", v="synthetic_vector", o="synthetic_vector",
+                 gate="synthetic_table", up="synthetic_vector", down="synthetic_table"),
 )
 PROMPT = "The capital of France is Paris, and the capital of Italy is"
 TOKENS, DIVERGENCE = "8", "1e-3"  # nats; how far two honest runs of quantized matrices part: decision 0009
@@ -181,7 +181,7 @@ def check_command(ingot, model, doubles):
 
 
 def check_model(program, device, cache, doubles):
-    status, out, errors = run(program, device, "made_up.gguf", TOKENS, DIVERGENCE, PROMPT, INGOT_CACHE=str(cache), LD_LIBRARY_PATH=str(doubles))
+    status, out, errors = run(program, device, "synthetic.gguf", TOKENS, DIVERGENCE, PROMPT, INGOT_CACHE=str(cache), LD_LIBRARY_PATH=str(doubles))
     print(out, errors, flush=True)
     if status == 77:
         skip(out)
@@ -214,8 +214,8 @@ def main():
             (tree / f"formats/{name}.h").write_text(f"// A format that nobody uses.\n{text}")
         build(tree, ["ingot", "model_check", "cuda_double", "nvrtc_double", *(["model_check_metal"] if metal else [])])
         (cache / "models").mkdir(parents=True)
-        model, built = cache / "models/made_up.gguf", tree / "build/release"
-        make_models.write_model(model, "made up", MODEL, add_blocks)
+        model, built = cache / "models/synthetic.gguf", tree / "build/release"
+        make_models.write_model(model, "synthetic", MODEL, add_blocks)
         doubles = built / "tests/emulator/doubles"
         check_command(built / "ingot", model, doubles)
         check_model(built / "model_check", "cuda", cache, doubles)

@@ -115,7 +115,7 @@ TEST(Vocabularies, IdsAreLlamaCpps) {
     GTEST_SKIP() << "not compared, since the model or what llama.cpp says is not there:" << missing << "; " << how;
 }
 
-// A made-up vocabulary in which any two bytes are a token: a word that ends elsewhere has other ids.
+// A synthetic vocabulary in which any two bytes are a token: a word that ends elsewhere has other ids.
 TEST(Vocabularies, EveryRuleCutsAsLlamaCppsDoes) {
   std::string missing;
   for (const std::string rule :

@@ -39,16 +39,16 @@ function(configures case file text expected)
 endfunction()
 
 configures(as_it_is "" "" "")
-configures(one_more made_up.h "struct made_up : affine {\n  enum { test_id = 1, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n" "")
-configures(same_number_in_another_space made_up.h "struct made_up : affine {\n  enum { test_id = 2, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n" "")
-configures(same_number made_up.h "struct made_up : affine {\n  enum { ggml_id = 2, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n"
-           "ggml_id = 2 stands in formats/q4_0.h and in formats/made_up.h; expected one format a number; choose another")
-configures(no_number made_up.h "struct made_up : affine {\n  enum { block = 32 };\n};\n"
-           "formats/made_up.h has no identity; expected 'enum { <space>_id = <number>")
-configures(other_name made_up.h "struct invented : affine {\n  enum { ggml_id = 1000 };\n};\n"
-           "formats/made_up.h does not declare its format; expected 'struct made_up : <kind>'")
-configures(no_fact made_up.h "struct made_up : affine {\n  enum { test_id = 1, block = 32, group = 32, code_bits = 4 };\n};\n"
-           "formats/made_up.h states no block_bytes")
-configures(no_kind made_up.h "struct made_up : tabel {\n  enum { test_id = 1, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n"
-           "formats/made_up.h derives from no kind")
+configures(one_more synthetic.h "struct synthetic : affine {\n  enum { test_id = 1, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n" "")
+configures(same_number_in_another_space synthetic.h "struct synthetic : affine {\n  enum { test_id = 2, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n" "")
+configures(same_number synthetic.h "struct synthetic : affine {\n  enum { ggml_id = 2, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n"
+           "ggml_id = 2 stands in formats/q4_0.h and in formats/synthetic.h; expected one format a number; choose another")
+configures(no_number synthetic.h "struct synthetic : affine {\n  enum { block = 32 };\n};\n"
+           "formats/synthetic.h has no identity; expected 'enum { <space>_id = <number>")
+configures(other_name synthetic.h "struct invented : affine {\n  enum { ggml_id = 1000 };\n};\n"
+           "formats/synthetic.h does not declare its format; expected 'struct synthetic : <kind>'")
+configures(no_fact synthetic.h "struct synthetic : affine {\n  enum { test_id = 1, block = 32, group = 32, code_bits = 4 };\n};\n"
+           "formats/synthetic.h states no block_bytes")
+configures(no_kind synthetic.h "struct synthetic : tabel {\n  enum { test_id = 1, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n"
+           "formats/synthetic.h derives from no kind")
 configures(bad_name 3bit.h "struct 3bit : affine {\n  enum { test_id = 1 };\n};\n" "formats/3bit.h cannot be the name of a struct")

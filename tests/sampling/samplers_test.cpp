@@ -1,4 +1,4 @@
-// Every sampler against its reference, on made-up distributions: flat, peaked, with equals, with one token.
+// Every sampler against its reference, on synthetic distributions: flat, peaked, with equals, with one token.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -19,7 +19,7 @@ double real(double low, double high) { return std::uniform_real_distribution<dou
 int whole(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_numbers); }
 
 /// Logits in no order; every third list holds equals.
-std::vector<float> made_up(int i) {
+std::vector<float> synthetic(int i) {
   const int sizes[] = {1, 2, 3, 10, 63, 65, 200, 1000};
   std::vector<float> logits(sizes[i % std::size(sizes)]);
   double width = real(0.1, 8);
@@ -52,7 +52,7 @@ void compare(const char* name, double low, double high, const std::function<void
              const std::function<Distribution(const Distribution&, double)>& reference) {
   size_t kept = 0, all = 0;
   for (int i = 0; i < 400; i++) {
-    std::vector<float> logits = made_up(i);
+    std::vector<float> logits = synthetic(i);
     double x = static_cast<float>(real(low, high));
     Candidates c = candidates(logits);
     Distribution d = distribution(logits);
@@ -73,7 +73,7 @@ TEST(Samplers, TopK) {
 }
 TEST(Samplers, TheBestAreAddedAsIfAllHadBeen) {
   for (int i = 0; i < 400; i++) {
-    std::vector<float> logits = made_up(i);
+    std::vector<float> logits = synthetic(i);
     int k = whole(1, 80);
     Candidates c(static_cast<int>(logits.size()));
     c.add_best(logits, k);
@@ -113,7 +113,7 @@ TEST(Samplers, Temperature) {
 
 TEST(Samplers, DynamicTemperatureFollowsTheEntropy) {
   for (int i = 0; i < 400; i++) {
-    std::vector<float> logits = made_up(i);
+    std::vector<float> logits = synthetic(i);
     Candidates c = candidates(logits);
     float t = static_cast<float>(real(0, 2)), range = static_cast<float>(real(0.01, 2)),
           exponent = static_cast<float>(real(0.2, 3));
@@ -125,7 +125,7 @@ TEST(Samplers, DynamicTemperatureFollowsTheEntropy) {
   EXPECT_FLOAT_EQ(dynamic_temperature(flat, 1, 0.5f, 2), 1.5f);  // greatest entropy: the highest temperature
 }
 
-std::vector<int32_t> made_up_text(int kinds, int max_id) {
+std::vector<int32_t> synthetic_text(int kinds, int max_id) {
   std::vector<int32_t> text(whole(0, max_id));
   for (int32_t& t : text) t = whole(0, kinds - 1);
   return text;
@@ -134,8 +134,8 @@ std::vector<int32_t> made_up_text(int kinds, int max_id) {
 TEST(Samplers, Penalties) {
   Penalties penalties(1000);
   for (int i = 0; i < 400; i++) {
-    std::vector<float> logits = made_up(i);
-    std::vector<int32_t> text = made_up_text(static_cast<int>(logits.size()), 100);
+    std::vector<float> logits = synthetic(i);
+    std::vector<int32_t> text = synthetic_text(static_cast<int>(logits.size()), 100);
     SamplingOptions o;
     o.repeat_penalty = static_cast<float>(real(0.5, 2)), o.presence_penalty = static_cast<float>(real(-2, 2)),
     o.frequency_penalty = static_cast<float>(real(-1, 1));
@@ -174,7 +174,7 @@ TEST(Samplers, Dry) {
     int kinds = whole(3, 8);
     std::vector<float> logits(kinds);
     for (float& x : logits) x = static_cast<float>(real(-3, 3));
-    std::vector<int32_t> text = made_up_text(kinds, 60);
+    std::vector<int32_t> text = synthetic_text(kinds, 60);
     SamplingOptions o;
     o.dry_multiplier = static_cast<float>(real(0.1, 2)), o.dry_base = static_cast<float>(real(1, 2)),
     o.dry_allowed_length = whole(0, 4), o.dry_penalty_last_n = whole(-1, 40);
@@ -219,7 +219,7 @@ TEST(Samplers, DryIsLinear) {
 TEST(Samplers, Mirostat2) {
   // The reference: a distribution cut at the limit, one draw of it, and the limit's step.
   for (int i = 0; i < 200; i++) {
-    std::vector<float> logits = made_up(i);
+    std::vector<float> logits = synthetic(i);
     double target = static_cast<float>(real(0.5, 8)), rate = static_cast<float>(real(0.01, 0.5)), limit = 2 * target;
     Mirostat mirostat(static_cast<float>(target), static_cast<float>(rate));
     for (int step = 0; step < 20; step++) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/sampling/golden/llama.cpp.json: what llama.cpp's samplers leave of small made-up distributions.
+"""Makes tests/sampling/golden/llama.cpp.json: what llama.cpp's samplers leave of small synthetic distributions.
 
 The samplers are the llama_sampler_* C functions that the package `xllamacpp` exports. A case is a sampler with its options, logits, for
 penalties and DRY the text so far, and what is left: ids with their probabilities, most probable first. Draws are left out: every engine

@@ -4,7 +4,7 @@
     python tools/goldens/vocabularies.py [--strings N] [--seed N] [NAME]…
 
 NAME is a vocabulary that tools/fetch_vocabularies.sh has fetched (ggml-vocab-NAME.gguf), a model that tools/fetch_model.sh has, or
-"pre-RULE": the pre-tokenizer RULE on a made-up vocabulary, in which any two bytes are a token, so that every cut in another place
+"pre-RULE": the pre-tokenizer RULE on a synthetic vocabulary, in which any two bytes are a token, so that every cut in another place
 changes the ids. None: all of them. A file that is newer than this program and the package xllamacpp is kept.
 
 A file holds 32-bit little-endian numbers: strings; then for each of them its bytes, the ids where control tokens stay text, the ids

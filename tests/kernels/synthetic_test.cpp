@@ -1,4 +1,4 @@
-// Formats that nobody uses (made_up_formats.h): all strategies against the reference, bit for bit, and against
+// Formats that nobody uses (synthetic_formats.h): all strategies against the reference, bit for bit, and against
 // float64, in the portable lanes (every instruction set compiles the same text).
 #include <gtest/gtest.h>
 
@@ -8,19 +8,19 @@
 
 #include "backends/cpu/kernels.h"
 
-namespace ingot::cpu::made_up {
+namespace ingot::cpu::synthetic {
 namespace {
 #include "backends/cpu/lanes/portable.h"
 #include "backends/cpu/instance_format.h"
 
-#include "kernels/made_up_formats.h"
+#include "kernels/synthetic_formats.h"
 
-template <class F> class MadeUp : public testing::Test {};
+template <class F> class Synthetic : public testing::Test {};
 using Formats = testing::Types<min_by_group, sub_min_by_group, wide_groups, signed_bytes, unsigned_bytes, eight_values,
                                large_subs, four_values>;
-TYPED_TEST_SUITE(MadeUp, Formats);
+TYPED_TEST_SUITE(Synthetic, Formats);
 
-TYPED_TEST(MadeUp, AllStrategiesAgree) {
+TYPED_TEST(Synthetic, AllStrategiesAgree) {
   using F = TypeParam;
   constexpr i64 rows = 19, cols = 256, tokens = 7;
   std::mt19937 random(1);
@@ -38,7 +38,7 @@ TYPED_TEST(MadeUp, AllStrategiesAgree) {
   for (float& s : scales) s = 0.001f * float(random() % 1000 + 1);
   for (size_t i = 0; i < codes.size(); i++) sums[i / 16] = i16(sums[i / 16] + codes[i]);
 
-  constexpr FormatKernels k = format_kernels<F>("made up");
+  constexpr FormatKernels k = format_kernels<F>("synthetic");
   i64 row_bytes = cols / F::block * F::block_bytes, groups = (rows + k.lane_rows - 1) / k.lane_rows,
       group_bytes = cols / F::block * k.tile_bytes;
   std::vector<u8> packed(groups * group_bytes);
@@ -66,4 +66,4 @@ TYPED_TEST(MadeUp, AllStrategiesAgree) {
 }
 
 }  // namespace
-}  // namespace ingot::cpu::made_up
+}  // namespace ingot::cpu::synthetic
