@@ -15,7 +15,9 @@ struct iq1_s : vector {
   enum at { scale_at = 0, lows_at = 2, highs_at = 34 };
 
   fn high(view b, int g) { return b.word16(highs_at + 2 * g); }
-  fn code(view b, int j) { return b.byte(lows_at + j) | (high(b, j / 4) >> j % 4 * 3 & 7) << 8 | high(b, j / 4) >> 15 << 11; }
+  fn code(view b, int j) {
+    return b.byte(lows_at + j) | (high(b, j / 4) >> j % 4 * 3 & 7) << 8 | high(b, j / 4) >> 15 << 11;
+  }
   fn expand(u32 code) { return eight_times_plus_one(iq1_grid[code & 2047], code >> 11); }
   fn value(int c) { return iq1_values[c]; }
   fn unit() { return 0.125f; }

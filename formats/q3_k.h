@@ -8,7 +8,8 @@
 //                      g mod 8; upper 2 bits in bits 2(g / 4) and above of byte 8 + g mod 4
 //   byte 108   scale   f16
 struct q3_k : affine {
-  enum { ggml_id = 11, block = 256, group = 16, code_bits = 3, zero = 4, lowest_sub = -32, highest_sub = 31, block_bytes = 110 };
+  enum { ggml_id = 11, block = 256, group = 16, code_bits = 3, zero = 4, block_bytes = 110 };
+  enum { lowest_sub = -32, highest_sub = 31 };
   enum at { highs_at = 0, lows_at = 32, subs_at = 96, scale_at = 108 };
 
   fn low(view b, int i) { return b.byte(lows_at + i / 128 * 32 + i % 32) >> i / 32 % 4 * 2 & 3; }

@@ -69,9 +69,13 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q4_0(const __grid
   float acc = 0;
   auto chunk = [&](const unsigned* w, float scale, int a) {
     int2 sum = sums[8 * a];
-    acc = fmaf((float)products_of_nibbles(w, codes[16 * a], codes[16 * a + 1], -8 * (sum.x + sum.y)), scale * scales[8 * a], acc);
+    acc = fmaf((float)products_of_nibbles(w, codes[16 * a], codes[16 * a + 1], -8 * (sum.x + sum.y)),
+               scale * scales[8 * a], acc);
   };
-  auto next = [&](int count) { c += 8 * count, scale_at += count * step, words_at += count * step, codes += 16 * count, scales += 8 * count, sums += 8 * count; };
+  auto next = [&](int count) {
+    c += 8 * count, scale_at += count * step, words_at += count * step, codes += 16 * count, scales += 8 * count,
+        sums += 8 * count;
+  };
 #pragma unroll 1
   for (; c + 24 < p.chunks; next(4)) {
     unsigned w[4][4];
@@ -105,8 +109,12 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q8_0(const __grid
   const uint4* codes = p.codes + 2 * warp;
   const float* scales = p.scales + warp;
   float acc = 0;
-  auto chunk = [&](const unsigned* w, float scale, int a) { acc = fmaf((float)products(w, codes[16 * a], codes[16 * a + 1], 0), scale * scales[8 * a], acc); };
-  auto next = [&](int count) { c += 8 * count, scale_at += count * step, words_at += count * step, codes += 16 * count, scales += 8 * count; };
+  auto chunk = [&](const unsigned* w, float scale, int a) {
+    acc = fmaf((float)products(w, codes[16 * a], codes[16 * a + 1], 0), scale * scales[8 * a], acc);
+  };
+  auto next = [&](int count) {
+    c += 8 * count, scale_at += count * step, words_at += count * step, codes += 16 * count, scales += 8 * count;
+  };
 #pragma unroll 1
   for (; c + 24 < p.chunks; next(4)) {
     unsigned w[4][8];
@@ -146,7 +154,8 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q4_k(const __grid
   };
   auto factors = [&](int a) {
     const signed char* sub = (const signed char*)sub_at + a * tile;
-    return Factors{half_at(scale_at + a * tile) * (float)sub[0], half_at(scale_at + a * tile + 64) * (float)sub[sub_mins - subs]};
+    return Factors{half_at(scale_at + a * tile) * (float)sub[0],
+                   half_at(scale_at + a * tile + 64) * (float)sub[sub_mins - subs]};
   };
   float acc = 0;
   auto chunk = [&](const unsigned* w, const Factors& f, int a) {
@@ -155,7 +164,10 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q4_k(const __grid
     acc = fmaf((float)products_of_nibbles(w, codes[16 * a], codes[16 * a + 1], 0), f.scale * x, acc);
     acc = fmaf(f.min, (float)(sum.x + sum.y) * x, acc);
   };
-  auto next = [&](int count) { c += 8 * count, scale_at += count * tile, sub_at += count * tile, words_at += count * tile, codes += 16 * count, scales += 8 * count, sums += 8 * count; };
+  auto next = [&](int count) {
+    c += 8 * count, scale_at += count * tile, sub_at += count * tile, words_at += count * tile, codes += 16 * count,
+        scales += 8 * count, sums += 8 * count;
+  };
 #pragma unroll 1
   for (; c + 24 < p.chunks; next(4)) {
     unsigned w[4][4];
