@@ -2,7 +2,7 @@
 """Holds the tree to the rules of HOUSE.md: who may include whom, what may be named where, what no file may do.
 
 Prints each offence as `file:line: rule; what to do` and returns 1 when there is one. Reads text only: it compiles nothing, needs
-nothing but Python, and takes about a second. Style is not its business (.clang-format, .clang-tidy).
+nothing but Python, and takes about a second. Style is not its business (check_format.py, .clang-tidy).
 
     tools/check_house.py             the whole tree
     tools/check_house.py --sizes     the ten largest files of code as well
