@@ -3,6 +3,8 @@
 // wrong answers in silence.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "foundry/resolve.h"
 #include "ingot/error.h"
 
@@ -85,17 +87,31 @@ void account_for_keys(Numbers& numbers, const Names& names) {
 }
 
 void account_for_tensors(Numbers& numbers, const Names& names, const std::set<std::string>& used) {
-  auto harmless = [&](const std::string& name) {
+  auto find_harmless = [&](const std::string& name) -> const Harmless::Tensors* {
     for (const Harmless* list : {&numbers.spec().harmless, &names.harmless})
-      for (const std::string& pattern : list->tensors)
-        if (matches(pattern, name)) return true;
-    return false;
+      for (const Harmless::Tensors& tensors : list->tensors)
+        if (matches(tensors.pattern, name)) return &tensors;
+    return nullptr;
   };
-  for (const container::Tensor& tensor : numbers.file().tensors())
-    if (!used.contains(tensor.name) && !harmless(tensor.name))
+  const std::string advice = "leaving it out might give answers that are not the model's";
+  for (const container::Tensor& tensor : numbers.file().tensors()) {
+    if (used.contains(tensor.name)) continue;
+    const Harmless::Tensors* found = find_harmless(tensor.name);
+    if (!found)
       throw Error("foundry", fmt::format("tensor {} is not understood", in_quotes(tensor.name)), "",
                   fmt::format("tensors of {} with {} layers", numbers.spec().source, numbers.value({0, "layers", ""})),
-                  "leaving it out might give answers that are not the model's");
+                  advice);
+    bool fits = found->elements.empty();
+    std::string expected;
+    for (const Expression& e : found->elements) {
+      const double elements = numbers.value(e);
+      fits |= elements == static_cast<double>(tensor.elements);
+      expected += (expected.empty() ? "" : " or ") + number_text(elements);
+    }
+    if (!fits)
+      throw Error("foundry", fmt::format("the elements of tensor {} are not understood", in_quotes(tensor.name)),
+                  std::to_string(tensor.elements), expected, advice);
+  }
 }
 
 }  // namespace ingot::foundry

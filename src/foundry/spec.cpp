@@ -80,7 +80,13 @@ Harmless harmless(const Node& node) {
           key.values.push_back(one.is_flag() ? Expression{double(one.flag()), "", ""} : one.expression());
       h.keys.push_back(std::move(key));
     }
-  if (auto tensors = node.find("tensors")) h.tensors = tensors->texts();
+  if (auto tensors = node.find("tensors"))
+    for (const auto& [pattern, value] : tensors->items()) {
+      Harmless::Tensors t{pattern, {}};
+      if (!value.is_any())
+        for (const Node& one : value.list()) t.elements.push_back(one.expression());
+      h.tensors.push_back(std::move(t));
+    }
   return h;
 }
 

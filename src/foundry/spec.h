@@ -52,8 +52,12 @@ struct Harmless {
     std::string name;                ///< without the architecture's prefix
     std::vector<Expression> values;  ///< with one of these it says what leaving it out says; empty: whatever its value
   };
+  struct Tensors {
+    std::string pattern;               ///< of names; a * stands for any text
+    std::vector<Expression> elements;  ///< how many it may have; empty: any number
+  };
   std::vector<Key> keys;
-  std::vector<std::string> tensors;
+  std::vector<Tensors> tensors;
 };
 
 struct Spec {

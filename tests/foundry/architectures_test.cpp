@@ -388,5 +388,11 @@ TEST(Architectures, TensorsThatChangeNothingAreLeftAlone) {
   EXPECT_EQ(g.resolve().layers.size(), 2u);
 }
 
+TEST(Architectures, AScaleForEachColumnIsNotHarmless) {
+  SmallModel m("llama");
+  m.add("blk.0.attn_q.input_scale", {64});
+  tests::expect_refused(m, {"the elements of tensor \"blk.0.attn_q.input_scale\" are not understood; got 64; expected 1"});
+}
+
 }  // namespace
 }  // namespace ingot

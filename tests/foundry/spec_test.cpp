@@ -111,7 +111,7 @@ TEST(Spec, WrongTypes) {
   refused_with("/parameters/hidden/key", 7, {"parameters.hidden.key", "a string or a list of strings"});
   refused_with("/parameters/hidden", json::object(), {"parameters.hidden", "\"key\", \"default\" or both"});
   refused_with("/parameters/hidden/when", {{"value", 3}}, {"parameters.hidden.when", "one parameter"});
-  refused_with("/harmless", {{"tensors", {1}}}, {"harmless.tensors", "a string"});
+  refused_with("/harmless", {{"tensors", {{"a", {{"b", 1}}}}}}, {"harmless.tensors.a", "a number, a parameter"});
   refused_with("/harmless", {{"keys", {{"a", {{"b", 1}}}}}}, {"harmless.keys.a", "a number, a parameter"});
   refused_with("/harmless", {{"key", json::object()}}, {"harmless.key is not a field", "keys or tensors"});
 }
@@ -216,7 +216,7 @@ TEST(Spec, UnusedParameter) {  // what a file's key says would be read and lost
 TEST(Spec, HarmlessKeysOfASpecComeFirst) {
   json spec = llama();
   spec["harmless"] = {{"keys", {{"expert_count", {0, 1}}, {"mine.*", "*"}, {"mine.other", true}}},
-                      {"tensors", {"mine.*.weight"}}};
+                      {"tensors", {{"mine.*.weight", {3, 5}}}}};
   foundry::Spec changed = read(spec.dump());
   changed.name = "llama";
   auto resolved = [&](const tests::SmallModel& m) {
@@ -228,6 +228,9 @@ TEST(Spec, HarmlessKeysOfASpecComeFirst) {
   m.set("mine.other", true);
   m.add("mine.blk.0.weight", {5});
   EXPECT_EQ(resolved(m).layers.size(), 2u);
+  m.add("mine.blk.0.weight", {4});
+  expect_refused([&] { resolved(m); }, {"the elements of tensor \"mine.blk.0.weight\"", "4; expected 3 or 5"});
+  m.add("mine.blk.0.weight", {3});
   m.set("mine.other", false);
   expect_refused([&] { resolved(m); }, {"llama.mine.other", "got false"});
   m.unset("mine.other");
