@@ -18,12 +18,13 @@ inline void relax() {
 #endif
 }
 
-// About 20 µs: longer than the difference between workers within a token, shorter than anybody notices as load.
-constexpr int spins = 1000;
+// About 20 µs: longer than most waits within a token. Then a thread that needs this core may have it, for about a
+// millisecond: to sleep and be woken takes longer than most other waits, and every later wait would last longer for it.
+constexpr int spins = 1000, yields = 1000;
 
 }  // namespace
 
-Pool::Pool(int threads) : count_(std::max(1, threads)), crowded_(count_ > usable_cores()) {
+Pool::Pool(int threads) : count_(std::max(1, threads)), crowded_(count_ > usable_cores()), taken_(new Taken[count_]) {
   try {
     for (int i = 1; i < count_; i++) threads_.emplace_back([this, i] { serve(i); });
   } catch (const std::system_error&) {
@@ -47,6 +48,10 @@ void Pool::wait(const std::atomic<uint32_t>& word, uint32_t old) const {
   for (int i = 0; i < (crowded_ ? 0 : spins); i++) {
     if (word.load(std::memory_order_acquire) != old) return;
     relax();
+  }
+  for (int i = 0; i < yields; i++) {
+    if (word.load(std::memory_order_acquire) != old) return;
+    std::this_thread::yield();
   }
   word.wait(old, std::memory_order_acquire);
 }

@@ -1,11 +1,12 @@
-// Threads that run one function together and wait for each other between its phases. A wait spins briefly and then
-// sleeps, so an idle pool uses no processor time. Where threads outnumber the cores that this process may use, they
-// sleep at once: whom they wait for may need the core.
+// Threads that run one function together and wait for each other between its phases. A wait spins, then offers its core
+// to others, then sleeps, so an idle pool uses no processor time.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <type_traits>
+#include <memory>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace ingot::cpu {
@@ -21,6 +22,11 @@ struct Worker {
   /// This worker's part of `n` things: [begin, end), in order and of equal size, whatever the others do.
   int64_t begin(int64_t n) const { return n * index / count; }
   int64_t end(int64_t n) const { return n * (index + 1) / count; }
+  /// Calls `f(begin, end)` for pieces that together with the other workers' are [0, n): first those of this worker's
+  /// own part, then what the slower ones have left of theirs. A core may be shared with a neighbor or another process,
+  /// and would otherwise hold up all. Who computes what differs from run to run. Pieces end at multiples of `step` or where
+  /// a part ends. Every worker calls it, with a barrier before the next call.
+  template <class F> void share(int64_t n, int64_t step, F&& f);
 };
 
 class Pool {
@@ -44,8 +50,15 @@ class Pool {
   /// Waits until `word` differs from `old`.
   void wait(const std::atomic<uint32_t>& word, uint32_t old) const;
 
+  /// How much of a worker's part is taken. Two, in turn: while one is in use the other one is set back.
+  struct alignas(64) Taken {
+    std::atomic<int64_t> things[2] = {0, 0};
+    uint32_t shares = 0;  // calls of share so far; the worker's own
+  };
+
   const int count_;
   const bool crowded_;  // more threads than cores
+  const std::unique_ptr<Taken[]> taken_;
   Call call_ = nullptr;
   void* object_ = nullptr;
   alignas(64) std::atomic<uint32_t> start_{0};  // changes when a run begins
@@ -54,5 +67,24 @@ class Pool {
   std::atomic<bool> stop_{false};
   std::vector<std::thread> threads_;
 };
+
+template <class F> void Worker::share(int64_t n, int64_t step, F&& f) {
+  const uint32_t use = pool->taken_[index].shares++ % 2;
+  for (int i = 0; i < count; i++) {
+    const int owner = (index + i) % count;
+    const int64_t begin = n * owner / count, end = n * (owner + 1) / count;
+    std::atomic<int64_t>& taken = pool->taken_[owner].things[use];
+    int64_t before = taken.load(std::memory_order_relaxed);
+    while (begin + before < end) {
+      const int64_t from = begin + before, quarter = (end - from) / 4;
+      const int64_t to = std::min((from + quarter) / step * step + step, end);
+      if (!taken.compare_exchange_weak(before, to - begin, std::memory_order_relaxed)) continue;
+      f(from, to);
+      before = taken.load(std::memory_order_relaxed);
+    }
+  }
+  // All have left the call before this one, whose counters these are.
+  pool->taken_[index].things[1 - use].store(0, std::memory_order_relaxed);
+}
 
 }  // namespace ingot::cpu

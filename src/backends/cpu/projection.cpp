@@ -68,39 +68,42 @@ void CpuProgram::prepare_row(const float* x, int64_t cols, const std::optional<p
 void CpuProgram::compute(const plan::Linear& op, PreparedStep& step, Worker& worker) {
   const bool gathered = step.of_outputs && plan_[op.from].rows == plan::Value::Rows::tokens;
   const Activations x = prepare_rows({.from = op.from, .norm = op.norm, .gathered = gathered}, step, worker);
-  int64_t units = 0, base = 0;
+  int64_t units = 0;
   for (const Part& part : step.parts) units += units_of(part.view.rows, unit_rows);
-  const int64_t begin = worker.begin(units), end = worker.end(units);
   alignas(64) float y[gemv_max_tokens * gemv_max_rows];
-  for (const Part& part : step.parts) {
-    const int64_t of_part = units_of(part.view.rows, unit_rows);
-    const int64_t from = std::max(begin - base, int64_t{0}) * unit_rows;
-    const int64_t to = std::min(std::min(end - base, of_part) * unit_rows, part.view.rows);
-    base += of_part;
-    each_call(from, to, part.view.cols, rows_of(step), [&](int64_t row, int rows, int64_t first, int n) {
-      multiply(part, row, rows, x, first, n, y);
-      write(part, row, rows, first, n, y);
-    });
-  }
+  worker.share(units, gemv_max_rows / unit_rows, [&](int64_t begin, int64_t end) {
+    int64_t base = 0;
+    for (const Part& part : step.parts) {
+      const int64_t of_part = units_of(part.view.rows, unit_rows);
+      const int64_t from = std::max(begin - base, int64_t{0}) * unit_rows;
+      const int64_t to = std::min(std::min(end - base, of_part) * unit_rows, part.view.rows);
+      base += of_part;
+      each_call(from, to, part.view.cols, rows_of(step), [&](int64_t row, int rows, int64_t first, int n) {
+        multiply(part, row, rows, x, first, n, y);
+        write(part, row, rows, first, n, y);
+      });
+    }
+  });
 }
 
 void CpuProgram::compute(const plan::GatedLinear& op, PreparedStep& step, Worker& worker) {
   const Activations x = prepare_rows({.from = op.from, .norm = op.norm, .gathered = false}, step, worker);
   const Part &gate = step.parts[0], &up = step.parts[1];
   const int64_t units = units_of(gate.view.rows, gemv_max_rows);
-  const int64_t from = worker.begin(units) * gemv_max_rows,
-                to = std::min(worker.end(units) * gemv_max_rows, gate.view.rows);
   auto activate = op.activation == plan::Activation::silu ? isa_.ops->gate_silu : isa_.ops->gate_gelu_tanh;
   alignas(64) float gates[gemv_max_tokens * gemv_max_rows], ups[gemv_max_tokens * gemv_max_rows];
-  each_call(from, to, gate.view.cols, rows_of(step), [&](int64_t row, int rows, int64_t first, int n) {
-    multiply(gate, row, rows, x, first, n, gates);
-    multiply(up, row, rows, x, first, n, ups);
-    const int padded = (rows + 15) / 16 * 16;
-    for (int k = 0; k < n; k++) {
-      float* at = gates + k * gemv_max_rows;
-      activate({at, ups + k * gemv_max_rows, padded, at});
-    }
-    write(gate, row, rows, first, n, gates);
+  worker.share(units, 1, [&](int64_t begin, int64_t end) {
+    const int64_t from = begin * gemv_max_rows, to = std::min(end * gemv_max_rows, gate.view.rows);
+    each_call(from, to, gate.view.cols, rows_of(step), [&](int64_t row, int rows, int64_t first, int n) {
+      multiply(gate, row, rows, x, first, n, gates);
+      multiply(up, row, rows, x, first, n, ups);
+      const int padded = (rows + 15) / 16 * 16;
+      for (int k = 0; k < n; k++) {
+        float* at = gates + k * gemv_max_rows;
+        activate({at, ups + k * gemv_max_rows, padded, at});
+      }
+      write(gate, row, rows, first, n, gates);
+    });
   });
 }
 
