@@ -188,7 +188,7 @@ void add_pre_tokenizer(Command& command, std::string& pre) {
 }
 
 void add_threads(Command& command, LoadOptions& options) {
-  command.add_option("-t,--threads", &options.threads, "Threads; 0: one per core (default 0)")
+  command.add_option("-t,--threads", &options.threads, "Threads, at most one per core that may be used; 0: one per core (default 0)")
       ->check(whole_number(0, max_threads))
       ->type_name("N");
 }
@@ -216,6 +216,8 @@ void note_warnings(const std::string& path, const Tokenizer& tokenizer) {
 }  // namespace
 
 Model load_model(const std::string& path, LoadOptions options) {
+  if (options.threads > 1)
+    if (const int usable = usable_threads(options.device)) options.threads = std::min(options.threads, usable);
   std::optional<Model> model;
   {
     ProgressBar bar("loading");

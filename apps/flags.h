@@ -51,7 +51,8 @@ void add_threads(Command& command, LoadOptions& options);
 void add_context(Command& command, LoadOptions& options);
 void add_strict(Command& command, LoadOptions& options);
 
-/// Loads the model, with a bar when it takes long; what it warns of is noted.
+/// Loads the model, with a bar when it takes long; what it warns of is noted. More threads than can compute at the same
+/// time are not started.
 Model load_model(const std::string& path, LoadOptions options);
 /// The tokenizer alone, likewise.
 Tokenizer load_tokenizer_noting(const std::string& path, const std::string& pre);

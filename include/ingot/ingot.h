@@ -542,6 +542,12 @@ struct DeviceInfo {
 };
 std::vector<DeviceInfo> devices();
 
+/// How many threads can compute at the same time on `device`: one per core that this process may use (affinity,
+/// cpusets), no more than it is given time for (cgroup quotas); 0: the device shares out its work itself. Where
+/// LoadOptions::threads asks for more, each step of a token waits until all of them have had a core. Errors: as
+/// Model::load for a device that is not there.
+int usable_threads(const std::string& device = "auto");
+
 /// What one core reaches with the kernels of a format, in weights a second (times tokens).
 struct FormatSpeed {
   std::string name;

@@ -96,6 +96,11 @@ std::vector<DeviceInfo> devices() {
   return list;
 }
 
+int usable_threads(const std::string& device) {
+  const plan::Device found = engine::find_backend(device).device();
+  return found.threads ? found.cores : 0;
+}
+
 std::vector<FormatSpeed> format_speeds(const LoadOptions& options) {
   std::vector<FormatSpeed> list;
   for (const plan::FormatSpeed& s :

@@ -1,6 +1,7 @@
 #include "backends/cpu/pool.h"
 
 #include <algorithm>
+#include <chrono>
 #include <system_error>
 
 #include "backends/cpu/machine.h"
@@ -18,13 +19,15 @@ inline void relax() {
 #endif
 }
 
-// About 20 µs: longer than most waits within a token. Then a thread that needs this core may have it, for about a
-// millisecond: to sleep and be woken takes longer than most other waits, and every later wait would last longer for it.
-constexpr int spins = 1000, yields = 1000;
+// About 20 µs: longer than most waits within a token. Then whoever needs this core may have it, for up to a millisecond
+// or so: to be woken takes longer than most waits that are left, and would make every later one longer. A core that
+// comes back late is one that others compute on: for some tokens to come no wait offers it.
+constexpr int spins = 1000, yields = 1000, sleeps_once_late = 1000;
+constexpr std::chrono::microseconds late(100);
 
 }  // namespace
 
-Pool::Pool(int threads) : count_(std::max(1, threads)), crowded_(count_ > usable_cores()), taken_(new Taken[count_]) {
+Pool::Pool(int threads) : count_(std::max(1, threads)), crowded_(count_ > usable_cores()), own_(new Own[count_]) {
   try {
     for (int i = 1; i < count_; i++) threads_.emplace_back([this, i] { serve(i); });
   } catch (const std::system_error&) {
@@ -44,15 +47,18 @@ void Pool::stop() {
   for (std::thread& t : threads_) t.join();
 }
 
-void Pool::wait(const std::atomic<uint32_t>& word, uint32_t old) const {
+void Pool::wait(const std::atomic<uint32_t>& word, uint32_t old, Own& own) const {
   for (int i = 0; i < (crowded_ ? 0 : spins); i++) {
     if (word.load(std::memory_order_acquire) != old) return;
     relax();
   }
-  for (int i = 0; i < yields; i++) {
+  for (int i = 0; i < yields && own.sleeps == 0; i++) {
     if (word.load(std::memory_order_acquire) != old) return;
+    const auto offered = std::chrono::steady_clock::now();
     std::this_thread::yield();
+    if (std::chrono::steady_clock::now() - offered > late) own.sleeps = sleeps_once_late;
   }
+  own.sleeps = std::max(0, own.sleeps - 1);
   word.wait(old, std::memory_order_acquire);
 }
 
@@ -64,7 +70,7 @@ void Worker::barrier() {
     pool->phase_.fetch_add(1, std::memory_order_release);
     pool->phase_.notify_all();
   } else {
-    pool->wait(pool->phase_, phase);
+    pool->wait(pool->phase_, phase, pool->own_[index]);
   }
 }
 
@@ -83,7 +89,7 @@ void Pool::run_erased(Call call, void* object) {
 void Pool::serve(int index) {
   uint32_t seen = 0;
   for (;;) {
-    wait(start_, seen);
+    wait(start_, seen, own_[index]);
     seen++;
     if (stop_) return;
     Worker me{index, count_, this};

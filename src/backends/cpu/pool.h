@@ -1,5 +1,6 @@
 // Threads that run one function together and wait for each other between its phases. A wait spins, then offers its core
-// to others, then sleeps, so an idle pool uses no processor time.
+// to others, then sleeps, so an idle pool uses no processor time. Where others want the core, it sleeps at once: who is
+// woken gets a core sooner than who keeps offering its own.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -47,18 +48,18 @@ class Pool {
   void run_erased(Call call, void* object);
   void serve(int index);
   void stop();
-  /// Waits until `word` differs from `old`.
-  void wait(const std::atomic<uint32_t>& word, uint32_t old) const;
-
-  /// How much of a worker's part is taken. Two, in turn: while one is in use the other one is set back.
-  struct alignas(64) Taken {
-    std::atomic<int64_t> things[2] = {0, 0};
-    uint32_t shares = 0;  // calls of share so far; the worker's own
+  struct alignas(64) Own {  // of a worker
+    /// How much of its part is taken. Two, in turn: while one is in use the other one is set back.
+    std::atomic<int64_t> taken[2] = {0, 0};
+    uint32_t shares = 0;  // calls of share so far
+    int sleeps = 0;       // waits to come that do not offer the core
   };
+  /// Waits until `word` differs from `old`.
+  void wait(const std::atomic<uint32_t>& word, uint32_t old, Own& own) const;
 
   const int count_;
   const bool crowded_;  // more threads than cores
-  const std::unique_ptr<Taken[]> taken_;
+  const std::unique_ptr<Own[]> own_;
   Call call_ = nullptr;
   void* object_ = nullptr;
   alignas(64) std::atomic<uint32_t> start_{0};  // changes when a run begins
@@ -69,11 +70,11 @@ class Pool {
 };
 
 template <class F> void Worker::share(int64_t n, int64_t step, F&& f) {
-  const uint32_t use = pool->taken_[index].shares++ % 2;
+  const uint32_t use = pool->own_[index].shares++ % 2;
   for (int i = 0; i < count; i++) {
     const int owner = (index + i) % count;
     const int64_t begin = n * owner / count, end = n * (owner + 1) / count;
-    std::atomic<int64_t>& taken = pool->taken_[owner].things[use];
+    std::atomic<int64_t>& taken = pool->own_[owner].taken[use];
     int64_t before = taken.load(std::memory_order_relaxed);
     while (begin + before < end) {
       const int64_t from = begin + before, quarter = (end - from) / 4;
@@ -84,7 +85,7 @@ template <class F> void Worker::share(int64_t n, int64_t step, F&& f) {
     }
   }
   // All have left the call before this one, whose counters these are.
-  pool->taken_[index].things[1 - use].store(0, std::memory_order_relaxed);
+  pool->own_[index].taken[1 - use].store(0, std::memory_order_relaxed);
 }
 
 }  // namespace ingot::cpu
