@@ -80,7 +80,8 @@ Request request_of(const RequestLine& line, const Model& model, const std::optio
                     load = model.info().load_seconds](const Completion& made) {
     if (made.error) return answers.end(i, error_object(*made.error), true);
     Timings timings{.load_seconds = load, .prompt_rate = {}, .decode_rate = decode_rate(made)};
-    if (made.seconds_to_first > 0) timings.prompt_rate = made.prompt_tokens / made.seconds_to_first;
+    if (made.seconds_to_first > made.seconds_queued)
+      timings.prompt_rate = made.prompt_tokens / (made.seconds_to_first - made.seconds_queued);
     answers.end(i, answer_object(prompt, std::move(*tokens), made, timings), false);
   };
   return request;

@@ -26,6 +26,7 @@ struct Completion : Generation {
   int prompt_tokens = 0;
   int cached_tokens = 0;        ///< of the prompt, whose keys and values were there already
   int preemptions = 0;          ///< how often its memory went to others and it was continued later, to the same effect
+  double seconds_queued = 0;    ///< from `submit` until it was begun
   double seconds_to_first = 0;  ///< from `submit` to its first token; 0 where there is none
 };
 

@@ -52,7 +52,7 @@ Job::Job(uint64_t id, Request request, const ModelFacts& model, Memory& memory, 
                         request_.on_text);
 }
 
-bool Job::begin(bool from_prefix, int spare) {
+bool Job::begin(bool from_prefix, int spare, double now) {
   if (!chain_) chain_ = make_chain(model_.tokenizer, model_.vocab, request_.sampling);
   const int cached = from_prefix ? sequence_.share_prefix(pending_) : 0;
   if (!sequence_.reserve(static_cast<int>(pending_.size()) - cached, spare)) {
@@ -60,6 +60,7 @@ bool Job::begin(bool from_prefix, int spare) {
     return false;
   }
   done_ = static_cast<size_t>(cached);
+  if (!begun_) begun_ = now;
   if (cached_tokens_ < 0) cached_tokens_ = cached;
   return true;
 }
@@ -129,6 +130,7 @@ void Job::finish(std::optional<Error> error, double now) {
   result.prompt_tokens = static_cast<int>(request_.prompt.size());
   result.cached_tokens = std::max(cached_tokens_, 0);
   result.preemptions = preemptions_;
+  if (begun_) result.seconds_queued = *begun_ - submitted_;
   if (first_token_) result.seconds_to_first = *first_token_ - submitted_, result.seconds = now - *first_token_;
   if (!request_.on_end) return;
   try {

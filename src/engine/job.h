@@ -36,7 +36,7 @@ class Job {
   std::span<const int32_t> pending() const { return std::span(pending_).subspan(done_); }
   /// Takes what the prefix cache has, where `from_prefix`, and all pages that `pending` needs, where others can have
   /// `spare` more. False: they are not there, and nothing changed.
-  bool begin(bool from_prefix, int spare);
+  bool begin(bool from_prefix, int spare, double now);
   /// Gives its pages back; what was run becomes pending again.
   void yield();
   /// Whether the next token is the most probable one, where it `allows` that, and nobody asks for logits.
@@ -69,7 +69,7 @@ class Job {
   size_t done_ = 0;  // of pending_
   int cached_tokens_ = -1, preemptions_ = 0;
   double submitted_ = 0;
-  std::optional<double> first_token_;
+  std::optional<double> begun_, first_token_;
 };
 
 }  // namespace ingot::engine

@@ -125,7 +125,7 @@ void Scheduler::begin_queued() {
     const bool is_new = job.cached_tokens() < 0;
     try {
       // Each running answer may soon need a page; where they do not have it, what began is preempted at once.
-      if (!job.begin(options_.engine.prefix_cache, static_cast<int>(running_.size()))) {
+      if (!job.begin(options_.engine.prefix_cache, static_cast<int>(running_.size()), options_.now())) {
         if (!running_.empty()) return;  // nobody overtakes: a long prompt would wait for ever
         throw memory_.no_pages(plan::pages_for(static_cast<int64_t>(job.pending().size())));
       }

@@ -253,6 +253,20 @@ TEST_F(SchedulerTest, PromptsThatBeginAlikeShareWhatWasRun) {
   EXPECT_EQ(s.free_pages, 60);
 }
 
+TEST_F(SchedulerTest, TheTimeInTheQueueIsTold) {
+  start(1024, 256, 4, 64, {.max_running = 1});
+  Watched first, second;
+  for (Watched* w : {&first, &second}) {
+    Request r = endless(text(200, w == &first ? 9 : 11));
+    r.max_tokens = 3;
+    submit(r, w);
+  }
+  steps(10);
+  EXPECT_EQ(first.end.seconds_queued, 0);
+  EXPECT_NEAR(second.end.seconds_queued, first.end.seconds_to_first + first.end.seconds, 1e-9);
+  EXPECT_NEAR(second.end.seconds_to_first - second.end.seconds_queued, first.end.seconds_to_first, 1e-9);
+}
+
 TEST_F(SchedulerTest, WithoutAPrefixCacheNothingStays) {
   start(1024, 256, 4, 64, {.prefix_cache = false});
   for (int i = 0; i < 2; i++) {
