@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/finite.h"
 #include "sampling/options.h"
 #include "sampling/samplers.h"
 
 namespace ingot::sampling {
+
+namespace {
+constexpr size_t max_apart = 64;  // tokens with a bias that are looked at apart from the others
+}
 
 Chain::Chain(const Tokens& tokens, SamplingOptions options)
     : options_(std::move(options)), vocab_(tokens.count), candidates_(tokens.count), penalties_(tokens.count) {
@@ -18,6 +23,8 @@ Chain::Chain(const Tokens& tokens, SamplingOptions options)
   for (const TokenBias& b : options_.logit_bias) bias_[b.id] += b.bias;
   for (int32_t id = 0; id < tokens.count && options_.ignore_end; id++)
     if (tokens.is_eog(id)) bias_[id] = -INFINITY;
+  for (int32_t id = 0; std::cmp_less(id, bias_.size()); id++)
+    if (bias_[id] != 0) biased_.push_back(id);
   order(tokens);
   if (options_.mirostat == 2) mirostat_.emplace(options_.mirostat_ent, options_.mirostat_lr);
 }
@@ -95,7 +102,7 @@ void Chain::check(std::span<const float> logits, std::span<const int32_t> text,
 }
 
 void Chain::fill(std::span<const float> logits, std::span<const uint64_t> allowed) {
-  if (bias_.empty() && allowed.empty() && first_cut_ > 0) return candidates_.add_best(logits, first_cut_);
+  if (allowed.empty() && first_cut_ > 0 && biased_.size() <= max_apart) return fill_best(logits);
   candidates_.clear();
   for (size_t first = 0; first < vocab_; first += 64) {
     uint64_t word = allowed.empty() ? ~uint64_t(0) : allowed[first / 64];
@@ -105,6 +112,18 @@ void Chain::fill(std::span<const float> logits, std::span<const uint64_t> allowe
       if (word >> i % 64 & 1 && logit > -INFINITY) candidates_.add(static_cast<int32_t>(i), logit);
     }
   }
+}
+
+/// The best of the tokens without a bias, those with one, and of all these the best.
+void Chain::fill_best(std::span<const float> logits) {
+  candidates_.add_best(logits, first_cut_ + biased_.size());
+  if (biased_.empty()) return;
+  candidates_.keep_if([&](size_t i) { return bias_[candidates_[i].id] == 0; });
+  for (int32_t id : biased_)
+    if (const float logit = logits[id] + bias_[id]; logit > -INFINITY) candidates_.add(id, logit);
+  candidates_.change();
+  candidates_.sort(first_cut_);
+  candidates_.keep_first(first_cut_);
 }
 
 int32_t Chain::choose(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed) {

@@ -42,11 +42,13 @@ class Chain {
   Stage stage(const std::string& name, const Tokens& tokens);
   void order(const Tokens& tokens);
   void fill(std::span<const float> logits, std::span<const uint64_t> allowed);
+  void fill_best(std::span<const float> logits);
   void check(std::span<const float> logits, std::span<const int32_t> text, std::span<const uint64_t> allowed) const;
 
   SamplingOptions options_;
   size_t vocab_;
-  std::vector<float> bias_;  // of each token; empty: none
+  std::vector<float> bias_;      // of each token; empty: none
+  std::vector<int32_t> biased_;  // those of which it is not 0
   std::vector<Stage> stages_;
   size_t first_cut_ = 0;  // the first stage is a top-k of this size; 0: it is not
   Candidates candidates_;

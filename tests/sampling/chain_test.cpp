@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <map>
+#include <random>
 
 #include "sampling/chain.h"
 #include "sampling/distributions.h"
@@ -34,6 +35,25 @@ TEST(Chain, TemperatureZeroTakesTheBestAndTheLowerIdOfEquals) {
   SamplingOptions o;
   o.temperature = 0;
   EXPECT_EQ(draws(logits_of({0.1, 0.4, 0.4, 0.1}), o, 10), (std::map<int32_t, int>{{1, 10}}));
+}
+
+// With a mask that allows all, every token is looked at.
+TEST(Chain, TheBestWithABiasAreTheBestOfAll) {
+  std::mt19937 random(7);
+  std::uniform_int_distribution<int> some(-8, 8);
+  constexpr int vocab = 700;
+  const std::vector<uint64_t> all((vocab + 63) / 64, ~uint64_t(0));
+  for (int round = 0; round < 300; round++) {
+    SamplingOptions o;
+    o.temperature = round % 3 == 0 ? 0.0f : 1.0f, o.top_k = 1 + round % 5, o.top_p = 1, o.min_p = 0;
+    o.ignore_end = round % 2 == 0, o.seed = static_cast<uint64_t>(round);
+    for (int i = 0; i < round % 80; i++)
+      o.logit_bias.push_back({round % 7 * 13 + i, i % 4 == 0 ? -INFINITY : static_cast<float>(some(random))});
+    std::vector<float> logits(vocab);
+    for (float& l : logits) l = static_cast<float>(some(random));  // many are equal
+    Chain quick(tokens(vocab), o), slow(tokens(vocab), o);
+    for (int i = 0; i < 5; i++) ASSERT_EQ(quick.choose(logits, {}, {}), slow.choose(logits, {}, all)) << round;
+  }
 }
 
 TEST(Chain, DrawsFollowTheDistribution) {
