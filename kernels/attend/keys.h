@@ -1,5 +1,5 @@
-// Where a page of f16 keys has them: those of 16 positions interleaved element by element (params.h), so that a vector
-// holds the same element of 16 keys.
+// Layout of a page of f16 keys: those of 16 positions interleaved element by element (params.h), so that a vector holds
+// the same element of 16 keys.
 #pragma once
 
 // Index of element i of the key of a position of the page.

@@ -1,6 +1,5 @@
-// Attention in double, softmax in two passes over all positions: the reference that streaming attention is compared
-// with. `key(j, i)` and `value(j, i)` are element i of position j; `weights` holds as many doubles as there are
-// positions.
+// Attention in double, softmax in two passes over all positions: the reference for streaming attention. `key(j, i)` and
+// `value(j, i)` are element i of position j; `weights` has space for one double per position.
 #pragma once
 #include "attend/keys.h"
 #include "attend/params.h"

@@ -3,10 +3,11 @@
 // but its own tables.
 //
 // A format is a struct that derives from one kind and states
-//   facts      enum { ggml_id, block, group, code_bits, block_bytes }   weights a block, weights a scale, bits a code
+//   facts      enum { ggml_id, block, group, code_bits, block_bytes }   weights per block, weights per scale, bits per
+//                                                   code
 //              zero                                 kind affine: the code that means 0; 0 when left out
-//              lowest_sub, highest_sub                  range of sub, where it is less than a byte's: small products of sub
-//                                                   and value let prompts run faster
+//              lowest_sub, highest_sub              range of sub, where it is less than a byte's: small products of sub
+//                                                   and value make prompts faster
 //   codes      code(b, i) -> u32                    i: weight in the block (kind vector: the i-th run of 8 weights)
 //   scales     scale(b) or scale(b, g) -> a number  a float per block or per group; left out: 1
 //              sub(b, g) -> int                     integer factor of group g, −128 … 127
@@ -18,9 +19,8 @@
 //   affine     code − zero
 //   table      value(code) -> int                   2^code_bits integers of 8 bits
 //   vector     expand(code) -> u64                  8 signed bytes, weight k of the run in byte k. When all these bytes
-//              are among
-//                                                   few values, enum { values } says how many, 2 to 16, and value(c) ->
-//                                                   int lists them, ascending; left out: no resident layout
+//                                                   are among few values, enum { values } says how many, 2 to 16, and
+//                                                   value(c) -> int lists them, ascending; left out: no resident layout
 //   floating   value(b, i) -> a number              no code, no integers
 #pragma once
 
@@ -57,23 +57,23 @@ struct BFloat16 {
   u32 bits;
   MEMBER operator float() const { return float_of(bits << 16); }
 };
-// 2^(e − 128): the OCP exponent byte, halved because the 4-bit float tables that it scales are stored doubled.
-// Byte 255 (NaN in the OCP specification) is 2^127 here, as ggml has it.
+// 2^(e − 128): the OCP exponent byte, halved because the 4-bit float tables that it scales are stored doubled. Byte 255
+// (NaN in the OCP specification) is 2^127 here, as in ggml.
 struct E8M0Half {
   enum { storage_bytes = 1 };
   u32 bits;
   MEMBER operator float() const { return float_of(bits < 2 ? 0x00200000u << bits : (bits - 1) << 23); }
 };
-// Unsigned e4m3 (4 exponent bits of bias 7, 3 mantissa bits), halved for the same reason. The top bit
-// is ignored. Byte 127 (NaN) is 0 and byte 255 is 480 / 2, as ggml has it.
+// Unsigned e4m3 (4 exponent bits of bias 7, 3 mantissa bits), halved for the same reason. The top bit is ignored. Byte
+// 127 (NaN) is 0 and byte 255 is 480 / 2, as in ggml.
 struct UE4M3Half {
   enum { storage_bytes = 1 };
   u32 bits;
   MEMBER operator float() const { return bits == 127u ? 0.0f : float_of((bits & 127u) << 20) * float_of(0x7b000000u); }
 };
 
-// ---- the bytes of one block; offsets in bytes, little endian, no alignment assumed. Nothing at or behind block_bytes
-// may be read, not even bits that are masked away: the last block of a file ends where its memory ends. Its bytes lie
+// ---- the bytes of one block; offsets in bytes, little endian, no alignment assumed. Nothing at or past block_bytes
+// may be read, not even bits that are masked off: the last block of a file ends where its memory ends. Its bytes are
 // `step` apart: 1 in a file; n where the blocks of n rows were interleaved so that each byte is a vector of n
 // (quant/pack.h).
 

@@ -1,6 +1,6 @@
 // The dialect as C++: the few words that differ between C++, CUDA and Metal. Everything else in formats/ and kernels/
 // is the same text for all three. This file has bodies: it is included inside an unnamed namespace of the including
-// unit, so that no other unit can come to run what this one's compiler flags made of them.
+// unit, so that no other unit can run what this one's compiler flags made of them.
 //
 //   fn           a function of the device world, returning by value
 //   MEMBER       the same, for a member that needs its object
@@ -9,11 +9,11 @@
 //   u8 … i64     integers of fixed width
 //   float_of     bits -> float;  half_to_float  bits of an f16 -> float
 //   DEVICE       address space of device memory, in pointers of parameter structs
-//   THREAD       of what is a thread's own, for references
+//   THREAD       address space of a thread's own variables, for references
 //
-// Kernels of GPUs have these words besides, which cuda.h and metal.h say:
+// Kernels of GPUs also have these words, defined by cuda.h and metal.h:
 //
-//   SHARED       address space of what the threads of a group share
+//   SHARED       address space of the memory that a group's threads share
 //   PARAMS(T)    reference to the parameters of a launch
 //   Thread       which thread this is: group of groups, index in the group, lane of 32, warp
 //   group_barrier()          all threads of a group arrive, and see what the others wrote to SHARED before
@@ -24,24 +24,25 @@
 //   permute(lo, hi, s)       byte i of the result is byte (s >> 4 i & 7) of the eight in lo and hi
 //   nearest_half(x)          bits of the f16 nearest to x, ties to even
 //   bits_of                  float -> bits
-//   launch_dependents()      the launch after this one may begin; it runs beside this one until it calls
+//   launch_dependents()      the next launch may begin; it runs concurrently with this one until it calls
 //                            dependency_wait
-//   dependency_wait()        returns when the launch before this one has ended and its writes are seen. Every thread
-//                            calls it, before it writes to DEVICE, and before it reads there what a launch writes that
-//                            may not have ended. Where launches do not overlap it does nothing
-//   copy_four(to, from)      asks for 16 bytes from DEVICE to SHARED, both multiples of 16; close_copies() ends a group
-//                            of such copies, and await_copies<n>() returns when all but the thread's last n groups are
-//                            there, for this thread to see. copies_overlap: 0 where they are done at once
-//   copy_gate    in SHARED: what runs of bytes that are copied together are awaited by. set_gates(gates, count, thread)
-//                is called by all threads, with a group_barrier behind, before one is used. Threads for which
+//   dependency_wait()        returns when the previous launch has ended and its writes are visible. Every thread calls
+//                            it, before it writes to DEVICE, and before it reads there what an unfinished launch may
+//                            write. Where launches do not overlap it does nothing
+//   copy_four(to, from)      starts an asynchronous copy of 16 bytes from DEVICE to SHARED, both multiples of 16;
+//                            close_copies() ends a group of such copies, and await_copies<n>() returns when all but the
+//                            thread's last n groups have arrived and are visible to this thread. copies_overlap: 0
+//                            where copies are synchronous
+//   copy_gate    in SHARED: barrier for runs of bytes that are copied together. set_gates(gates, count, thread) is
+//                called by all threads, followed by a group_barrier, before one is used. Threads for which
 //                asks(round, warps, thread) holds, all or one of a group's, call copy_run(to, from, bytes, gate,
-//                threads, thread) for every run, multiples of 16, and close_gate(gate) behind the last. Every thread
-//                calls await_gate<behind>(gate, round) before it sees them, with a group_barrier behind; `behind` other
-//                gates may have been closed since, and round says how often this gate was awaited before
-//   will_read(at)            asks for the line of DEVICE memory there, which is not read yet
-//   UNROLL(n)    in front of a loop: written out n times
+//                threads, thread) for every run, multiples of 16, and close_gate(gate) after the last. Every thread
+//                calls await_gate<newer>(gate, round) before it reads them, followed by a group_barrier; `newer`
+//                other gates may have been closed since, and round is how often this gate was awaited before
+//   will_read(at)            prefetches the line of DEVICE memory there
+//   UNROLL(n)    before a loop: unroll it n times
 //   ENTRY(name, kernel)      an entry point: a struct with Params, Shared (the group's memory), `threads`,
-//                            `groups_per_core` (how many groups should fit a core: what registers are given by) and
+//                            `groups_per_core` (how many groups should fit a core, which limits registers) and
 //                            run(params, shared, me)
 #pragma once
 #include "integers.h"

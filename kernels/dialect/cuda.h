@@ -22,7 +22,7 @@ struct copy_gate {
   u64 of;
 };
 
-#ifndef EMULATED  // words in the GPU's own instructions; a stand-in for it brings its own
+#ifndef EMULATED  // words in the GPU's own instructions; an emulator brings its own
 fn half_to_float(u32 bits) {
   float f;
   asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"((u16)bits));
@@ -52,7 +52,7 @@ fn copy_four(uint4* to, const u8* from) -> void {
 fn close_copies() -> void { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int n> fn await_copies() -> void { asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory"); }
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
-// An mbarrier per gate: bulk copies take their bytes off what it waits for.
+// An mbarrier per gate: bulk copies subtract their bytes from what it waits for.
 fn set_gates(copy_gate* gates, int count, u32 thread) -> void {
   if ((int)thread < count)
     asm volatile("mbarrier.init.shared.b64 [%0], 1;" ::"r"(shared_address(gates + thread)) : "memory");
@@ -70,7 +70,7 @@ fn copy_run(void* to, const u8* from, int bytes, copy_gate* gate, int, u32) -> v
 fn close_gate(copy_gate* gate) -> void {
   asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(shared_address(gate)) : "memory");
 }
-template <int behind> fn await_gate(copy_gate* gate, int round) -> void {
+template <int newer> fn await_gate(copy_gate* gate, int round) -> void {
   asm volatile(
       "{ .reg .pred done; again: mbarrier.try_wait.parity.shared.b64 done, [%0], %1; @!done bra again; }" ::"r"(
           shared_address(gate)),
@@ -84,7 +84,7 @@ fn copy_run(void* to, const u8* from, int bytes, copy_gate*, int threads, u32 th
   for (int at = (int)thread; at < bytes / 16; at += threads) copy_four((uint4*)to + at, from + 16 * at);
 }
 fn close_gate(copy_gate*) -> void { close_copies(); }
-template <int behind> fn await_gate(copy_gate*, int) -> void { await_copies<behind>(); }
+template <int newer> fn await_gate(copy_gate*, int) -> void { await_copies<newer>(); }
 #endif
 #endif
 

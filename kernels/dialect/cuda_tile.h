@@ -1,6 +1,5 @@
-// The tile of the matrix unit on tensor cores (sm_80 and later): integer products by wgmma m64nNk32, which the four
-// warps of a group issue together, or, where that is missing (before sm_90a), by mma.sync m16n8k32. The words are
-// described in cpp_tile.h.
+// The tile on tensor cores (sm_80 and later): integer products by wgmma m64nNk32, which the four warps of a group issue
+// together, or, before sm_90a, by mma.sync m16n8k32. The words are described in cpp_tile.h.
 #pragma once
 
 enum { tile_rows = 16, tile_columns = 8 };
@@ -51,13 +50,13 @@ fn load(THREAD tile_a& to, SHARED const u32* panel, int lines, int first, u32 la
                : "r"(low[0]), "r"(low[1]), "r"(high[0]), "r"(high[1]), "l"(descriptor)                            \
                : "memory")
 
-// Half the lines of K are left out of a sum by zeros in their place.
+// Half the lines of K are excluded from a sum by zeros in their place.
 template <int part, int parts, int columns> fn start_products(THREAD tile_sums<columns>& sums, THREAD const tile_a& a,
                                                               SHARED const u32* panel, int lines, int first) -> void {
   const u32 low[2] = {part == 0 ? a.of[0] : 0, part == 0 ? a.of[1] : 0};
   const u32 high[2] = {part == parts - 1 ? a.of[2] : 0, part == parts - 1 ? a.of[3] : 0};
-  // Matrix descriptor without swizzle, in units of 16 bytes: begin, from one half of a line to the other, from eight
-  // lines to the next eight.
+  // Matrix descriptor without swizzle, in units of 16 bytes: start, offset from one half of a line to the other, offset
+  // from eight lines to the next eight.
   const u64 descriptor =
       (u64)(((shared_address(panel) + (u32)first * 16) & 0x3ffffu) >> 4) | (u64)(u32)lines << 16 | (u64)8 << 32;
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
@@ -71,7 +70,7 @@ template <int part, int parts, int columns> fn start_products(THREAD tile_sums<c
     PRODUCTS(128, 64, 64, 65, 66, 67, 68);
   asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 }
-// The sums pass through the wait, so that nothing reads them before it.
+// The sums are operands of the wait, so that nothing reads them before it.
 template <int n, int columns> fn await_products(THREAD tile_sums<columns>& sums) -> void {
   if constexpr (columns == 16)
     asm volatile("wgmma.wait_group.sync.aligned %8;" : INOUT_8(0) : "n"(n) : "memory");
@@ -155,7 +154,7 @@ fn multiply_halves(THREAD frag_a& a, THREAD frag_b& b, THREAD frag_acc& sum) -> 
 fn value_at(THREAD frag_acc& sum, int i) { return sum.of[i]; }
 fn put(THREAD frag_acc& sum, int i, float x) -> void { sum.of[i] = x; }
 
-// Sums lie as lines do: two neighbours a lane.
+// Sums have the layout of lines: two neighbours per lane.
 fn halves_of(THREAD frag_acc& left, THREAD frag_acc& right, THREAD frag_a& rest, u32) {
   frag_a lines;
   UNROLL(4)

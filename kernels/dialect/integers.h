@@ -1,4 +1,4 @@
-// The integers of the dialect as C++: fixed widths, little endian. Types only, so that parameter structs can stand in a
+// The integers of the dialect as C++: fixed widths, little endian. Types only, so that parameter structs can be in a
 // namespace that units with different compiler flags share; words with bodies are in cpp.h.
 #pragma once
 

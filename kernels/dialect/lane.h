@@ -1,6 +1,6 @@
-// What kernels of GPUs share: sums over the 32 lanes of a warp, and the lane vocabulary of the matrix kernels, one row
-// a lane. It is the vocabulary of the CPU's instruction sets (src/backends/cpu/lanes) with vectors of one element: a
-// thread holds its own lane.
+// Shared by the kernels of GPUs: sums over the 32 lanes of a warp, and the lane vocabulary of the matrix kernels, one
+// row per lane. It is the vocabulary of the CPU's instruction sets (src/backends/cpu/lanes) with vectors of one
+// element: a thread holds its own lane.
 #pragma once
 
 enum { warp_lanes = 32 };
@@ -8,7 +8,7 @@ enum { warp_lanes = 32 };
 // Initial value of a max reduction. Finite: compilers may assume that there are no infinities.
 fn lowest_float() { return -3.0e38f; }
 
-// Over all lanes, in one order, to every lane.
+// Over all lanes, in one fixed order; every lane gets the result.
 template <class T> fn lane_sum(T x) {
   for (u32 mask = 16; mask > 0; mask /= 2) x = x + lane_exchange(x, mask);
   return x;
@@ -26,7 +26,7 @@ fn lane_max(float x) {
   return x;
 }
 
-// ---- vocabulary: lane_rows rows a tile; `bytes` are 4 consecutive weights of the lane's row
+// ---- vocabulary: lane_rows rows per tile; `bytes` are 4 consecutive weights of the lane's row
 
 enum {
   lane_rows = 32,
@@ -54,7 +54,7 @@ fn mul(ints a, ints b) { return a * b; }
 fn mul(floats a, floats b) { return a * b; }
 fn mul(ints a, floats b) { return (float)a * b; }
 
-// Sixteen bytes by index.
+// Table lookup: sixteen bytes by index.
 struct table16 {
   u32 word[4];
 };

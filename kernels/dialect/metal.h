@@ -45,7 +45,7 @@ fn group_barrier() -> void { threadgroup_barrier(mem_flags::mem_threadgroup); }
 fn lane_exchange(float x, u32 mask) { return simd_shuffle_xor(x, (ushort)mask); }
 fn lane_exchange(i32 x, u32 mask) { return simd_shuffle_xor(x, (ushort)mask); }
 fn lane_value(float x, u32 lane) { return simd_shuffle(x, (ushort)lane); }
-fn launch_dependents() -> void {}  // launches follow each other
+fn launch_dependents() -> void {}  // launches do not overlap
 fn dependency_wait() -> void {}
 fn will_read(const device void*) -> void {}
 fn copy_four(threadgroup uint4* to, const device u8* from) -> void { *to = *(const device uint4*)from; }
@@ -59,7 +59,7 @@ fn copy_run(threadgroup void* to, const device u8* from, int bytes, threadgroup 
     ((threadgroup uint4*)to)[at] = ((const device uint4*)from)[at];
 }
 fn close_gate(threadgroup copy_gate*) -> void {}
-template <int behind> fn await_gate(threadgroup copy_gate*, int) -> void {}
+template <int newer> fn await_gate(threadgroup copy_gate*, int) -> void {}
 fn warp_barrier() -> void { simdgroup_barrier(mem_flags::mem_threadgroup); }
 fn dot4(u32 a, u32 b, i32 sum) {
   char4 x = as_type<char4>(a), y = as_type<char4>(b);

@@ -1,5 +1,5 @@
-// The tile of the matrix unit by Metal's 8 × 8 matrices of halves with float sums: bytes are exact as halves, and so
-// are sums of their products as floats. The words are described in cpp_tile.h.
+// The tile by Metal's simdgroup matrices, 8 × 8 halves with float sums: bytes are exact as halves, and so are sums of
+// their products as floats. The words are described in cpp_tile.h.
 //
 // A lane holds two neighbouring elements of each matrix. Metal does not document which ones; they are those that MLX
 // relies on.
@@ -20,7 +20,7 @@ template <int columns> struct tile_sums {
   simdgroup_float8x8 of[columns / 8][2];
 };
 
-// The eight bytes from 8 k on of a line.
+// The eight bytes of a line from 8 k on.
 fn eight_at(SHARED const u32* panel, int lines, int line, int k) {
   return (SHARED const i8*)panel + (k / 2 * lines + line) * 16 + k % 2 * 8;
 }
@@ -80,7 +80,7 @@ fn multiply_halves(THREAD frag_a& a, THREAD frag_b& b, THREAD frag_acc& sum) -> 
 fn value_at(THREAD frag_acc& sum, int i) { return sum.of[i / 2].thread_elements()[i % 2]; }
 fn put(THREAD frag_acc& sum, int i, float x) -> void { sum.of[i / 2].thread_elements()[i % 2] = x; }
 
-// Sums lie as lines do: two neighbours a lane.
+// Sums have the layout of lines: two neighbours per lane.
 fn halves_of(THREAD frag_acc& left, THREAD frag_acc& right, THREAD frag_a& rest, u32) {
   frag_a lines;
   for (int h = 0; h < 2; h++)

@@ -1,4 +1,4 @@
-// The gate in double: the reference that gate_silu and gate_gelu_tanh are compared with.
+// The gate in double: the reference for gate_silu and gate_gelu_tanh.
 #pragma once
 #include "gate/params.h"
 

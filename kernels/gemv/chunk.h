@@ -3,8 +3,8 @@
 //
 // Two groups under one float scale are weighted by their sub-scales and added as floats: a sum of products is below
 // 2^24 and so exact, and the fused multiply-add rounds once, to what the exact integer would round to, if the first
-// product is exact by itself (`exact`); otherwise they stay integers. `carried`: codes already carry their sub-scale,
-// so that both groups are one sum of products.
+// product is exact by itself (`exact`); otherwise they stay integers. `carried`: codes are already multiplied by their
+// sub-scale, so that both groups are one sum of products.
 #pragma once
 #include "quant/facts.h"
 #include "quant/resident.h"
@@ -49,7 +49,7 @@ template <class F, bool carried = false> struct chunk_factors
   };
   floats scales[additions];  // unit · scale, and · sub where nothing else has it
 
-  // `products`: sums by group, in whatever the machine has them: `to_floats` and `mul` read them; ints where not
+  // `products`: sums by group, of whatever type the machine has: `to_floats` and `mul` read them; ints where not
   // `exact`. `inputs`: the token's activations, summed by group, as floats times x_scale.
   template <class Products> fn accumulate(THREAD const chunk_factors& f, THREAD const Products (&products)[sums],
                                           THREAD const float (&inputs)[groups], float x_scale, floats acc) {

@@ -1,13 +1,14 @@
-// What one call of a matrix kernel is given. Shared by all strategies.
+// Parameters of one call of a matrix kernel. Shared by all strategies.
 //
 //   y[token][row] = scale · Σ_k W[row][k] · x[token][k]
 //
 // The sum runs over K in chunks of 32 in file order. Inside a chunk products of integers are added exactly; then each
-// of its groups (one, or two of 16 weights) enters the float sum by fused multiply-adds: first products, then minima.
+// of its groups (one, or two of 16 weights) is added to the float sum by fused multiply-adds: first products, then
+// minima.
 //
 //   acc = fma(float(Σ value · x), (unit·scale·sub) · x_scale, acc),   acc = fma(min·sub_min, float(Σ x) · x_scale, acc)
 //
-// Two groups under one float scale enter together, their factors among the integers:
+// Two groups under one float scale are added together, their factors among the integers:
 //
 //   acc = fma(float(Σ sub · value · x), (unit·scale) · x_scale, acc)
 //
@@ -24,11 +25,11 @@ struct Activations {
   const float* values;  // (tokens, K)       the vectors themselves, for floating formats
 };
 
-// How a few tokens' weights are fetched, the same bits either way. Which policy is fastest depends on the machine.
+// How a few tokens' weights are prefetched; the bits are the same either way. Which policy is fastest depends on the
+// machine.
 struct Prefetch {
-  int ahead;  // bytes that are asked for before they are needed; 0: left to the machine. Row groups at once: 2048 where
-              // it is not 0
-  bool at_once;  // one token: several row groups, or rows, side by side
+  int ahead;     // distance in bytes; 0: left to the hardware. With several row groups at once: 2048 if not 0
+  bool at_once;  // one token: several row groups, or rows, at once
 };
 
 struct GemvParams {
@@ -40,7 +41,7 @@ struct GemvParams {
   i64 token;    // first token
   int tokens;   // tokens to compute, at most 128
   float scale;  // factor on every output
-  float* y;     // (tokens, 64) outputs, row r of the call at [r]; what lies behind its rows may be overwritten
+  float* y;     // (tokens, 64) outputs, row r of the call at [r]; entries past its rows may be overwritten
   Prefetch prefetch = {0, false};
   i64 row_bytes = 0;  // file rows: bytes from one row to the next; 0: cols weights, without a gap
 };

@@ -1,5 +1,5 @@
-// The op itself, for one row and one token: the reference that every strategy is compared with, bit for bit. It adds in the
-// order that params.h states, weight by weight, from the format's accessors.
+// The op itself, for one row and one token: the reference for every strategy, bit for bit. It adds in the order of
+// params.h, weight by weight, from the format's accessors.
 #pragma once
 #include "quant/decode.h"
 #include "quant/facts.h"

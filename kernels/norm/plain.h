@@ -1,4 +1,4 @@
-// The norm in double: the reference that rms_norm is compared with.
+// The norm in double: the reference for rms_norm.
 #pragma once
 #include "norm/params.h"
 

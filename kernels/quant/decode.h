@@ -4,7 +4,7 @@
 #include "quant/facts.h"
 
 // Integer value of weight i of the block (kinds affine, table, vector); fits 8 signed bits, except unsigned 8-bit codes
-// with a zero, which fit after the zero is taken off.
+// with a zero, which fit after the zero is subtracted.
 template <class F> fn integer_of(view b, int i) {
   if constexpr (facts<F>::affine)
     return (int)F::code(b, i) - (int)F::zero;

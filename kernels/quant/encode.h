@@ -1,6 +1,6 @@
-// From floats to blocks, derived from a format's accessors alone: for formats of kind affine with one float scale a
-// block and no minimum. Where a block keeps the bits of its codes and its scale is found by asking the accessors about
-// blocks with a single bit set, so a format never says how its bytes are written.
+// From floats to blocks, derived from a format's accessors alone: for formats of kind affine with one float scale per
+// block and no minimum. The position of each bit of codes and scale is found by reading blocks with a single bit set
+// through the accessors, so a format never says how its bytes are written.
 //
 // The largest magnitude of a block becomes the largest code on its smaller side: scale = max |x| / min(zero, max code −
 // zero).
@@ -11,7 +11,7 @@ template <class F> struct encoder {
   enum { bits = 8 * (int)F::block_bytes };
   typedef decltype(scale_of<F>(view{}, 0)) Scale;
   bool exists = true;  // every bit of a code and of the scale is a bit of the block, each its own
-  bool runs = true;    // the bits of a code lie side by side in one byte
+  bool runs = true;    // the bits of a code are adjacent in one byte
   int code_at[F::block][F::code_bits], scale_at[32];
   u32 codes_of_zeros[F::block];
 
@@ -71,7 +71,7 @@ static inline u32 nearest(Float16, float x) {
   return sign | (size + 0xfff + (size >> 13 & 1)) >> 13;
 }
 
-// `n` weights, a multiple of the block, into n / block blocks. What is not finite makes its block's scale so.
+// `n` weights, a multiple of the block, into n / block blocks. Values that are not finite make their block's scale so.
 template <class F> static void encode_blocks(const float* from, u8* to, i64 n) {
   typedef typename encoder<F>::Scale Scale;
   const encoder<F>& e = encoder_of<F>();

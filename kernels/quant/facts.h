@@ -1,4 +1,4 @@
-// What the engine reads off a format F without running it: which optional accessors it has, with defaults for the rest.
+// What the engine reads off a format F at compile time: which optional accessors it has, with defaults for the rest.
 // Kernels and the host ask only through these names; a format never needs to state what it leaves out.
 #pragma once
 
@@ -69,7 +69,7 @@ template <class F> struct facts {
     vector = (int)F::kind == (int)vector_values,
     floating = (int)F::kind == (int)float_values,
     integers = !floating,                                             // has the int8 view
-    groups = (int)F::block / (int)F::group,                           // scales a block
+    groups = (int)F::block / (int)F::group,                           // scales per block
     scaled = has_block_scale<F>::value || has_group_scale<F>::value,  // has a float scale at all
     min = has_block_min<F>::value || has_group_min<F>::value          // has an added minimum
   };

@@ -1,7 +1,7 @@
-// From file blocks to the resident layout (resident.h), derived from a format's accessors. 32 blocks at a time, one a
-// lane: their bytes are interleaved first, so that byte o of all of them is one vector. An accessor asked for the code
-// at a constant index is then a few vector operations, whatever the format, and its results lie almost as a tile wants
-// them. (Block by block, constant indices make vector code of those formats only whose file order suits the compiler.)
+// From file blocks to the resident layout (resident.h), derived from a format's accessors. 32 blocks at a time, one per
+// lane: their bytes are interleaved first, so that byte o of all of them is one vector. An accessor called with a
+// constant index is then a few vector operations, whatever the format, and its results are almost in the order of a
+// tile. (Block by block, constant indices vectorize only for formats whose file order suits the compiler.)
 #pragma once
 #include "quant/as_table.h"
 #include "quant/facts.h"
@@ -11,8 +11,8 @@ constexpr int pack_lanes = 32;
 
 typedef u8 lane_bytes __attribute__((vector_size(16)));
 
-// Bytes of n vectors in turn: byte l of from[i] becomes byte n · l + i of all. Each of log2(n) rounds interleaves one
-// half with the other.
+// Interleaves the bytes of n vectors: byte l of from[i] becomes byte n · l + i of all. Each of log2(n) rounds
+// interleaves one half with the other.
 template <int n, int rounds> fn interleave(const lane_bytes* from, lane_bytes* to) -> void {
   lane_bytes v[n];
   for (int i = 0; i < n / 2; i++) {
@@ -61,7 +61,8 @@ template <class F, int first> struct chunk_codes {
     codes_of<F, first, first + 32>(bytes, codes);
   }
 };
-// Of a codebook: runs of eight values are looked up lane by lane, then interleaved as blocks are, then become indices.
+// Of a codebook: runs of eight values are looked up lane by lane, then interleaved like blocks, then turned into
+// indices.
 template <class F, int first> struct chunk_codes<as_table<F>, first> {
   template <int j> fn expand_run(const u8* __restrict bytes, u64 (*__restrict runs)[4]) {
     u32 codes[pack_lanes];
@@ -116,7 +117,7 @@ template <class F, int R, int flip, int chunk> fn pack_chunks(const u8* bytes, u
 
 template <class Number> fn store_number(Number n, u8* to) { __builtin_memcpy(to, &n.bits, Number::storage_bytes); }
 
-// Everything but the codes of one tile, group by group.
+// Everything except the codes of one tile, group by group.
 template <class F, int R, int g> fn pack_scales(const u8* __restrict bytes, u8* __restrict tile) -> void {
   typedef resident<F, R> L;
   if constexpr (g < facts<F>::groups) {
@@ -141,8 +142,8 @@ template <class F, int R, int flip> fn pack_tiles(const u8* const* blocks, u8* c
   pack_chunks<F, R, flip, 0>(bytes, tiles);
 }
 
-// A row group of R rows, of which `rows` are there: rows that the matrix lacks are packed from zero bytes; tiles behind
-// its last block are made and forgotten.
+// A row group of R rows, of which `rows` exist: missing rows are packed from zero bytes; tiles past the last block are
+// made and dropped.
 template <class F, int R, int flip>
 static void pack_row_group(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to) {
   enum { tile_bytes = resident<F, R>::tile_bytes, step = pack_lanes / R };

@@ -1,5 +1,5 @@
-// One row of a file block into its tile, code by code, as resident.h words the layout: the reference of pack.h, and
-// the way by which a key joins a tile whose other rows are there already. The row's bytes of the tile may hold anything
+// One row of a file block into its tile, code by code, in the order that resident.h describes: the reference for
+// pack.h, and how a key joins a tile whose other rows are there already. The row's bytes of the tile may hold anything
 // before.
 #pragma once
 #include "quant/facts.h"

@@ -1,11 +1,11 @@
-// The resident layout, derived from a format's facts: the same codes and scales in an order that kernels read straight
-// through. Lossless; no code takes more bits than in the file (packed 4- to 7-bit sub-scales grow to a byte), but for
+// The resident layout, derived from a format's facts: the same codes and scales in the order in which kernels read
+// them. Lossless; no code takes more bits than in the file (packed 4- to 7-bit sub-scales grow to a byte), except
 // codebooks, which come here as tables (as_table.h).
 //
 // A matrix is cut into groups of R rows (R: the machine's lane_rows). A row group is a run of tiles along K, one per
 // block:
 //
-//   scales     [scales a block] × R numbers of the format's scale type
+//   scales     [scales per block] × R numbers of the format's scale type
 //   mins       the same for the minimum
 //   subs       [groups] × R signed bytes                         where the format has sub-scales
 //   sub_mins   [groups] × R signed bytes

@@ -1,4 +1,4 @@
-// The rotation as a product of complex numbers in double: the reference that `rotate` is compared with.
+// The rotation as a product of complex numbers in double: the reference for `rotate`.
 #pragma once
 #include "rope/params.h"
 

@@ -1,5 +1,5 @@
-// The op itself: the reference that the launches are compared with. `ids` (top) and `logits` (top) of the greatest, by
-// repeated search; returns log Σ exp(logit), in double.
+// The op itself: the reference for the launches. `ids` (top) and `logits` (top) of the greatest, by repeated search;
+// returns log Σ exp(logit), in double.
 #pragma once
 
 static inline double sample_plain(const float* all, int vocab, int top, i32* ids, float* logits) {

@@ -45,7 +45,7 @@ static inline void copy_run(void* to, const unsigned char* from, int bytes, copy
   for (int at = 0; at < bytes; at += 16) emulator_services->copy_four((char*)to + at, from + at);
 }
 static inline void close_gate(copy_gate*) { emulator_services->close_copies(); }
-template <int behind> static inline void await_gate(copy_gate*, int) { emulator_services->await_copies(behind); }
+template <int newer> static inline void await_gate(copy_gate*, int) { emulator_services->await_copies(newer); }
 static inline void dependency_wait() { emulator_services->dependency_wait(); }
 static inline void __syncwarp() { emulator_services->warp_barrier(); }
 static inline int __shfl_xor_sync(unsigned, int x, unsigned mask) {

@@ -1,6 +1,6 @@
-// Strategy: one pass over keys and values with a running maximum and a running sum (Milakov & Gimelshein 2018), tile by
-// tile, run by run (params.h). All queries of the call meet a tile while it is in the L1 cache; those of a block share
-// each load of it. A tile never crosses a page.
+// Strategy: one pass over keys and values with a running maximum and a running sum (online softmax, Milakov &
+// Gimelshein 2018), tile by tile, run by run (params.h). All queries of the call use a tile while it is in the L1
+// cache; those of a block share each load of it. A tile never crosses a page.
 #pragma once
 #include "attend/params.h"
 #include "embed/cpu/decode_row.h"
@@ -17,14 +17,14 @@ struct attend_query {
   int first, last;   // positions seen
   int begin, end;    // of them in this tile; begin > end: none
   float max, total;  // running maximum and sum of the run
-  float factor;      // rescales the run's sums before this tile's are added
+  float factor;      // rescale factor of the run's sums before this tile's are added
   float* sums;       // of the run: the record's, after its header
   alignas(64) float weights[attend_tile];
 };
 
 fn record_floats(int value_size) { return (int)attend_header + (value_size + 15) / 16 * 16; }
 
-// A tile of keys and values, and the one after it, which is asked for ahead.
+// A tile of keys and values, and the next one, which is prefetched.
 struct tile_pointers {
   const u8 *keys, *values;  // of the tile's first position
   const u8 *next_keys, *next_values;
@@ -61,8 +61,8 @@ static __attribute__((noinline)) void score_tile(const AttendParams& p, const ti
     for (int h = 0; h < 2; h++) store_f32x16(q[i].weights + 16 * h, mul(s[i][h], broadcast_f32x16(p.scale)));
 }
 
-// Scores into weights against the running maximum, which may rise. A score that is not finite makes the total NaN, and
-// with it all that the query attends to: a maximum passes over NaN, and −inf alone would only be a weight of 0.
+// Turns scores into weights relative to the running maximum, which may rise. A score that is not finite makes the total
+// NaN, and with it the query's output: a maximum ignores NaN, and −inf alone would only be a weight of 0.
 fn weigh_tile(attend_query& q, int at) -> void {
   q.begin = q.first > at ? q.first - at : 0;
   q.end = q.last - at < attend_tile - 1 ? q.last - at : attend_tile - 1;
@@ -90,7 +90,7 @@ fn weigh_tile(attend_query& q, int at) -> void {
 }
 
 // sums[i] = sums[i] · factor + Σ_j weight_j · value_j for P vectors of 16 elements from element i on; j in order. What
-// a last vector has beyond value_size is summed along and never looked at.
+// a last vector has past value_size is summed too and never read.
 template <int B, int P, class Number> fn mix_values(const AttendParams& p, Number number, const tile_pointers& tile,
                                                     int begin, int end, int i, attend_query* q) -> void {
   f32x16 acc[B][P];
@@ -119,7 +119,7 @@ fn mix_tile(const AttendParams& p, Number number, const tile_pointers& tile, att
 }
 
 // Queries in blocks of B, the rest in smaller ones. Blocks share a load of values only where all see the whole tile:
-// what a query does not see may not be a number.
+// what a query does not see may be NaN.
 template <int B> fn score_queries(const AttendParams& p, const tile_pointers& tile, attend_query* q, int n) -> void {
   for (; n >= B; n -= B, q += B) score_tile<B>(p, tile, q);
   if constexpr (B > 1) score_queries<(B > 4 ? B - 2 : B / 2)>(p, tile, q, n);
@@ -138,7 +138,7 @@ fn mix_queries(const AttendParams& p, Number number, const tile_pointers& tile, 
   if constexpr (B > 1) mix_queries<(B > 4 ? B - 2 : B / 2)>(p, number, tile, q, n);
 }
 
-// The queries of a call as int8 codes: the other side of coded keys.
+// The queries of a call as int8 codes, to be multiplied with coded keys.
 fn code_queries(const AttendParams& p, const attend_query* q, int n) -> void {
   const AttendWorkspace& to = p.workspace;
   for (int i = 0, at = 0; i < n; i++, at += p.key_size)
@@ -158,7 +158,7 @@ fn score_coded(const AttendParams& p, int at, attend_query* q, int n) -> void {
                    y});
   for (int i = 0; i < n; i++) __builtin_memcpy(q[i].weights, y + i * gemv_max_rows, sizeof q[i].weights);
 }
-// Values of the tile's positions that any query sees.
+// Decodes the values of the tile's positions that any query sees.
 fn decode_values(const AttendParams& p, int at, int first, int last) -> void {
   const u8* rows = values_at(p, at, p.coded->value_bytes);
   for (int j = first > at ? first - at : 0; j < attend_tile && at + j <= last; j++)
@@ -173,7 +173,7 @@ fn merge_record(float* merged, const float* run, int value_size) -> void {
     __builtin_memcpy(merged, run, end * sizeof(float));
     return;
   }
-  bool rises = run[0] > merged[0];  // as often as not: addresses are chosen, so that there is no jump to be foreseen
+  bool rises = run[0] > merged[0];  // unpredictable: addresses are selected, which avoids a branch
   const float *smaller = rises ? merged : run, *other = rises ? run : merged;
   float factors[16], max = other[0];
   f32x16 factor = exponential(broadcast_f32x16(smaller[0] - max));
@@ -193,8 +193,7 @@ fn divide_record(const float* record, int value_size, float* out) -> void {
   if (i < value_size) store_part(out + i, mul(load_f32x16(Float32{}, (const u8*)(sums + i)), inverse), value_size - i);
 }
 
-// The positions from `begin` to before `end`, all in one run, for n queries that see none before `first`, none after
-// `last`.
+// Sums positions [begin, end), all in one run, for n queries that see none before `first` and none after `last`.
 fn sum_run(const AttendParams& p, attend_query* queries, int n, int begin, int end, int first, int last) -> void {
   for (int i = 0; i < n; i++) {
     queries[i].max = -__builtin_inff(), queries[i].total = 0;

@@ -1,8 +1,8 @@
-// What the attention kernels of GPUs share: eight f16 of a cache in a thread, and the positions that a token sees.
+// Shared by the attention kernels of GPUs: eight f16 of a cache in a thread, and the positions that a token sees.
 #pragma once
 #include "attend/gpu/launch.h"
 
-// As they lie in memory; a piece is the least that a thread reads.
+// In memory order; a piece is the smallest unit that a thread reads.
 enum { piece = 8 };
 struct eight {
   float x[piece];
@@ -14,21 +14,21 @@ fn floats_of(uint4 halves) -> eight {
 }
 
 struct positions {
-  int first, last;  // both are seen
+  int first, last;  // both inclusive
   MEMBER bool has(int position) const { return first <= position && position <= last; }
-  // The nearest one that is seen: others may hold anything.
+  // The nearest visible position: others may hold anything.
   MEMBER int nearest(int position) const { return position < first ? first : position > last ? last : position; }
 };
 fn seen_by(int position, int window) -> positions {
   return positions{window > 0 && position >= window ? position - window + 1 : 0, position};
 }
 
-// What is seen, cut into equal runs of whole tiles of attend_run positions: at most attend_max_runs, whatever the
-// context may be.
+// Visible positions, cut into equal runs of whole tiles of attend_run positions: at most attend_max_runs, however long
+// the context.
 struct position_runs {
   int begin;   // of the first run
   int length;  // of a run
-  int count;   // runs with anything in them
+  int count;   // non-empty runs
 };
 fn runs_of(positions seen) -> position_runs {
   int begin = seen.first / attend_run * attend_run, tiles = (seen.last - begin) / attend_run + 1;

@@ -1,13 +1,13 @@
-// Strategy of GPUs for rows that are alone in their sequence: what a row sees is cut into runs, a thread group takes a
-// run, and its warps take tiles of 32 positions alternately, each with a running maximum and a running sum
-// (streaming.h). The heads that share a kv_head are computed together, so keys and values are read once. A row's bits
-// are the same whatever other rows there are.
+// Strategy of GPUs for rows that are alone in their sequence: the positions that a row sees are cut into runs; a thread
+// group takes a run, and its warps take tiles of 32 positions alternately, each with a running maximum and a running
+// sum (online softmax, as in attend/cpu/streaming.h). The heads that share a kv_head are computed together, so keys and
+// values are read once. A row's bits do not depend on the other rows.
 //
-// The row's own key and value are in no run: the last one's group rotates and stores them, and adds them from its
-// memory.
+// The row's own key and value are in no run: the group of the last run rotates and stores them, and adds them from its
+// shared memory.
 //
-// Scores: four lanes share a position and read a row's pieces in turns; a lane's four positions lie eight apart.
-// Values: neighbouring lanes read a row, piece by piece, and what is left of the warp takes other rows.
+// Scores: four lanes share a position and read alternate pieces of a row; a lane's four positions are eight apart.
+// Values: neighbouring lanes read a row, piece by piece, and the remaining lanes of the warp take other rows.
 #pragma once
 #include "attend/gpu/halves.h"
 #include "attend/gpu/launch.h"
@@ -16,7 +16,7 @@
 #include "gemv/gpu/stages.h"
 #include "rope/gpu/one_warp_per_head.h"
 
-// Where a rotated query goes, and a rotated key: to the group's memory as the page will hold it, and to the page.
+// Destinations of a rotated query and of a rotated key: shared memory, as the page will hold it, and the page.
 struct scaled_row {
   SHARED float* to;
   float scale;
@@ -45,7 +45,7 @@ template <int head_size, int heads, int alone> struct attend_one {
                              : 4,                                 // that read a row of values
     groups_per_core = pieces < row_lanes && pieces < 16 ? 2 : 3,  // lanes without a piece take more registers
     rows = row_lanes,                                             // of a tile that a lane reads
-    values_ahead = rows <= 16 && heads <= 4                       // values are asked for before the scores are known
+    values_ahead = rows <= 16 && heads <= 4                       // values are loaded before the scores are known
   };
   struct Sums {
     float max[heads], total[heads];  // running maximum; this lane's part of the running sum
@@ -93,8 +93,8 @@ template <int head_size, int heads, int alone> struct attend_one {
     }
   }
 
-  // Scores into weights against the running maximum, which may rise. A score that is not finite makes its weight NaN:
-  // −inf, too.
+  // Turns scores into weights relative to the running maximum, which may rise. A score that is not finite makes its
+  // weight NaN, −inf included.
   fn weigh(THREAD const float (&score)[heads], bool visible, SHARED float (*weights)[attend_run], int at,
            THREAD Sums& sums) -> void {
     for (int h = 0; h < heads; h++) {
@@ -120,7 +120,7 @@ template <int head_size, int heads, int alone> struct attend_one {
     }
   }
 
-  // All tiles of a run that are this warp's.
+  // All tiles of a run that belong to this warp.
   fn walk(PARAMS(AttendLaunch) p, SHARED Shared& shared, DEVICE const PageLine* pages, int kv_head, positions seen,
           int begin, int end, Thread me, THREAD Sums& sums) -> void {
     i64 keys_at = offset_in_page(p.keys_at, kv_head, 0, head_size),
@@ -159,7 +159,7 @@ template <int head_size, int heads, int alone> struct attend_one {
     }
   }
 
-  // The sums of the lanes that took other rows, then those of the warps, in order.
+  // Adds the sums of the lanes that took other rows, then those of the warps, in order.
   fn leave(PARAMS(AttendLaunch) p, SHARED Shared& shared, int single, int head, int n, int split, Thread me,
            THREAD Sums& sums) -> void {
     int warp = (int)me.warp(), lane = (int)me.lane();
@@ -188,7 +188,7 @@ template <int head_size, int heads, int alone> struct attend_one {
     }
   }
 
-  // Asks for the angles, and for the keys and values that the warps will read first: a lane a position.
+  // Prefetches the angles, and the keys and values that the warps read first: one lane per position.
   fn look_ahead(PARAMS(Params) p, DEVICE const PageLine* pages, int kv_head, int begin, positions cached, Thread me)
       -> void {
     int position = begin + (int)me.index;
@@ -202,14 +202,14 @@ template <int head_size, int heads, int alone> struct attend_one {
     if ((int)me.index < p.rope.dims / 2) will_read(p.rope.cosines + angle), will_read(p.rope.sines + angle);
   }
 
-  // What a group computes at once.
+  // A group's unit of work.
   struct Item {
     int row, position;  // of the batch; in its sequence
     int single;         // among the rows of this launch
     int kv_head, part, split;
   };
 
-  // The item's heads, rotated and scaled, and for the last run the row's own key and value. A head a warp.
+  // Rotates and scales the item's heads, and for the last run the row's own key and value. One warp per head.
   fn rotate(PARAMS(Params) p, SHARED Shared& shared, THREAD const Item& item, DEVICE u16* page, int n, bool last,
             bool stores, Thread me) -> void {
     int dims = p.rope.dims, first = item.part * heads;
@@ -235,7 +235,7 @@ template <int head_size, int heads, int alone> struct attend_one {
     }
   }
 
-  // The row's own position, by one warp.
+  // Adds the row's own position, by one warp.
   fn add_own(SHARED Shared& shared, u32 lane, THREAD Sums& sums) -> void {
     for (int h = 0; h < heads; h++) {
       float score = 0;
@@ -253,14 +253,15 @@ template <int head_size, int heads, int alone> struct attend_one {
     }
   }
 
-  // Nothing where the row has fewer runs. Those that go on have read nothing of the group's memory after the barrier in
-  // `leave`.
+  // Does nothing where the row has fewer runs. The next item may begin while other threads are in `leave`: past its
+  // barrier they read only sums, which are written after another barrier.
   fn compute(PARAMS(Params) p, SHARED Shared& shared, THREAD const Item& item, int sequence, Thread me) -> void {
     DEVICE const PageLine* pages = pages_of(p.attend.batch, sequence);
     positions seen = seen_by(item.position, p.attend.window), cached = {seen.first, seen.last - 1};
     position_runs runs = runs_of(seen);
     int begin = runs.begin + item.split * runs.length;
-    // Where the row stands was known before the launch in front, and so was what its pages hold.
+    // The row's position, and what its pages hold, were known before the previous launch, so both can be read before
+    // the wait.
     if (item.split < runs.count) look_ahead(p, pages, item.kv_head, begin, cached, me);
     dependency_wait();
     if (item.split >= runs.count) return;
@@ -282,7 +283,7 @@ template <int head_size, int heads, int alone> struct attend_one {
           me, sums);
   }
 
-  // Items with nothing in them come last.
+  // Empty items come last.
   fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     launch_dependents();
     int parts = (p.attend.heads_per_kv_head + heads - 1) / heads, per_row = parts * p.attend.kv_heads;
@@ -310,7 +311,7 @@ struct attend_merge {
   typedef AttendMergeShared Shared;
   enum { threads = attend_warps * warp_lanes, groups_per_core = 8 };
 
-  // A thread an element; a warp's 32 are also 32 codes.
+  // One thread per element; a warp's 32 are also the 32 codes of a chunk.
   fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
     launch_dependents();
     dependency_wait();

@@ -1,7 +1,8 @@
-// Strategy of GPUs for sequences with several rows: rows of queries meet tiles of keys and values in the matrix unit,
-// f16 with float sums, with a running maximum and a running sum a row (streaming.h). Queries and weights go in as two
-// halves each, so that nothing of their floats is lost that the sums would show. A tile of positions lies in the
-// group's memory for all its rows: first its keys, then its values.
+// Strategy of GPUs for sequences with several rows: tiles of queries times tiles of keys and values on tensor cores
+// (simdgroup matrices), f16 with float sums, with a running maximum and a running sum per row (online softmax, as in
+// attend/cpu/streaming.h). Queries and weights are split into two halves each, so that no float precision is lost that
+// the sums would show. A tile of positions is in shared memory for all rows of the group: first its keys, then its
+// values.
 #pragma once
 #include "attend/gpu/halves.h"
 #include "attend/gpu/launch.h"
@@ -20,13 +21,13 @@ template <int head_size> struct attend_many {
     value_tiles = head_size / tile_columns
   };
 
-  // The two rows of a lane's sums: tile_row, and 8 behind it.
+  // The two rows of a lane's sums: tile_row and tile_row + 8.
   struct Rows {
     positions seen[2];
     float max[2], total[2];  // running maximum; this lane's part of the running sum
   };
 
-  // The positions of a tile, from `first` on, from their page to the group's memory. None is read past `last`: there
+  // Copies the positions of a tile, from `first` on, from their page to shared memory. None is read past `last`: there
   // may be anything.
   fn bring(DEVICE const u16* page, int first, int last, SHARED u16* to, Thread me) -> void {
     enum { pieces = head_size / piece };
@@ -58,8 +59,8 @@ template <int head_size> struct attend_many {
     }
   }
 
-  // Scores into weights against the running maximum, which may rise: `factor`, by row, is what earlier sums are worth
-  // then. A score that is not finite makes its weight NaN: −inf, too.
+  // Turns scores into weights relative to the running maximum, which may rise: `factor`, by row, rescales the earlier
+  // sums. A score that is not finite makes its weight NaN, −inf included.
   fn weigh(THREAD Rows& rows, int first, u32 lane, THREAD frag_acc (&score)[key_tiles], THREAD float (&factor)[2])
       -> void {
     int column = first + tile_column(lane);
@@ -115,7 +116,7 @@ template <int head_size> struct attend_many {
     int first, last;       // rows of the group
     int kv_head;
   };
-  // False: there is nothing for this group. Tiles of rows are counted through from sequence to sequence.
+  // False: this group has no rows. Tiles of rows are numbered across the sequences.
   fn share_of_group(PARAMS(Params) p, u32 group, THREAD Share& share) -> bool {
     int tile = (int)group / p.kv_heads, several = p.batch.header->several;
     DEVICE const BatchLine* lines = lines_of(p.batch);

@@ -1,5 +1,4 @@
-// What the launch that brings rows together is given on a GPU:   to[i] = from[row of output i].   One thread group per
-//                                                                output.
+// Parameters of the launch that gathers rows on a GPU:  to[i] = from[row of output i].  One thread group per output.
 #pragma once
 #include "batch/gpu/header.h"
 

@@ -1,4 +1,4 @@
-// Rows whose logits are wanted, one after another, as the matrix kernels read their inputs.
+// Copies the rows whose logits are wanted next to each other, as the matrix kernels read their inputs.
 #pragma once
 #include "batch/gpu/gather_launch.h"
 #include "batch/gpu/pages.h"

@@ -1,5 +1,5 @@
-// What changes from run to run on a GPU, in device memory at fixed places: launches are recorded once for a number of
-// rows, and read here how many there are. Rows past that number do nothing.
+// What changes from run to run on a GPU, in device memory at fixed addresses: launches are recorded once for a number
+// of rows, and read here how many there are. Rows past that number do nothing.
 #pragma once
 
 enum { page_positions = 64 };

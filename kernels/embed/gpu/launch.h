@@ -1,8 +1,8 @@
-// What a launch of the embedding is given on a GPU.
+// Parameters of a launch of the embedding on a GPU.
 //
 //   out[row][i] = scale · table[token of the row][i]
 //
-// A thread group takes embed_cols columns of one row, a thread one of them: rows · ⌈cols / embed_cols⌉ groups.
+// A thread group takes embed_cols columns of one row, one per thread: rows · ⌈cols / embed_cols⌉ groups.
 #pragma once
 #include "batch/gpu/header.h"
 

@@ -1,6 +1,6 @@
-// The matrix kernel of GPUs for many tokens: which outputs are a thread group's, and what happens at their end.
+// The matrix kernel of GPUs for many tokens: which outputs belong to a thread group, and how they are finished.
 //   N     tokens a group computes at once: 16, 32, 64, 128 or 256
-//   Out   what becomes of an output (gemv/gpu/stages.h)
+//   Out   destination of an output (gemv/gpu/stages.h)
 //   F0 …  the formats of the launch's matrices; all have a resident layout
 #pragma once
 #include "gemm/gpu/launch.h"
@@ -16,7 +16,7 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
   typedef GemmShared<Shape> Shared;
   enum { threads = gemm_warps * warp_lanes, groups_per_core = Shape::groups_per_core, pairs = Out::pairs };
 
-  // Row groups of 32, behind the last: the last.
+  // Row groups of 32; past the last: the last.
   template <class F> fn row_group(PARAMS(GemvLaunch) p, int s, int group) -> BYTES {
     int last = (p.segment[s].rows - 1) / lane_rows;
     return p.segment[s].weights + (i64)(group < last ? group : last) * group_bytes<F>(p);
@@ -25,7 +25,8 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
     return p.cols / (int)F::block * (int)resident<F, lane_rows>::tile_bytes;
   }
 
-  // The first row group of the first side, from segment s; the second half is behind it, or the other matrix's.
+  // `group`: the first side's row group, in segment s. The second side is the next row group, or the same one of the
+  // other matrix.
   template <class A, class B> fn rows(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, int group, int first_token,
                                       int there, Thread me, THREAD gemm_sums<Shape>& acc) -> void {
     typedef typename resident_form<A>::type First;
@@ -64,7 +65,7 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
     write(p, shared, s, group * lane_rows, first_token, there, me, acc);
   }
 
-  // From where the matrix unit has the outputs to (token, row): a row a lane.
+  // From the tile's layout to (token, row), through shared memory: one row per lane.
   fn write(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, int first_row, int first_token, int there, Thread me,
            THREAD const gemm_sums<Shape>& acc) -> void {
     SHARED float* transposed = (SHARED float*)shared.codes;

@@ -1,22 +1,20 @@
 // The matrix kernel for many tokens on a GPU. Its parameters are GemvLaunch (gemv/gpu/launch.h), with inputs as codes
-// in device memory. A thread group computes 64 rows for some tokens: two halves of a row group (32 rows) each, which
-// are neighbours in one matrix, or, for gate and up, the same rows of both. `groups` of a segment counts thread groups'
-// rows: runs of gemm_rows, for gate and up of half as many. Groups with the same rows follow each other, so that
-// weights are read from memory about once.
+// in device memory. A thread group computes 64 rows for some tokens: two halves of a row group (32 rows) each, adjacent
+// in one matrix, or, for gate and up, the same rows of both. `groups` of a segment counts thread groups' rows: runs of
+// gemm_rows, for gate and up of half as many. Groups with the same rows follow each other, so that weights are read
+// from memory about once.
 //
 // K is not split: a sum runs in the order of gemv/params.h, so outputs are those of the CPU, bit for bit.
 #pragma once
 
 enum {
   gemm_rows = 64,  // of a thread group
-  gemm_warps = 4,  // of a thread group; they share the matrix unit, 16 rows each
-  transposed_words =
-      68  // of a token's 64 outputs on their way from the matrix unit's lanes to rows in lanes; 16 of them more than a
-          // run of banks
+  gemm_warps = 4,  // of a thread group; they share the tile, 16 rows each
+  // Row stride of a token's 64 outputs while they are transposed in shared memory; padded to avoid bank conflicts.
+  transposed_words = 68
 };
 
-// How a group of N tokens walks along K: in steps of some chunks. `ahead`: copies overlap with what else a group does
-// (copies_overlap).
+// How a group of N tokens advances along K: in steps of some chunks. `ahead`: copies are asynchronous (copies_overlap).
 template <int N, bool ahead> struct gemm_shape {
   enum {
     tokens = N,
@@ -25,7 +23,7 @@ template <int N, bool ahead> struct gemm_shape {
     step = N < 64 && ahead ? 4 : 2,  // chunks of K
     slots = !ahead   ? 2
             : N < 64 ? 6
-                     : 3,  // steps whose tokens and weights are there or on their way
+                     : 3,  // steps whose tokens and weights have arrived or are in flight
     groups_per_core = N == 64               ? 4
                       : N == 16 || N == 128 ? 3
                                             : 2
@@ -39,25 +37,26 @@ template <class Shape> struct StepWeights {
   float scales[(int)Shape::step * 2 * (int)gemm_rows], subs[(int)Shape::step * 2 * (int)gemm_rows],
       mins[(int)Shape::step * 2 * (int)gemm_rows];
 };
-// Of the tokens of a step what is no code, by chunk, group and token: sums of activations, or the sums of their codes.
+// What a step has of its tokens besides codes, by chunk, group and token: sums of activations, or the sums of their
+// codes.
 template <class Shape> struct StepTokens {
   float scales[Shape::step * Shape::tokens];
   u32 sums[Shape::step * 2 * Shape::tokens];
 };
-// The group's memory; behind it lie tiles of weights as they come (gemm_tiles_bytes), where copies overlap with what
-// else a group does. When the sums are done, its first tokens · transposed_words floats bring outputs from tiles to lanes.
+// The group's shared memory; after it come tiles of weights in the order of arrival (gemm_tiles_bytes), where copies
+// are asynchronous. When the sums are done, its first tokens · transposed_words floats transpose the outputs.
 template <class Shape> struct GemmShared {
-  copy_gate gates[(Shape::slots + 1) / 2 * 2];  // of the steps whose tokens and weights are there or on their way
-  u32 codes[Shape::slots * Shape::step * Shape::tokens * 8];  // a panel for each chunk
+  copy_gate gates[(Shape::slots + 1) / 2 * 2];  // of the steps whose tokens and weights have arrived or are in flight
+  u32 codes[Shape::slots * Shape::step * Shape::tokens * 8];  // one panel per chunk
   StepTokens<Shape> tokens[2];
   StepWeights<Shape> weights[2];
 };
 
-// Tiles come in runs of whole steps and whole tiles.
+// Tiles are copied in runs of whole steps and whole tiles.
 fn gemm_run_chunks(int step, int tile_chunks) -> int {
   return step % tile_chunks == 0 ? step : tile_chunks % step == 0 ? tile_chunks : step * tile_chunks;
 }
-// Runs that are there or on their way, so that a step's is asked for as early as its tokens are.
+// Runs that have arrived or are in flight, so that a step's weights are requested as early as its tokens.
 fn gemm_runs(int step, int slots, int tile_chunks) -> int {
   return (slots - 1 + gemm_run_chunks(step, tile_chunks) / step - 1) / (gemm_run_chunks(step, tile_chunks) / step) + 1;
 }

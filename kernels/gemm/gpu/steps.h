@@ -1,7 +1,6 @@
-// Strategy for many tokens: weights are expanded once for all tokens of a thread group, a step of K at a time, and meet
-// them in the matrix unit; integers of a chunk become floats in registers. While a step is multiplied, the next is
-// expanded, and those behind it are on their way. Reads the resident layout with 32 rows a tile, and codes in device
-// memory.
+// Strategy for many tokens: weights are expanded once for all tokens of a thread group, a step of K at a time, and
+// multiplied on tensor cores; integers of a chunk become floats in registers. While a step is multiplied, the next is
+// expanded, and later ones are in flight. Reads the resident layout with 32 rows per tile, and codes in device memory.
 #pragma once
 #include "gemm/gpu/launch.h"
 #include "gemv/chunk.h"
@@ -10,8 +9,8 @@
 #include "quant/facts.h"
 #include "quant/resident.h"
 
-// What is still to be taken off the codes that the matrix unit multiplies: nothing, but for 8-bit codes whose values
-// are no signed bytes.
+// What is still to be subtracted from the codes that are multiplied: nothing, except for 8-bit codes whose values are
+// not signed bytes.
 template <class F, bool table = facts<F>::table> struct codes_zero {
   enum { taken_off = 0, left = 0 };
 };
@@ -37,7 +36,7 @@ fn expand_quads(THREAD const chunk_words<F::code_bits>& words, table16 table, TH
   }
 }
 
-// Reads a lane's chunk of a tile in the group's memory.
+// Reads a lane's chunk of a tile in shared memory.
 struct staged_reader {
   SHARED const u8* tile;
   SHARED const u8* codes;  // the first word of the lane's
@@ -52,7 +51,7 @@ struct staged_reader {
   }
 };
 
-// Where the lanes of the matrix unit find what belongs to rows and tokens: those of a lane stand next to each other.
+// Where a tile's lanes find the factors of rows and tokens: those of a lane are adjacent.
 fn row_slot(int row) { return row / 16 * 16 + row % 8 * 2 + row / 8 % 2; }
 fn token_slot(int token) { return token / 16 * 16 + token % 8 / 2 * 4 + token / 8 % 2 * 2 + token % 2; }
 fn lane_row_slot(u32 lane) { return 2 * tile_row(lane); }
@@ -77,7 +76,7 @@ template <class Shape, class F> struct gemm_half {
     reads_sums = (int)L::mins > 0 || (int)codes_zero<F>::left != 0
   };
 
-  // Asks for the bytes from `begin` on of the row group, a run of tiles.
+  // Starts copying the bytes from `begin` on of the row group, a run of tiles.
   fn ask(BYTES row_group, int begin, int end, int slot, SHARED u8* tiles, SHARED copy_gate* gate, Thread me) -> void {
     int left = end - begin;
     if (left > 0)
@@ -105,7 +104,7 @@ template <class Shape, class F> struct gemm_half {
       if constexpr (L::mins > 0) to.mins[at] = f.mins[g];
     }
   }
-  // The warp's chunks of step s: two warps share a half. `tiles`: the run that the step is of.
+  // The warp's chunks of step s: two warps share a half. `tiles`: the run that contains the step.
   fn expand_step(BYTES row_group, int s, int chunks, SHARED const u8* tiles, SHARED StepWeights<Shape>& to, Thread me)
       -> void {
     table16 table = split_codes<F>::table();
@@ -127,7 +126,7 @@ template <class Shape, class F> struct gemm_half {
     }
   }
 
-  // Of two rows, as `expand` left them; `first`: the first one's.
+  // Factors of two rows, as `expand` left them; `first`: index of the first one's.
   fn load_factors(SHARED const StepWeights<Shape>& from, int slot, int first, THREAD Factors (&f)[2]) -> void {
     UNROLL(2)
     for (int g = 0; g < Factors::groups; g++) {
@@ -200,7 +199,7 @@ template <class Shape, class F> struct gemm_half {
                                    THREAD const float (&inputs)[Factors::groups], float x_scale, float acc) {
     if constexpr (Factors::exact) {
       return Factors::accumulate(f, values, inputs, x_scale, acc);
-    } else {  // products of the sums are no floats
+    } else {  // products of the sums are not exact as floats
       i32 whole[Factors::groups];
       for (int g = 0; g < Factors::groups; g++) whole[g] = (i32)values[g];
       return Factors::accumulate(f, whole, inputs, x_scale, acc);
@@ -218,7 +217,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     parts = (int)First::Factors::groups > (int)Second::Factors::groups ? (int)First::Factors::groups
                                                                        : (int)Second::Factors::groups,
     reads_sums = (int)First::reads_sums || (int)Second::reads_sums,
-    // Sums of codes stay integers where one half wants those of 32, the other of 16, or where they are a part of
+    // Sums of codes stay integers where one half needs those of 32, the other of 16, or where they are a part of
     // integer sums.
     coded = (int)codes_zero<F0>::left != 0 || (int)codes_zero<F1>::left != 0 ||
             (int)First::Factors::groups != (int)Second::Factors::groups,
@@ -240,14 +239,14 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     int tokens, there;  // of the launch, and of them in this run
   };
 
-  // Where the group is on its way along K: in step s, whose tokens are in place `slot` of their ring. Runs of weights:
-  // whose the next step's are, by place in their ring, and how many bytes of a row group were asked for.
+  // Progress along K: step s, whose tokens are in slot `slot` of their ring; per half, the ring slot of the next step's
+  // run of weights, and how many bytes of a row group were requested.
   struct Walk {
     int s, slot, round;
     int run[2], asked[2];
     MEMBER int before() const {
       return slot == 0 ? Shape::slots - 1 : slot - 1;
-    }  // the place of the last step, which the last that is asked for takes
+    }  // the previous step's slot, which is free for the last step that is requested
     MEMBER void pass() {
       s++;
       bool around = ++slot == Shape::slots;
@@ -259,7 +258,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     return (SHARED u8*)(&shared + 1) + side * First::runs * First::run_bytes;
   }
 
-  // The first runs, and behind the last step of each another.
+  // Requests the first runs, and another after the last step of each.
   template <class Half> fn ask_first(THREAD const Source& from, int side, SHARED GemmShared<Shape>& shared, Thread me)
       -> void {
     UNROLL(1)
@@ -277,7 +276,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     w.asked[side] += Half::run_bytes;
     w.run[side] = w.run[side] + 1 == Half::runs ? 0 : w.run[side] + 1;
   }
-  // Into place `slot`.
+  // Into slot `slot`.
   fn ask_tokens(THREAD const Source& from, int s, int slot, SHARED GemmShared<Shape>& shared, Thread me) -> void {
     SHARED uint4* to = (SHARED uint4*)shared.codes + slot * (Shape::step * 2 * Shape::tokens);
     DEVICE const i8* codes = from.codes + ((i64)(2 * s * Shape::step) * from.tokens + from.first) * 16;
@@ -303,8 +302,8 @@ template <class Shape, class F0, class F1> struct gemm_steps {
                           shared.weights[s % 2], me);
   }
 
-  // A step's scales and sums of tokens, from device memory to where the matrix unit's lanes find them. A thread's j-th
-  // is of token n(j), of the step's chunk `slot(j)`.
+  // A step's scales and sums of tokens, from device memory to where the tile's lanes find them. A thread's j-th is of
+  // token n(j), of the step's chunk `slot(j)`.
   struct Held {
     int at[apart];  // in the scales, of the next step's first chunk and tokens n(0), n(1), …
     float scale[held];
@@ -365,7 +364,8 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     if constexpr (parts == 2) await_products<n * parts>(to.of[1]);
   }
 
-  // The warp's share of a chunk. What is expanded besides, in the first of a step, has the time of the first products.
+  // The warp's share of a chunk. In the first chunk of a step it also expands the next step, while the first products
+  // run.
   fn add_chunk(THREAD const Source& from, SHARED GemmShared<Shape>& shared, THREAD const Walk& w, int slot, Thread me,
                THREAD gemm_sums<Shape>& acc) -> void {
     SHARED const StepWeights<Shape>& weights = shared.weights[w.s % 2];
@@ -401,9 +401,9 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     }
   }
 
-  // Σ over K for the group's rows and tokens. Leaves the group's memory behind as other threads may still read it.
+  // Σ over K for the group's rows and tokens. On return other threads may still read shared memory.
   fn sum(THREAD const Source& from, SHARED GemmShared<Shape>& shared, Thread me, THREAD gemm_sums<Shape>& acc) -> void {
-    enum { behind = Shape::slots - 2 };
+    enum { newer = Shape::slots - 2 };
     int steps = (from.chunks + Shape::step - 1) / Shape::step;
     Walk w;
     Held held_tokens;
@@ -427,12 +427,12 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     begin_held(from, held_tokens, me);
     hold(from, 0, held_tokens, me);
     put(held_tokens, 0, from.chunks, shared.tokens[0], me);
-    await_gate<behind>(shared.gates, 0);
+    await_gate<newer>(shared.gates, 0);
     group_barrier();
     expand(from, 0, shared, w, me);
     UNROLL(1)
     for (; w.s < steps; w.pass()) {
-      await_gate<behind>(shared.gates + w.slot, w.round);
+      await_gate<newer>(shared.gates + w.slot, w.round);
       group_barrier();
       if (asks(w.s, (int)gemm_warps, me.index)) {
         ask_tokens(from, w.s + Shape::slots - 1, w.before(), shared, me);

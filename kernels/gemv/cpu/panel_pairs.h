@@ -1,13 +1,12 @@
-// What a panel (panels.h) keeps of a chunk of one row group's codes, and its products with tokens, where the machine
-// multiplies unsigned by signed bytes and adds pairs of products in 16 bits, which W, the machine's `adds_pairs`, has
-// words for. Two kinds, the same sums:
-//   pair_products   weights of at most 64 either way. Activations are taken as x + 128, unsigned, and −128 · Σ w stands
-//                   at the beginning of a sum. 16 bits may overflow on the way, for they come back: only Σ w · x itself
-//                   must fit, and so as many quads are added as it fits. Widening multiplies by the sub-scale where a
-//                   group has one.
-//   size_products   any signed bytes. |w| times x, which has its bits inverted where w < 0: w · x = |w| · (x ^ −1) +
-//                   |w| there.
-// Either way what corrects a sum depends on rows alone, and is made once for all tokens.
+// What a panel (panels.h) stores of a chunk of one row group's codes, and its products with tokens, on machines that
+// multiply unsigned by signed bytes and add pairs of products in 16 bits, with the words of the machine's `adds_pairs`,
+// W. Two kinds, the same sums:
+//   pair_products   weights of at most 64 in magnitude. Activations are taken as x + 128, unsigned, and sums start at
+//                   −128 · Σ w. 16 bits may overflow on the way, since they wrap back: only Σ w · x itself must fit, so
+//                   as many quads are added as allow that. Widening multiplies by the sub-scale where a group has one.
+//   size_products   any signed bytes. |w| times x with its bits inverted where w < 0: w · x = |w| · (x ^ −1) + |w|
+//                   there.
+// In both, the correction of a sum depends on rows alone, and is computed once for all tokens.
 #pragma once
 #include "gemv/chunk.h"
 #include "gemv/cpu/panel_products.h"
@@ -39,7 +38,7 @@ template <class F> struct signed_weights {
   fn minus_zero() { return repeat_bytes(broadcast((i32)-Range::zero)); }
 };
 
-// The codes of a call's tokens along one panel of at most `chunks` chunks, side by side and with some bits flipped.
+// The codes of a call's tokens along one panel of at most `chunks` chunks, adjacent and with some bits flipped.
 template <int chunks, int flip> struct flipped_tokens {
   alignas(64) i8 first[gemv_max_tokens][chunks * 32];
 
@@ -59,7 +58,7 @@ template <class F, class W> struct pair_products {
     groups = chunk_facts<F, false>::groups,
     carried = chunk_facts<F, false>::weighted,
     sums = carried ? 1 : (int)groups,
-    fits = 32767 / (2 * 127 * Weights::bound),  // quads whose sum 16 bits hold
+    fits = 32767 / (2 * 127 * Weights::bound),  // quads whose sum fits 16 bits
     quads = fits >= 8 / groups ? 8 / groups
             : fits >= 4        ? 4
             : fits >= 2        ? 2
@@ -184,7 +183,7 @@ template <class F, class W> struct size_products {
   }
 };
 
-// Which products a machine takes. `W` is void where it has no words for pairs.
+// Which products a machine uses. `W` is void where it has no words for pairs.
 template <class F, class W, bool exist = signed_weights<F>::exist, bool small = signed_weights<F>::small>
 struct products_of {
   typedef summed_products<F> type;

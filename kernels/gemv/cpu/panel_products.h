@@ -1,5 +1,5 @@
-// What a panel (panels.h) keeps of a chunk of one row group's codes, and its products with tokens, where the machine
-// adds products in 32 bits. Machines that add pairs of them in 16 bits first have panel_pairs.h.
+// What a panel (panels.h) stores of a chunk of one row group's codes, and its products with tokens, on machines that
+// add products in 32 bits. Machines that first add pairs of them in 16 bits use panel_pairs.h.
 #pragma once
 #include "gemv/chunk.h"
 #include "gemv/cpu/rows_interleaved.h"
@@ -26,7 +26,7 @@ template <class F> struct carried_codes<F, true> {
   static constexpr int zero = -lowest - (large ? (int)signed_bias : 0);
 };
 
-// The codes of a panel as its products take them: how they are made of those of the layout, group by group of a chunk.
+// The codes of a panel in the form that its products need, made of those of the layout, group by group of a chunk.
 template <class F, bool carried = carried_codes<F>::possible> struct panel_codes {
   typedef typename lane_dot<lane_codes<F>>::type Dot;
   panel_codes(const u8*) {}

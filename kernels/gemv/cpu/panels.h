@@ -1,7 +1,7 @@
 // Strategy for prompts: lane = row, as in rows_interleaved.h, but the weights are expanded once for all tokens of the
 // call. A panel is a run of tiles of one row group (256 weights, or one block where that is longer): codes as plain
-// bytes, scales as floats. It lies in the L1 cache while every token passes by; what rows and tokens have summed so
-// far waits in `y`.
+// bytes, scales as floats. It stays in the L1 cache while all tokens are multiplied with it; partial sums of rows and
+// tokens are kept in `y`.
 #pragma once
 #include "gemv/chunk.h"
 #include "gemv/cpu/panel_pairs.h"
@@ -10,7 +10,7 @@
 #include "gemv/params.h"
 #include "quant/resident.h"
 
-enum { min_panel_tokens = 16 };  // fewer do not pay for the expansion
+enum { min_panel_tokens = 16 };  // fewer do not repay the expansion
 
 template <class F> struct panel {
   typedef resident<F, lane_rows> L;
@@ -35,7 +35,7 @@ template <class F> struct panel {
 template <class F> struct panel_tokens {
   typedef typename panel<F>::Factors Factors;
   enum { chunks = panel<F>::chunks, groups = Factors::groups };
-  float inputs[gemv_max_tokens][chunks][groups];  // sums by group, as minima multiply them
+  float inputs[gemv_max_tokens][chunks][groups];  // sums by group, to be multiplied by minima
   typename panel<F>::Products::template Tokens<chunks> codes;
 
   void take(const GemvParams& call, i64 k, int count) {
@@ -48,7 +48,7 @@ template <class F> struct panel_tokens {
   }
 };
 
-// The panels of G row groups against N tokens from token n0 of the call on, lane by lane.
+// Multiplies the panels of G row groups by N tokens, from token n0 of the call on, lane by lane.
 template <class F, int G, int N> fn panel_times_tokens(const panel<F>* p, int chunks, const GemvParams& call, i64 k,
                                                        int n0, const panel_tokens<F>& tokens, float* y) -> void {
   typedef typename panel<F>::Products Products;
@@ -92,12 +92,11 @@ template <class F> static void panels(const GemvParams& call) {
     i64 k = b * F::block;
     tokens.take(call, k, chunks);
     for (int g = 0; g < groups; g += panel_groups) {
-      for (int i = 0; i < panel_groups;
-           i++) {  // past the last row group: once more the last one, into columns that nobody reads
+      for (int i = 0; i < panel_groups; i++) {  // past the last row group: repeat the last one; its outputs are ignored
         i64 group = call.row / lane_rows + (g + i < groups ? g + i : groups - 1);
         const u8* tile = call.weights + (group * blocks + b) * L::tile_bytes;
         p[i].expand(tile, tiles, table);
-        if (call.prefetch.ahead > 0)  // the next panel, while tokens pass by this one
+        if (call.prefetch.ahead > 0)  // prefetch the next panel while tokens use this one
           for (int at = 0; at < tiles * L::tile_bytes; at += 64) prefetch(tile + tiles * L::tile_bytes + at);
       }
       for (int n = 0; n < call.tokens; n += panel_pass)

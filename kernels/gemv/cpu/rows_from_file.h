@@ -1,7 +1,7 @@
 // Strategy: one file row at a time, straight from the mapped file. Each chunk of 32 weights is expanded to integers
-// (or, for floating formats, read as floats) and multiplied with the tokens of the call. Every format has it; it is the
-// path of formats without a resident layout and of models that are not repacked. Sums in the order of params.h, so with
-// the same bits.
+// (or, for floating formats, read as floats) and multiplied with the tokens of the call. Every format has it; it serves
+// formats without a resident layout and models that are not repacked. Sums in the order of params.h, so with the same
+// bits.
 #pragma once
 #include "gemv/params.h"
 #include "quant/decode.h"
@@ -14,7 +14,7 @@ template <class F> fn file_row_bytes(const GemvParams& p) -> i64 {
   return p.row_bytes > 0 ? p.row_bytes : p.cols / F::block * F::block_bytes;
 }
 
-// What is added to the values of 8-bit codes so that they fit signed bytes: codes less 128, whatever their zero is.
+// Added to the values of 8-bit codes so that they fit signed bytes: codes less 128, whatever their zero is.
 template <class F> fn offset_of() -> int {
   if constexpr (facts<F>::affine && (int)F::code_bits == 8)
     return (int)F::zero - 128;
@@ -22,9 +22,8 @@ template <class F> fn offset_of() -> int {
     return 0;
 }
 
-// The int8 values of 16 weights from weight `first` of the block on, plus what offset_of says. The base of every index
-// is a constant, so compilers make vector code of most accessors (a loop over a running index is 20 to 40 times
-// slower).
+// The int8 values of 16 weights from weight `first` of the block on, plus offset_of. The base of every index is a
+// constant, so compilers vectorize most accessors (a loop over a running index is 20 to 40 times slower).
 template <class F, int first> fn expand_run(view b, i8* to) {
   for (int i = 0; i < 16; i++) to[i] = (i8)(integer_of<F>(b, first + i) + offset_of<F>());
 }
@@ -49,7 +48,7 @@ template <class F, int chunk, class Use> fn each_chunk(view b, Use& use) -> void
   }
 }
 
-// One chunk of one row against every token of the call.
+// Multiplies one chunk of one row with every token of the call.
 template <class F> struct chunk_sums {
   enum { group = (int)F::group < 32 ? 16 : 32, halves = 32 / group };
   const GemvParams& p;
@@ -108,7 +107,7 @@ template <class F> fn load_weights(const u8* row, i64 k) {
   }
 }
 
-// The last n weights of a row, from weight k on, with zeros behind them.
+// The last n weights of a row, from weight k on, padded with zeros.
 template <class F> fn load_weights_part(const u8* row, i64 k, i64 n) {
   alignas(64) float w[16] = {};
   for (i64 i = 0; i < n; i++)
@@ -116,8 +115,8 @@ template <class F> fn load_weights_part(const u8* row, i64 k, i64 n) {
   return load_f32x16(Float32{}, (const u8*)w);
 }
 
-// Floating formats: R rows against N tokens. Each sum is 16 running ones (lane k mod 16), added as a tree at the end;
-// the others hide its latency. A row may have any length: what is left of 16 elements is filled up with zeros.
+// Floating formats: R rows times N tokens. Each sum is 16 running ones (lane k mod 16), added as a tree at the end; the
+// others hide its latency. A row may have any length: the rest is padded with zeros to 16 elements.
 template <class F, int R, int N>
 fn floats_times_tokens(const u8* row, i64 row_bytes, const GemvParams& p, int r, int done) -> void {
   f32x16 acc[R][N];

@@ -8,8 +8,8 @@
 #include "quant/facts.h"
 #include "quant/resident.h"
 
-// Integer values of kinds affine and table as the machine's dot product wants them: unsigned codes, or bytes with
-// signed_bias taken off. `zero` is what is still to be subtracted from each of them.
+// Integer values of kinds affine and table in the form of the machine's dot product: unsigned codes, or bytes less
+// signed_bias. `zero` is what is still to be subtracted from each of them.
 template <class F> struct lane_codes {
   enum {
     max_code = facts<F>::table ? 255 : (1 << (int)F::code_bits) - 1,
@@ -22,14 +22,14 @@ template <class F> struct lane_codes {
     else
       return 128 - (int)signed_bias;
   }
-  // Table entries as bytes: value + 128, less what the machine takes off.
+  // Table entries as bytes: value + 128, less signed_bias.
   static void tabulate(u8* sixteen) {
     if constexpr (facts<F>::table)
       for (int c = 0; c < 16; c++)
         sixteen[c] = (u8)(c < 1 << (int)F::code_bits ? (int)F::value(c) + 128 - (int)signed_bias : 0);
   }
 };
-// The dot product for codes up to `max_code`, or for bytes with signed_bias taken off.
+// The dot product for codes up to `max_code`, or for bytes less signed_bias.
 template <class Codes, bool large = Codes::large> struct lane_dot {
   typedef dot_large type;
 };
@@ -37,7 +37,7 @@ template <class Codes> struct lane_dot<Codes, false> {
   typedef dot_small<Codes::max_code> type;
 };
 
-// The codes of quad q of a chunk: from each plane the bits of that quad, moved to their place in the code.
+// The codes of quad q of a chunk: from each plane the bits of that quad, shifted to their position in the code.
 template <int bits, int q> fn quad_codes(const u8* chunk) {
   constexpr int p = plane_split<bits>::first, at = plane_split<bits>::rest;
   constexpr int per_byte = 8 / p, from = p * (q % per_byte);
@@ -120,7 +120,7 @@ template <class F, bool carried = false> fn factors_at(const u8* tile, int c) ->
   return f;
 }
 
-// Activations of a chunk, summed by group, as its minima multiply them.
+// Activations of a chunk, summed by group, to be multiplied by its minima.
 template <class F> fn sum_inputs(const i16* sums, float x_scale, float (&inputs)[chunk_factors<F>::groups]) -> void {
   if constexpr (chunk_factors<F>::groups == 1)
     inputs[0] = (float)(sums[0] + sums[1]) * x_scale;
@@ -132,13 +132,15 @@ template <class F> fn sum_inputs(const i16* sums, float x_scale, float (&inputs)
 template <int number> struct constant {
   operator i64() const { return number; }
 };
-enum { ahead_at_once = 2048 };  // several row groups have no address to spare for a distance of any size
+enum {
+  ahead_at_once = 2048
+};  // with several row groups too few address registers are left for a runtime prefetch distance
 
 template <class F, int N, int G = 1> struct rows_interleaved_kernel {
   typedef resident<F, lane_rows> L;
   enum { groups = chunk_factors<F>::groups };
 
-  // `tile`: the first of G row groups that lie behind each other, as do their outputs.
+  // `tile`: the first of G consecutive row groups, whose outputs are consecutive too.
   template <class Distance> static void run(const u8* tile, i64 blocks, const Activations& x, i64 cols, i64 token,
                                             float* const* y, float scale, Distance distance) {
     const i64 ahead = distance;
@@ -189,8 +191,8 @@ template <class F, int N, int G = 1> struct rows_interleaved_kernel {
   }
 };
 
-// Row groups of the call from row `r` on, G at once and the rest one by one, N tokens from `token` on, asked for
-// `ahead` bytes before.
+// Row groups of the call from row `r` on, G at once and the rest one by one, N tokens from `token` on, prefetched
+// `ahead` bytes before use.
 template <class F, int N, int G = 1, class Distance>
 fn rows_interleaved_tokens(const GemvParams& p, int done, Distance ahead, int r = 0) -> void {
   typedef resident<F, lane_rows> L;

@@ -1,8 +1,8 @@
-// The matrix kernel of GPUs for a few tokens, whose codes lie in device memory; for one where its input is too long for
-// a group's memory (one_token.h). Which outputs are a thread group's, and what happens at their end.
+// The matrix kernel of GPUs for a few tokens, whose codes are in device memory; for one token where its input does not
+// fit shared memory (one_token.h). Which outputs belong to a thread group, and how they are finished.
 //   N        tokens a group computes at once
-//   G        rows of a matrix that a group computes: 32, or 16 or 8 of short matrices, so that there are groups enough
-//   Out      what becomes of an output (stages.h)
+//   G        rows of a matrix that a group computes: 32, or 16 or 8 of short matrices, so that there are enough groups
+//   Out      destination of an output (stages.h)
 //   F0 …     the formats of the launch's matrices
 #pragma once
 #include "gemv/gpu/launch.h"

@@ -1,12 +1,13 @@
-// Stage of GPUs in front of one token's projection: a group makes or copies the input's codes into its own memory, a
-// chunk after another as rows_past_input.h reads them. Cheaper than a launch in front.
+// First stage of one token's projection on a GPU: a group makes or copies the input's codes into its shared memory,
+// chunk after chunk as rows_past_input.h reads them. Cheaper than a launch of its own.
 #pragma once
 #include "gemv/gpu/launch.h"
 
-// Four values a lane, a chunk eight lanes, as quantize_chunk makes codes of one value a lane.
+// Four values per lane, eight lanes per chunk; the codes are those that quantize_chunk makes of one value per lane.
 fn keep_chunk(float4 x, SHARED u32* chunk, bool there, u32 lane) -> void {
   float values[4] = {x.x, x.y, x.z, x.w};
-  i32 max_bits = 0, codes[4], sum = 0;  // bits of magnitudes are in their order, what is not finite behind all numbers
+  i32 max_bits = 0, codes[4],
+      sum = 0;  // bits of magnitudes are ordered like the numbers; NaN and infinities come after all numbers
   for (int i = 0; i < 4; i++) {
     i32 size = (i32)(bits_of(values[i]) & 0x7fffffffu);
     max_bits = size > max_bits ? size : max_bits;
@@ -38,7 +39,7 @@ fn keep_squares(DEVICE const float* x, int cols, SHARED GemvOneShared& shared, T
   if (me.lane() == 0) shared.squares[me.warp()] = squares;
 }
 
-// Norm-in and quantize-in but for 1 / rms, whose squares are left for the end.
+// Norm-in and quantize-in except for the factor 1 / rms, which is applied at the end from these squares.
 fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED GemvOneShared& shared, SHARED u32* to,
                Thread me) -> void {
   enum { at_once = 2, chunks_per_warp = 4 };
@@ -67,7 +68,8 @@ fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED
   if (me.lane() == 0) shared.squares[me.warp()] = squares;
 }
 
-// 1 / sqrt(mean(x²) + epsilon) of what was left; NaN, not 0, where the squares leave the range of floats.
+// 1 / sqrt(mean(x²) + epsilon) from the squares that were kept; NaN, not 0, where the squares leave the range of
+// floats.
 fn inverse_rms_of_kept(SHARED const GemvOneShared& shared, int cols, float epsilon) -> float {
   float total = 0;
   for (int w = 0; w < one_token_warps; w++) total += shared.squares[w];

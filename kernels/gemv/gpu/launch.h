@@ -1,32 +1,32 @@
-// What a launch of a matrix kernel is given on a GPU. Up to three matrices share an input (for gate and up: the same
+// Parameters of a launch of a matrix kernel on a GPU. Up to three matrices share an input (for gate and up: the same
 // rows of both are computed together).
 //
 //   y[token][row] = scale · Σ_k W[row][k] · x[token][k] + bias[row]
 //
 //   gemv       a thread group computes 32 rows of one matrix, or 16 or 8, for some tokens. K is cut into chunks of 32;
-//              part p of P takes the chunks p, p + P, … in order, each entering by the fused multiply-adds of params.h,
+//              part p of P takes the chunks p, p + P, … in order, each added by the fused multiply-adds of params.h,
 //              and the P sums of an output are added in order of p
 //   gemv_one   one token. Every thread group keeps the input and computes a run of row groups. Parts as for gemv; those
 //              of a warp are added in pairs, then the warps' sums in order. A norm's 1 / rms is a factor of the
 //              finished sum, so codes are of x · norm
 //
 // So a launch repeats its bits; they differ from the CPU's in the last places. Only floating formats have a K that is
-// no multiple of 32.
+// not a multiple of 32.
 #pragma once
 
 enum {
-  group_rows = 32,  // most rows that a thread group computes
-  split_warps = 8,  // warps of a group, which share out K
+  group_rows = 32,  // maximum of rows that a thread group computes
+  split_warps = 8,  // warps of a group, which split K
   max_segments = 3,
   max_tokens_per_pass = 8,  // tokens that a group computes at once
-  one_token_warps = 16,     // warps of a group of gemv_one, which share out K
-  kept_chunk_words =
-      12,  // of a chunk of the input in such a group's memory: 8 of codes, the scale, two sums of 16 codes, one unused
-  ring_words = 64  // that a lane of such a group has asked for and not yet used, at most
+  one_token_warps = 16,     // warps of a group of gemv_one, which split K
+  // Of a chunk of the input in such a group's shared memory: 8 of codes, the scale, two sums of 16 codes, one unused.
+  kept_chunk_words = 12,
+  ring_words = 64  // per lane of such a group: maximum of words in flight
 };
 
-// Vectors as int8 codes in device memory: what quantize-out leaves and prepared inputs are. Along K first, as many
-// tokens' parts of it are read together; `tokens` is the launch's, so one token's codes follow each other.
+// Vectors as int8 codes in device memory: output of quantize-out and prepared inputs. K is the outer dimension, as
+// parts of many tokens are read together; `tokens` is the launch's, so one token's codes follow each other.
 struct DeviceActivations {
   DEVICE i8* codes;      // (K / 16, tokens, 16)  x ≈ code · scale
   DEVICE float* scales;  // (K / 32, tokens)
@@ -34,7 +34,7 @@ struct DeviceActivations {
 };
 
 struct GemvSegment {
-  BYTES weights;             // in the resident layout with 32 rows a tile, or file rows
+  BYTES weights;             // in the resident layout with 32 rows per tile, or file rows
   DEVICE const float* bias;  // (rows) or null
   DEVICE float* y;           // (tokens, rows)
   i32 rows;
@@ -44,29 +44,28 @@ struct GemvSegment {
 
 struct GemvLaunch {
   DEVICE const float* x;     // (tokens, K); read by kernels that prepare their input, and by those of floating formats
-  DEVICE const float* norm;  // (K) weights of the norm in front, or null
-  DEVICE const i32* rows;    // tokens that there are in this run; those past them are left as they are
-  DeviceActivations codes;   // the input, where it was prepared before
+  DEVICE const float* norm;  // (K) weights of the preceding norm, or null
+  DEVICE const i32* rows;    // tokens that there are in this run; those past them are left unchanged
+  DeviceActivations codes;   // the input, where it is already prepared
   DeviceActivations
       out;  // where quantize-out writes, K: rows of the first segment, a multiple of 32; codes null: nowhere
   GemvSegment segment[max_segments];
   i32 segments;
   i32 cols;       // K
-  i32 tokens;     // at most: what the launch was recorded for
-  i32 batch;      // gemv_one: row groups of a thread group between two meetings of its warps
+  i32 tokens;     // maximum: what the launch was recorded for
+  i32 batch;      // gemv_one: row groups of a thread group between two barriers of its warps
   float epsilon;  // of the norm
 };
 
-// The group's memory.
+// The group's shared memory.
 struct GemvShared {
   float sums_of_warps[split_warps * max_tokens_per_pass * group_rows];
   float values[max_tokens_per_pass * group_rows];  // outputs of the group's rows, (tokens, 32)
   float pair[max_tokens_per_pass * group_rows];    // of the second matrix, where two are computed together
 };
 
-// The memory of a group of gemv_one goes on behind this: chunks of the input, where a format reads codes; the sums of a
-// batch, one for each row group, warp and row; and, where copies overlap with what else a thread does, the rings of
-// weights.
+// The shared memory of a group of gemv_one continues after this: chunks of the input, where a format reads codes; the
+// sums of a batch, one for each row group, warp and row; and, where copies are asynchronous, the rings of weights.
 struct GemvOneShared {
   float squares[one_token_warps];  // a warp's part of Σ x²
   u32 words[4];

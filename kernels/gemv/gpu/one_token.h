@@ -1,9 +1,9 @@
-// The matrix kernel of GPUs for one token: each thread group keeps the input in its memory, computes a run of row
-// groups of the launch's matrices, and its warps meet once for each batch of them. Weights are asked for before the
-// launch in front has ended.
-//   G        rows of a row group: 32, or 16 where that shares the rows out better
-//   Input    normed: the group norms x and makes codes of it; copied: codes lie in device memory
-//   Out      what becomes of an output (stages.h)
+// The matrix kernel of GPUs for one token: each thread group keeps the input in shared memory, computes a run of row
+// groups of the launch's matrices, and its warps synchronize once per batch of them. Weights are requested before the
+// previous launch has ended.
+//   G        rows of a row group: 32, or 16 where that balances the rows better
+//   Input    normed: the group norms x and makes codes of it; copied: codes are in device memory
+//   Out      destination of an output (stages.h)
 //   F0 …     the formats of the launch's matrices
 #pragma once
 #include "gemv/gpu/keep_input.h"
@@ -39,7 +39,7 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     return (SHARED float*)(shared.words + (coded ? p.cols / 32 * kept_chunk_words : 0));
   }
 
-  // What is needed besides weights, and is a launch's constant: norm and bias.
+  // Prefetches what is constant besides weights: norm and bias.
   fn look_ahead(PARAMS(GemvLaunch) p, THREAD const Groups& groups, Thread me) -> void {
     enum { line = 32 };  // floats
     if (Input == (int)normed && p.norm)
@@ -52,7 +52,7 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     }
   }
 
-  // The input, which the launch in front may have made.
+  // Keeps the input, which may come from the previous launch.
   fn keep(PARAMS(GemvLaunch) p, SHARED Shared& shared, Thread me) -> void {
     dependency_wait();
     if constexpr (Input == (int)copied) {
@@ -65,8 +65,8 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     group_barrier();
   }
 
-  // The warps' sums of row groups begin, … of `groups`, all of format F. What is read before the input is there are
-  // weights.
+  // The warps' sums of row groups begin, … of `groups`, all of format F. Before the input is there only weights are
+  // read.
   template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Shared& shared, THREAD const Groups& groups, int begin,
                              int count, THREAD bool& kept, Thread me) -> void {
     typedef typename resident_form<F>::type Form;
@@ -91,7 +91,7 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     }
     kept = true;
   }
-  // A row a warp: it has the row's sum, and others add nothing.
+  // One warp per row: it has the row's sum, and others add nothing.
   template <class F> fn by_weight(PARAMS(GemvLaunch) p, THREAD const Groups& groups, int begin, int count,
                                   SHARED float* sums, Thread me) -> void {
     i64 row_bytes = (i64)(p.cols / (int)F::block) * (int)F::block_bytes;
@@ -115,7 +115,7 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
       rows<F0>(p, shared, groups, 0, groups.count, kept, me);
       rows<F1>(p, shared, groups, groups.count, groups.count, kept, me);
     } else {
-      int before = 0;  // row groups of the segments in front
+      int before = 0;  // row groups of the preceding segments
       UNROLL(1)
       for (int s = 0; s < p.segments; before += p.segment[s].groups, s++) {
         int begin = before > groups.first ? before - groups.first : 0,

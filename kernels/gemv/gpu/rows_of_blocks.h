@@ -1,5 +1,5 @@
-// Strategy of GPUs for formats without a resident layout, floating ones among them: straight from file blocks, a row a
-// warp, weight by weight along the lanes, float activations. Every format has it.
+// Strategy of GPUs for formats without a resident layout, floating ones included: straight from file blocks, one warp
+// per row, weight by weight along the lanes, float activations. Every format has it.
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "quant/decode.h"

@@ -1,5 +1,6 @@
-// Strategy of GPUs for one token of formats that are a number a weight: straight from file rows, two rows a warp, 16
-// bytes a lane, through a ring as in rows_past_input.h. A sum: a lane's numbers in order, then lanes in pairs.
+// Strategy of GPUs for one token of formats that store one number per weight: straight from file rows, two rows per
+// warp, 16 bytes per lane, through a ring as in rows_past_input.h. A sum: a lane's numbers in order, then lanes in
+// pairs.
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/rows_past_input.h"
@@ -51,7 +52,7 @@ template <class F, int G> struct number_stream {
   typedef number_rows<F> Rows;
   enum { rows = 2, round_cols = warp_lanes * Rows::numbers_per_read, ahead = (int)ring_words / (4 * rows) };
 
-  // What a warp asks for next: a round of its next rows.
+  // What a warp requests next: a round of its next rows.
   struct State {
     BYTES row[rows];  // from the lane's numbers on
     int item, round, slot;

@@ -1,22 +1,22 @@
 // Strategy of GPUs for one token: a group keeps the input as codes, and rows stream past it. A lane takes a row and a
-// part of K, as in rows_split.h. A warp's weights come by its own copies of 16 bytes into a ring in the group's memory,
-// some chunks ahead of those that it adds and over the ends of row groups too, so memory stays busy from before the
-// input is there to the last row. (Registers are no ring: loads in flight share what a warp waits for, and the first to
-// be used waits for all.) Where copies do not overlap, lanes read the tiles themselves.
+// part of K, as in rows_split.h. Each warp copies its weights, 16 bytes at a time, into a ring in shared memory, some
+// chunks ahead and across the ends of row groups, so memory stays busy from before the input is there to the last row.
+// (Registers cannot replace the ring: loads in flight share a scoreboard, so the first use waits for all of them.)
+// Where copies are synchronous, lanes read the tiles themselves.
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/rows_split.h"
 #include "gemv/gpu/stages.h"
 #include "quant/resident.h"
 
-// Where a row group begins: its first tile, and its first row of the tile's 32.
+// The address of a row group: its first tile, and its first row of the tile's 32.
 struct row_address {
   BYTES tiles;
   int row;
 };
 
-// The launch's row groups of G rows, numbered through from `first`. Pairs: `count` of the first matrix, then the same
-// of the second.
+// The launch's row groups of G rows, numbered from `first`. Pairs: `count` of the first matrix, then the same of the
+// second.
 template <int G, bool pairs> struct row_groups {
   int first, count;
   MEMBER group_share share(PARAMS(GemvLaunch) p, int i) const {
@@ -34,7 +34,7 @@ template <int G, bool pairs> struct row_groups {
   }
 };
 
-// A chunk of the input in the group's memory.
+// A chunk of the input in shared memory.
 struct kept_chunk {
   SHARED const uint4* from;
   MEMBER chunk_input chunk(int, int) const {
@@ -43,7 +43,7 @@ struct kept_chunk {
   }
 };
 
-// Reads a lane's chunk from the ring: words of codes, then what belongs to rows, field after field, each 32 lanes wide.
+// Reads a lane's chunk from the ring: words of codes, then the rows' fields one after another, each 32 lanes wide.
 struct ring_reader {
   SHARED const u32* codes;
   SHARED const u8* fields;
@@ -60,10 +60,9 @@ struct ring_reader {
       return *(SHARED const u32*)here;
   }
 };
-// Where in a tile the 16 bytes come from that are piece `piece` of a chunk's fields: what a reader asks for is counted
-// through.
+// Finds the 16 bytes of a tile that are piece `piece` of a chunk's fields, by counting what a reader asks for.
 template <int G> struct field_piece {
-  int piece, part;  // part: of the warp's, whose chunk is counted through
+  int piece, part;  // part: of the warp's, the one whose chunk is counted
   int offset, row_bytes;
   template <int n> MEMBER u32 bits(int at) {
     int pieces_per_part = G * n / 16, pieces = warp_lanes * n / 16;
@@ -82,8 +81,8 @@ template <class F, int G> struct row_stream {
     parts_per_warp = warp_lanes / G,
     parts = one_token_warps * parts_per_warp,
     step_bytes = parts / (int)L::chunks *
-                 (int)L::tile_bytes,  // from a lane's chunk to its next: at the same place of another tile
-    chunks_per_round = 2,             // chunks of a lane, which do not wait for each other
+                 (int)L::tile_bytes,  // from a lane's chunk to its next: at the same offset of another tile
+    chunks_per_round = 2,             // independent chunks of a lane
     round_chunks = chunks_per_round * parts,
     row_bytes =
         (L::scales > 0 ? (int)Factors::additions * (int)L::scale_bytes : 0) + (L::subs > 0 ? (int)Factors::groups : 0) +
@@ -96,14 +95,14 @@ template <class F, int G> struct row_stream {
     ahead = fit > 6 ? 6 : fit
   };
   static_assert(G >= 16 && parts % (int)L::chunks == 0 && ahead > 1,
-                "fields are whole pieces, a lane's chunks lie alike, and some are on their way");
+                "fields must be whole pieces, a lane's chunks at equal offsets, and the ring deep enough to prefetch");
 
-  // What a warp asks for next, and where it comes to. A lane's j-th copy is of piece 32 j + lane.
+  // What a warp requests next, and its destination. A lane's j-th copy is of piece 32 j + lane.
   struct State {
     BYTES from[copies];
     int offset[copies], row_bytes[copies],
         chunk[copies];  // in the first tile of a row group; of a row there; the chunk that it is of
-    int group, done;    // done: chunks of the row group, all warps'
+    int group, done;    // done: chunks of the row group, of all warps
     int slot;
   };
 
@@ -147,7 +146,7 @@ template <class F, int G> struct row_stream {
     for (int j = 0; j < copies; j++) s.from[j] = start.tiles + (s.offset[j] + s.row_bytes[j] * start.row);
     s.group = group, s.done = 0;
   }
-  // The chunks of a round, or nothing behind the last.
+  // Requests the chunks of a round, or nothing past the last.
   template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int end,
                                THREAD State& s, SHARED u32* ring, Thread me) -> void {
     int chunks = p.cols / 32;
@@ -165,7 +164,7 @@ template <class F, int G> struct row_stream {
     s.slot = s.slot + 1 == ahead ? 0 : s.slot + 1;
   }
 
-  // Asks for the first chunks of row groups begin … end − 1 of `groups`.
+  // Requests the first chunks of row groups begin … end − 1 of `groups`.
   template <bool pairs> fn begin(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
                                  THREAD State& s, SHARED u32* ring, Thread me) -> void {
     if (!copies_overlap) return;
@@ -188,7 +187,7 @@ template <class F, int G> struct row_stream {
     Rows::template add<1>(chunk, table, input, 0, acc);
   }
 
-  // Their sums, a float a warp and row, from `sums` on.
+  // Their sums, one float per warp and row, from `sums` on.
   template <bool pairs> fn finish(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
                                   SHARED const uint4* input, THREAD State& s, SHARED u32* ring, SHARED float* sums,
                                   Thread me) -> void {
@@ -209,7 +208,7 @@ template <class F, int G> struct row_stream {
           warp_barrier();
           SHARED u32* slot = slot_of(ring, s.slot, me);
           UNROLL(2)
-          for (int i = 0; i < chunks_per_round; i++) {  // what was not asked for is read, but not used
+          for (int i = 0; i < chunks_per_round; i++) {  // what was not requested is read, but not used
             ring_reader from = {slot + i * code_pieces * 4,
                                 (SHARED const u8*)(slot + (chunks_per_round * code_pieces + i * field_pieces) * 4),
                                 lane};
@@ -234,7 +233,7 @@ template <class F, int G> struct row_stream {
             if (done + i * parts + first < chunks) add(chunk[i], table, x + 3 * i * parts, acc);
         }
         if (copies_overlap) {
-          warp_barrier();  // the slot was read by all
+          warp_barrier();  // all lanes have read the slot
           ask(p, groups, end, s, ring, me);
         }
       }
@@ -243,7 +242,7 @@ template <class F, int G> struct row_stream {
       if (lane < G) *to = y;
       to += one_token_warps * G;
     }
-    if (copies_overlap) await_copies<0>();  // the ring is another format's, or another batch's
+    if (copies_overlap) await_copies<0>();  // the ring will be used by another format or batch
     if (copies_overlap) warp_barrier();
   }
 };

@@ -1,6 +1,6 @@
-// Strategy of GPUs: a lane takes a row, as in rows_interleaved.h, and a part of K. A group of G rows has 32 / G parts a
-// warp; what they and the warps have summed is added in order at the end. Activations of a part are the same for its
-// lanes. Reads the resident layout with 32 rows a tile, of which a group of fewer rows reads a stripe.
+// Strategy of GPUs: a lane takes a row, as in rows_interleaved.h, and a part of K. A group of G rows has 32 / G parts
+// per warp; the sums of parts and warps are added in order at the end. Activations of a part are the same for its
+// lanes. Reads the resident layout with 32 rows per tile, of which a group of fewer rows reads a stripe.
 #pragma once
 #include "gemv/chunk.h"
 #include "gemv/gpu/launch.h"
@@ -8,7 +8,7 @@
 #include "quant/resident.h"
 
 template <class F> struct split_codes {
-  // What is still to be taken off each code.
+  // What is still to be subtracted from each code.
   fn zero() {
     if constexpr (facts<F>::table)
       return 0;
@@ -43,11 +43,11 @@ template <int q> fn input_word(THREAD const chunk_input& x) {
     return four.w;
 }
 
-// The codes of a chunk as they lie in memory: one word a bit of a code.
+// The codes of a chunk as stored in memory: one word per bit of a code.
 template <int bits> struct chunk_words {
   u32 word[bits];
 };
-// The codes of quad q: from each plane the bits of that quad, moved to their place in the code (quad_codes, from
+// The codes of quad q: from each plane the bits of that quad, shifted to their position in the code (quad_codes, from
 // registers).
 template <int bits, int q, int first, int all> fn quad_of(THREAD const chunk_words<all>& w) {
   constexpr int p = plane_split<bits>::first, at = plane_split<bits>::rest;
@@ -70,7 +70,7 @@ template <class F, int q, int end, int N> fn add_quads(THREAD const chunk_words<
   }
 }
 
-// Reads a lane's chunk of a tile where it lies.
+// Reads a lane's chunk of a tile in place.
 struct tile_reader {
   BYTES tile;
   BYTES codes;  // the first word of the lane's
@@ -90,7 +90,7 @@ template <class F> struct split_rows {
   typedef chunk_factors<F> Factors;
   enum { groups = Factors::groups };
 
-  // What stands for group g and a row in a tile. `from.bits<n>(offset)`: the n bytes there.
+  // What a tile has for group g and a row. `from.bits<n>(offset)`: the n bytes there.
   template <class Reader> fn scale_at(THREAD Reader& from, int g, int row) {
     typedef decltype(scale_of<F>(view{}, 0)) Number;
     if constexpr (L::scales == 0)
@@ -179,10 +179,10 @@ template <class F> struct split_rows {
     }
   }
 
-  // Where a lane reads: a chunk, and the a-th after it of those that are its own, `parts` apart.
+  // Where a lane reads: a chunk, and the a-th of its own chunks after it, which are `parts` apart.
   template <int parts> struct Cursor {
     enum {
-      steady = parts % (int)L::chunks == 0,  // all lie at one place of their tiles: an address moves on
+      steady = parts % (int)L::chunks == 0,  // all are at one offset of their tiles: only an address advances
       step_bytes = parts / (int)L::chunks * (int)L::tile_bytes
     };
     BYTES tiles;  // from the chunk's tile on where steady, else the row group's
@@ -200,10 +200,9 @@ template <class F> struct split_rows {
     }
   };
 
-  // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …  `input.chunk(n,
-  //                                                                                                              c)`:
-  // activations of chunk c of token n. So many chunks are read before the first is used that the memory stays busy;
-  // what is left of them at the end has a round of its own, so that nothing is asked in the rounds before.
+  // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …
+  // `input.chunk(n, c)`: activations of chunk c of token n. Enough chunks are read before the first is used to keep the
+  // memory busy; the remainder is handled in a separate round, so that the main loop needs no checks.
   template <int N, int G, class Input>
   fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Thread me, THREAD float (&acc)[N]) -> void {
     enum { parts_per_warp = warp_lanes / G, parts = split_warps * parts_per_warp, ahead = N == 1 ? 4 : N == 2 ? 3 : 1 };

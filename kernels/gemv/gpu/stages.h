@@ -1,5 +1,5 @@
-// What stands before and behind the sums of a matrix kernel on a GPU: which outputs are a thread group's, where
-// activations come from, where outputs go.
+// Before and after the sums of a matrix kernel on a GPU: which outputs belong to a thread group, where activations come
+// from, where outputs go.
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/rows_split.h"
@@ -19,7 +19,7 @@ fn share_of(PARAMS(GemvLaunch) p, int segments, int N, Thread me) {
   return share;
 }
 
-// The first of a launch's three formats that is the format of segment s: formats that are the same share one text.
+// The first of a launch's three formats that is the format of segment s: equal formats share one text.
 template <class A, class B> struct same {
   enum { value = 0 };
 };
@@ -39,7 +39,7 @@ template <bool one> struct prepared_input {
   DEVICE const float* scales;
   DEVICE const i32* sums;
   i32 stride;  // from a token's 16 codes to its next: tokens of the launch
-  u32 last;    // of the tokens from `first` on; those behind it are read as the last one
+  u32 last;    // of the tokens from `first` on; those past it are read as the last one
   MEMBER chunk_input chunk(int n, int c) const {
     if constexpr (one) {
       int2 both = ((DEVICE const int2*)sums)[c];
@@ -57,7 +57,7 @@ template <bool one> fn prepared(PARAMS(GemvLaunch) p, int first) {
                              (u32)(p.tokens - 1 - first)};
 }
 
-// 1 / sqrt(mean(x²) + epsilon) of a vector, to every thread of the group; 1 where there is no norm; NaN, not 0, where
+// 1 / sqrt(mean(x²) + epsilon) of a vector, for every thread of the group; 1 where there is no norm; NaN, not 0, where
 // the squares leave the range of floats. `sums`: one float per warp.
 fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float epsilon, SHARED float* sums,
                Thread me) {

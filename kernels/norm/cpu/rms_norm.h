@@ -1,5 +1,5 @@
-// Strategy: one vector in 16 running sums, of any length. It is also the norm-in stage in front of a projection:
-// whoever uses the vector computes its norm, instead of waiting for somebody else's.
+// Strategy: one vector in 16 running sums, of any length. It is also the norm-in stage of a projection: every worker
+// computes the norm of the vectors that it uses instead of waiting for another one's.
 #pragma once
 #include "norm/params.h"
 

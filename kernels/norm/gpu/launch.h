@@ -1,4 +1,4 @@
-// What launches of the norms are given on a GPU (formula: params.h). A thread group computes one token; groups past
+// Parameters of launches of the norms on a GPU (formula: params.h). A thread group computes one token; groups past
 // *rows do nothing.
 #pragma once
 #include "gemv/gpu/launch.h"
@@ -8,9 +8,9 @@ struct PrepareLaunch {
   DEVICE const i32* rows;    // how many there are in this run
   DEVICE const float* x;     // (tokens, cols)
   DEVICE const float* norm;  // (cols) weights, or null: no norm
-  DeviceActivations codes;   // K: cols; codes null: not wanted
-  DEVICE float* values;      // (tokens, cols), may be x; null: not wanted
-  i32 cols;                  // a multiple of 32 where codes are wanted
+  DeviceActivations codes;   // K: cols; codes null: not written
+  DEVICE float* values;      // (tokens, cols), may be x; null: not written
+  i32 cols;                  // a multiple of 32 where codes are written
   float epsilon;
 };
 

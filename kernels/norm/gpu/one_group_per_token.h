@@ -1,5 +1,5 @@
-// Norms of GPUs, a token a thread group: what stands in front of the projections of several tokens, and behind a block
-// whose output is normed. (One token's projections norm their input themselves: gemv/gpu/stages.h.)
+// Norms of GPUs, one thread group per token: before the projections of several tokens, and after a block whose output
+// is normed. (One token's projections norm their input themselves: gemv/gpu/stages.h.)
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/stages.h"

@@ -1,4 +1,4 @@
-// Strategy: pair after pair. A head is small; the compiler makes vectors of both layouts.
+// Strategy: pair after pair. A head is small; the compiler vectorizes both layouts.
 #pragma once
 #include "rope/params.h"
 

@@ -1,8 +1,8 @@
-// What a launch of rope_store is given on a GPU: norms (optional) and rotates queries and keys, stores keys and values
+// Parameters of a launch of rope_store on a GPU: norms (optional) and rotates queries and keys, stores keys and values
 // in pages.
 //
 // A warp takes one query head or one kv_head of a row: rows · (heads + kv_heads) items, rope_warps per thread group.
-// Rows that are alone are left to attend_one.
+// Rows that are alone in their sequence are left to attend_one.
 #pragma once
 #include "batch/gpu/header.h"
 

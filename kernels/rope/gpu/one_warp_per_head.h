@@ -1,11 +1,11 @@
-// Strategy of GPUs for rope_store: a head a warp. A lane owns pairs from end to end, so that nothing passes between
-// lanes but the norm's sum.
+// Strategy of GPUs for rope_store: one warp per head. A lane owns its pairs from start to end, so only the norm's sum
+// crosses lanes.
 #pragma once
 #include "batch/gpu/header.h"
 #include "batch/gpu/pages.h"
 #include "rope/gpu/launch.h"
 
-// Elements of a head that a lane owns: pairs lane, lane + 32, … and elements dims + lane, … behind them.
+// Elements of a head that a lane owns: pairs lane, lane + 32, … and elements dims + lane, … after them.
 struct rotated_head {
   DEVICE const float* x;        // (head_size)
   DEVICE const float* norm;     // (head_size) or null
@@ -28,7 +28,7 @@ fn inverse_rms_of(THREAD const rotated_head& h, float epsilon, u32 lane) {
   return 1.0f / sqrt(mean) + mean * 0.0f;  // NaN, not 0, where the squares leave the range of floats
 }
 
-// Where a head goes.
+// Destination of a head.
 struct float_row {
   DEVICE float* to;
   MEMBER void put(int i, float y) const { to[i] = y; }
@@ -39,7 +39,7 @@ struct half_row {
 };
 
 template <class To> fn rotate_head(THREAD const rotated_head& h, float epsilon, u32 lane, THREAD const To& to) -> void {
-  enum { at_once = 2 };  // pairs, which are read before the first is put
+  enum { at_once = 2 };  // pairs, all read before the first is written
   float inverse = inverse_rms_of(h, epsilon, lane);
   for (int begin = (int)lane; begin < h.dims / 2; begin += at_once * warp_lanes) {
     float a[at_once], b[at_once], c[at_once], s[at_once];

@@ -1,6 +1,6 @@
-// Strategy: each part of the logits leaves its own greatest ones, one thread group finds the greatest of these. One of
-// them is found by comparing, more by sorting: a bitonic network (Batcher 1968) of sample_part places, the same steps
-// whatever the values.
+// Strategy: each part of the logits yields its own greatest ones, and one thread group selects the greatest of these. A
+// single one is found by comparing, several by sorting: a bitonic network (Batcher 1968) of sample_part entries, the
+// same steps whatever the values.
 #pragma once
 #include "batch/gpu/header.h"
 #include "batch/gpu/pages.h"
@@ -12,10 +12,10 @@ struct candidate {
   float logit;
   i32 id;
 };
-// Whether a stands in front of b.
+// Whether a ranks before b.
 fn in_front(float a, i32 id, float b, i32 other) { return a > b || (a == b && id < other); }
 
-// The candidate that stands in front of all threads' own, to every thread.
+// The candidate that ranks first among all threads' own, for every thread.
 fn first_of_group(candidate own, SHARED SampleShared& shared, Thread me) -> candidate {
   for (u32 mask = 16; mask > 0; mask /= 2) {
     float logit = lane_exchange(own.logit, mask);
@@ -30,7 +30,7 @@ fn first_of_group(candidate own, SHARED SampleShared& shared, Thread me) -> cand
   group_barrier();
   return own;
 }
-// The sum over all threads, in order of warps, to every thread.
+// The sum over all threads, in order of warps, for every thread.
 fn sum_of_group(float x, SHARED SampleShared& shared, Thread me) -> float {
   x = lane_sum(x);
   if (me.lane() == 0) shared.of_warps[me.warp()] = x;
@@ -41,7 +41,7 @@ fn sum_of_group(float x, SHARED SampleShared& shared, Thread me) -> float {
   return sum;
 }
 
-// Sorts the group's candidates. Begins and ends with everybody there.
+// Sorts the group's candidates. Starts and ends with a barrier.
 fn sort_candidates(SHARED SampleShared& shared, Thread me) -> void {
   for (int run = 2; run <= sample_part; run *= 2)
     for (int apart = run / 2; apart > 0; apart /= 2) {
@@ -114,7 +114,7 @@ struct sample_best {
     if (me.index == 0) p.log_sum[me.group] = max + log(total);
   }
 
-  // The first place of the shared memory, or as many as are wanted.
+  // Leaves the chosen candidates at the start of shared memory.
   fn choose(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     int candidates = p.parts * p.top;
     DEVICE const float* logits = p.part_logits + (i64)me.group * candidates;
@@ -127,7 +127,7 @@ struct sample_best {
       if (me.index == 0) put_candidate(shared, 0, own.logit, own.id);
       return;
     }
-    // The best so far keep the first places; the others are filled anew.
+    // The best so far keep the first entries; the others are refilled.
     for (int begin = 0; begin < candidates; begin += sample_part - p.top) {
       for (int i = (int)me.index; i < sample_part; i += threads) {
         int from = begin + i - p.top;

@@ -17,7 +17,7 @@ struct SampleLaunch {
   DEVICE float* part_logits;   // (outputs, parts, top) the greatest of a part, sorted
   DEVICE i32* part_ids;        // (outputs, parts, top) theirs
   DEVICE float* part_max;      // (outputs, parts) a part's greatest logit
-  DEVICE float* part_total;    // (outputs, parts) Σ exp(logit − most)
+  DEVICE float* part_total;    // (outputs, parts) Σ exp(logit − part_max)
   DEVICE float* best_logits;   // (outputs, top) the greatest of all, sorted
   DEVICE i32* best_ids;        // (outputs, top) theirs; −1 past the last of a small vocabulary
   DEVICE float* log_sum;       // (outputs) log Σ exp(logit)
