@@ -8,9 +8,9 @@ namespace ingot::cpu {
 
 namespace {
 
-constexpr int few_positions = 1024;   // whose keys and values are cheap to read once per head
+constexpr int few_positions = 1024;   // up to this, keys and values are cheap to read once per head
 constexpr int shares_per_worker = 4;  // a task is long when it is more than one of these
-constexpr int cut_rows = 4;           // rows with all their heads whose runs may be cut at a time
+constexpr int cut_rows = 4;           // rows with all their heads whose tasks may be cut into runs at a time
 
 int64_t runs_of(int64_t positions) { return (positions + attend_run_positions - 1) / attend_run_positions; }
 
@@ -56,7 +56,7 @@ AttentionWork::AttentionWork(const plan::HeadShape& shape, int window, const pla
   items_.reserve(static_cast<size_t>(max_items(shape, limits, threads)));
 }
 
-// Heads that share keys go together, unless workers would then be idle while few positions are read.
+// Heads that share keys stay together, unless that would leave workers idle and few positions are read.
 void AttentionWork::share_out(const plan::Batch& batch) {
   tasks_.clear(), items_.clear();
   AttendBlock block = attend_block(shape_);
@@ -80,8 +80,8 @@ void AttentionWork::share_out(const plan::Batch& batch) {
   }
 }
 
-// The last tokens of a prompt first: they take longest, and what is short fills the gaps at the end. Tokens of one
-// kv_head follow each other, so its keys stay in a cache that workers share.
+// The last tokens of a prompt first: they take longest, and short items fill the gaps at the end. Tokens of one kv_head
+// follow each other, so its keys stay in a cache that workers share.
 void AttentionWork::add_sequence(const plan::Sequence& s, int row, AttendBlock block) {
   const int group = shape_.heads / shape_.kv_heads;
   for (int kv_head = 0; kv_head < shape_.kv_heads; kv_head++)

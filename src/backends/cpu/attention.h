@@ -1,7 +1,7 @@
-// How attention of a batch is shared out: which queries a call of the kernel takes, and who calls. Items of any length
-// are handed out by a counter. A task that is long beside the others is cut into its runs of positions
-// (attend/params.h); whoever finishes the last of them merges all in order, so nobody waits, and bits do not depend on
-// who that was.
+// How attention of a batch is distributed: which queries a call of the kernel takes, and which worker calls it. Items
+// of any length are handed out by a counter. A task that is long compared with the others is cut into its runs of
+// positions (attend/params.h); the worker that finishes the last of them merges all in order, so nobody waits, and bits
+// do not depend on who it was.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace ingot::cpu {
 
-/// Queries that meet the same keys together: some heads of one kv_head, for consecutive rows of one sequence.
+/// Queries that share keys: some heads of one kv_head, for consecutive rows of one sequence.
 struct AttendTask {
   const int32_t* pages;  ///< of the sequence
   int position;          ///< of the first token
@@ -21,7 +21,7 @@ struct AttendTask {
   int kv_head;
   int head, heads;      ///< the first query head, and how many
   int first_run, runs;  ///< that the tokens see
-  int64_t effort;       ///< queries times positions, about
+  int64_t effort;       ///< queries times positions, approximately
   int64_t parts_at;     ///< of its records among the parts; −1: one worker sums and merges all runs
 };
 struct AttendItem {
@@ -36,10 +36,10 @@ struct AttendBlock {
   int heads, tokens;
 };
 AttendBlock attend_block(const plan::HeadShape& shape);
-/// Of what a run leaves of one query (AttendWorkspace).
+/// Of the record that a run leaves for one query (AttendWorkspace).
 int64_t record_floats(int value_size);
 
-/// The calls of one kind of attention for the batch at hand. All memory is taken when it is made.
+/// The calls of one kind of attention for the current batch. All memory is allocated on construction.
 class AttentionWork {
  public:
   AttentionWork(const plan::HeadShape& shape, int window, const plan::Limits& limits, int threads);
@@ -47,9 +47,9 @@ class AttentionWork {
   void share_out(const plan::Batch& batch);
   const std::vector<AttendItem>& items() const { return items_; }
   const AttendTask& task(const AttendItem& item) const { return tasks_[static_cast<size_t>(item.task)]; }
-  /// All items take equally long: worker i takes items i, i + count, … and asks nobody.
+  /// All items take equally long: worker i takes items i, i + count, … without the counter.
   bool uniform() const { return uniform_; }
-  /// Says that a run of a task is summed. True: it was the last one, and the caller merges them.
+  /// Reports that a run of a task is summed. True: it was the last one, and the caller merges them.
   bool finish_run(const AttendItem& item);
 
   /// Floats of parts that a batch may need, and bytes of the lists.

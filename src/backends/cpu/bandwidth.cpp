@@ -12,13 +12,13 @@ namespace ingot::cpu {
 
 namespace {
 
-// Well beyond the last cache, or it would be the cache that is measured.
+// Well beyond the last-level cache, or the cache would be measured.
 uint64_t probe_bytes() { return std::max<int64_t>(256 << 20, 4 * cache_bytes(3)); }
 constexpr int passes = 5;
 
 typedef uint64_t Line __attribute__((vector_size(64), aligned(64)));
 
-// Reads [p, p + bytes) as `streams` streams side by side; the xor keeps the loads alive.
+// Reads [p, p + bytes) as `streams` concurrent streams; the xor keeps the loads alive.
 uint64_t read(const unsigned char* p, uint64_t bytes, int streams) {
   Line a[4] = {};
   uint64_t each = bytes / streams / 64 * 64;

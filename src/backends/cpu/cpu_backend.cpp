@@ -19,7 +19,7 @@ namespace ingot::cpu {
 
 namespace {
 
-// Classes, strategy and layout of a projection in words, and what one token reads of it.
+// Classes, strategy and layout of a projection in words, and the bytes that one token reads of it.
 void describe_projection(const plan::Plan& plan, const plan::Op& op, const Isa& isa, bool repack,
                          plan::StepChoice& choice) {
   std::set<std::string> strategies, layouts;
@@ -51,7 +51,7 @@ plan::StepChoice describe(const plan::Plan& plan, const plan::Op& op, const Isa&
   return choice;
 }
 
-// What the kernels need of a plan, and what strict kernels refuse.
+// What the kernels require of a plan, and what strict kernels refuse.
 void check(const plan::Plan& plan, const Isa& isa, const plan::Options& options) {
   plan::check(plan);
   if (options.threads < 0)

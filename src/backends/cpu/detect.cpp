@@ -38,7 +38,7 @@ Machine ask() {
   unsigned a, b, c, d;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return m;
   m.words[leaf1_c] = c;
-  if (c >> 27 & 1) {  // the operating system has switched on xgetbv
+  if (c >> 27 & 1) {  // the operating system has enabled xgetbv
     asm("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
     m.words[xcr0] = uint64_t(d) << 32 | a;
   }
@@ -51,7 +51,7 @@ Machine ask() {
 enum { hwcaps };
 #if defined(__APPLE__)
 constexpr Extension extensions[] = {{"dotprod", hwcaps, 0}, {"fp16", hwcaps, 0}};
-Machine ask() { return {{1}}; }  // Apple's have had both from the first on
+Machine ask() { return {{1}}; }  // all of Apple's have both
 #else
 constexpr Extension extensions[] = {{"dotprod", hwcaps, std::countr_zero(unsigned(HWCAP_ASIMDDP))},
                                     {"fp16", hwcaps, std::countr_zero(unsigned(HWCAP_ASIMDHP))}};

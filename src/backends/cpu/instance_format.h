@@ -1,5 +1,5 @@
 // Body of a generated kernel instance: the strategies of gemv with one format in the lane vocabulary that was included
-// before, all of it inside the unnamed namespace of the instruction set.
+// before it, all inside the unnamed namespace of the instruction set.
 #pragma once
 #include "quant/facts.h"
 #include "quant/decode.h"
@@ -23,7 +23,7 @@ template <class F> static void pack_one_row(const u8* from, i64 cols, int r, u8*
                 lane_codes<F>::flip);
 }
 
-// The strategy for a number of tokens: panels for as many as fill their passes, the rest as they come.
+// The strategy for a number of tokens: panels for as many as fill their passes, other kernels for the rest.
 template <class F> static void resident_rows(const GemvParams& call) {
   GemvParams p = call;
   p.tokens = call.tokens < min_panel_tokens ? 0 : call.tokens / panel_pass * panel_pass;

@@ -1,5 +1,5 @@
-// Body of a generated kernel instance: the ops that know no format, in the lane vocabulary that was included before,
-// all of it inside the unnamed namespace of the instruction set.
+// Body of a generated kernel instance: the ops that do not depend on a format, in the lane vocabulary that was included
+// before it, all inside the unnamed namespace of the instruction set.
 #pragma once
 #include "backends/cpu/lanes/math.h"
 #include "backends/cpu/lanes/part.h"

@@ -1,5 +1,5 @@
-// The compiler's own names of the machine's instructions, for the lane vocabularies. A kernel instance includes it
-// before it opens its namespace; nothing else does.
+// The compiler's intrinsics for the lane vocabularies. A kernel instance includes it before it opens its namespace;
+// nothing else does.
 #pragma once
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -2,7 +2,7 @@
 // only. The bodies are generated instances, for each instruction set one translation unit per format
 // (instance_format.h) and one for the rest (instance_ops.h), each compiled with its machine's flags. A function here,
 // or in a header that they include, would be compiled in all of them, and the linker would keep one of the copies for
-// every machine. tests/kernels/symbols_test.py holds them to it.
+// every machine. tests/kernels/symbols_test.py checks this.
 #pragma once
 
 namespace ingot::cpu {
@@ -14,7 +14,7 @@ namespace ingot::cpu {
 #include "rope/params.h"
 #include "attend/params.h"
 
-/// Policies that a machine may be fast with, tried where speed counts.
+/// Policies that may be the fastest on some machine, to be tried where speed matters.
 constexpr Prefetch prefetch_policies[] = {{0, false},    {2048, false}, {4096, false},
                                           {8192, false}, {0, true},     {2048, true}};
 
@@ -25,12 +25,12 @@ struct FormatKernels {
   int tile_bytes;          ///< bytes of a row group's tile, one file block long
   int class_bits;          ///< code bits of its class
   const char* class_kind;  ///< "affine", "table", "vector", "float"
-  bool reads_codes;        ///< wants int8 activations; otherwise floats
-  bool halves;             ///< IEEE half precision, which the cache of keys and values holds by itself
-  bool direct;             ///< numbers of the file that the machine reads as they are: needs no other layout
+  bool reads_codes;        ///< reads int8 activations; otherwise floats
+  bool halves;             ///< IEEE half precision, the native format of keys and values
+  bool direct;             ///< the machine reads the file's numbers directly: no other layout is needed
   /// One row group: `rows` file rows of `row_bytes` at `from`, `cols` weights each, into cols / block tiles at `to`.
   void (*pack)(const u8* from, i64 row_bytes, int rows, i64 cols, u8* to);
-  /// The blocks of one row into row `r` of its row group at `to`; the group's other rows stay.
+  /// The blocks of one row into row `r` of its row group at `to`; the group's other rows are unchanged.
   void (*pack_one)(const u8* from, i64 cols, int r, u8* to);
   void (*resident)(const GemvParams&);
   void (*from_file)(const GemvParams&);
@@ -40,10 +40,10 @@ struct FormatKernels {
   float (*plain)(const u8* row, i64 cols, const i8* x, const float* scales);
 };
 
-/// Kernels that know no format.
+/// Kernels that do not depend on a format.
 struct OpKernels {
-  /// Multiplies codes of 4 bits in registers alone (multiply_peak.h), `rounds` times, a multiple of 1024; returns how
-  /// many multiply-adds that were.
+  /// Multiplies codes of 4 bits in registers alone (multiply_peak.h), `rounds` times, a multiple of 1024; returns the
+  /// number of multiply-adds.
   i64 (*multiply)(i64 rounds);
   void (*norm)(const NormParams&);
   /// x (n) into codes (n), scales (n / 32) and sums (n / 16); n is a multiple of 32.
@@ -60,7 +60,7 @@ struct OpKernels {
 struct Isa {
   const char* name;
   bool (*supported)();
-  const FormatKernels* const* formats;  ///< as quant::formats() lists them
+  const FormatKernels* const* formats;  ///< in the order of quant::formats()
   const OpKernels* ops;
 };
 

@@ -1,4 +1,4 @@
-// Where a program's weights are: which kernels read each matrix, and in which layout.
+// Placement of a program's weights: which kernels read each matrix, and in which layout.
 #pragma once
 #include <string>
 
@@ -17,11 +17,11 @@ struct MatrixView {
 };
 MatrixView view_of(const plan::Plan& plan, const plan::Slice& slice);
 
-/// How one matrix is kept and read.
+/// How one matrix is stored and read.
 struct Placement {
   const FormatKernels* kernels = nullptr;
   bool resident = false;  ///< packed into row groups; otherwise read from the file
-  /// Unpacked from the file row by row, each time it is read.
+  /// Decoded from the file row by row, each time it is read.
   bool slow() const { return !resident && !kernels->direct; }
   /// Bytes of the rows that one call of a kernel takes, and of the whole matrix, in the resident layout.
   uint64_t call_bytes(const MatrixView& m) const;

@@ -19,7 +19,7 @@ std::vector<std::string> lines_of(const std::string& path) {
   return lines;
 }
 
-/// The number at the beginning of `text`, after spaces; nothing for "max" and other words.
+/// The number at the beginning of `text`, after spaces; nullopt for "max" and other words.
 std::optional<int64_t> number_at(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
   int64_t number = 0;
@@ -31,7 +31,7 @@ std::optional<uint64_t> size_in(const std::string& path) {
   const std::optional<int64_t> number = lines.empty() ? std::nullopt : number_at(lines[0]);
   return number && *number >= 0 ? std::optional(static_cast<uint64_t>(*number)) : std::nullopt;
 }
-/// What follows `name` in a line of its own: "MemAvailable:   123 kB", "inactive_file 123".
+/// What follows `name` on a line of its own: "MemAvailable:   123 kB", "inactive_file 123".
 uint64_t size_called(const std::vector<std::string>& lines, std::string_view name) {
   for (const std::string& line : lines)
     if (line.starts_with(name) && line.size() > name.size() && (line[name.size()] == ' ' || line[name.size()] == ':'))
@@ -77,7 +77,7 @@ void take_cores_1(Limits& limits, const std::string& group) {
 }
 
 /// Calls `each` with the folder of a group and those of all groups around it. In a container the path may be that of
-/// the host: then only the outermost folder is there.
+/// the host: then only the outermost folder exists.
 template <class Each> void each_group(const std::string& mount, std::string path, Each each) {
   for (;;) {
     while (path.ends_with('/')) path.pop_back();

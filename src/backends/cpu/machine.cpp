@@ -17,7 +17,7 @@
 
 namespace ingot::cpu {
 
-// Whole cores' worth of time: with one thread more all of them would be stopped again and again, and wait for each
+// Whole cores' worth of time: with one thread more all of them would be throttled again and again, and wait for each
 // other.
 int threads_within(int cores, const Limits& limits) {
   if (limits.group_cores > 0) cores = static_cast<int>(std::min(double(cores), limits.group_cores));
@@ -56,7 +56,7 @@ int64_t cache_bytes(int level) {
 
 #else
 
-// The mask has what taskset and cpusets leave.
+// The mask reflects taskset and cpusets.
 int usable_cores() {
   cpu_set_t set;
   const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)

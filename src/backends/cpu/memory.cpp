@@ -14,15 +14,16 @@ namespace {
 
 std::string megabytes(uint64_t bytes) { return fmt::format("{:.0f} MB", double(bytes) / 1e6); }
 
-// What pages leave of the free memory: an eighth, and 256 MB at least. The engine's own tables, answers and requests
-// grow beside them; rows of the embedding and models of others want room among the system's cached files; and who takes
-// the last page of a control group is killed without a word. One sequence of full length is granted without it, as its
-// user asked for that context.
+// What pages leave of the free memory: an eighth, and at least 256 MB. The engine's own tables, answers and requests
+// grow alongside; rows of the embedding and models of other processes need space in the page cache; and a process that
+// takes the last page of a control group is killed without notice. One sequence of full length is granted without this
+// reserve, as its user asked for that context.
 uint64_t headroom(uint64_t free) { return std::max<uint64_t>(free / 8, 256'000'000); }
 
 }  // namespace
 
-// Memory is granted when it is first touched, and a process that touches more than there is gets killed without a word.
+// Memory is committed when it is first touched, and a process that touches more than there is gets killed without
+// notice.
 PageRange pages_within(const plan::Plan& plan, const plan::Choices& choices, const Limits& limits) {
   const int min = plan::pages_for(plan.limits.context);
   const uint64_t sequence = capped_product(min, choices.page_bytes), asked = plan.limits.state_bytes;
@@ -47,7 +48,7 @@ PageRange pages_within(const plan::Plan& plan, const plan::Choices& choices, con
             : "ask for a shorter context (-c), or free memory");
   uint64_t given = asked;
   if (asked == 0) {
-    const uint64_t free = known ? limits.memory() : total_memory() / 2;  // a system that does not say
+    const uint64_t free = known ? limits.memory() : total_memory() / 2;  // a system that does not report it
     const uint64_t taken = capped_sum(choices.resident_bytes, choices.scratch_bytes, headroom(free));
     given = free - std::min(free, taken);
   }

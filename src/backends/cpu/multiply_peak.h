@@ -1,9 +1,9 @@
-// How fast a machine multiplies codes when nothing is loaded from farther than the L1 cache, in the lane vocabulary:
-// the peak that prompts are held against.
+// How fast a machine multiplies codes when nothing is loaded from beyond the L1 cache, in the lane vocabulary: the peak
+// that prompts are compared with.
 #pragma once
 
 // Vectors of codes times four tokens, a sum for each pair: three vectors, or two where a sum takes two registers. That
-// hides the latency of any machine. No array, which would lie in memory.
+// hides the latency of any machine. No array, which would be in memory.
 template <class Dot> struct many_sums {
   enum { vectors = Dot::fits < 1024 ? 2 : 3 };
   Dot a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3;
@@ -27,7 +27,7 @@ static i64 run_multiply(i64 rounds) {
   i8 x[4][4] = {};
   many_sums<Dot> sums;
   auto round = [&] {
-    asm volatile("" : "+m"(w), "+m"(x));  // they may be others now: no round can be left out
+    asm volatile("" : "+m"(w), "+m"(x));  // opaque to the compiler: no round can be optimized away
     sums.add(w, x);
   };
   for (i64 done = 0; done < rounds; done += until_widened) {

@@ -19,9 +19,9 @@ inline void relax() {
 #endif
 }
 
-// About 20 µs: longer than most waits within a token. Then whoever needs this core may have it, for up to a millisecond
-// or so: to be woken takes longer than most waits that are left, and would make every later one longer. A core that
-// comes back late is one that others compute on: for some tokens to come no wait offers it.
+// About 20 µs: longer than most waits within a token. Then the core is yielded, for up to a millisecond or so: waking a
+// thread takes longer than most of the waits that are left, and makes every later one longer. A yield that returns late
+// shows that other processes compute on this core: for the next few tokens no wait yields.
 constexpr int spins = 1000, yields = 1000, sleeps_once_late = 1000;
 constexpr std::chrono::microseconds late(100);
 
@@ -54,9 +54,9 @@ void Pool::wait(const std::atomic<uint32_t>& word, uint32_t old, Own& own) const
   }
   for (int i = 0; i < yields && own.sleeps == 0; i++) {
     if (word.load(std::memory_order_acquire) != old) return;
-    const auto offered = std::chrono::steady_clock::now();
+    const auto yielded = std::chrono::steady_clock::now();
     std::this_thread::yield();
-    if (std::chrono::steady_clock::now() - offered > late) own.sleeps = sleeps_once_late;
+    if (std::chrono::steady_clock::now() - yielded > late) own.sleeps = sleeps_once_late;
   }
   own.sleeps = std::max(0, own.sleeps - 1);
   word.wait(old, std::memory_order_acquire);

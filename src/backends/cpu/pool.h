@@ -1,6 +1,6 @@
-// Threads that run one function together and wait for each other between its phases. A wait spins, then offers its core
-// to others, then sleeps, so an idle pool uses no processor time. Where others want the core, it sleeps at once: who is
-// woken gets a core sooner than who keeps offering its own.
+// Threads that run one function together and wait for each other between its phases. A wait spins, then yields its core,
+// then sleeps, so an idle pool uses no processor time. Where other processes want the core, it sleeps at once: a thread
+// that is woken gets a core sooner than one that keeps yielding.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -20,13 +20,13 @@ struct Worker {
   Pool* pool;
   /// Returns when every worker of the run has arrived.
   void barrier();
-  /// This worker's part of `n` things: [begin, end), in order and of equal size, whatever the others do.
+  /// This worker's part of `n` things: [begin, end), in order and of equal size, independent of the others' progress.
   int64_t begin(int64_t n) const { return n * index / count; }
   int64_t end(int64_t n) const { return n * (index + 1) / count; }
   /// Calls `f(begin, end)` for pieces that together with the other workers' are [0, n): first those of this worker's
-  /// own part, then what the slower ones have left of theirs. A core may be shared with a neighbor or another process,
-  /// and would otherwise hold up all. Who computes what differs from run to run. Pieces end at multiples of `step` or where
-  /// a part ends. Every worker calls it, with a barrier before the next call.
+  /// own part, then what slower workers have left of theirs. A core that is shared with another process or virtual
+  /// machine would otherwise hold up all. Which worker computes what differs from run to run. Pieces end at multiples
+  /// of `step`, or where a part ends. Every worker calls it, with a barrier before the next call.
   template <class F> void share(int64_t n, int64_t step, F&& f);
 };
 
@@ -49,10 +49,10 @@ class Pool {
   void serve(int index);
   void stop();
   struct alignas(64) Own {  // of a worker
-    /// How much of its part is taken. Two, in turn: while one is in use the other one is set back.
+    /// How much of its part is taken. Two that alternate: while one is in use, the other is reset.
     std::atomic<int64_t> taken[2] = {0, 0};
     uint32_t shares = 0;  // calls of share so far
-    int sleeps = 0;       // waits to come that do not offer the core
+    int sleeps = 0;       // how many waits from now on do not yield
   };
   /// Waits until `word` differs from `old`.
   void wait(const std::atomic<uint32_t>& word, uint32_t old, Own& own) const;

@@ -114,8 +114,8 @@ bool CpuProgram::run(const plan::Batch& batch, std::span<float> logits, const pl
   std::lock_guard lock(mutex_);
   plan::check(plan_, batch, states_.pages());
   take(batch, logits);
-  // Steps before `end` are run. Who is stopped says so before a barrier, with the step after it, so all leave at the
-  // same one.
+  // Steps before `end` are run. A worker that is stopped says so before a barrier, with the step after it, so all leave
+  // at the same one.
   std::atomic<size_t> end = steps_.size();
   pool_.run([&](Worker& worker) {
     const bool timed = worker.index == 0 && !watch.step_seconds.empty();
@@ -137,7 +137,7 @@ bool CpuProgram::run(const plan::Batch& batch, std::span<float> logits, const pl
   return end == steps_.size();
 }
 
-// Where every row and every output belongs, who attends to what, and which pages are going to be written.
+// Fills in where every row and every output belongs, who attends to what, and which pages will be written.
 void CpuProgram::take(const plan::Batch& batch, std::span<float> logits) {
   const int outputs = batch.outputs();
   if (const uint64_t floats = capped_product(outputs, plan_.vocab()); logits.size() != floats)
@@ -158,8 +158,8 @@ void CpuProgram::take(const plan::Batch& batch, std::span<float> logits) {
   for (PreparedStep& step : steps_) step.next.store(0, std::memory_order_relaxed);
 }
 
-// Rows of embeddings, not from the mapping: a file that has become shorter would end the process there, and here is an
-// error.
+// Rows of embeddings, read without the mapping: if the file has been truncated, the mapping would end the process, and
+// this is an error.
 void CpuProgram::read_tables() {
   if (!read_) return;
   for (TableRows& table : tables_) {
@@ -176,7 +176,7 @@ void CpuProgram::read_tables() {
   }
 }
 
-// The angles that every layer's rope will use. They are there after the first step, an embedding.
+// The angles that every layer's rope will use. They are ready after the first step, an embedding.
 void CpuProgram::compute_angles(Worker& worker) {
   for (size_t r = 0; r < plan_.ropes.size(); r++) {
     const plan::Rope& rope = plan_.ropes[r];

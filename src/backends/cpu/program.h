@@ -42,7 +42,7 @@ class CpuProgram : public plan::Program {
     std::vector<Part> parts;             // of a projection
     bool codes = false, values = false;  // what its kernels read
     size_t index = 0;                    // of an embedding: its table's rows; of attention: its work
-    std::atomic<int64_t> next{0};        // of attention: the item that is handed out next
+    std::atomic<int64_t> next{0};        // of attention: the next item to hand out
   };
   struct RowPosition {
     const int32_t* pages;  // of its sequence
@@ -73,7 +73,7 @@ class CpuProgram : public plan::Program {
   }
   std::span<const float> numbers(const plan::Norm& norm) const { return plan_.numbers(norm.weight); }
 
-  // One for each op. Rows, heads or columns are shared out; `run` puts a barrier after each.
+  // One function per op. Rows, heads or columns are distributed over the workers; `run` puts a barrier after each.
   void compute(const plan::Embed& op, PreparedStep& step, Worker& worker);
   void compute(const plan::Linear& op, PreparedStep& step, Worker& worker);
   void compute(const plan::GatedLinear& op, PreparedStep& step, Worker& worker);
@@ -114,7 +114,7 @@ class CpuProgram : public plan::Program {
   Workspace shared_;                                 // of a batch, filled by all workers
   std::vector<WorkerMemory> own_;
 
-  // The batch at hand.
+  // The current batch.
   std::span<const int32_t> tokens_;
   int64_t rows_ = 0, outputs_ = 0;
   std::vector<RowPosition> row_positions_;  // (max_rows)

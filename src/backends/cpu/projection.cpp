@@ -1,5 +1,5 @@
 // Matrices times rows of a batch: the driver around the kernels of gemv. Prologue: norm-in and quantize-in; epilogue:
-// bias, activation, and into the step's values, or added to them.
+// bias, activation, and storing into the step's values, or adding to them.
 #include <algorithm>
 #include <array>
 
@@ -10,19 +10,19 @@ namespace ingot::cpu {
 
 namespace {
 
-// Rows are dealt out in units that every machine's row group divides; where two matrices are read alternately, in whole
-// calls.
+// Rows are distributed in units that every machine's row group divides; where two matrices are read alternately, in
+// whole calls.
 constexpr int64_t unit_rows = 16;
 static_assert(gemv_max_rows % unit_rows == 0);
 
-// Input rows whose codes rest in the L2 cache while the rows of a worker pass by, in whole calls of a kernel.
+// Input rows whose codes stay in the L2 cache while a worker goes through its rows, in whole calls of a kernel.
 int64_t rows_in_cache(int64_t cols) {
   static const int64_t cache = std::max<int64_t>(cache_bytes(2), 256 << 10);
   return std::max<int64_t>(1, cache * 3 / 4 / cols / gemv_max_tokens) * gemv_max_tokens;
 }
 
 /// Calls `use(row, rows, first, n)` for rows `from` to before `to` of a matrix of `cols` columns and `inputs` input
-/// rows, as calls of a kernel take them.
+/// rows, cut into calls of a kernel.
 template <class Use> void each_call(int64_t from, int64_t to, int64_t cols, int64_t inputs, Use use) {
   const int64_t resting = rows_in_cache(cols);
   for (int64_t t0 = 0; t0 < inputs; t0 += resting)
@@ -137,11 +137,11 @@ void CpuProgram::write(const Part& part, int64_t row, int rows, int64_t first, i
   }
 }
 
-// Reads some of the weights under every policy and keeps the fastest: some machines follow plain streams by themselves
-// at the memory's full rate, others reach it only when asked, and how far ahead differs. Each measurement goes on where
-// the last one stopped: a weight comes again only after all others have been read, as when tokens are generated, so it
-// is found in a cache only where generation finds it there too. Several threads disturb each other, and others use the
-// memory as well: the best of more rounds counts, and each thread reads enough to be timed.
+// Benchmarks every prefetch policy on some of the weights and keeps the fastest: the hardware prefetchers of some
+// machines reach the memory's full rate, others need software prefetches, and the best distance differs. Each
+// measurement continues where the last one stopped: a weight is read again only after all others, as when tokens are
+// generated, so it is cached only where generation finds it cached too. Threads and other processes disturb each other:
+// the best of more rounds counts, and each thread reads enough to be timed.
 void CpuProgram::choose_prefetch() {
   constexpr uint64_t min_bytes = 32 << 20, bytes_per_thread = 32 << 20;
   const int rounds = pool_.threads() == 1 ? 3 : 9;
@@ -174,7 +174,7 @@ void CpuProgram::choose_prefetch() {
     next += n;
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / double(bytes);
   };
-  seconds_per_byte();  // threads awake, pages known
+  seconds_per_byte();  // threads awake, pages mapped
   Prefetch fastest = prefetch_;
   double best = std::numeric_limits<double>::infinity();
   for (int round = 0; round < rounds; round++)

@@ -20,7 +20,7 @@ Region::Region(uint64_t bytes, const char* purpose, const char* advice, Pages pa
   mapped_ = mapped;
   data_ = reinterpret_cast<unsigned char*>((reinterpret_cast<uintptr_t>(mapped_) + huge_page - 1) & ~(huge_page - 1));
 #if defined(MADV_HUGEPAGE)
-  madvise(data_, bytes, pages == Pages::huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);  // advice: refusal only costs speed
+  madvise(data_, bytes, pages == Pages::huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);  // only a hint: failure costs speed
 #else
   static_cast<void>(pages);
 #endif

@@ -1,16 +1,16 @@
-// Anonymous memory, zero at first. Pages are granted when they are first touched.
+// Anonymous memory, initially zero. Pages are committed when they are first touched.
 #pragma once
 #include <cstdint>
 
 namespace ingot::cpu {
 
 /// Huge pages, where the system has them, are for what is read from end to end; small ones for what is used a piece at
-/// a time, such as a cache, whose first positions would each be granted, and zeroed, as 2 MB.
+/// a time, such as a cache, whose first positions would each be committed, and zeroed, as 2 MB.
 enum class Pages { huge, small };
 
 class Region {
  public:
-  /// Errors: the system grants no such address space; `purpose` ("the weights", …) and `advice` word the message.
+  /// Errors: cannot reserve the address space; `purpose` ("the weights", …) and `advice` word the message.
   Region(uint64_t bytes, const char* purpose, const char* advice, Pages pages = Pages::huge);
   ~Region();
   Region(const Region&) = delete;

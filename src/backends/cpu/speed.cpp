@@ -12,11 +12,11 @@ namespace ingot::cpu {
 namespace {
 
 constexpr int64_t cols = 2048;               // every block size so far divides it
-constexpr int64_t cached_bytes = 256 << 10;  // rests in the L2 cache of any machine
+constexpr int64_t cached_bytes = 256 << 10;  // fits the L2 cache of any machine
 constexpr int repetitions = 5;
 constexpr double min_seconds = 0.02;  // of one measurement
 
-// Beyond the last cache; a machine's share of a cache that others use too may be small, so not more than needed.
+// Beyond the last-level cache; a machine's share of a cache that others use too may be small, so not more than needed.
 int64_t memory_bytes() { return std::clamp<int64_t>(2 * cache_bytes(3), 256 << 20, 1 << 30); }
 
 // Tokens whose codes all are one value; speed does not depend on values.
@@ -34,7 +34,7 @@ struct Matrix {
   int64_t rows;
 };
 
-// Weights times tokens a second, best of several measurements.
+// Weights times tokens per second, best of several measurements.
 double rate(const Matrix& m, const Input& in, int tokens, Prefetch prefetch) {
   alignas(64) static thread_local float y[gemv_max_tokens * gemv_max_rows];
   auto pass = [&] {
@@ -53,7 +53,7 @@ double rate(const Matrix& m, const Input& in, int tokens, Prefetch prefetch) {
   return best;
 }
 
-// Multiply-adds of codes a second in registers alone, best of several measurements.
+// Multiply-adds of codes per second in registers alone, best of several measurements.
 double multiply_peak(const Isa& isa) {
   constexpr int64_t rounds = 1 << 18;
   double best = 0;
@@ -71,7 +71,7 @@ double multiply_peak(const Isa& isa) {
 std::vector<plan::FormatSpeed> format_speeds(const plan::Options& options) {
   const Isa& isa = find_isa(options.isa);
   Region region(memory_bytes(), "measuring formats", "close other programs");
-  // Bytes that make ordinary numbers of every scale type: halves of 2^-6 … 2^-3, floats of 2^-38 … 2^-7.
+  // Bytes that are ordinary numbers of every scale type: halves of 2^-6 … 2^-3, floats of 2^-38 … 2^-7.
   uint32_t state = 1;
   for (int64_t i = 0; i < memory_bytes(); i++)
     region.data()[i] = static_cast<unsigned char>(0x24 + ((state = state * 1664525 + 1013904223) >> 28));

@@ -17,9 +17,9 @@ namespace {
 
 static_assert(int(attend_page) == plan::page_positions);
 
-constexpr uint64_t alignment = 64;  // of keys and of values of a kv_head: a line of a cache
+constexpr uint64_t alignment = 64;  // of keys and of values of a kv_head: a cache line
 
-// Blocks of codes with one scale, which `encode` knows how to make, and a resident layout for keys.
+// Blocks of codes with one scale, which `encode` can make, and a resident layout for keys.
 bool keeps(const quant::Format& format, const FormatKernels& kernels, const plan::Plan& plan) {
   auto divides = [&](const plan::State& s) {
     return s.heads.key_size % format.block == 0 && s.heads.value_size % format.block == 0;
@@ -119,7 +119,7 @@ namespace {
 constexpr const char* purpose = "keys and values";
 constexpr const char* advice = "ask for a shorter context (-c), or free memory";
 
-// Address space may be limited where memory is not: then there are fewer pages, down to the least.
+// Address space may be limited where memory is not: then there are fewer pages, down to the minimum.
 int reserve(const StatesLayout& layout, PageRange range, std::unique_ptr<Region>& region) {
   for (int pages = range.max; pages > range.min; pages = std::max(range.min, pages / 2)) try {
       region = std::make_unique<Region>(capped_product(pages, layout.page_bytes()), purpose, advice, Pages::small);
@@ -169,7 +169,7 @@ uint64_t CpuStates::saved_bytes(int positions) const {
   return capped_product(plan::pages_for(positions), layout_.page_bytes());
 }
 
-// Whole pages. What a last page has beyond the positions may be another sequence's, so zeros are saved there.
+// Whole pages. What a last page has past the positions may be another sequence's, so zeros are saved there.
 void CpuStates::save(std::span<const int32_t> pages, int positions,
                      const std::function<void(std::span<const std::byte>)>& to) const {
   check(pages, positions);

@@ -10,11 +10,11 @@
 
 namespace ingot::cpu {
 
-/// How keys and values of a plan are kept: f16, or blocks of the plan's format, as AttendParams and CodedStates say.
-/// What a page has of one kv_head is a chunk of keys and a chunk of values. In a store the same chunk of all pages lies
-/// together: keys of a sequence whose pages follow each other are one stream, which memory reads faster than pieces of
-/// 8 KB (heads of 64, one core of an AMD EPYC of the fifth generation, 4,000 positions: 10 to 12 GB/s against 8 to 9;
-/// 2026-11-30).
+/// How keys and values of a plan are kept: f16, or blocks of the plan's format, as AttendParams and CodedStates
+/// describe. What a page has of one kv_head is a chunk of keys and a chunk of values. A store keeps the same chunk of
+/// all pages together: keys of a sequence with consecutive pages are one stream, which memory reads faster than pieces
+/// of 8 KB (heads of 64, one core of an AMD EPYC of the fifth generation, 4,000 positions: 10 to 12 GB/s against 8 to
+/// 9; 2026-11-30).
 class StatesLayout {
  public:
   /// One state's part of a page.
@@ -35,11 +35,11 @@ class StatesLayout {
   void store(const OpKernels& ops, const Part& part, const float* key, const float* value, int position, u8* keys,
              u8* values, u8* scratch) const;
   uint64_t store_bytes() const { return store_bytes_; }
-  /// Makes zeros of all positions of a page's chunks from `positions` on.
+  /// Zeroes all positions of a page's chunks from `positions` on.
   void clear_from(const Part& part, int positions, u8* keys, u8* values) const;
-  /// The format besides f16 that keeps the largest keys and values of this plan; null: there is none.
+  /// The format besides f16 that stores the largest keys and values of this plan; null: there is none.
   const quant::Format* widest() const { return widest_; }
-  /// What is kept how, and for formats the instruction set: rows of a resident layout differ between those.
+  /// Formats of keys and values, and for blocks the instruction set: rows of a resident layout differ between those.
   const std::string& name() const { return name_; }
 
  private:
@@ -51,12 +51,12 @@ class StatesLayout {
   std::string name_;
 };
 
-/// How many pages a store is to have.
+/// How many pages a store should have.
 struct PageRange {
   int min = 0, max = 0;
 };
 
-/// Pages in memory that is granted when they are first written. The layout must outlive them.
+/// Pages in memory that is committed when they are first written. The layout must outlive them.
 class CpuStates : public plan::StateStore {
  public:
   /// Reserves address space for as many pages of `range` as the system grants. Errors: not even range.min.
@@ -87,7 +87,7 @@ class CpuStates : public plan::StateStore {
   u8* values(const StatesLayout::Part& part, int kv_head, int32_t page) const {
     return values(part, kv_head) + static_cast<uint32_t>(page) * part.value_bytes;
   }
-  /// Counts a page that is going to be written.
+  /// Counts a page that will be written.
   void touch(int32_t page);
 
  private:
@@ -96,7 +96,7 @@ class CpuStates : public plan::StateStore {
     for (const StatesLayout::Part& part : layout_.parts())
       for (int head = 0; head < part.kv_heads; head++) use(part, keys(part, head, page), values(part, head, page));
   }
-  /// Refuses pages that are not there, or fewer than `positions` need.
+  /// Refuses pages that do not exist, or fewer than `positions` need.
   void check(std::span<const int32_t> pages, int positions) const;
 
   const StatesLayout& layout_;

@@ -20,7 +20,7 @@ struct PackingJob {
   uint64_t at, stride;
 };
 
-/// What is packed where; `total` becomes the bytes of all.
+/// What is packed where; sets `total` to the bytes of all.
 std::vector<PackingJob> packing_jobs(const plan::Plan& plan, const Isa& isa, const plan::Options& options,
                                      uint64_t& total) {
   std::vector<PackingJob> jobs;

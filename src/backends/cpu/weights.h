@@ -1,4 +1,4 @@
-// The weights of a program in their resident layout. A slice is packed once, whoever uses it.
+// The weights of a program in their resident layout. A slice is packed once, however many steps use it.
 #pragma once
 #include <memory>
 #include <optional>

@@ -34,10 +34,10 @@ int64_t max_input_cols(const plan::Plan& plan) {
 
 namespace {
 
-/// What attention needs of a worker at most, over the plan's states.
+/// What attention needs per worker at most, over the plan's states.
 struct AttendSizes {
   int64_t records = 0, values = 0,
-          queries = 0;  // lines of queries' records and of a tile's values; elements of queries
+          queries = 0;  // cache lines of queries' records and of a tile's values; elements of queries
   explicit AttendSizes(const plan::Plan& plan, bool coded) {
     for (const plan::State& state : plan.states) {
       const AttendBlock block = attend_block(state.heads);

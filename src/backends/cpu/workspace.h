@@ -1,4 +1,4 @@
-// Memory that steps work in, taken once: inputs of projections, and what a worker needs for attention and for storing
+// Scratch memory of steps, allocated once: inputs of projections, and what a worker needs for attention and for storing
 // keys.
 #pragma once
 #include <vector>
@@ -22,7 +22,7 @@ struct Workspace {
 /// Widest vector that a step of the plan norms or quantizes.
 int64_t max_input_cols(const plan::Plan& plan);
 
-/// Sixteen floats that begin a line of a cache: what kernels load and store most often must not lie across two.
+/// Sixteen floats, aligned to a cache line: what kernels load and store most often must not span two.
 struct alignas(64) Line {
   float x[16];
 };
@@ -45,7 +45,7 @@ struct WorkerMemory {
   static uint64_t bytes(const plan::Plan& plan, const StatesLayout& states);
 };
 
-/// Bytes of everything that a program holds besides weights and pages.
+/// Bytes of everything that a program allocates besides weights and pages.
 uint64_t scratch_bytes(const plan::Plan& plan, const StatesLayout& states, int threads);
 
 }  // namespace ingot::cpu

@@ -28,7 +28,7 @@ struct floats {
 
 fn load_bytes(const u8* p) { return bytes{_mm256_loadu_si256((const __m256i*)p)}; }
 fn store_bytes(u8* p, bytes a) { _mm256_storeu_si256((__m256i*)p, a.v); }
-// 16-bit shifts carry bits into the neighbouring byte; the mask takes them off again.
+// 16-bit shifts carry bits into the neighbouring byte; the mask clears them.
 template <int S> fn shift_and_mask(bytes a, u32 mask) {
   __m256i m = _mm256_set1_epi8((char)mask);
   if constexpr (S > 0)
@@ -89,10 +89,10 @@ fn load_numbers(UE4M3Half, const u8* p) {
   return floats{_mm256_andnot_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(e, _mm256_set1_epi32(127))), f)};
 }
 fn store(float* p, floats a) { _mm256_storeu_ps(p, a.v); }
-// Asked for ahead, the one-token kernel streams 16–18 GB/s a core, without 13.5 (Zen 3, 2026-11).
+// With prefetching the one-token kernel streams 16–18 GB/s per core, without 13.5 (Zen 3, 2026-11).
 fn prefetch(const u8* p) { _mm_prefetch((const char*)p, _MM_HINT_NTA); }
 
-// vpmaddubsw adds two products in 16 bits; `fits` such sums surely fit before they must be widened to 32.
+// vpmaddubsw adds two products in 16 bits; `fits` such sums are sure to fit before they must be widened to 32.
 template <int max_code> struct dot_small {
   static_assert(max_code <= 127, "two products must fit 16 bits");
   enum { fits = 32767 / (max_code * 127 * 2) };
@@ -137,7 +137,7 @@ struct adds_pairs {
   // Unsigned times signed; saturates.
   fn multiply(bytes a, bytes b) { return pairs{_mm256_maddubs_epi16(a.v, b.v)}; }
   fn sub(pairs a, pairs b) { return pairs{_mm256_sub_epi16(a.v, b.v)}; }
-  // Sums stay in the order of the text: compilers that reorder them keep every product in memory until the end.
+  // Sums stay in program order: compilers that reorder them keep every product in memory until the end.
   fn add(pairs sum, pairs a) {
     sum.v = _mm256_add_epi16(sum.v, a.v);
     asm("" : "+x"(sum.v));

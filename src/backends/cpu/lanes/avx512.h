@@ -30,7 +30,7 @@ struct floats {
 
 fn load_bytes(const u8* p) { return bytes{_mm512_loadu_si512(p)}; }
 fn store_bytes(u8* p, bytes a) { _mm512_storeu_si512(p, a.v); }
-// 16-bit shifts carry bits into the neighbouring byte; the mask takes them off again.
+// 16-bit shifts carry bits into the neighbouring byte; the mask clears them.
 template <int S> fn shift_and_mask(bytes a, u32 mask) {
   __m512i m = _mm512_set1_epi8((char)mask);
   if constexpr (S > 0)
@@ -91,7 +91,7 @@ fn load_numbers(UE4M3Half, const u8* p) {
   return floats{_mm512_maskz_mov_ps(_mm512_cmpneq_epi32_mask(e, _mm512_set1_epi32(127)), f)};
 }
 fn store(float* p, floats a) { _mm512_storeu_ps(p, a.v); }
-// Asked for ahead, the one-token kernel streams 17.1–17.4 GB/s, without 13.4–15.3; non-temporal hints halve it (Xeon,
+// With prefetching the one-token kernel streams 17.1–17.4 GB/s, without 13.4–15.3; non-temporal hints halve it (Xeon,
 // 2026-11).
 fn prefetch(const u8* p) { _mm_prefetch((const char*)p, _MM_HINT_T0); }
 

@@ -1,4 +1,4 @@
-// Functions of 16 floats, in the words of the lane vocabulary only, so that every machine rounds alike.
+// Functions of 16 floats, in the lane vocabulary only, so that every machine rounds alike.
 #pragma once
 
 // e^x, relative error below 2e-7; 0 below −87.3, inf never: x is clamped to 88. NaN stays NaN: it is the second

@@ -85,7 +85,7 @@ fn load_numbers(Float16, const u8* p) { return floats{four_halves(p)}; }
 fn store(float* p, floats a) { vst1q_f32(p, a.v); }
 fn prefetch(const u8*) {}
 
-// Codes up to 127 are signed bytes as they are; 8-bit codes have signed_bias taken off.
+// Codes up to 127 are signed bytes as they are; 8-bit codes have signed_bias subtracted.
 template <int max_code> struct dot_small {
   enum { fits = 1 << 30 };
   int32x4_t sum = vdupq_n_s32(0);

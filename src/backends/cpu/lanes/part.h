@@ -1,5 +1,5 @@
-// The last elements of a vector whose length is no multiple of 16, as an f32x16 filled up with zeros. In the words of
-// the lane vocabulary only; nothing beyond the vector is read or written.
+// The last elements of a vector whose length is not a multiple of 16, as an f32x16 padded with zeros. In the lane
+// vocabulary only; nothing past the end of the vector is read or written.
 #pragma once
 
 // x[0 … n−1], n below 16.

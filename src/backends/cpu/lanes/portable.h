@@ -1,6 +1,6 @@
 // The lane vocabulary in the compiler's own 16-byte vectors: its definition, and the path of a machine without a known
-// instruction set. Kernels are written once in these words; avx2.h, avx512.h and neon.h say the same words for their
-// machines, and every word gives the same bits on all of them.
+// instruction set. Kernels are written once in these words; avx2.h, avx512.h and neon.h implement the same words for
+// their machines, and every word gives the same bits on all of them.
 //
 // Two shapes of vectors:
 //   bytes, ints, floats   one lane per weight row: lane_rows rows; `bytes` holds 4 consecutive weights of each row
@@ -11,14 +11,14 @@
 
 enum {
   lane_rows = 8,      // rows a resident tile interleaves
-  decode_groups = 1,  // row groups that one token meets at once
+  decode_groups = 1,  // row groups that one token is multiplied with at once
   token_block = 4,    // tokens that share one decoding of the weights
   panel_groups = 1,   // row groups and tokens that share one reading of a panel
   panel_pass = 2,
   attend_queries = 2,  // queries, and runs of 16 elements of a value, that attention holds in registers
   attend_parts = 1,
   asks_ahead = 0,   // whether prefetch() does anything
-  signed_bias = 0,  // what is taken off 8-bit codes so that dot_large can use them as they are
+  signed_bias = 0,  // what is subtracted from 8-bit codes so that dot_large can use them as they are
   max_carried =
       255  // largest code that may carry its sub-scale (gemv/cpu/panels.h): where larger ones cost more than they save
 };
@@ -31,7 +31,7 @@ typedef i32 i32x4 __attribute__((vector_size(16)));
 typedef u32 u32x4 __attribute__((vector_size(16)));
 typedef float f32x4 __attribute__((vector_size(16)));
 
-// Words of a machine that adds pairs of products in 16 bits (gemv/cpu/panel_pairs.h), as avx2.h has them; void: none.
+// Words of a machine that adds pairs of products in 16 bits (gemv/cpu/panel_pairs.h), as in avx2.h; void: none.
 typedef void adds_pairs;
 
 struct bytes {
@@ -50,8 +50,8 @@ fn load_bytes(const u8* p) {
   return r;
 }
 fn store_bytes(u8* p, bytes a) { __builtin_memcpy(p, &a, 32); }
-// The bits of each byte moved down by S (up when S is negative), then masked. 16-bit shifts carry bits into the
-// neighbouring byte; the mask takes them off again.
+// The bits of each byte shifted right by S (left when S is negative), then masked. 16-bit shifts carry bits into the
+// neighbouring byte; the mask clears them.
 template <int S> fn shift_and_mask(bytes a, u32 mask) {
   for (u8x16& half : a.v) {
     u16x8 shifted = S >= 0 ? (u16x8)half >> (S >= 0 ? S : 0) : (u16x8)half << (S < 0 ? -S : 0);
@@ -63,7 +63,7 @@ fn merge(bytes a, bytes b) {
   for (int i = 0; i < 2; i++) a.v[i] |= b.v[i];
   return a;
 }
-// Byte by byte; of products the low 8 bits.
+// Byte by byte; the low 8 bits of products.
 fn add(bytes a, bytes b) { return bytes{{a.v[0] + b.v[0], a.v[1] + b.v[1]}}; }
 fn mul(bytes a, bytes b) { return bytes{{a.v[0] * b.v[0], a.v[1] * b.v[1]}}; }
 // Sixteen entries, repeated.
@@ -145,7 +145,7 @@ template <int max_code> struct dot_small {
   void widen() {}
   ints total() const { return sum; }
 };
-// The same for 8-bit codes, after signed_bias has been taken off them.
+// The same for 8-bit codes less signed_bias.
 struct dot_large : dot_small<255> {};
 
 // Σ w·x of 16 and of 32 int8 pairs.
