@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* advice = "install the CUDA toolkit or the Python package nvidia-cuda-nvrtc";
 constexpr int invalid_option = 5;
-constexpr size_t max_log = 4000;  // the first errors; the rest follows from them
+constexpr size_t max_log = 4000;  // the first errors; the rest are consequences
 
 }  // namespace
 
@@ -38,7 +38,7 @@ Compiler::Compiler(const std::vector<std::string>& names) : library_(names) {
     call_.version(&major_, &minor_);
 }
 
-// The first function that the library lacks, "" if it lacks none.
+// The first function that the library lacks, "" if it has all.
 std::string Compiler::bind() {
   std::string lacking;
   auto bind = [&](const char* symbol, auto*& function) {

@@ -1,5 +1,5 @@
-// The run-time compiler NVRTC: from a composed source to machine code for one architecture. Found at run time, as the
-// driver is; works without a GPU.
+// The run-time compiler NVRTC: from a composed source to machine code for one architecture. Loaded at run time, like
+// the driver; works without a GPU.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -10,12 +10,12 @@
 
 namespace ingot::cuda {
 
-/// How sources are compiled. Products are not contracted: kernels say fma where they mean it, so a sum rounds alike on
-/// every target and for every compiler.
+/// How sources are compiled. Products are not contracted: kernels write fma where they mean it, so a sum rounds alike
+/// on every target and with every compiler.
 std::vector<std::string> compile_options(const std::string& architecture);
 
-/// What the library may be called: as the loader finds it, in `folder` ("": none) and where NVIDIA's Python packages
-/// put it below that, and where the toolkit is put.
+/// Names under which to look for the library: as the loader finds it, in `folder` ("": none) and where NVIDIA's Python
+/// packages put it below that, and where the toolkit is installed.
 std::vector<std::string> compiler_names(const std::string& folder);
 
 class Compiler {
@@ -23,7 +23,7 @@ class Compiler {
   /// Opens the first of `names`.
   explicit Compiler(const std::vector<std::string>& names);
   bool ready() const { return missing_.empty(); }
-  /// What was looked for in vain, and what to do.
+  /// What was not found, and what to do.
   const std::string& missing() const { return missing_; }
   /// "NVRTC 13.0"
   std::string version_text() const;

@@ -17,13 +17,13 @@ namespace {
 
 constexpr uint64_t max_bytes = uint64_t(256) << 20;
 
-// Stands in front of the machine code; without gaps, so that all of it is compared.
+// Header of a cached file, before the machine code; without padding, so that all of it is compared.
 struct Header {
   char magic[8];
   char architecture[16];
   XXH128_hash_t made_from;
   uint64_t driver, bytes;
-  XXH128_hash_t sum;  // of the machine code: the driver is given no length and would follow a damaged one anywhere
+  XXH128_hash_t sum;  // of the machine code: the driver is not given a length, and would follow a damaged one anywhere
 };
 static_assert(sizeof(Header) == 72);
 

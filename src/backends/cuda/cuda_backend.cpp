@@ -12,8 +12,8 @@ namespace {
 
 constexpr int first_gpu = 0;
 
-// What is there for `ingot doctor`, and what is missing. The compiler is looked for where there is a driver: it is a
-// large library.
+// What `ingot doctor` reports: what was found, and what is missing. The compiler is only looked for where there is a
+// driver: it is a large library.
 plan::Device describe() {
   const Driver& d = driver();
   plan::Device device{"cuda", d.missing, false, {}, {}, 0, 0};

@@ -18,7 +18,7 @@ namespace {
 using SharedGpu = std::shared_ptr<const Gpu>;
 
 constexpr uint32_t shared_bytes_without_asking = 48 << 10;
-constexpr int first_major_with_dependent_launch = 9;  // compute capability, which kernels/dialect/cuda.h asks for too
+constexpr int first_major_with_dependent_launch = 9;  // compute capability, which kernels/dialect/cuda.h checks too
 
 class CudaMemory : public gpu::Memory {
  public:
@@ -36,7 +36,7 @@ class CudaMemory : public gpu::Memory {
   uint64_t bytes_;
 };
 
-// Loaded machine code; its kernels, and what was recorded of them, hold on to it.
+// Loaded machine code; shared by its kernels and by recordings of them.
 class LoadedCode {
  public:
   LoadedCode(SharedGpu gpu, std::span<const std::byte> cubin, const std::string& compiler) : gpu_(std::move(gpu)) {
@@ -87,8 +87,8 @@ class CudaSequence : public gpu::Sequence {
   GraphExec exec_ = nullptr;
 };
 
-// A chain of kernel nodes. Where the GPU can, a node begins while the one in front still runs, and waits for it by
-// itself (dependency_wait).
+// A chain of kernel nodes. Where the GPU can, a node begins while the previous one still runs, and waits for it itself
+// (dependency_wait).
 CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches) : gpu_(std::move(gpu)) {
   const Driver& d = gpu_->driver();
   const bool overlap =
@@ -153,7 +153,7 @@ class CudaDevice : public gpu::Device {
     return std::make_unique<CudaMemory>(gpu_, at, bytes);
   }
 
-  // The driver takes the bytes before it returns; the stream orders what it does with them.
+  // The driver copies the bytes before it returns; the stream orders their use.
   void upload(gpu::Memory& to, uint64_t at, std::span<const std::byte> from) override {
     inside(to, at, from.size());
     gpu_->use();

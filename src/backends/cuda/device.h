@@ -13,7 +13,7 @@ struct OpenOptions {
   std::string library_folder;  ///< where NVRTC is also looked for; "": only where the loader looks
 };
 
-/// Opens the GPU number `ordinal` of `driver`, which outlives the device. Errors: there is none, or it cannot be used.
+/// Opens the GPU number `ordinal` of `driver`, which outlives the device. Errors: no such GPU, or it cannot be used.
 std::unique_ptr<gpu::Device> open_device(const Driver& driver, int ordinal, const OpenOptions& options);
 
 }  // namespace ingot::cuda

@@ -8,7 +8,7 @@ namespace ingot::cuda {
 
 namespace {
 
-// Sets every function; gives the first one that the library lacks, "" if it lacks none.
+// Sets every function; returns the first one that the library lacks, "" if it has all.
 std::string bind_all(const Library& library, Driver& d) {
   std::string lacking;
   auto bind = [&](const char* symbol, auto*& function) {
@@ -51,7 +51,7 @@ std::string bind_all(const Library& library, Driver& d) {
   return lacking;
 }
 
-// What keeps the driver from being used, "" if nothing does.
+// Why the driver cannot be used, "" if it can.
 std::string start(Driver& d) {
   if (!d.library->is_open())
     return fmt::format("the NVIDIA driver is not installed ({}); install it to use a GPU", d.library->refusal());

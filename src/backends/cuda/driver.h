@@ -1,4 +1,4 @@
-// The CUDA driver API as far as ingot uses it: types and prototypes are its binary interface (CUDA Driver API
+// The part of the CUDA driver API that ingot uses: types and prototypes are its binary interface (CUDA Driver API
 // reference), bound at run time. Which GPUs there are, not what is done with them (device.h).
 #pragma once
 #include <cstddef>
@@ -28,7 +28,7 @@ using Graph = GraphTag*;
 using GraphNode = GraphNodeTag*;
 using GraphExec = GraphExecTag*;
 
-/// CUDA_KERNEL_NODE_PARAMS, its first version, which every driver keeps.
+/// CUDA_KERNEL_NODE_PARAMS, its first version, which every driver still accepts.
 struct KernelNode {
   Function function;
   unsigned groups[3], threads[3], shared_bytes;
@@ -37,7 +37,7 @@ struct KernelNode {
 };
 static_assert(sizeof(KernelNode) == 56);
 
-/// CUgraphEdgeData. An edge of a kernel node's programmatic port: the node behind begins when every group of it has
+/// CUgraphEdgeData. An edge of a kernel node's programmatic port: the next node begins when every group of this one has
 /// called griddepcontrol.launch_dependents, or has ended.
 struct GraphEdge {
   unsigned char from_port, to_port, type, reserved[5];
@@ -49,7 +49,7 @@ enum StatusValue {
   out_of_memory = 2,
   invalid_image = 200,
   no_binary_for_gpu = 209,
-  // a kernel or the machine went wrong; the context is lost
+  // a kernel or the machine faulted; the context is unusable
   memory_uncorrectable = 214,
   link_uncorrectable = 220,
   illegal_address = 700,
@@ -62,7 +62,7 @@ enum DeviceAttribute { multiprocessors = 16, compute_major = 75, compute_minor =
 enum FunctionAttribute { max_dynamic_shared_bytes = 8 };
 enum StreamFlag { non_blocking_stream = 1 };
 
-/// Functions are null where the driver is missing; `missing` says what was looked for in vain, and what to do.
+/// Functions are null where the driver is missing; `missing` says what was not found, and what to do.
 struct Driver {
   Status (*init)(unsigned flags);
   Status (*version)(int* version);
@@ -107,13 +107,13 @@ struct Driver {
   bool ready() const { return missing.empty(); }
   /// "CUDA_ERROR_OUT_OF_MEMORY (out of memory)"
   std::string text(Status status) const;
-  /// Throws what `status` means, when it is no success. `what`: what was tried.
+  /// Throws an error that describes `status`, unless it is success. `what`: what was tried.
   void check(Status status, const std::string& what, const std::string& advice = "") const;
 
   std::shared_ptr<const Library> library;
 };
 
-/// Opens the first of `names` and starts it.
+/// Opens the first of `names` and initializes it.
 Driver find_driver(const std::vector<std::string>& names);
 /// The driver of this machine, looked for once.
 const Driver& driver();

@@ -8,8 +8,7 @@ namespace ingot::cuda {
 
 namespace {
 
-constexpr const char* with_wide_products =
-    "sm_90a";  // products by four warps together, which code for sm_90 cannot use
+constexpr const char* with_wide_products = "sm_90a";  // wgmma, which code for plain sm_90 cannot use
 
 // After these the context refuses every call.
 bool loses_the_gpu(Status status) {

@@ -1,6 +1,6 @@
-// One GPU as this process uses it: its context, one stream and a little memory of the host that it can reach.
-// Everything that lives on the GPU holds on to this, so the order in which such things go does not matter. Once a
-// kernel went wrong the GPU is lost to this process: the first error says so, and every later call says the same.
+// One GPU as this process uses it: its context, one stream and a little pinned host memory. Everything that lives on
+// the GPU holds a reference to this, so the order of destruction does not matter. After a kernel has faulted the
+// context is unusable: the first error says so, and every later call repeats it.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -20,14 +20,14 @@ class Gpu {
   int device() const { return device_; }
   Stream stream() const { return stream_; }
   /// Before calls of the driver: a context is current in one thread at a time, and callers come from several. Errors:
-  /// the GPU is lost.
+  /// the context is unusable.
   void use() const;
-  /// The same where nothing may be thrown: before something is given back.
+  /// The same where nothing may be thrown: before something is freed.
   void use_to_release() const noexcept { driver_.context_set(context_); }
-  /// As Driver::check, and remembers what loses the GPU.
+  /// As Driver::check, and remembers errors that make the context unusable.
   void check(Status status, const std::string& what, const std::string& advice = "") const;
   void wait() const;
-  /// Memory of the host that the GPU writes to at full speed, `staging_bytes` of it.
+  /// Pinned host memory, `staging_bytes` of it.
   std::byte* staging() const { return static_cast<std::byte*>(staging_); }
   static constexpr size_t staging_bytes = size_t(4) << 20;
 
@@ -37,7 +37,7 @@ class Gpu {
   Context context_ = nullptr;
   Stream stream_ = nullptr;
   void* staging_ = nullptr;
-  mutable std::string lost_;  // by what; "": it is not
+  mutable std::string lost_;  // the first such error; "": none
 };
 
 /// Facts that need no context.

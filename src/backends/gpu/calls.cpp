@@ -22,8 +22,8 @@ constexpr uint32_t gemv_threads = split_warps * 32, one_token_threads = one_toke
                    gemm_threads = gemm_warps * 32;
 constexpr uint32_t attend_threads = attend_warps * 32;
 constexpr int64_t cores_when_not_known = 128;
-constexpr int64_t attend_groups_per_core = 6;  // more than run at once, so that long runs and short ones even out
-constexpr int64_t max_shared_bytes = 32768;    // of a thread group without rings, as every device has them
+constexpr int64_t attend_groups_per_core = 6;  // more than run at once, so that long and short runs even out
+constexpr int64_t max_shared_bytes = 32768;    // of a thread group without rings; every device has them
 
 int64_t rounded_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
 
@@ -92,7 +92,7 @@ class Caller {
             target_.inputs->page_stride()};
   }
   bool is_output(Id<Value> id) const { return plan_[id].rows == Value::Rows::outputs; }
-  // Rows of a value, at most, and where it says how many there are.
+  // Rows of a value, at most, and the address of their actual number.
   int rows_of(Id<Value> id) const { return is_output(id) ? head_.outputs : body_.rows; }
   const i32* count_of(Id<Value> id) const {
     if (!target_.inputs) return nullptr;
@@ -106,12 +106,12 @@ class Caller {
   const BodyShape body_;
   const HeadShape head_;
   int step_ = 0;
-  RopeLaunch rope_ = {};     // of the state at hand
+  RopeLaunch rope_ = {};     // of the current state
   std::set<int32_t> coded_;  // values whose codes are those of their floats
   std::vector<Call> calls_;
 };
 
-// Rows of a row group for one token: the most with which no core has more rows than it must.
+// Rows of a row group for one token: as many as possible without giving any core more rows than necessary.
 int rows_for(const Projection& what, int64_t cores) {
   auto rows_of_core = [&](int64_t rows) {
     int64_t groups = 0;
@@ -121,16 +121,15 @@ int rows_for(const Projection& what, int64_t cores) {
   return rows_of_core(group_rows / 2) < rows_of_core(group_rows) ? group_rows / 2 : group_rows;
 }
 
-// How a projection of several tokens is cut: into passes of `tokens`, by the matrix unit where many tokens meet tiles
-// only.
+// How a projection of several tokens is cut: into passes of `tokens`; on tensor cores where many tokens use tiles only.
 struct Pass {
   bool gemm;
   int tokens, rows;  // of a thread group
 };
 
-// How long the busiest core takes for `tokens` in passes of some, in rounds of groups that run side by side: each group
-// takes a part of the core's time, and a round no less than one group alone. Both grow with the tokens of a pass and
-// have a part that does not; the parts fit the times of 4-bit weights on an H200
+// How long the busiest core takes for `tokens` in passes of some, in rounds of groups that run concurrently: each group
+// takes a part of the core's time, and a round no less than one group alone. Both have a part that grows with the
+// tokens of a pass and a constant one; the parts are fitted to the times of 4-bit weights on an H200
 // (docs/decisions/0020-prompts-on-tensor-cores.md).
 int64_t time_of(int pass, int64_t row_groups, int64_t tokens, const Target& target) {
   constexpr int64_t part = 48, alone = 120;
@@ -157,15 +156,14 @@ Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Target
   int best = gemm_passes[0];
   for (int pass : gemm_passes) {
     if (pass > target.max_gemm_tokens || pass >= 2 * tokens) break;
-    if (pass > 128 && (halves || tokens < 1024))
-      break;  // two sums per chunk leave the registers; fewer tokens lose 4 % by it
+    if (pass > 128 && (halves || tokens < 1024)) break;  // two sums per chunk spill registers; fewer tokens cost 4 %
     if (time_of(pass, row_groups, tokens, target) < time_of(best, row_groups, tokens, target)) best = pass;
   }
   return {.gemm = true, .tokens = best, .rows = rows};
 }
 
-// One token, whose input every group keeps: a group per core, its row groups in batches as large as its memory lets
-// them be. False: the input is too long for that.
+// One token, whose input every group keeps: a group per core, its row groups in batches as large as shared memory
+// allows. False: the input is too long for that.
 bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats,
                          bool reads_codes) {
   const int64_t cores = target_.cores > 0 ? target_.cores : cores_when_not_known;
@@ -188,7 +186,7 @@ bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const
   return true;
 }
 
-// Several tokens' inputs are prepared once, before.
+// Several tokens' inputs are prepared once, beforehand.
 void Caller::project(const Projection& what) {
   const int tokens = rows_of(what.to);
   GemvLaunch p = {};
@@ -349,7 +347,7 @@ void Caller::operator()(const plan::Attend& op) {
          p);
   }
   if (body_.several) {
-    // Sequences begin a tile of rows each, and have two rows or more.
+    // Each sequence begins a new tile of rows, and has at least two rows.
     const int rows = attend_rows(p.head_size);
     const int64_t tiles = int64_t{body_.rows} * p.heads_per_kv_head / rows + std::max(1, body_.rows / 2);
     call({"attend_many", {size}, {}}, p.kv_heads * tiles, static_cast<uint32_t>(rows * 2),

@@ -16,12 +16,13 @@ struct Call {
   std::vector<std::byte> parameters;
 };
 
-/// What calls are made for: where everything lies on the device (all null to learn about kernels only), and its facts.
+/// What calls are made for: the addresses of everything on the device (all null to learn about kernels only), and its
+/// facts.
 struct Target {
   const Weights* weights = nullptr;
   const Scratch* scratch = nullptr;
   const Inputs* inputs = nullptr;
-  int cores = 0;                ///< of the device; 0: not known
+  int cores = 0;                ///< of the device; 0: unknown
   bool copies_overlap = false;  ///< on the device
   int max_gemm_tokens = 64;     ///< Facts::max_gemm_tokens
 };
@@ -45,12 +46,12 @@ std::vector<Call> body_calls(const plan::Plan& plan, const Target& target, const
 std::vector<Call> head_calls(const plan::Plan& plan, const Target& target, const HeadShape& shape);
 /// Of a run of one token whose logits are wanted, or whose next one is chosen.
 std::vector<Call> one_token_calls(const plan::Plan& plan, const Target& target, bool choose);
-/// Every entry that any batch needs, each once, on a device of which `target` says what it is.
+/// Every entry that any batch needs, each once, on the device that `target` describes.
 std::vector<Entry> entries(const plan::Plan& plan, const Target& target = {});
 
-/// Rows that launches for `rows` of them are recorded for: a power of two, or the most there are.
+/// Rows that launches for `rows` of them are recorded for: a power of two, or the maximum.
 int bucket_of(int rows, int max_rows);
-/// Index of the first step with a row per output; all behind it are such.
+/// Index of the first step with a row per output; so are all later ones.
 size_t first_head_step(const plan::Plan& plan);
 
 }  // namespace ingot::gpu

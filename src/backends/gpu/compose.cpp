@@ -13,7 +13,7 @@ namespace ingot::gpu {
 
 namespace {
 
-// What every source begins with, after its dialect. Kernels say themselves what else they use.
+// The beginning of every source, after its dialect. Kernels include what else they use.
 constexpr const char* foundations[] = {
     "kernels/dialect/contract.h", "kernels/dialect/lane.h",   "kernels/dialect/quantized.h", "kernels/quant/facts.h",
     "kernels/quant/decode.h",     "kernels/quant/as_table.h", "kernels/quant/resident.h"};
@@ -26,8 +26,8 @@ std::string_view text_of(const std::string& path) {
   return found->text;
 }
 
-// Appends a file once, after the files that it includes, which it names from its own folder or from kernels/; includes
-// and include guards themselves stay out. Lines keep the file's numbers.
+// Appends a file once, after the files that it includes, which it names relative to its own folder or to kernels/;
+// includes and include guards are left out. Lines keep the file's numbers.
 class Composer {
  public:
   std::string source;

@@ -1,4 +1,4 @@
-// From names to a source: dialect, contract, formats and kernels as they stand in their files, and one line an entry
+// From names to a source: dialect, contract, formats and kernels exactly as in their files, and one line per entry
 // point. Nothing is rewritten; only names that this build knows, and numbers, reach a source.
 #pragma once
 #include <span>
@@ -14,7 +14,7 @@ namespace ingot::gpu {
 struct Entry {
   const char* kernel;                         ///< "gemv"
   std::vector<std::string> arguments;         ///< numbers, and names of stages
-  std::vector<const quant::Format*> formats;  ///< behind them
+  std::vector<const quant::Format*> formats;  ///< after the numbers
   /// Kernel and arguments: "gemv<1, 1, store_out, …>"
   std::string type() const;
   /// Letters, digits and underscores: "gemv_1_1_store_out_…".

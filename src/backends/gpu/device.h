@@ -1,6 +1,5 @@
-// What a GPU backend is to the rest of ingot: memory, a compiler for composed sources, and launches that are recorded
-// once and run many times. One implementation per GPU interface (src/backends/NAME); everything above it is shared
-// (program.h).
+// What a GPU backend provides: memory, a compiler for composed sources, and launches that are recorded once and run
+// many times. One implementation per GPU interface (src/backends/NAME); everything above it is shared (program.h).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -11,14 +10,14 @@
 
 namespace ingot::gpu {
 
-/// Where something lies in device memory, as kernels see it.
+/// An address in device memory, as kernels see it.
 using Address = uint64_t;
 
 /// A device allocation, freed on destruction.
 class Memory {
  public:
   virtual ~Memory() = default;
-  virtual Address address() const = 0;  ///< of what was allocated a multiple of 256
+  virtual Address address() const = 0;  ///< of an allocation a multiple of 256
   virtual uint64_t bytes() const = 0;
 };
 
@@ -42,7 +41,7 @@ struct Launch {
   std::vector<std::byte> parameters;  ///< the kernel's parameter struct, by value; at most 4,096 bytes
 };
 
-/// Launches in order, each after the one before it, recorded so that running them costs one call.
+/// Launches in order, each after the previous one, recorded so that running them costs one call.
 class Sequence {
  public:
   virtual ~Sequence() = default;
@@ -53,31 +52,31 @@ struct Facts {
   std::string name;          ///< "NVIDIA H100 80GB HBM3"
   std::string architecture;  ///< what sources are compiled for: "sm_90a"
   uint64_t memory_bytes = 0, free_bytes = 0;
-  int cores = 0;                ///< multiprocessors; 0: the device does not say
-  bool copies_overlap = false;  ///< the dialect's constant: kernels keep rings of what they have asked for
-  int max_gemm_tokens = 64;     ///< that a thread group of the matrix kernel keeps sums of, without leaving registers
-  bool emulated = false;        ///< a test double: its figures mean nothing
+  int cores = 0;                ///< multiprocessors; 0: unknown
+  bool copies_overlap = false;  ///< the dialect's constant: whether copies are asynchronous
+  int max_gemm_tokens = 64;     ///< for which a thread group of the matrix kernel keeps its sums in registers
+  bool emulated = false;        ///< a test double: its measurements mean nothing
 };
 
-/// An opened device. Calls come from one thread at a time, and what it hands out goes likewise: shared_device.h sees
-/// to it. Errors of any call: `ingot::Error` whose room is the backend's name.
+/// An opened device. Calls come from one thread at a time, and so does the use of what it returns: shared_device.h
+/// ensures it. Errors of any call: `ingot::Error` whose room is the backend's name.
 class Device {
  public:
   virtual ~Device() = default;
   virtual const Facts& facts() const = 0;
-  /// The file of kernels/dialect, without its ending, in which sources are composed.
+  /// The dialect of composed sources: a file of kernels/dialect, without its ending.
   virtual const char* dialect() const = 0;
   /// Errors: no memory; `what` says what it was for.
   virtual std::unique_ptr<Memory> allocate(uint64_t bytes, const std::string& what) = 0;
-  /// The processor's own memory as the device's, without a copy; it is only read, and must outlive what is returned.
-  /// nullptr: the device cannot, or cannot these bytes.
+  /// The processor's own memory as the device's, without a copy; it is only read, and must outlive the result. nullptr:
+  /// the device cannot do that, or not with these bytes.
   virtual std::unique_ptr<Memory> share(std::span<const std::byte> /*bytes*/) { return nullptr; }
-  /// Copies wait for everything that was run before them, and are done when the call returns.
+  /// Copies wait for everything that was run before them, and are complete when the call returns.
   virtual void upload(Memory& to, uint64_t at, std::span<const std::byte> from) = 0;
   virtual void download(const Memory& from, uint64_t at, std::span<std::byte> to) = 0;
   /// Within the device: after everything that was run before, before everything that is run later.
   virtual void copy(Memory& to, uint64_t to_at, const Memory& from, uint64_t from_at, uint64_t bytes) = 0;
-  /// One kernel an entry, in order. Errors: the compiler's log.
+  /// One kernel per entry, in order. Errors: the compiler's log.
   virtual std::vector<std::unique_ptr<Kernel>> compile(const Source& source) = 0;
   virtual std::unique_ptr<Sequence> record(std::span<const Launch> launches) = 0;
   /// Starts a sequence and returns; the next copy or `wait` waits for it. Sequences run in the order of the calls.

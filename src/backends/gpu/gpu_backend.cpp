@@ -23,7 +23,7 @@ std::string class_name(const FormatTiles& t) {
   return kind == "vector" ? fmt::format("vector {}-bit", t.class_bits) : fmt::format("u{} {}", t.class_bits, kind);
 }
 
-// Numbers as they are, read weight by weight without loss of pace; anything else without tiles is decoded slowly.
+// Plain numbers, read weight by weight at full speed; anything else without tiles is decoded slowly.
 bool slow(const quant::Format& format) {
   return !tiles_of(format).tile_bytes && format.kind != quant::ValueKind::floating;
 }

@@ -1,5 +1,5 @@
 // A backend made of a device interface: everything that GPU backends share. A backend's folder says how its device is
-// opened and what is known of it; this says how plans run there.
+// opened and what is known about it; this file says how plans run there.
 #pragma once
 #include <functional>
 #include <memory>
@@ -14,8 +14,8 @@ struct Interface {
   const char* dialect;  ///< file of kernels/dialect, without its ending
   bool copies_overlap;  ///< Facts of a device, and of the one that keeps the most sums
   int max_gemm_tokens;
-  bool shares_memory;                    ///< whether it is the processor's: matrices in file blocks are not copied then
-  std::function<plan::Device()> device;  ///< what is there, and what is missing; never throws
+  bool shares_memory;  ///< whether memory is shared with the processor: matrices in file blocks are not copied then
+  std::function<plan::Device()> device;  ///< what was found, and what is missing; never throws
   std::function<std::unique_ptr<Device>(const plan::Options&)> open;  ///< Errors: no device
 };
 

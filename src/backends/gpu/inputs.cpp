@@ -70,7 +70,7 @@ BatchShape Inputs::set(Device& device, const plan::Batch& batch, PageStore& stor
   return shape;
 }
 
-// Of each sequence the entries that are different.
+// The differing entries of each sequence.
 void Inputs::set_pages(Device& device, const plan::Batch& batch, PageStore& store) {
   for (size_t s = 0; s < batch.sequences.size(); s++) {
     const plan::Sequence& sequence = batch.sequences[s];

@@ -1,6 +1,6 @@
 // What changes from run to run, as kernels read it (kernels/batch/gpu/header.h): the batch's header, its lines and the
-// page table, in device memory. The host knows what is there and copies what is different, which is nothing where the
-// device chose the tokens itself.
+// page table, in device memory. The host keeps a copy and uploads only differences, which are none where the device
+// chose the tokens itself.
 #pragma once
 #include <memory>
 #include <vector>
@@ -26,10 +26,9 @@ class Inputs {
   Address page_table() const { return memory_->address() + table_at_; }
   int page_stride() const { return page_stride_; }
 
-  /// Brings the batch to the device. Errors: a page that is not there, no memory for one.
+  /// Uploads the batch to the device. Errors: no such page, no memory for one.
   BatchShape set(Device& device, const plan::Batch& batch, PageStore& store);
-  /// The device has chosen a token for each output, and made the rows of sequences with one row those of the chosen
-  /// ones.
+  /// Records that the device has chosen a token for each output and put it into the rows of sequences with one row.
   void chosen(std::span<const plan::Choice> choices);
 
  private:
@@ -38,9 +37,9 @@ class Inputs {
   uint64_t table_at_;
   int page_stride_;
   std::unique_ptr<Memory> memory_;
-  std::vector<int32_t> ints_;    // header and lines as the device has them; empty: not known
-  std::vector<int32_t> wanted_;  // as they are to be
-  std::vector<int32_t> table_;   // pages by sequence as the device has them; −1: not known
+  std::vector<int32_t> ints_;    // header and lines as the device has them; empty: unknown
+  std::vector<int32_t> wanted_;  // the new ones
+  std::vector<int32_t> table_;   // pages by sequence as the device has them; −1: unknown
   std::vector<Address> addresses_;
 };
 

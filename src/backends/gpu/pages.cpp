@@ -108,7 +108,7 @@ uint64_t PageStore::saved_bytes(int positions) const {
   return capped_product(positions, position_bytes);
 }
 
-// Page after page, of each its runs: a page that is not full leaves without its rest.
+// Page after page, the runs of each: of a page that is not full only what is used.
 void PageStore::save(std::span<const int32_t> pages, int positions,
                      const std::function<void(std::span<const std::byte>)>& to) const {
   check(pages, positions);

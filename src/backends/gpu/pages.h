@@ -1,5 +1,6 @@
-// Keys and values on a GPU: f16, in pages of 64 positions that lie in slabs, which are allocated as their pages are
-// first used. A page has for every state the keys (kv_heads, 64, key_size), then the values (kv_heads, 64, value_size).
+// Keys and values on a GPU: f16, in pages of 64 positions. Pages are parts of slabs, which are allocated when their
+// pages are first used. A page has for every state the keys (kv_heads, 64, key_size), then the values (kv_heads, 64,
+// value_size).
 #pragma once
 #include <atomic>
 #include <memory>
@@ -19,10 +20,10 @@ OffsetsInPage offsets_in_page(const plan::Plan& plan, plan::Id<plan::State> stat
 
 class PageStore : public plan::StateStore {
  public:
-  /// Pages 0 … pages − 1. No memory is taken yet.
+  /// Pages 0 … pages − 1. No memory is allocated yet.
   PageStore(SharedDevice& device, const plan::Plan& plan, int pages);
-  /// Where a page lies, by the holder of the device; takes memory where there is none yet. Errors: no such page, no
-  /// memory.
+  /// The address of a page, for the holder of the device; allocates memory if there is none yet. Errors: no such page,
+  /// no memory.
   Address address(Device& device, int32_t page);
 
   std::string layout() const override { return "f16 pages of 64"; }

@@ -1,5 +1,5 @@
-// Parameter structs of the GPU kernels, as the host fills them: the kernels' own headers, read as C++. Addresses of
-// device memory stand in their pointers; the host never follows one.
+// Parameter structs of the GPU kernels, as the host fills them: the kernels' own headers, read as C++. Their pointers
+// hold device addresses; the host never dereferences one.
 #pragma once
 #include "backends/gpu/device.h"
 
@@ -23,10 +23,10 @@ template <class T> T* at_device(Address address) { return reinterpret_cast<T*>(a
 constexpr int gemm_passes[] = {16, 32, 64, 128, 256};
 /// What the host asks about such a group.
 struct GemmGroup {
-  int at_once = 0;          ///< groups that a core runs side by side
-  size_t shared_bytes = 0;  ///< without the tiles of weights that come ahead
+  int at_once = 0;          ///< groups that a core runs concurrently
+  size_t shared_bytes = 0;  ///< without the tiles of weights that are copied ahead
   int step = 0, slots = 0;
-  /// `tile_chunks`, `tile_bytes`: of a format's tiles. Where copies do not overlap there are no tiles in the group's
+  /// `tile_chunks`, `tile_bytes`: of a format's tiles. Where copies are synchronous there are no tiles in shared
   /// memory.
   size_t shared_bytes_with(int tile_chunks, int tile_bytes, bool copies_overlap) const {
     return shared_bytes +

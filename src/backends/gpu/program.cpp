@@ -11,7 +11,7 @@ namespace ingot::gpu {
 
 namespace {
 
-// Left to the driver, to code and recordings, and to others who use the device.
+// Reserve for the driver, for code and recordings, and for others who use the device.
 uint64_t reserve_of(const Facts& facts) {
   constexpr uint64_t max_reserve = uint64_t{512} << 20, share = 16;
   return std::min(max_reserve, facts.free_bytes / share);
@@ -149,7 +149,7 @@ bool GpuProgram::choose(const plan::Batch& batch, std::span<plan::Choice> choice
   return true;
 }
 
-// Step after step, each waited for.
+// Step after step, waiting for each.
 void GpuProgram::run_by_step(Device& device, const Parts& parts, std::span<double> step_seconds) {
   std::vector<Call> all;
   for (int i = 0; i < parts.count; i++)

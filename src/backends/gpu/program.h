@@ -1,7 +1,7 @@
 // A plan compiled for a GPU: weights packed and uploaded, kernels compiled, launches recorded. What changes from run to
-// run lies in device memory (inputs.h), so a recording belongs to a number of rows at most and is replayed: one per
-// power of two, and one for a single token. Kernels for a single token are compiled at once, others when a batch first
-// needs them.
+// run is in device memory (inputs.h), so a recording is for a maximum number of rows and is replayed: one per power of
+// two, and one for a single token. Kernels for a single token are compiled at once, others when a batch first needs
+// them.
 #pragma once
 #include <map>
 
@@ -10,16 +10,16 @@
 
 namespace ingot::gpu {
 
-/// What a plan takes on a device, in bytes: also what is shared with the processor has to be there while a token is
-/// computed.
+/// What a plan needs on a device, in bytes, including what is shared with the processor: that must be in memory too
+/// while a token is computed.
 struct MemoryPlan {
   uint64_t weights = 0, scratch = 0;
   uint64_t page = 0, sequence = 0;  ///< of one page; of the pages of a sequence of full length
   uint64_t total() const { return capped_sum(weights, sequence, scratch); }
 };
 MemoryPlan plan_memory(const plan::Plan& plan);
-/// Pages that a program may have: as many as `Limits::state_bytes` says, or as fit beside the rest and a reserve.
-/// Errors: there is no space for a sequence of full length.
+/// Pages that a program may have: as many as `Limits::state_bytes` says, or as fit besides the rest and a reserve.
+/// Errors: no space for a sequence of full length.
 int plan_pages(const plan::Plan& plan, const Facts& facts);
 
 class GpuProgram : public plan::Program {
@@ -53,7 +53,7 @@ class GpuProgram : public plan::Program {
   std::vector<Launch> launches(Device& device, std::span<const Call> calls);
   void run_by_step(Device& device, const Parts& parts, std::span<double> step_seconds);
 
-  SharedDevice device_;  // what follows is used by its holder only, but for the plan
+  SharedDevice device_;  // below: used by its holder only, except the plan
   plan::Plan plan_;
   PageStore store_;
   std::unique_ptr<Weights> weights_;

@@ -75,7 +75,7 @@ int attend_singles(const plan::Plan& plan) {
   return static_cast<int>(std::min<uint64_t>(fit, static_cast<uint64_t>(plan.limits.max_rows)));
 }
 
-// Places of everything, in the order of the class. `to` is filled where it is given.
+// Lays out everything, in the order of the class. Fills `to` unless it is null.
 uint64_t Scratch::lay_out(const plan::Plan& plan, Address base, Scratch* to) {
   Arena arena(base);
   std::vector<bool> coded(plan.values.size());

@@ -27,8 +27,8 @@ class Scratch {
   Scratch(Device& device, const plan::Plan& plan);
 
   Address at(plan::Id<plan::Value> id) const { return floats_[static_cast<size_t>(id.index)]; }
-  /// The codes of a value's vectors: as their producer leaves them, or as the step that reads them prepares them. None
-  /// where no matrix reads codes.
+  /// The codes of a value's vectors: as their producer or the reading step writes them. None where no matrix reads
+  /// codes.
   CodesAt codes(plan::Id<plan::Value> id) const { return codes_[static_cast<size_t>(id.index)]; }
   Address cosines(plan::Id<plan::Rope> id) const {
     return cosines_[static_cast<size_t>(id.index)];

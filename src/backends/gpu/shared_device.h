@@ -1,5 +1,5 @@
-// A device that several threads share: those that run a program, and those that read and write its pages. There is no
-// way to it but through its lock.
+// A device that several threads share: those that run a program, and those that read and write its pages. It can only
+// be reached through its lock.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -12,7 +12,7 @@ class SharedDevice {
  public:
   explicit SharedDevice(std::unique_ptr<Device> device) : device_(std::move(device)) {}
 
-  /// The device, for this thread alone as long as this lives. A thread holds one at a time.
+  /// Exclusive use of the device, as long as this object lives. A thread holds one at a time.
   class Use {
    public:
     Device* operator->() const { return &device_; }

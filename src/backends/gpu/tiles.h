@@ -1,5 +1,5 @@
-// Formats as GPU kernels keep them: tiles of 32 rows in the resident layout. One descriptor a format, generated from
-// formats/.
+// Formats in the layout of GPU kernels: tiles of 32 rows in the resident layout. One descriptor per format, generated
+// from formats/.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -10,7 +10,7 @@ struct FormatTiles {
   int class_bits;          ///< bits of a code as kernels read it
   const char* class_kind;  ///< "affine", "table", "vector" or "float"
   int tile_bytes;          ///< of 32 rows and one block; 0: no resident layout, kernels read file blocks
-  /// Packs 32 rows, of which `rows` are there; null without a resident layout. `to`: cols / block tiles.
+  /// Packs 32 rows, of which `rows` exist; null without a resident layout. `to`: cols / block tiles.
   void (*pack)(const unsigned char* from, long long row_bytes, int rows, long long cols, unsigned char* to);
 };
 

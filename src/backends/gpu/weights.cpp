@@ -75,7 +75,7 @@ FileRows rows_in_file(const Plan& plan, const Slice& slice) {
           .bytes = w.format->row_bytes(narrow<uint64_t>(slice.cols))};
 }
 
-// Groups begin … end−1 of 32 rows into `to`, by all cores.
+// Packs groups begin … end−1 of 32 rows into `to`, on all cores.
 void pack_groups(const Plan& plan, const Slice& slice, int64_t begin, int64_t end, std::byte* to) {
   const quant::Format& format = *plan[slice].format;
   const FormatTiles& tiles = tiles_of(format);
@@ -95,7 +95,7 @@ void pack_groups(const Plan& plan, const Slice& slice, int64_t begin, int64_t en
   for (std::thread& other : others) other.join();
 }
 
-// Copies pieces of a slice to the device, a bounded part of it at a time.
+// Uploads a slice piece by piece, a bounded part at a time.
 class Uploader {
  public:
   Uploader(Device& device, const Plan& plan, Memory& to) : device_(device), plan_(plan), to_(to) {}

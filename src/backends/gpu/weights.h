@@ -20,7 +20,7 @@ uint64_t device_bytes(const plan::Plan& plan, const plan::Slice& slice, bool til
 /// Bytes of all slices and vectors of a plan, each counted once.
 struct WeightBytes {
   uint64_t all = 0;
-  uint64_t blocks = 0;  ///< of these, slices in file blocks that a device which shares memory reads in the file
+  uint64_t blocks = 0;  ///< of these, slices in file blocks that a device with shared memory reads from the mapped file
 };
 WeightBytes weight_bytes(const plan::Plan& plan);
 
@@ -36,7 +36,7 @@ struct StoredSlice {
 
 class Weights {
  public:
-  /// Packs and uploads what the plan's steps read, but for what the device shares. Errors: no memory.
+  /// Packs and uploads what the plan's steps read, except what the device shares. Errors: no memory.
   Weights(Device& device, const plan::Plan& plan, const plan::Options& options);
   Address matrix(const plan::Slice& slice, bool tiles) const { return slices_.at({slice, tiles}); }
   /// 0 for an absent vector.

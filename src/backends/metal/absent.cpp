@@ -1,5 +1,5 @@
-// The Metal backend of a build that has none: what it would compile and run can be looked at, nothing can be opened.
-// Linked instead of metal_backend.mm on machines that are not Apple's.
+// The Metal backend of a build without Metal: what it would compile and run can be inspected, nothing can be opened.
+// Linked instead of metal_backend.mm on systems other than Apple's.
 #include "backends/gpu/gpu_backend.h"
 #include "ingot/error.h"
 

@@ -1,5 +1,5 @@
-// A Mac's GPU as gpu::Device: memory that both sides see, kernels compiled by Metal, sequences encoded into one command
-// buffer a run.
+// A Mac's GPU as gpu::Device: shared memory, kernels compiled by Metal, sequences encoded into one command buffer per
+// run.
 #pragma once
 #include <memory>
 
@@ -8,7 +8,7 @@
 
 namespace ingot::metal {
 
-/// What is there for `ingot doctor`, and what is missing. Never throws.
+/// What `ingot doctor` reports: what was found, and what is missing. Never throws.
 plan::Device describe();
 
 /// Opens the system's default GPU. Errors: there is none, or it is too old.

@@ -21,7 +21,7 @@ constexpr uint32_t warp_threads = 32;
 constexpr size_t max_parameter_bytes = 4096, shared_unit = 16,
                  max_log = 4000;  // Metal's limits; of a log its first errors
 
-/// What is missing for this GPU to be used, "" if nothing is.
+/// Why this GPU cannot be used, "" if it can.
 std::string missing(id<MTLDevice> device) {
   if (!device) return "Metal finds no GPU here";
   if (![device supportsFamily:MTLGPUFamilyMetal3])
@@ -29,7 +29,7 @@ std::string missing(id<MTLDevice> device) {
   return "";
 }
 
-/// The newest family of Apple's that it belongs to: "apple8"; "metal3" for one that is in none.
+/// The newest Apple GPU family that it belongs to: "apple8"; "metal3" if it belongs to none.
 std::string family_of(id<MTLDevice> device) {
   constexpr int none = 1000, newest = 1010;
   for (int family = newest; family > none; family--)
@@ -37,7 +37,7 @@ std::string family_of(id<MTLDevice> device) {
   return "metal3";
 }
 
-/// A part of a buffer that it owns.
+/// A part of a buffer, which it owns.
 class MetalMemory : public gpu::Memory {
  public:
   MetalMemory(SharedGpu gpu, id<MTLBuffer> buffer, uint64_t at, uint64_t bytes, bool writable)
@@ -61,7 +61,7 @@ struct MetalKernel : gpu::Kernel {
   Held<id<MTLComputePipelineState>> pipeline;
 };
 
-/// A launch whose pipeline lives as long as it does.
+/// A launch that keeps its pipeline alive.
 struct Recorded {
   Held<id<MTLComputePipelineState>> pipeline;
   uint32_t groups, threads, shared_bytes;
@@ -101,7 +101,7 @@ class MetalDevice : public gpu::Device {
     return memory;
   }
 
-  // A buffer lies over whole pages: those around the bytes, which are mapped when one byte of them is.
+  // A buffer covers whole pages: those around the bytes, which are mapped if one byte of them is.
   std::unique_ptr<gpu::Memory> share(std::span<const std::byte> bytes) override {
     Pool pool;
     const uintptr_t page = static_cast<uintptr_t>(getpagesize()), from = reinterpret_cast<uintptr_t>(bytes.data()),
@@ -149,7 +149,7 @@ class MetalDevice : public gpu::Device {
   gpu::Facts facts_;
 };
 
-// Metal keeps what it compiled between runs by itself. Without fast math sums round in the order that the kernels say.
+// Metal itself caches what it compiled between runs. Without fast math sums round in the order of the kernels.
 std::vector<std::unique_ptr<gpu::Kernel>> MetalDevice::compile(const gpu::Source& source) {
   Pool pool;
   MTLCompileOptions* options = [[[MTLCompileOptions alloc] init] autorelease];

@@ -1,6 +1,6 @@
-// One GPU as this process uses it: device, queue, the buffers that live on it and the work that is under way.
-// Everything that lives on the GPU holds on to this, so the order in which such things go does not matter. After work
-// went wrong every later call says so.
+// One GPU as this process uses it: device, queue, the buffers that live on it and the work in flight. Everything that
+// lives on the GPU holds a reference to this, so the order of destruction does not matter. After a fault every later
+// call reports it.
 #pragma once
 #import <Metal/Metal.h>
 
@@ -20,18 +20,17 @@ class Gpu {
   id<MTLDevice> device() const { return device_.get(); }
   std::string name() const { return text_of([device() name]); }
 
-  /// A buffer of `bytes` that both sides see; nil when there is no memory. Given back with `release`, after the work
-  /// that may use it.
+  /// A buffer of `bytes` in shared memory; nil when there is no memory. Freed by `release`, after the work that may use
+  /// it.
   id<MTLBuffer> allocate(uint64_t bytes);
   void release(id<MTLBuffer> buffer) noexcept;
-  /// A buffer over pages that are there already and are only read; nil when the GPU cannot have them. Given back as one
-  /// that was allocated.
+  /// A buffer over existing pages that are only read; nil if Metal cannot wrap them. Freed like an allocated one.
   id<MTLBuffer> share(void* pages, uint64_t bytes);
 
-  /// Starts what `encode(encoder)` encodes, behind everything started before. Launches see all living buffers by their
-  /// addresses and are in no order but that of the barriers between them. `encode` must not throw.
+  /// Starts what `encode(encoder)` encodes, after everything started before. Launches see all living buffers by their
+  /// addresses; only the barriers between them order them. `encode` must not throw.
   template <class Encode> void start(Encode encode);
-  /// Errors: the work that is waited for, or any before it, went wrong.
+  /// Errors: the work that is waited for, or any before it, failed.
   void wait();
 
  private:
@@ -49,7 +48,7 @@ class Gpu {
   Held<id<MTLCommandQueue>> queue_;
   std::vector<Living> living_;
   std::vector<Held<id<MTLCommandBuffer>>> under_way_;
-  std::string lost_;  // by what; "": it is not
+  std::string lost_;  // the first fault; "": none
 };
 
 template <class Encode> void Gpu::start(Encode encode) {

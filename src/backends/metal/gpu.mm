@@ -10,7 +10,7 @@ namespace ingot::metal {
 
 namespace {
 
-// What a command buffer says that did not complete; "" if it did.
+// The error of a command buffer that did not complete; "" if it did.
 std::string fault_of(id<MTLCommandBuffer> commands) {
   if ([commands status] == MTLCommandBufferStatusCompleted) return "";
   NSError* error = [commands error];
@@ -62,7 +62,7 @@ Held<id<MTLCommandBuffer>> Gpu::commands() const {
   return hold(commands);
 }
 
-// Of no order, so that what has to wait for what is said by barriers alone.
+// Concurrent: only barriers order the launches.
 Held<id<MTLComputeCommandEncoder>> Gpu::encoder(id<MTLCommandBuffer> commands) const {
   id<MTLComputeCommandEncoder> encoder = [commands computeCommandEncoderWithDispatchType:MTLDispatchTypeConcurrent];
   if (!encoder) throw Error("metal", "the GPU takes no kernels", name());
@@ -70,7 +70,7 @@ Held<id<MTLComputeCommandEncoder>> Gpu::encoder(id<MTLCommandBuffer> commands) c
   return hold(encoder);
 }
 
-// Waits for everything; the first fault, "" if there is none.
+// Waits for everything; returns the first fault, "" if there is none.
 std::string Gpu::finish() noexcept {
   std::string fault;
   for (const Held<id<MTLCommandBuffer>>& work : under_way_) {

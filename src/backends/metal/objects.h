@@ -1,5 +1,5 @@
-// Objective-C objects in C++: owned without the compiler's reference counting, which not every compiler has, and pools
-// that are emptied when an exception passes.
+// Objective-C objects in C++: owned without automatic reference counting, which not every compiler has, and pools that
+// are drained when an exception passes.
 #pragma once
 #import <Foundation/Foundation.h>
 
@@ -12,7 +12,7 @@ namespace ingot::metal {
 template <class Object> class Held {
  public:
   Held() = default;
-  /// Takes over a reference that the caller owns, as from methods called new….
+  /// Adopts a reference that the caller owns, as from methods called new….
   explicit Held(Object object) : object_(object) {}
   Held(Held&& other) noexcept : object_(std::exchange(other.object_, Object())) {}
   Held& operator=(Held&& other) noexcept {
@@ -27,13 +27,13 @@ template <class Object> class Held {
   Object object_ = Object();
 };
 
-/// A reference of its own to an object that somebody else owns.
+/// Retains an object that somebody else owns.
 template <class Object> Held<Object> hold(Object object) {
   [object retain];
   return Held<Object>(object);
 }
 
-/// Objects that methods lend go with it.
+/// Autoreleased objects are freed with it.
 class Pool {
  public:
   Pool() : pool_([[NSAutoreleasePool alloc] init]) {}
