@@ -34,7 +34,7 @@ void Answer::take(int32_t id, std::span<const float> logits, int held) {
     made_.stop_string = stops_.found();
     return end(StopReason::stop);
   }
-  // Nobody asks what follows the last token.
+  // Nobody needs what follows the last token.
   if (limits_.max_tokens >= 0 && std::cmp_greater_equal(made_.tokens.size(), limits_.max_tokens))
     return end(StopReason::length);
   if (fills_context(held) && !limits_.context_shift) end(StopReason::context);

@@ -1,5 +1,5 @@
-// One answer on its way: what becomes of a token that was chosen, what is to be run next, and when it ends. It runs
-// nothing and knows neither sessions nor batches: `generate` and the scheduler drive it.
+// One answer in progress: what happens to a token that was chosen, what must be run next, and when the answer ends. It
+// runs nothing and knows neither sessions nor batches: `generate` and the scheduler drive it.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -20,28 +20,28 @@ class Answer {
   using OnText = std::function<void(std::string_view)>;
 
   /// Continues `text` in a context of `context` tokens. Errors: an empty stop string, no text, a `keep` that leaves no
-  /// room.
+  /// space.
   Answer(const Tokenizer& tokenizer, const AnswerLimits& limits, int context, std::span<const int32_t> text);
   void set_callbacks(OnToken on_token, OnText on_text) {
     on_token_ = std::move(on_token), on_text_ = std::move(on_text);
   }
 
-  /// Whether nothing is to be chosen or run any more.
+  /// Whether the answer has ended.
   bool ended() const { return ended_; }
-  /// Hands out `id`, chosen from `logits` (none where the device chose it) after the `held` tokens that were run. It
-  /// may end the answer; otherwise it is to be run: after them, or where they fill the context as the last one of
+  /// Emits `id`, chosen from `logits` (none where the device chose it) after the `held` tokens that were run. It may
+  /// end the answer; otherwise it must be run: after them, or, if they fill the context, as the last one of
   /// `shortened`. Errors: what callbacks throw.
   void take(int32_t id, std::span<const float> logits, int held);
   bool fills_context(int held) const { return held >= context_; }
-  /// What is to be held instead of `held`: its beginning, half of the rest, and the last token.
+  /// What replaces `held`: its beginning, half of the rest, and the last token.
   std::vector<int32_t> shortened(std::span<const int32_t> held);
-  /// The last token was run. `seconds`: of that and of its choice.
+  /// The last token was run. `seconds`: for that and for its choice.
   void count_step(double seconds) { made_.steps++, made_.seconds += seconds; }
   /// Ends here.
   void end(StopReason reason) { ended_ = true, made_.reason = reason; }
-  /// All of it, what was held back of the text included, which on_text gets. Called once.
+  /// The whole answer, including text that was held back, which on_text gets. Called once.
   Generation finish();
-  /// What there is so far.
+  /// The answer so far.
   const Generation& made() const { return made_; }
 
  private:

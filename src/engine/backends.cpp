@@ -10,7 +10,7 @@ const plan::Backend& named_backend(const std::string& name) {
     known += std::string(", ") + b->name();
     if (name == b->name() || (name == "auto" && b->device().available)) return *b;
   }
-  if (name == "auto") return *backends().back();  // which says why it cannot be used
+  if (name == "auto") return *backends().back();  // its error says why it cannot be used
   throw Error("engine", "unknown device", name, known);
 }
 

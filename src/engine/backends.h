@@ -10,7 +10,7 @@ namespace ingot::engine {
 std::span<const plan::Backend* const> backends();
 /// The backend called `name`; "auto" is the first that can be used. Errors: unknown name, device that cannot be used.
 const plan::Backend& find_backend(const std::string& name);
-/// The same, but one that is named need not be usable: to learn what it would do.
+/// The same, but a named backend need not be usable: to learn what it would do.
 const plan::Backend& named_backend(const std::string& name);
 
 }  // namespace ingot::engine

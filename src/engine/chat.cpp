@@ -1,4 +1,5 @@
-// Chat templates of the public door: what a model file says, what a template finds, and the prompt that it writes.
+// Chat templates of the public API: what a model file contains, what a template is given, and the prompt that it
+// writes.
 #include "engine/load.h"
 #include "jinja/template.h"
 
@@ -13,7 +14,7 @@ struct ChatTemplate::State {
 
 namespace {
 
-/// A JSON string; U+FFFD for what is no UTF-8.
+/// A JSON string; invalid UTF-8 becomes U+FFFD.
 std::string json_string(std::string_view text) {
   static constexpr char digits[] = "0123456789abcdef";
   std::string json = "\"";

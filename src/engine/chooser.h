@@ -1,4 +1,4 @@
-// From the door's options to the chain of samplers that follows them.
+// From the public options to the chain of samplers that follows them.
 #pragma once
 #include <memory>
 
@@ -7,8 +7,8 @@
 
 namespace ingot::engine {
 
-/// For a model with `vocab` logits, of which `tokenizer` may know fewer tokens. Errors: an option out of its range, a
-/// sampler that is not known.
+/// For a model with `vocab` logits, of which `tokenizer` may know fewer tokens. Errors: an option out of its range, an
+/// unknown sampler.
 std::unique_ptr<sampling::Chain> make_chain(const Tokenizer& tokenizer, int vocab, const SamplingOptions& options);
 
 }  // namespace ingot::engine

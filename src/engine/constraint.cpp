@@ -1,4 +1,4 @@
-// Grammars and constraints of the public door.
+// Grammars and constraints of the public API.
 #include "grammar/constraint.h"
 
 #include "base/checked.h"

@@ -1,5 +1,5 @@
-// The door's Engine: a scheduler and the thread that steps it. Other threads leave what they want in a list; the
-// scheduler is touched by its thread alone.
+// The public Engine: a scheduler and the thread that steps it. Other threads put their requests into a list; only its
+// thread touches the scheduler.
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -64,7 +64,7 @@ struct Engine::State {
     scheduler.cancel_all();
   }
 
-  /// Waits for something to do, and takes what other threads left. False: the engine ends.
+  /// Waits for work, and takes what other threads have left. False: the engine ends.
   bool receive() {
     std::vector<Id> to_cancel;
     bool goes_on = false;
@@ -86,9 +86,9 @@ struct Engine::State {
   engine::Scheduler scheduler;
   mutable std::mutex mutex;
   std::condition_variable wake;
-  std::vector<std::unique_ptr<engine::Job>> arrived;  // guarded by mutex, as is what follows
+  std::vector<std::unique_ptr<engine::Job>> arrived;  // guarded by mutex, like what follows
   std::vector<Id> cancelled;
-  std::thread thread;  // last: it uses all of it
+  std::thread thread;  // last: it uses all of the above
 };
 
 Engine::Engine(const Model& model, const EngineOptions& options)

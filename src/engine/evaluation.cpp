@@ -1,5 +1,5 @@
-// Perplexity and divergence of the public door. A text goes through window by window; both models take the scored half
-// of a window in slices, whose logits are compared at once and forgotten: only one number a scored token is kept.
+// Perplexity and divergence of the public API. A text is evaluated window by window; both models process the scored
+// half of a window in slices, whose logits are compared at once and dropped: only one number per scored token is kept.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -13,9 +13,9 @@
 namespace ingot {
 namespace {
 
-constexpr size_t slice_tokens = 32;  // whose logits are there at once
+constexpr size_t slice_tokens = 32;  // whose logits are in memory at once
 
-/// Mean of numbers, and how sure it is.
+/// Mean of numbers, and its standard error.
 struct Mean {
   int64_t n = 0;
   double sum = 0, squares = 0;
@@ -34,10 +34,10 @@ double quantile(const std::vector<float>& sorted, double share) {
   return sorted[below] + (at - static_cast<double>(below)) * (double(sorted[above]) - sorted[below]);
 }
 
-/// What the scored tokens have shown so far.
+/// The statistics of the tokens scored so far.
 struct Scores {
   Mean nll, base_nll, nll_difference, divergence, same_top;
-  std::vector<float> divergences;  // one a scored token
+  std::vector<float> divergences;  // one per scored token
 
   void add(std::span<const float> logits, int32_t next) { nll.add(-engine::softmax(logits).logprob(logits[next])); }
 
@@ -70,7 +70,7 @@ struct Scores {
 /// The windows of a text, as one model's token ids.
 struct Windows {
   std::vector<int32_t> ids;
-  std::vector<int32_t> first;  // what the model puts in front of a text: one token or none
+  std::vector<int32_t> first;  // what the model puts before a text: one token or none
   int context = 0;
   int64_t count = 0;
 
@@ -102,7 +102,7 @@ void check(const EvaluateOptions& options, const Model& model) {
     throw Error("evaluate", "cannot score that many windows", std::to_string(options.windows), "0 or more");
 }
 
-/// Two models can be compared where each text has the same ids in both.
+/// Two models can be compared if every text has the same ids in both.
 void check_same_vocabulary(const Model& model, const Windows& windows, const Model& base, std::string_view text) {
   if (base.info().vocab != model.info().vocab)
     throw Error("evaluate", "the models have different vocabularies",
@@ -112,7 +112,7 @@ void check_same_vocabulary(const Model& model, const Windows& windows, const Mod
                 "two models of one vocabulary");
 }
 
-/// The model and, where there is one, its base, taken through a text side by side.
+/// The model and its base, if any, run over a text in step.
 class Pair {
  public:
   Pair(const Model& model, const Model* base) : vocab_(model.info().vocab), session_(model) {

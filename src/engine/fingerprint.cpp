@@ -28,8 +28,7 @@ class Hash {
   std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state_;
 };
 
-// As many samples of a tensor, from its first byte to its last, each as far from the next; all of it where that is not
-// more.
+// So many samples of a tensor, from its first byte to its last, equally far apart; all of it where that is not more.
 constexpr uint64_t samples = 17, sample_bytes = 64;
 
 void add_bytes(Hash& hash, const container::Tensor& tensor) {
@@ -52,9 +51,9 @@ void add_file(Hash& hash, const container::Gguf& file) {
   }
 }
 
-// What follows is written so that nothing can be forgotten: the bindings name every field of a part of the plan, and
-// ops list theirs themselves (describe), or it does not compile. Left out are names that are only shown, what says how
-// much there is room for (Limits), and where weights lie in memory, which the file's tensors say better.
+// Written so that nothing can be forgotten: the bindings name every field of a part of the plan, and ops list theirs
+// themselves (describe), or it does not compile. Left out are names that are only displayed, capacities (Limits), and
+// where weights are in memory, which the file's tensors tell better.
 
 class PlanHash {
  public:

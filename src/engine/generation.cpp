@@ -1,4 +1,4 @@
-// The token loop of one session: choose, hand out, run, until there is a reason to stop.
+// The token loop of one session: choose, emit, run, until there is a reason to stop.
 #include <chrono>
 
 #include "engine/answer.h"
@@ -13,7 +13,7 @@ template <class Work> double seconds_of(Work work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Runs what `answer` needs next. Returns the token after it where the device chose it.
+/// Runs what `answer` needs next. Returns the following token if the device chose it.
 std::optional<int32_t> run_last_token(Session& session, engine::Answer& answer, int32_t id, bool needs_only_argmax) {
   if (answer.fills_context(session.size())) {
     session.resume(answer.shortened(session.tokens()));
@@ -34,7 +34,7 @@ Generation generate(Session& session, Sampler& sampler, const GenerateOptions& o
       },
       options.on_text);
   const auto is_interrupted = [&] { return options.interrupted && options.interrupted(); };
-  // Nobody asks for logits.
+  // Nobody needs logits.
   const bool needs_only_argmax = sampler.is_greedy() && !options.allowed && !options.on_token;
   std::optional<int32_t> best;  // chosen when the last token was run
   while (!answer.ended()) {

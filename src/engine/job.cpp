@@ -14,7 +14,7 @@ namespace ingot::engine {
 
 namespace {
 
-/// The same request, where it makes sense.
+/// The request, if it is valid.
 Request checked(Request request, const ModelFacts& model) {
   for (int32_t id : request.prompt)
     if (id < 0 || id >= model.vocab)
@@ -136,7 +136,7 @@ void Job::finish(std::optional<Error> error, double now) {
   try {
     request_.on_end(result);
   } catch (...) {
-    // There is nobody left to tell (Request).
+    // There is nobody left to notify (Request).
   }
 }
 

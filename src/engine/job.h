@@ -1,4 +1,4 @@
-// One request of a scheduler: what it asked for, what of its text was run and what is still to be run, and what it made
+// One request of a scheduler: what it asked for, what of its text was run and what is still to be run, and its output
 // so far.
 #pragma once
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace ingot::engine {
 
-/// What a request has to know of its model.
+/// What a request needs to know about its model.
 struct ModelFacts {
   Tokenizer tokenizer;
   int vocab = 0, context = 0;
@@ -32,27 +32,27 @@ class Job {
   uint64_t id() const { return id_; }
   int priority() const { return request_.priority; }
   PagedSequence& sequence() { return sequence_; }
-  /// The next tokens to run. When all of them were, the next one is chosen.
+  /// The next tokens to run. Once all have been run, the next one is chosen.
   std::span<const int32_t> pending() const { return std::span(pending_).subspan(done_); }
-  /// Takes what the prefix cache has, where `from_prefix`, and all pages that `pending` needs, where others can have
-  /// `spare` more. False: they are not there, and nothing changed.
+  /// Takes what the prefix cache has, where `from_prefix`, and all pages that `pending` needs, if `spare` more remain
+  /// available to others. False: there are too few, and nothing changed.
   bool begin(bool from_prefix, int spare, double now);
-  /// Gives its pages back; what was run becomes pending again.
+  /// Releases its pages; what was run becomes pending again.
   void yield();
-  /// Whether the next token is the most probable one, where it `allows` that, and nobody asks for logits.
+  /// Whether the next token is the most probable one, where `allows` accepts it, and nobody needs logits.
   bool needs_only_argmax() const;
   bool allows(int32_t best) const;
   /// The first `count` pending tokens were run.
   void push(int count);
   /// Chooses the token after those that were run.
   int32_t choose(std::span<const float> logits);
-  /// Hands the token out, and sees what is pending then. Errors: what callbacks throw.
+  /// Emits the token, and determines what is pending then. Errors: what callbacks throw.
   void take(int32_t id, std::span<const float> logits, double now);
   bool ended() const { return answer_.ended(); }
-  /// Calls on_end with what became of the request, `error` where it failed. Called once, at the end.
+  /// Calls on_end with the result of the request, `error` if it failed. Called once, at the end.
   void finish(std::optional<Error> error, double now);
   void cancel() { answer_.end(StopReason::interrupted); }
-  /// Tokens that the prefix cache had when it began first; −1: it did not begin.
+  /// Tokens that the prefix cache had when it first began; −1: it has not begun.
   int cached_tokens() const { return cached_tokens_; }
 
  private:
@@ -64,7 +64,7 @@ class Job {
   PagedSequence sequence_;
   Answer answer_;
   std::optional<Constraint> constraint_;
-  std::unique_ptr<sampling::Chain> chain_;  // from when it begins: it has memory for the whole vocabulary
+  std::unique_ptr<sampling::Chain> chain_;  // from its beginning on: it has memory for the whole vocabulary
   std::vector<int32_t> pending_;
   size_t done_ = 0;  // of pending_
   int cached_tokens_ = -1, preemptions_ = 0;

@@ -39,7 +39,7 @@ struct Model::State {
   Tokenizer tokenizer{nullptr};
   std::unique_ptr<plan::Program> program;  // after `file`, which it reads
   std::optional<engine::Memory> memory;    // of the program
-  /// As engine::fingerprint says; found out once.
+  /// See engine::fingerprint; computed once.
   uint64_t fingerprint() const;
 
  private:
@@ -51,12 +51,12 @@ namespace engine {
 
 /// What Model::load loads.
 std::shared_ptr<Model::State> load(const std::string& path, const LoadOptions& options);
-/// Geometry of a tensor type as the registry of formats has it.
+/// Geometry of a tensor type, from the registry of formats.
 std::optional<container::Geometry> geometry_of(uint32_t type);
 /// The chat template of `file`: tokenizer.chat_template, and tokenizer.chat_template.tool_use for conversations with
 /// tools where there is one. Errors: there is none.
 ChatTemplate chat_template_of(const container::Gguf& file, const Tokenizer& tokenizer);
-/// Calls `f`. An Error that it throws is thrown on with the file that it speaks of, unless it names it.
+/// Calls `f`. An Error that it throws is rethrown with the file's name, unless it already has it.
 template <class F> auto naming(const std::string& path, F f) -> decltype(f()) {
   try {
     return f();
@@ -65,7 +65,7 @@ template <class F> auto naming(const std::string& path, F f) -> decltype(f()) {
     throw e.in_file(path);
   }
 }
-/// The text of a key that only informs; "" where there is none, or a value of another type.
+/// The text of an informational key; "" where there is none, or a value of another type.
 std::string information(const container::Gguf& file, std::string_view key);
 /// The part of the options that is the backend's.
 plan::Options backend_options(const LoadOptions& options);

@@ -1,4 +1,4 @@
-// Probabilities as the model gives them, before any sampler.
+// Probabilities of the model's own distribution, before any sampler.
 #pragma once
 #include <span>
 #include <vector>

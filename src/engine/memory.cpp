@@ -17,14 +17,14 @@ int Memory::cached_pages() const {
 bool Memory::reclaim(int n) {
   if (pool_.free_pages() >= n) return true;
   std::lock_guard lock(mutex_);
-  if (pool_.free_pages() + prefixes_.pages() < n) return false;  // then prefixes are not dropped in vain
+  if (pool_.free_pages() + prefixes_.pages() < n) return false;  // otherwise prefixes would be dropped for nothing
   while (pool_.free_pages() < n)
     if (!prefixes_.drop_one()) return false;
   return true;
 }
 
 bool Memory::take(int n, std::vector<int32_t>& to) {
-  while (!pool_.take(n, to))  // again, where another thread took what was free
+  while (!pool_.take(n, to))  // again, if another thread took what was free
     if (!reclaim(n)) return false;
   return true;
 }
@@ -57,7 +57,7 @@ int PagedSequence::common(std::span<const int32_t> tokens) const {
   return static_cast<int>(std::ranges::mismatch(tokens, tokens_).in1 - tokens.begin());
 }
 
-/// `n` pages more at the end.
+/// Appends `n` pages.
 bool PagedSequence::take(int n) {
   if (n == 0) return true;
   tokens_.reserve(static_cast<size_t>(context_));  // once, so that decoding allocates nothing
@@ -68,7 +68,7 @@ bool PagedSequence::take(int n) {
   return true;
 }
 
-/// Page `page`, which is shared, becomes the last one, which is this sequence's own.
+/// Replaces page `page`, which is shared, by the last one, which is this sequence's own.
 void PagedSequence::make_own(int page, bool with_contents) {
   if (with_contents) memory_.states().copy(pages_[page], pages_.back());
   memory_.release({&pages_[page], 1});
@@ -77,8 +77,7 @@ void PagedSequence::make_own(int page, bool with_contents) {
 }
 
 bool PagedSequence::reserve(int n, int spare) {
-  // Only the page that the next position lies in can have others that use it: those after it are reserved, and ours
-  // alone.
+  // Only the page of the next position can have other users: those after it are reserved, and not shared.
   const int first = size() / plan::page_positions, needed = plan::pages_for(int64_t{size()} + n);
   for (;;) {
     const bool shared = size() % plan::page_positions != 0 && memory_.pool().users(pages_[first]) > 1;
@@ -87,7 +86,7 @@ bool PagedSequence::reserve(int n, int spare) {
       if (shared) make_own(first, true);
       return true;
     }
-    // Where no page is left to copy it to, the prefix cache may be the one that it is shared with.
+    // If no page is left to copy it to, the prefix cache may be the one that shares it.
     if (!shared || !memory_.drop_prefixes()) return false;
   }
 }

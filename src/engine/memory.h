@@ -1,5 +1,5 @@
-// The memory of one model's sequences: which pages of its state store are whose, and what stays in them for prompts to
-// come.
+// The memory of one model's sequences: which pages of its state store belong to whom, and which are kept for future
+// prompts.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -17,14 +17,14 @@ namespace ingot::engine {
 /// Calls from several threads are safe.
 class Memory {
  public:
-  /// `pages`: that it hands out, of those that there are.
+  /// `pages`: how many of the store's it hands out.
   Memory(plan::StateStore& states, int pages) : states_(states), pool_(pages), prefixes_(pool_) {}
   plan::StateStore& states() { return states_; }
   const PagePool& pool() const { return pool_; }
   int cached_pages() const;
   /// As PagePool::take; kept prefixes that no sequence uses are dropped first.
   bool take(int n, std::vector<int32_t>& to);
-  /// Frees pages as `take` does. False: there are never as many as `n` free pages, while the sequences keep theirs.
+  /// Frees pages as `take` does. False: `n` pages cannot be freed while the sequences keep theirs.
   bool reclaim(int n);
   void release(std::span<const int32_t> pages) { pool_.release(pages); }
   /// As PrefixCache::find and add.
@@ -32,9 +32,9 @@ class Memory {
   void keep_prefix(std::span<const int32_t> tokens, std::span<const int32_t> pages);
   /// As PrefixCache::clear.
   bool drop_prefixes();
-  /// A sequence holds its first page, or none any more.
+  /// A sequence got its first page, or released its last.
   void add_holder(int change) { holders_ += change; }
-  /// That `n` pages more cannot be had, who holds them, and what can be done.
+  /// The error that `n` more pages are not available, who holds them, and what can be done.
   Error no_pages(int n) const;
 
  private:
@@ -58,29 +58,29 @@ class PagedSequence {
   std::span<const int32_t> tokens() const { return tokens_; }
   int size() const { return static_cast<int>(tokens_.size()); }  // at most the context
   std::span<const int32_t> pages() const { return pages_; }
-  /// How many tokens it has of the beginning of `tokens`.
+  /// How many tokens of the beginning of `tokens` it has.
   int common(std::span<const int32_t> tokens) const;
-  /// Sees to it that the next `n` positions can be written. False: there are no pages for them, or not `spare` more for
-  /// others, and nothing changed.
+  /// Ensures that the next `n` positions can be written. False: there are too few pages for them, or fewer than `spare`
+  /// more for others, and nothing changed.
   bool reserve(int n, int spare = 0);
-  /// The same. Errors: room "memory": there are no pages for them.
+  /// The same. Errors: room "memory": there are too few pages.
   void demand(int n);
   /// The next `count` tokens in a batch. Reserved before.
   plan::Sequence next(int count, int outputs) const;
   /// They were run.
   void push(std::span<const int32_t> tokens);
-  /// Forgets all but the first `n` tokens, and gives back the pages that it then does not need.
+  /// Drops all but the first `n` tokens, and releases the pages that are no longer needed.
   void truncate(int n);
-  /// Takes over what `tokens` have in the prefix cache, where it holds nothing itself; returns how many tokens that is.
+  /// Adopts what the prefix cache has of `tokens`, if this sequence is empty; returns how many tokens that is.
   int share_prefix(std::span<const int32_t> tokens);
-  /// Leaves its full pages to the prefix cache as well.
+  /// Also gives its full pages to the prefix cache.
   void keep_prefix() const { memory_.keep_prefix(tokens_, pages_); }
   /// Holds `tokens`, of which `states` is what StateStore::save wrote. Errors: as `demand`, another size; then nothing
   /// changed.
   void restore(std::span<const int32_t> tokens, std::span<const std::byte> states);
   /// Errors: logits that are not finite, after `next` tokens more than it holds.
   void check_finite(std::span<const float> logits, int next) const;
-  /// The same of what the device chose.
+  /// The same for what the device chose.
   void check_chosen(const plan::Choice& choice, int next) const;
 
  private:

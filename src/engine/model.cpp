@@ -1,4 +1,4 @@
-// Loading a model and telling about it.
+// Loads models and describes them.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -147,7 +147,7 @@ std::shared_ptr<Model::State> load(const std::string& path, const LoadOptions& o
   backend_options.read = [&file = state->file](const plan::Weight& w, uint64_t at, std::span<std::byte> to) {
     return file.read(*file.find_tensor(w.name), at, to);
   };
-  // While the file is as it was, and before its pages are let go of: weights that are laid out do not need it any more.
+  // Before the file's pages are released: packed weights no longer need it.
   if (options.repack) state->fingerprint();
   try {
     state->program = backend.compile(state->plan, backend_options);

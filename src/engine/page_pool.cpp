@@ -9,7 +9,7 @@
 namespace ingot::engine {
 
 PagePool::PagePool(int pages) : users_(narrow<size_t>(pages, "memory", "the number of pages")), free_(users_.size()) {
-  std::iota(free_.begin(), free_.end(), 0);  // in rising order: a heap
+  std::iota(free_.begin(), free_.end(), 0);  // in ascending order: a heap
 }
 
 int PagePool::free_pages() const {
@@ -39,7 +39,7 @@ void PagePool::release(std::span<const int32_t> pages) {
   std::lock_guard lock(mutex_);
   for (int32_t page : pages) {
     if (--users_[page] > 0) continue;
-    free_.push_back(page);  // there is room: it began full
+    free_.push_back(page);  // within capacity: it began full
     std::ranges::push_heap(free_, std::greater());
   }
 }

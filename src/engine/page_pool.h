@@ -1,4 +1,4 @@
-// Which pages of a state store are free, and how many use each of the others. What lies in them it does not know.
+// Which pages of a state store are free, and how many users each of the others has. It does not know their contents.
 #pragma once
 #include <cstdint>
 #include <mutex>
@@ -26,7 +26,7 @@ class PagePool {
  private:
   mutable std::mutex mutex_;
   std::vector<int32_t> users_;  // of each page
-  std::vector<int32_t> free_;   // a heap, the lowest at its top
+  std::vector<int32_t> free_;   // a heap, the lowest on top
 };
 
 }  // namespace ingot::engine

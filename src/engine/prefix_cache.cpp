@@ -23,11 +23,11 @@ void PrefixCache::touch(int32_t node) {
   n.used = clock_;
 }
 
-/// One that is unused, the last of unused_.
+/// An unused one, the last of unused_.
 int32_t PrefixCache::new_node() {
   if (unused_.empty()) {
     nodes_.emplace_back();
-    unused_.reserve(nodes_.capacity());  // so that giving one up allocates nothing
+    unused_.reserve(nodes_.capacity());  // so that evicting one allocates nothing
     unused_.push_back(narrow<int32_t>(nodes_.size() - 1));
   }
   return unused_.back();

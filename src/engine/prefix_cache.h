@@ -1,5 +1,5 @@
-// Pages that stay when their sequences are gone, for texts that begin with the same tokens. A tree: the children of a
-// page are the pages that followed it, each found by the page before it and its own tokens, which are compared exactly.
+// Pages that outlive their sequences, for texts that begin with the same tokens. A tree: the children of a page are the
+// pages that followed it, each found by the page before it and its own tokens, which are compared exactly.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -14,20 +14,19 @@
 
 namespace ingot::engine {
 
-/// It is one user of each page that it holds. Not safe to share between threads.
+/// It counts as one user of each page that it holds. Not safe to share between threads.
 class PrefixCache {
  public:
   explicit PrefixCache(PagePool& pool) : pool_(pool) {}
-  /// The longest run of full pages with which `tokens` begins, at least one token left out: something has to be run to
-  /// know what follows. Each page gets one more user, the caller.
+  /// The longest run of full pages with which `tokens` begins, leaving out at least one token: something has to be run
+  /// to know what follows. Each page gets one more user, the caller.
   std::vector<int32_t> find(std::span<const int32_t> tokens);
-  /// Keeps the pages that `tokens` fill; `pages` are those in which their keys and values lie. What is there already
+  /// Keeps the pages that `tokens` fill; `pages` are those that hold their keys and values. What is there already
   /// stays.
   void add(std::span<const int32_t> tokens, std::span<const int32_t> pages);
-  /// Gives up the page that was not asked for the longest, of those that nothing follows and nobody else uses. False:
-  /// there is none.
+  /// Evicts the least recently used page, of those without children and other users. False: there is none.
   bool drop_one();
-  /// Gives up all pages, whoever else uses them. False: there was none.
+  /// Evicts all pages, whoever else uses them. False: there was none.
   bool clear();
   int pages() const { return static_cast<int>(nodes_.size() - unused_.size()); }
 
@@ -41,7 +40,7 @@ class PrefixCache {
     Key key;
     int32_t page = -1;
     int children = 0;
-    uint64_t used = 0;  // when it was last asked for
+    uint64_t used = 0;  // when it was last used
   };
   static Key key_of(int32_t parent, std::span<const int32_t> tokens, size_t page);
   void touch(int32_t node);

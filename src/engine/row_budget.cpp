@@ -16,7 +16,7 @@ void RowBudget::measured(int answers, int prompt_rows, double seconds) {
     blend(alone_, seconds);
     since_alone_ = 0;
   } else if (answers == 0) {
-    if (!slope_) slope_ = seconds / prompt_rows;  // too much by the base, until a mixed step was seen
+    if (!slope_) slope_ = seconds / prompt_rows;  // too large by the base, until a mixed step was measured
   } else if (alone_) {
     blend(slope_, std::max(seconds - *alone_, 0.0) / prompt_rows);
     since_alone_++;

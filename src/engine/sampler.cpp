@@ -1,4 +1,4 @@
-// The door's Sampler: the chain of samplers, told what it needs to know of a model's tokens.
+// The public Sampler: the chain of samplers, and what it needs to know about a model's tokens.
 #include "engine/chooser.h"
 #include "engine/load.h"
 

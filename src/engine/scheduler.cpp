@@ -112,7 +112,7 @@ void Scheduler::fail_all(const Error& error) {
     while (!jobs->empty()) end(*jobs, jobs->begin(), error);
 }
 
-// ---- who runs
+// ---- which requests run
 
 void Scheduler::begin_queued() {
   while (!queue_.empty() && std::cmp_less(running_.size(), options_.engine.max_running)) {
@@ -124,9 +124,9 @@ void Scheduler::begin_queued() {
     }
     const bool is_new = job.cached_tokens() < 0;
     try {
-      // Each running answer may soon need a page; where they do not have it, what began is preempted at once.
+      // Each running answer may soon need a page; otherwise a request that has just begun would be preempted at once.
       if (!job.begin(options_.engine.prefix_cache, static_cast<int>(running_.size()), options_.now())) {
-        if (!running_.empty()) return;  // nobody overtakes: a long prompt would wait for ever
+        if (!running_.empty()) return;  // no overtaking: a long prompt would wait forever
         throw memory_.no_pages(plan::pages_for(static_cast<int64_t>(job.pending().size())));
       }
     } catch (...) {
@@ -155,7 +155,8 @@ void Scheduler::preempt(Jobs::iterator victim) {
   count([](EngineStatistics& c) { c.preemptions++; });
 }
 
-/// Pages for the next `count` tokens, if need be those of whoever is last. False: the job does not run any more.
+/// Reserves pages for the next `count` tokens, if need be by preempting the last job. False: the job itself was
+/// preempted.
 bool Scheduler::reserve(Job& job, int count) {
   while (!job.sequence().reserve(count)) {
     const auto last = std::prev(running_.end());
@@ -179,7 +180,7 @@ void Scheduler::add_part(Job& job, int count) {
 
 void Scheduler::collect_parts() {
   parts_.clear();
-  // Requests that do not run any more are the last ones, or the only one.
+  // Requests that were preempted are the last ones, or the only one.
   const auto each = [&](auto visit) {
     for (auto at = running_.begin(); at != running_.end();) {
       const Order order = at->first;
@@ -216,14 +217,14 @@ bool Scheduler::run_parts() {
   if (outputs > 0 && only_argmax) {
     choices_.resize(outputs);
     if (program_.choose(batch, choices_) && choices_are_allowed()) return true;
-    choices_.clear();  // running the batch again writes what is there
+    choices_.clear();  // running the batch again writes the same states
   }
   const size_t needed = outputs * static_cast<size_t>(facts_.vocab);
   if (logits_.size() < needed) logits_.resize(needed);
   return program_.run(batch, std::span(logits_).first(needed), watch_);
 }
 
-/// Whether every request may have the token that the device chose: one that ignores ends does not take them.
+/// Whether every request may have the token that the device chose: one that ignores ends does not accept them.
 bool Scheduler::choices_are_allowed() const {
   size_t output = 0;
   for (const Part& p : parts_)
@@ -231,7 +232,7 @@ bool Scheduler::choices_are_allowed() const {
   return true;
 }
 
-/// What was run becomes part of its sequence, and chosen tokens go out.
+/// Adds what was run to its sequence, and emits the chosen tokens.
 void Scheduler::hand_out() {
   const auto vocab = static_cast<size_t>(facts_.vocab);
   size_t output = 0;
@@ -245,7 +246,7 @@ void Scheduler::hand_out() {
       if (p.output && !choices_.empty()) job.sequence().check_chosen(choices_[output], p.count);
       job.push(p.count);
       if (p.output && p.count > 1 && options_.engine.prefix_cache)
-        job.sequence().keep_prefix();  // others may begin alike
+        job.sequence().keep_prefix();  // others may begin with the same tokens
       if (p.output) job.take(choices_.empty() ? job.choose(logits) : choices_[output].id, logits, options_.now());
     } catch (...) { error = current_error(); }
     output += p.output;
@@ -260,7 +261,7 @@ void Scheduler::step() {
   const double start = options_.now();
   try {
     if (!run_parts()) return;
-  } catch (...) {  // whose fault it is cannot be told
+  } catch (...) {  // the culprit is unknown
     const Error error = current_error();
     for (const Part& p : parts_) end(*p.job, error);
     return;

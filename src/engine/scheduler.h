@@ -1,11 +1,11 @@
-// Many requests on one program, a step at a time: who runs, with how many tokens, and who waits. It has no thread
+// Many requests on one program, a step at a time: which run, with how many tokens, and which wait. It has no thread
 // (Engine has one), reads no clock but the one it is given, and its results depend on neither.
 //
 //   submitted -> queued -> running -> ended
 //                  ^---------'  preempted: its pages went to a request that is before it
 //
-// A step has a row for each running answer, then rows of prompts, as many as RowBudget allows. What comes first: a
-// higher priority, then whoever began earlier.
+// A step has a row for each running answer, then rows of prompts, as many as RowBudget allows. Order: higher priority
+// first, then earlier begin.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -27,36 +27,36 @@ namespace ingot::engine {
 
 struct SchedulerOptions {
   EngineOptions engine;
-  std::function<double()> now = {};  ///< seconds since whenever; empty: a steady clock
-  std::function<bool()> stop = {};   ///< asked during runs: true leaves one unfinished, and `step` does nothing
+  std::function<double()> now = {};  ///< seconds since any fixed time; empty: a steady clock
+  std::function<bool()> stop = {};   ///< polled during runs: true leaves one unfinished, and `step` does nothing
 };
 
-/// Callbacks of requests must not call it. Not safe to share between threads, but where it says so.
+/// Callbacks of requests must not call it. Not safe to share between threads, except where noted.
 class Scheduler {
  public:
   /// `memory`: of the model's program. Both must outlive it. Errors: an option out of its range.
   Scheduler(const Model::State& model, Memory& memory, SchedulerOptions options);
-  /// The request as `submit` takes it; from any thread. Errors: a request that cannot be run, whatever else runs.
+  /// The request as `submit` takes it; from any thread. Errors: a request that could not be run even alone.
   std::unique_ptr<Job> prepare(uint64_t id, Request request) const;
-  /// Errors: where `waiting` requests are more than may wait.
+  /// Errors: if `waiting` requests are more than may wait.
   void check_queue(int waiting) const;
   /// Queues it. No callback is called.
   void submit(std::unique_ptr<Job> job);
-  /// Ends a request and frees its memory. Ids that are not there do nothing.
+  /// Ends a request and frees its memory. Unknown ids are ignored.
   void cancel(uint64_t id);
   void cancel_all();
   /// Ends all with that error.
   void fail_all(const Error& error);
   bool has_work() const { return !queue_.empty() || !running_.empty(); }
-  /// Begins what can begin, and runs the program once where there is something to run. Errors are those of requests,
-  /// whose they become.
+  /// Starts what can start, and runs the program once if there is something to run. Errors become those of the requests
+  /// concerned.
   void step();
   /// From any thread.
   EngineStatistics statistics() const;
 
  private:
   using Order = std::pair<int64_t, uint64_t>;  // lower is first: −priority, and when it came or began
-  /// What a job runs of a step.
+  /// A job's part of a step.
   struct Part {
     Job* job;
     int count;

@@ -18,7 +18,7 @@ struct Session::State {
   std::shared_ptr<Model::State> model;
   engine::PagedSequence sequence;
   std::vector<float> logits;      // (vocab), after the last token
-  std::vector<float> all_logits;  // (max_outputs, vocab) while all are asked for
+  std::vector<float> all_logits;  // (max_outputs, vocab) while all are requested
   bool has_logits = false;
   plan::Watch watch;
 
@@ -30,7 +30,7 @@ struct Session::State {
     if (id < 0 || id >= vocab())
       throw Error("engine", "token is not in the vocabulary", std::to_string(id), fmt::format("0 … {}", vocab() - 1));
   }
-  /// May `more` follow the first `held` tokens?
+  /// Checks that `more` may follow the first `held` tokens.
   void check(std::span<const int32_t> more, int held, int chunk) const {
     if (chunk < 0) throw Error("engine", "chunk is negative", std::to_string(chunk), "0 or more tokens");
     for (int32_t id : more) check_token(id);
@@ -44,7 +44,7 @@ struct Session::State {
   void check_stop() const {
     if (watch.stop && watch.stop()) throw Error("engine", "stopped");
   }
-  /// Runs the next tokens; `into` gets the logits of the last ones, as many as it has room for.
+  /// Runs the next tokens; `into` gets the logits of the last ones, as many as fit.
   void run(std::span<const int32_t> part, std::span<float> into) {
     check_stop();
     const int count = static_cast<int>(part.size());
@@ -54,7 +54,7 @@ struct Session::State {
     sequence.check_finite(into, count);
     sequence.push(part);
   }
-  /// Runs one token where the device chooses the next one; nullopt: it does not, and nothing was run.
+  /// Runs one token if the device chooses the next one; nullopt: it does not, and nothing was run.
   std::optional<int32_t> run_greedy(int32_t token) {
     check_stop();
     sequence.demand(1);
@@ -106,7 +106,7 @@ void Session::append_all_logits(std::span<const int32_t> tokens,
   const size_t vocab = s.logits.size(), step = State::chunk_tokens(chunk, s.model->plan.limits.max_outputs);
   s.all_logits.resize(std::min(step, tokens.size()) * vocab);
   if (tokens.empty()) return;
-  s.has_logits = false;  // until the last token's are in place, whatever `each` throws
+  s.has_logits = false;  // until the last token's are there, whatever `each` throws
   for (size_t i = 0; i < tokens.size(); i += step) {
     auto part = tokens.subspan(i, std::min(step, tokens.size() - i));
     std::span<float> logits(s.all_logits.data(), part.size() * vocab);

@@ -1,5 +1,5 @@
-// Loops over `lanes` independent sums, which compilers turn into vector code; each block of a row is summed in float,
-// the blocks in double.
+// Loops over `lanes` independent sums, which compilers vectorize; each block of a row is summed in float, the blocks in
+// double.
 #include "engine/softmax.h"
 
 #include <algorithm>
@@ -21,7 +21,7 @@ constexpr size_t lanes = 16, block = 64 * lanes;
 inline float exp_of_negative(float x) {
   constexpr float log2_e = 1.44269504f, ln2_high = 0.693359375f,
                   ln2_low = -2.12194440e-4f;  // ln 2 in two parts (Cody and Waite)
-  constexpr float to_whole = 0x1.8p23f;       // adding it rounds to a whole number, which then stands in the low bits
+  constexpr float to_whole = 0x1.8p23f;       // adding it rounds to a whole number, which is then in the low bits
   x = std::max(x, -87.0f);
   float shifted = x * log2_e + to_whole;
   float n = shifted - to_whole;

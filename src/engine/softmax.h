@@ -1,5 +1,5 @@
-// Softmax over a vocabulary, fast enough to be taken for every token of a text: float in, sums in double. Nothing here
-// knows sampling: these are the model's own distributions.
+// Softmax over a vocabulary, fast enough for every token of a text: float in, sums in double. Nothing here knows
+// sampling: these are the model's own distributions.
 #pragma once
 #include <cstddef>
 #include <span>

@@ -1,4 +1,4 @@
-// Tokenizer and text stream of the public door.
+// Tokenizer and text stream of the public API.
 #include <algorithm>
 
 #include "base/checked.h"
@@ -16,7 +16,7 @@ std::vector<int32_t> Tokenizer::encode(const ChatPrompt& prompt) const {
   const int32_t bos = tokenizer.vocabulary().bos;
   std::vector<int32_t> ids = tokenizer.encode(prompt.text, false, true, prompt.input);
   if (!tokenizer.vocabulary().add_bos) return ids;
-  // The template writes it where it stands in what the template wrote before the conversation begins.
+  // The template writes it itself if it is in what the template wrote before the conversation.
   const std::string_view before =
       std::string_view(prompt.text).substr(0, prompt.input.empty() ? std::string_view::npos : prompt.input[0].begin);
   const std::vector<int32_t> written = tokenizer.encode(before, false, true);

@@ -1,4 +1,4 @@
-// Reads tokenizer.ggml.*, as the GGUF specification names the keys.
+// Reads tokenizer.ggml.*, the keys of the GGUF specification.
 #include "engine/vocabulary.h"
 
 #include <algorithm>
@@ -12,8 +12,7 @@ namespace ingot::engine {
 namespace {
 
 // Files seldom name every token that ends an answer, so readers of GGUF go by the spelling. Some files also type these
-// tokens as text; they count as control tokens nevertheless. (Facts found by asking llama.cpp, release of October
-// 2026.)
+// tokens as text; they count as control tokens nevertheless. (Determined with llama.cpp, release of October 2026.)
 const std::string_view answer_ends[] = {"<|eot_id|>",
                                         "<|im_end|>",
                                         "<|end|>",
@@ -37,12 +36,12 @@ const std::string_view answer_ends[] = {"<|eot_id|>",
                                         "<|tool_response>",
                                         "[e~["};
 
-// Ends of code that fills a gap: padding, next repository, next file.
+// End tokens of fill-in-the-middle: padding, next repository, next file.
 const std::string_view gap_ends[] = {"<|fim_pad|>", "<fim-pad>",    "<fim_pad>",     "<PAD>",
                                      "[PAD]",       "<|fim_repo|>", "<|repo_name|>", "<fim-repo>",
                                      "<REPO>",      "<reponame>",   "<|file_sep|>"};
 
-// Where the gap is: control tokens, whatever the file says, but no ends.
+// Tokens of fill-in-the-middle that are control tokens, whatever the file says, but no ends.
 const std::string_view gap_marks[] = {
     "<|fim_prefix|>",  "<fim-prefix>",  "<fim_prefix>",    "<｜fim▁begin｜>", "<PRE>",           "▁<PRE>",
     "<|code_prefix|>", "<|prefix|>",    "<|fim_suffix|>",  "<fim-suffix>",    "<fim_suffix>",    "<｜fim▁hole｜>",
@@ -51,8 +50,8 @@ const std::string_view gap_marks[] = {
 
 constexpr std::string_view prefix = "tokenizer.ggml.";
 
-// Keys of further tokens that end an answer: the end of a message, and of code that fills a gap (padding, next
-// repository, next file).
+// Keys of further tokens that end an answer: the end of a message, and of fill-in-the-middle (padding, next repository,
+// next file).
 constexpr std::string_view further_ends[] = {"eom_token_id", "fim_pad_token_id", "fim_rep_token_id",
                                              "fim_sep_token_id"};
 
@@ -64,7 +63,7 @@ std::vector<text::TokenType> types_from(const std::vector<int32_t>& numbers) {
       throw Error("engine", fmt::format("token {} has an unknown type", types.size()), fmt::format("{}", number),
                   "0 to 6", "check tokenizer.ggml.token_type");
     }
-    // 0 is "undefined" in the specification; nobody gives it a meaning of its own.
+    // 0 is "undefined" in the specification; no file gives it a meaning of its own.
     types.push_back(number == 0 ? text::TokenType::normal : static_cast<text::TokenType>(number));
   }
   return types;
@@ -84,8 +83,8 @@ void mark_known_spellings(text::Vocabulary& vocabulary) {
   }
 }
 
-// In tokenizer.json the special tokens of Phi-3 swallow the white space behind them, all but three ("rstrip"); GGUF has
-// no key for that. Its vocabulary is known by a token that no other family has.
+// In tokenizer.json the special tokens of Phi-3 swallow the white space after them, all but three ("rstrip"); GGUF has
+// no key for that. Its vocabulary is recognized by a token that no other family has.
 void mark_stripping(text::Vocabulary& vocabulary) {
   if (std::find(vocabulary.tokens.begin(), vocabulary.tokens.end(), "<|placeholder1|>") == vocabulary.tokens.end())
     return;
@@ -134,7 +133,7 @@ text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view p
   const auto id = [&](std::string_view name, int32_t& value) {
     const auto number = file.find_number(key(name));
     if (number && (*number == -1 || *number == UINT32_MAX))
-      value = -1;  // all bits set, as writers of GGUF say "none"
+      value = -1;  // all bits set, as GGUF writers encode "none"
     else if (number)
       value = narrow<int32_t>(file.unsigned_at(key(name), INT32_MAX));
   };
@@ -145,7 +144,7 @@ text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view p
   int32_t end = -1;
   for (const std::string_view name : further_ends)
     if (id(name, end); end >= 0) vocabulary.ends.push_back(std::exchange(end, -1));
-  // add_eos_token is not read: it says how whole texts were shown in training or are to be embedded, and every text
+  // add_eos_token is not read: it says how whole texts were presented in training or should be embedded, and every text
   // here is one that the model continues, or a part of one.
   const auto flag = [&](std::string_view name, bool& value) { value = file.find_bool(key(name)).value_or(value); };
   flag("add_bos_token", vocabulary.add_bos);
