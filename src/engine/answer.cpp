@@ -20,7 +20,7 @@ Answer::Answer(const Tokenizer& tokenizer, const AnswerLimits& limits, int conte
   keep_ = limits.keep == -1 ? narrow<int>(text.size(), "engine", "the number of tokens") : limits.keep;
   if (text.front() == tokenizer.bos()) keep_ = std::max(keep_, 1);
   if (limits.context_shift && keep_ > context - 2)
-    throw Error("engine", "cannot keep that many tokens when the beginning is forgotten", std::to_string(keep_),
+    throw Error("engine", "cannot keep that many tokens when the context is shifted", std::to_string(keep_),
                 fmt::format("at most {}", context - 2), "keep fewer or ask for a longer context");
   if (limits.max_tokens == 0) end(StopReason::length);
 }

@@ -81,7 +81,7 @@ namespace engine {
 ChatTemplate chat_template_of(const container::Gguf& file, const Tokenizer& tokenizer) {
   const auto source = file.find_string("tokenizer.chat_template");
   if (!source || source->empty())
-    throw Error("engine", "the model has no chat template", "", "", "give it plain text to continue");
+    throw Error("engine", "the model has no chat template", "", "", "give it plain text to complete");
   return ChatTemplate(make_state(*source, file.find_string("tokenizer.chat_template.tool_use"), tokenizer));
 }
 

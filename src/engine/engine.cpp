@@ -31,7 +31,7 @@ struct Engine::State {
     const Id id = job->id();
     {
       std::lock_guard lock(mutex);
-      if (stopping) throw Error("engine", "the engine is ending");
+      if (stopping) throw Error("engine", "the engine is shutting down");
       scheduler.check_queue(scheduler.statistics().queued + static_cast<int>(arrived.size()));
       arrived.push_back(std::move(job));
     }

@@ -80,7 +80,7 @@ struct Windows {
         context(options.context),
         count(ids.size() / options.context) {
     if (count == 0)
-      throw Error("evaluate", "the text fills no window", fmt::format("{} tokens", ids.size()),
+      throw Error("evaluate", "the text is shorter than a window", fmt::format("{} tokens", ids.size()),
                   fmt::format("at least {}", context), "take a longer text or a shorter window");
     if (options.windows > 0) count = std::min<int64_t>(count, options.windows);
   }
@@ -96,7 +96,7 @@ void check(const EvaluateOptions& options, const Model& model) {
   constexpr int min = 4;  // half a window has a token to predict, and one before it
   int max = model.explain().context;
   if (options.context < min || options.context > max)
-    throw Error("evaluate", "no session holds a window of that size", fmt::format("{} tokens", options.context),
+    throw Error("evaluate", "window size is out of range", fmt::format("{} tokens", options.context),
                 fmt::format("{} to {}", min, max), "load the model with a longer context");
   if (options.windows < 0)
     throw Error("evaluate", "cannot score that many windows", std::to_string(options.windows), "0 or more");
@@ -106,10 +106,11 @@ void check(const EvaluateOptions& options, const Model& model) {
 void check_same_vocabulary(const Model& model, const Windows& windows, const Model& base, std::string_view text) {
   if (base.info().vocab != model.info().vocab)
     throw Error("evaluate", "the models have different vocabularies",
-                fmt::format("{} and {} tokens", model.info().vocab, base.info().vocab), "two models of one vocabulary");
+                fmt::format("{} and {} tokens", model.info().vocab, base.info().vocab),
+                "two models with the same vocabulary");
   if (base.tokenizer().encode(text) != windows.ids || base.tokenizer().encode("") != windows.first)
     throw Error("evaluate", "the models have different vocabularies", "other token ids for the same text",
-                "two models of one vocabulary");
+                "two models with the same vocabulary");
 }
 
 /// The model and its base, if any, run over a text in step.

@@ -21,7 +21,7 @@ Request checked(Request request, const ModelFacts& model) {
       throw Error("engine", "token is not in the vocabulary", std::to_string(id),
                   fmt::format("0 … {}", model.vocab - 1));
   if (request.logprobs < -1 || request.logprobs > model.vocab)
-    throw Error("engine", "cannot tell that many log-probabilities", std::to_string(request.logprobs),
+    throw Error("engine", "cannot report that many log-probabilities", std::to_string(request.logprobs),
                 fmt::format("-1 … {}", model.vocab));
   sampling::check_options(request.sampling, model.vocab);
   return request;
@@ -33,7 +33,7 @@ Error current_error() {
   try {
     throw;
   } catch (const Error& e) { return e; } catch (const std::bad_alloc&) {
-    return Error("engine", "not enough memory to go on");
+    return Error("engine", "not enough memory to continue");
   } catch (const std::exception& e) { return Error("engine", "a request failed", e.what()); } catch (...) {
     return Error("engine", "a request failed", "an exception of an unknown type");
   }

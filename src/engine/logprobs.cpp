@@ -10,7 +10,7 @@ namespace ingot {
 
 float log_softmax(std::span<const float> logits, int32_t id) {
   if (id < 0 || static_cast<size_t>(id) >= logits.size())
-    throw Error("engine", "no score of that token", std::to_string(id), "an id below " + std::to_string(logits.size()));
+    throw Error("engine", "the token has no logit", std::to_string(id), "an id below " + std::to_string(logits.size()));
   if (!all_finite(logits)) throw Error("engine", "logits are not finite", "NaN or infinity", "what a model computed");
   float max = *std::max_element(logits.begin(), logits.end());
   double total = 0;

@@ -46,7 +46,7 @@ void Memory::keep_prefix(std::span<const int32_t> tokens, std::span<const int32_
 
 Error Memory::no_pages(int n) const {
   return Error("memory",
-               fmt::format("no memory is left for keys and values of {} more positions", n * plan::page_positions),
+               fmt::format("not enough memory for keys and values of {} more positions", n * plan::page_positions),
                fmt::format("{} of {} pages of {} positions in use by {} sequences (sessions and requests)",
                            pool_.pages() - pool_.free_pages(), pool_.pages(), plan::page_positions, holders_.load()),
                fmt::format("{} free", n),
@@ -124,7 +124,7 @@ void PagedSequence::restore(std::span<const int32_t> tokens, std::span<const std
   const int positions = narrow<int>(tokens.size(), "memory", "the number of tokens"),
             needed = plan::pages_for(positions);
   if (const uint64_t expected = memory_.states().saved_bytes(positions); states.size() != expected)
-    throw Error("memory", "saved keys and values have another size", fmt::format("{} bytes", states.size()),
+    throw Error("memory", "saved keys and values have the wrong size", fmt::format("{} bytes", states.size()),
                 fmt::format("{} for {} tokens", expected, positions));
   const int held = page_count();
   int shared = 0;

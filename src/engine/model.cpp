@@ -47,7 +47,7 @@ plan::Plan make_plan(const foundry::Blueprint& blueprint, const LoadOptions& opt
     throw Error("engine", "too few outputs", std::to_string(options.max_outputs), "1 or more tokens with logits");
   int context = options.context ? options.context : std::min(blueprint.context, default_context);
   if (context > blueprint.context)
-    throw Error("engine", "context is longer than the model was made for", std::to_string(context),
+    throw Error("engine", "context exceeds the model's", std::to_string(context),
                 fmt::format("at most {} tokens", blueprint.context));
   const quant::Format* kv = options.kv.empty() ? nullptr : quant::find_format(options.kv);
   if (!options.kv.empty() && !kv)

@@ -55,7 +55,7 @@ std::unique_ptr<Job> Scheduler::prepare(uint64_t id, Request request) const {
 void Scheduler::check_queue(int waiting) const {
   if (const int max = options_.engine.max_queue; waiting >= max)
     throw Error("engine", "too many requests are waiting", std::to_string(waiting), fmt::format("fewer than {}", max),
-                "ask again when some have ended");
+                "try again when some have ended");
 }
 
 template <class Change> void Scheduler::count(Change change) {

@@ -179,7 +179,7 @@ std::string Session::load(const std::string& path) {
       throw Error("engine", "the session belongs to another model", fmt::format("{:016x}", saved.model),
                   fmt::format("{:016x}", s.model->fingerprint()));
     if (saved.layout != s.states().layout())
-      throw Error("engine", "the session's keys and values are kept differently", saved.layout, s.states().layout(),
+      throw Error("engine", "the session's keys and values have another format", saved.layout, s.states().layout(),
                   "choose --kv and --isa as when it was saved");
     s.check(saved.tokens, 0, 0);
     const std::span<const int32_t> all(saved.tokens);

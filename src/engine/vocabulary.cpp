@@ -113,9 +113,9 @@ text::Vocabulary vocabulary_from(const container::Gguf& file, std::string_view p
   const auto key = [](std::string_view name) { return std::string(prefix).append(name); };
   const std::string model(file.string_at(key("model")));
   if (!pre.empty() && !text::has_words(model)) {
-    throw Error("engine", "this vocabulary takes no pre-tokenizer",
+    throw Error("engine", "this vocabulary uses no pre-tokenizer",
                 fmt::format("a vocabulary of kind \"{}\", and pre-tokenizer \"{}\"", model, pre),
-                "byte-level BPE, which cuts text into words first", "leave the pre-tokenizer out (--pre)");
+                "byte-level BPE, which cuts text into words first", "leave out --pre");
   }
   if (pre.empty()) pre = file.find_string(key("pre")).value_or("");
   text::Vocabulary vocabulary = text::empty_vocabulary(model, std::string(pre));

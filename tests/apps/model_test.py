@@ -179,7 +179,7 @@ class WithModel(Command):
             self.fails(1, f"[container] {file}: the session is damaged", "run", MODEL, "-p", "x", "--raw", "--session", file)
             self.assertEqual(file.read_bytes(), damaged)
             file.write_bytes(saved)
-            self.fails(1, "kept differently", "run", MODEL, "-p", "x", "--raw", "--session", file, "--kv", "q8_0")
+            self.fails(1, "have another format", "run", MODEL, "-p", "x", "--raw", "--session", file, "--kv", "q8_0")
             self.fails(1, "context is full", "run", MODEL, "-p", "x", "--raw", "--session", file, "-c", "8")
             self.fails(1, "cannot write", "run", MODEL, "-p", "x", "--raw", "--session", file / "b")
             self.fails(1, "cannot write", "run", MODEL, "-p", "x", "--raw", "--session", pathlib.Path(folder) / "none" / "b")
@@ -239,7 +239,7 @@ class WithModel(Command):
         self.assertTrue(out.startswith(f"perplexity         {made['perplexity']:.4f} ± "), out)
         self.assertIn("100.00 %", out)
         self.assertRegex(err, r"^4 windows of 64 tokens each, 124 tokens scored; \d+ tokens/s\n$")
-        self.fails(1, "the text fills no window", "eval", MODEL, "--text", "-", input=b"short")
+        self.fails(1, "the text is shorter than a window", "eval", MODEL, "--text", "-", input=b"short")
         self.fails(1, "context is longer", "eval", MODEL, "--text", "-", "--ctx", "100000", input=text)
 
     def test_eval_shows_the_time_left_and_stops_at_a_window(self):

@@ -146,7 +146,7 @@ TEST(Memory, WhatDoesNotFitIsRefusedWithWhatToDo) {
   says({.free_memory = 900'000'000}, "200 MB of keys and values = 1000 MB");
   fit.plan.limits.state_bytes = 51'000'000;
   says({.free_memory = 900'000'000},
-       "one sequence do not fit into the memory that is given to them; got 51 MB; expected at least 51 MB, for 4096");
+       "one sequence exceed the memory for them; got 51 MB; expected at least 51 MB, for 4096");
   fit.plan.limits.state_bytes = 0, fit.choices.resident_bytes = 0;
   EXPECT_EQ(fit.refused({.free_memory = 1}).find("--no-repack"), std::string::npos);
 }

@@ -175,8 +175,8 @@ TEST_F(MetalDevice, RefusesLaunchesThatItCannotTake) {
     return said_by([&] { device->record(launches); });
   };
   EXPECT_EQ(record([](gpu::Launch&) {}), "nothing");
-  EXPECT_NE(record([](gpu::Launch& l) { l.threads = 4096; }).find("reversed takes too many"), std::string::npos);
-  EXPECT_NE(record([](gpu::Launch& l) { l.shared_bytes = 1 << 20; }).find("too much memory a group"),
+  EXPECT_NE(record([](gpu::Launch& l) { l.threads = 4096; }).find("reversed uses too many"), std::string::npos);
+  EXPECT_NE(record([](gpu::Launch& l) { l.shared_bytes = 1 << 20; }).find("too much memory per group"),
             std::string::npos);
   EXPECT_NE(record([](gpu::Launch& l) { l.parameters.resize(5000); }).find("too many parameters"), std::string::npos);
 }
@@ -197,8 +197,8 @@ TEST_F(MetalDevice, IsLostWhenAKernelGoesWrong) {
   std::vector<gpu::Launch> launches = {launch(*kernels_of[0], *memory, 64, 0)};
   auto sequence = device->record(launches);
   device->run(*sequence);
-  EXPECT_NE(said_by([&] { device->wait(); }).find("a kernel went wrong"), std::string::npos);
-  EXPECT_NE(said_by([&] { device->run(*sequence); }).find("cannot be used any more"), std::string::npos);
+  EXPECT_NE(said_by([&] { device->wait(); }).find("a kernel faulted"), std::string::npos);
+  EXPECT_NE(said_by([&] { device->run(*sequence); }).find("unusable after an earlier fault"), std::string::npos);
   EXPECT_NE(said_by([&] { words_in(*memory); }).find("start ingot again"), std::string::npos);
   memory.reset();
   EXPECT_NO_THROW(open_device());

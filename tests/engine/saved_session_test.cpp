@@ -1,4 +1,4 @@
-// Sessions on disk: what was saved comes back bit for bit; another model's, or one kept differently, is refused and
+// Sessions on disk: what was saved comes back bit for bit; another model's, or one of another format, is refused and
 // changes nothing.
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -106,15 +106,15 @@ TEST_F(SavedOnSmallModel, OtherPlacesAreRefused) {
   session.append(tokens(5));
   expect_refused(session, "context is full");
   Session coded(load(256, "q8_0"));
-  expect_refused(coded, "kept differently; got f16, pages of 64 positions; expected q8_0");
+  expect_refused(coded, "have another format; got f16, pages of 64 positions; expected q8_0");
   coded.append(tokens(10));
   coded.save(path_);
-  expect_refused(session, "kept differently; got q8_0");
+  expect_refused(session, "have another format; got q8_0");
   const DeviceInfo device = devices().front();
   for (const std::string& isa : device.isas)
     if (isa != device.isas.front()) {
       Session other(load(256, "q8_0", isa));
-      expect_refused(other, "kept differently");
+      expect_refused(other, "have another format");
       Session halves(load(256, "", isa));  // 16-bit floats lie alike everywhere
       saved.save(path_);
       halves.load(path_);

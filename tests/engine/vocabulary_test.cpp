@@ -131,7 +131,7 @@ TEST(VocabularyFrom, AnotherPreTokenizerCanBeForced) {
     read(with_tokens("llama", {"<unk>", "<s>", "a"}), "gpt-2");
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("this vocabulary takes no pre-tokenizer"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("this vocabulary uses no pre-tokenizer"), std::string::npos);
   }
 }
 

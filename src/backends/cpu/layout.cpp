@@ -21,7 +21,7 @@ const Isa& find_isa(const std::string& name) {
     }
   }
   if (!name.empty()) throw Error("cpu", "unknown instruction set", name, known);
-  throw Error("cpu", "this build has no kernels that this machine runs", known, "",
+  throw Error("cpu", "this build has no kernels for this machine", known, "",
               "build with INGOT_ISAS=all, or on this machine with INGOT_ISAS=native");
 }
 

@@ -28,16 +28,15 @@ PageRange pages_within(const plan::Plan& plan, const plan::Choices& choices, con
   const int min = plan::pages_for(plan.limits.context);
   const uint64_t sequence = capped_product(min, choices.page_bytes), asked = plan.limits.state_bytes;
   if (asked > 0 && asked < sequence)
-    throw Error("memory", "keys and values of one sequence do not fit into the memory that is given to them",
-                megabytes(asked),
+    throw Error("memory", "keys and values of one sequence exceed the memory for them", megabytes(asked),
                 fmt::format("at least {}, for {} positions", megabytes(sequence), plan.limits.context),
-                "give more memory to keys and values, or ask for a shorter context (-c)");
+                "raise the memory for keys and values (--state-memory), or ask for a shorter context (-c)");
   const uint64_t states = std::max(asked, sequence);
   const uint64_t all = capped_sum(choices.resident_bytes, choices.scratch_bytes, states);
   const bool known = limits.memory() != Limits::unlimited;
   if (known && all > limits.memory())
     throw Error(
-        "memory", "the model does not fit into the memory that is free",
+        "memory", "the model does not fit into free memory",
         fmt::format("{} of weights + {} of scratch + {} of keys and values = {}", megabytes(choices.resident_bytes),
                     megabytes(choices.scratch_bytes), megabytes(states), megabytes(all)),
         fmt::format(

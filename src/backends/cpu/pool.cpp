@@ -33,7 +33,7 @@ Pool::Pool(int threads) : count_(std::max(1, threads)), crowded_(count_ > usable
   } catch (const std::system_error&) {
     size_t started = threads_.size() + 1;
     stop();
-    throw Error("cpu", "the system starts no more threads", std::to_string(started), std::to_string(count_),
+    throw Error("cpu", "cannot create worker threads", std::to_string(started), std::to_string(count_),
                 "ask for fewer threads");
   }
 }

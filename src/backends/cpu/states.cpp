@@ -143,14 +143,14 @@ void CpuStates::touch(int32_t page) {
 }
 
 void CpuStates::check(std::span<const int32_t> pages, int positions) const {
-  if (positions < 0) throw Error("cpu", "a negative number of positions", std::to_string(positions), "0 or more");
+  if (positions < 0) throw Error("cpu", "number of positions is negative", std::to_string(positions), "0 or more");
   const size_t needed = static_cast<size_t>(plan::pages_for(positions));
   if (pages.size() < needed)
     throw Error("cpu", fmt::format("too few pages for {} positions", positions), std::to_string(pages.size()),
                 std::to_string(needed));
   for (int32_t page : pages.first(needed))
     if (page < 0 || page >= pages_)
-      throw Error("cpu", "a page that is not there", std::to_string(page), fmt::format("0 to {}", pages_ - 1));
+      throw Error("cpu", "no such page", std::to_string(page), fmt::format("0 to {}", pages_ - 1));
 }
 
 void CpuStates::copy(int32_t from, int32_t to) {

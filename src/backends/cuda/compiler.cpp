@@ -79,8 +79,7 @@ std::vector<std::byte> Compiler::compile(const std::string& source, const std::s
       if (program) call.destroy(&program);
     }
   } owner{call_};
-  check(call_.create(&owner.program, source.c_str(), "kernels.cu", 0, nullptr, nullptr),
-        "the compiler takes no source");
+  check(call_.create(&owner.program, source.c_str(), "kernels.cu", 0, nullptr, nullptr), "nvrtcCreateProgram failed");
   std::vector<std::string> options = compile_options(architecture);
   std::vector<const char*> texts;
   for (const std::string& option : options) texts.push_back(option.c_str());
@@ -92,9 +91,9 @@ std::vector<std::byte> Compiler::compile(const std::string& source, const std::s
                 status == invalid_option ? "install an NVRTC that knows this GPU"
                                          : "please report this with the output of ingot doctor");
   size_t bytes = 0;
-  check(call_.cubin_size(owner.program, &bytes), "the compiler gives no machine code");
+  check(call_.cubin_size(owner.program, &bytes), "cannot get machine code from NVRTC");
   std::vector<std::byte> cubin(bytes);
-  check(call_.cubin(owner.program, reinterpret_cast<char*>(cubin.data())), "the compiler gives no machine code");
+  check(call_.cubin(owner.program, reinterpret_cast<char*>(cubin.data())), "cannot get machine code from NVRTC");
   return cubin;
 }
 

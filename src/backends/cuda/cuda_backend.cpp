@@ -23,8 +23,8 @@ plan::Device describe() {
   try {
     int number = 0;
     size_t bytes = 0;
-    d.check(d.device_at(&number, first_gpu), "the GPU cannot be opened");
-    d.check(d.device_memory(&bytes, number), "the GPU does not say its memory");
+    d.check(d.device_at(&number, first_gpu), "cannot open the GPU");
+    d.check(d.device_memory(&bytes, number), "cannot query the GPU's memory");
     device.cores = attribute_of(d, number, multiprocessors), device.memory_bytes = bytes;
     device.isas = {architecture_of(d, number)};
     device.description = fmt::format("{}{}, {}, driver for {}", name_of(d, number),

@@ -41,8 +41,8 @@ class LoadedCode {
  public:
   LoadedCode(SharedGpu gpu, std::span<const std::byte> cubin, const std::string& compiler) : gpu_(std::move(gpu)) {
     const Driver& d = gpu_->driver();
-    gpu_->check(d.module_load(&module_, cubin.data()), "the driver does not take the machine code of the kernels",
-                fmt::format("the driver is for {}, the compiler was {}: install versions that go together",
+    gpu_->check(d.module_load(&module_, cubin.data()), "the driver rejects the machine code of the kernels",
+                fmt::format("the driver is for {}, the compiler was {}: install matching versions",
                             version_text(d.driver_version), compiler));
   }
   ~LoadedCode() {
@@ -100,7 +100,7 @@ CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches)
       if (graph) d.graph_destroy(graph);
     }
   } owner{d};
-  gpu_->check(d.graph_create(&owner.graph, 0), "nothing can be recorded");
+  gpu_->check(d.graph_create(&owner.graph, 0), "cannot create a CUDA graph");
   GraphNode last = nullptr;
   for (const gpu::Launch& l : launches) {
     const CudaKernel& kernel = static_cast<const CudaKernel&>(*l.kernel);
@@ -118,7 +118,7 @@ CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches)
                   kernel.name + " cannot be recorded behind another");
     if (std::ranges::find(code_, kernel.code) == code_.end()) code_.push_back(kernel.code);
   }
-  gpu_->check(d.graph_instantiate(&exec_, owner.graph, 0), "a recording cannot be made ready");
+  gpu_->check(d.graph_instantiate(&exec_, owner.graph, 0), "cannot instantiate a CUDA graph");
 }
 
 class CudaDevice : public gpu::Device {
@@ -129,7 +129,7 @@ class CudaDevice : public gpu::Device {
         library_folder_(options.library_folder),
         cache_(options.cache_folder, architecture_of(driver, gpu_->device()), driver.driver_version) {
     size_t free = 0, total = 0;
-    gpu_->check(d_.memory_info(&free, &total), "the GPU does not say its memory");
+    gpu_->check(d_.memory_info(&free, &total), "cannot query the GPU's memory");
     facts_.name = name_of(d_, gpu_->device()), facts_.architecture = architecture_of(d_, gpu_->device());
     facts_.memory_bytes = total, facts_.free_bytes = free;
     facts_.copies_overlap = true;
@@ -217,7 +217,7 @@ class CudaDevice : public gpu::Device {
  private:
   static void inside(const gpu::Memory& memory, uint64_t at, uint64_t bytes) {
     if (at > memory.bytes() || bytes > memory.bytes() - at)
-      throw Error("cuda", "a copy reaches out of its memory", fmt::format("{} bytes at {}", bytes, at),
+      throw Error("cuda", "a copy exceeds its memory", fmt::format("{} bytes at {}", bytes, at),
                   fmt::format("at most {} bytes", memory.bytes()));
   }
 

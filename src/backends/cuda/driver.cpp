@@ -61,9 +61,9 @@ std::string start(Driver& d) {
     return fmt::format("the NVIDIA driver is too old: {} for {} has no {}; install one for CUDA 12 or later",
                        d.library->name(), version_text(d.driver_version), lacking);
   if (Status status = d.init(0))
-    return fmt::format("the NVIDIA driver does not start: {}; nvidia-smi may say more", d.text(status));
-  if (Status status = d.device_count(&d.devices)) return "the NVIDIA driver does not list its GPUs: " + d.text(status);
-  return d.devices ? "" : "the NVIDIA driver knows no GPU";
+    return fmt::format("the NVIDIA driver cannot be initialized: {}; nvidia-smi may say more", d.text(status));
+  if (Status status = d.device_count(&d.devices)) return "cannot list the GPUs of the NVIDIA driver: " + d.text(status);
+  return d.devices ? "" : "the NVIDIA driver reports no GPU";
 }
 
 }  // namespace
@@ -73,8 +73,7 @@ std::string version_text(int version) { return fmt::format("CUDA {}.{}", version
 std::string Driver::text(Status status) const {
   const char *name = nullptr, *text = nullptr;
   error_name(status, &name), error_text(status, &text);
-  return fmt::format("{} ({})", name ? name : fmt::format("status {}", status),
-                     text ? text : "the driver has no words for it");
+  return fmt::format("{} ({})", name ? name : fmt::format("status {}", status), text ? text : "unknown CUDA error");
 }
 
 void Driver::check(Status status, const std::string& what, const std::string& advice) const {

@@ -20,13 +20,13 @@ bool loses_the_gpu(Status status) {
 }  // namespace
 
 Gpu::Gpu(const Driver& driver, int ordinal) : driver_(driver) {
-  driver_.check(driver_.device_at(&device_, ordinal), "the GPU cannot be opened");
+  driver_.check(driver_.device_at(&device_, ordinal), "cannot open the GPU");
   driver_.check(driver_.context_retain(&context_, device_), "the GPU cannot be used",
                 "close programs that use it; nvidia-smi lists them");
   try {
     use();
-    check(driver_.stream_create(&stream_, non_blocking_stream), "the GPU gives no stream");
-    check(driver_.allocate_host(&staging_, staging_bytes), "no memory of the host for copies");
+    check(driver_.stream_create(&stream_, non_blocking_stream), "cannot create a CUDA stream");
+    check(driver_.allocate_host(&staging_, staging_bytes), "cannot allocate pinned host memory");
   } catch (const Error&) {
     if (stream_) driver_.stream_destroy(stream_);
     driver_.context_release(device_);
@@ -42,14 +42,14 @@ Gpu::~Gpu() {
 }
 
 void Gpu::use() const {
-  if (!lost_.empty()) throw Error("cuda", "the GPU cannot be used any more", lost_, "", "start ingot again");
+  if (!lost_.empty()) throw Error("cuda", "the GPU is unusable after an earlier fault", lost_, "", "start ingot again");
   driver_.check(driver_.context_set(context_), "the GPU cannot be used");
 }
 
 void Gpu::check(Status status, const std::string& what, const std::string& advice) const {
   if (!loses_the_gpu(status)) return driver_.check(status, what, advice);
   lost_ = driver_.text(status);
-  throw Error("cuda", "a kernel went wrong, and with it the GPU is lost to this process", lost_, "",
+  throw Error("cuda", "a kernel faulted; the CUDA context is unusable", lost_, "",
               "please report this with the output of ingot doctor");
 }
 
@@ -57,13 +57,13 @@ void Gpu::wait() const { check(driver_.stream_wait(stream_), "waiting for the GP
 
 std::string name_of(const Driver& driver, int device) {
   char name[256] = {};
-  driver.check(driver.device_name(name, sizeof name - 1, device), "the GPU does not say its name");
+  driver.check(driver.device_name(name, sizeof name - 1, device), "cannot query the GPU's name");
   return name;
 }
 
 int attribute_of(const Driver& driver, int device, DeviceAttribute attribute) {
   int value = 0;
-  driver.check(driver.device_attribute(&value, attribute, device), "the GPU does not say what it is");
+  driver.check(driver.device_attribute(&value, attribute, device), "cannot query the GPU's attributes");
   return value;
 }
 

@@ -7,7 +7,7 @@ namespace ingot::metal {
 
 namespace {
 
-constexpr const char* missing = "this build has no Metal, which is there on Macs only";
+constexpr const char* missing = "this build has no Metal, which only Macs have";
 
 plan::Device describe() {
   plan::Device device{"metal", missing, false, {}, {}, 0, 0};

@@ -96,7 +96,7 @@ class MetalDevice : public gpu::Device {
                   "use a smaller model or a shorter context (-c)");
     auto memory = std::make_unique<MetalMemory>(gpu_, buffer, 0, bytes, true);
     if (memory->address() % alignment)
-      throw Error("metal", "memory lies where kernels cannot read it", fmt::format("address {:#x}", memory->address()),
+      throw Error("metal", "device memory is misaligned", fmt::format("address {:#x}", memory->address()),
                   fmt::format("a multiple of {}", alignment));
     return memory;
   }
@@ -139,7 +139,7 @@ class MetalDevice : public gpu::Device {
  private:
   static void inside(const gpu::Memory& memory, uint64_t at, uint64_t bytes) {
     if (at > memory.bytes() || bytes > memory.bytes() - at)
-      throw Error("metal", "a copy reaches out of its memory", fmt::format("{} bytes at {}", bytes, at),
+      throw Error("metal", "a copy exceeds its memory", fmt::format("{} bytes at {}", bytes, at),
                   fmt::format("at most {} bytes", memory.bytes()));
   }
   std::unique_ptr<MetalKernel> pipeline(id<MTLLibrary> library, const std::string& entry) const;
@@ -173,10 +173,9 @@ std::unique_ptr<MetalKernel> MetalDevice::pipeline(id<MTLLibrary> library, const
   NSError* error = nil;
   Held<id<MTLComputePipelineState>> pipeline([gpu_->device() newComputePipelineStateWithFunction:function.get()
                                                                                            error:&error]);
-  if (!pipeline)
-    throw Error("metal", entry + " cannot be made ready for " + facts_.name, text_of(error).substr(0, max_log));
+  if (!pipeline) throw Error("metal", entry + " cannot be loaded on " + facts_.name, text_of(error).substr(0, max_log));
   if (NSUInteger width = [pipeline.get() threadExecutionWidth]; width != warp_threads)
-    throw Error("metal", facts_.name + " does not run threads in groups that the kernels can use",
+    throw Error("metal", facts_.name + " has a SIMD-group width that the kernels cannot use",
                 fmt::format("{} at once", width), fmt::format("{}", warp_threads), "choose another --device");
   return std::make_unique<MetalKernel>(entry, std::move(pipeline));
 }
@@ -185,10 +184,10 @@ void MetalDevice::check(const MetalKernel& kernel, const gpu::Launch& l) const {
   NSUInteger threads = [kernel.pipeline.get() maxTotalThreadsPerThreadgroup],
              max_shared_bytes = [gpu_->device() maxThreadgroupMemoryLength];
   if (l.threads > threads)
-    throw Error("metal", kernel.name + " takes too many registers", fmt::format("{} threads a group", l.threads),
+    throw Error("metal", kernel.name + " uses too many registers", fmt::format("{} threads per group", l.threads),
                 fmt::format("at most {} on {}", threads, facts_.name));
   if (l.shared_bytes > max_shared_bytes)
-    throw Error("metal", kernel.name + " takes too much memory a group", fmt::format("{} bytes", l.shared_bytes),
+    throw Error("metal", kernel.name + " uses too much memory per group", fmt::format("{} bytes", l.shared_bytes),
                 fmt::format("at most {} on {}", max_shared_bytes, facts_.name));
   if (l.parameters.size() > max_parameter_bytes)
     throw Error("metal", kernel.name + " takes too many parameters", fmt::format("{} bytes", l.parameters.size()),

@@ -21,11 +21,12 @@ std::string fault_of(id<MTLCommandBuffer> commands) {
 }  // namespace
 
 Gpu::Gpu(Held<id<MTLDevice>> device) : device_(std::move(device)), queue_([device_.get() newCommandQueue]) {
-  if (!queue_) throw Error("metal", "the GPU gives no queue of commands", name());
+  if (!queue_) throw Error("metal", "cannot create a command queue", name());
 }
 
 void Gpu::use() const {
-  if (!lost_.empty()) throw Error("metal", "the GPU cannot be used any more", lost_, "", "start ingot again");
+  if (!lost_.empty())
+    throw Error("metal", "the GPU is unusable after an earlier fault", lost_, "", "start ingot again");
 }
 
 id<MTLBuffer> Gpu::allocate(uint64_t bytes) {
@@ -58,14 +59,14 @@ void Gpu::release(id<MTLBuffer> buffer) noexcept {
 
 Held<id<MTLCommandBuffer>> Gpu::commands() const {
   id<MTLCommandBuffer> commands = [queue_.get() commandBuffer];
-  if (!commands) throw Error("metal", "the GPU takes no commands", name());
+  if (!commands) throw Error("metal", "cannot create a command buffer", name());
   return hold(commands);
 }
 
 // Concurrent: only barriers order the launches.
 Held<id<MTLComputeCommandEncoder>> Gpu::encoder(id<MTLCommandBuffer> commands) const {
   id<MTLComputeCommandEncoder> encoder = [commands computeCommandEncoderWithDispatchType:MTLDispatchTypeConcurrent];
-  if (!encoder) throw Error("metal", "the GPU takes no kernels", name());
+  if (!encoder) throw Error("metal", "cannot create a compute encoder", name());
   for (const Living& l : living_) [encoder useResource:l.buffer usage:l.usage];
   return hold(encoder);
 }
@@ -86,7 +87,7 @@ void Gpu::wait() {
   Pool pool;
   lost_ = finish();
   if (!lost_.empty())
-    throw Error("metal", "a kernel went wrong", lost_, "", "please report this with the output of ingot doctor");
+    throw Error("metal", "a kernel faulted", lost_, "", "please report this with the output of ingot doctor");
 }
 
 }  // namespace ingot::metal
