@@ -371,24 +371,24 @@ void add_bench(CommandLine& line, Action& chosen) {
   add_machine(*command, bench->load);
   add_strict(*command, bench->load);
   command->footer(
-      R"(One row per test and thread count, as a Markdown table unless --json or --csv is given. ppN: a prompt of N tokens. tgN: N tokens
-generated one after another; @dN: after N tokens of context. GB/s: bytes of weights read per second during generation; memory GB/s: what
-a plain read reaches with the same threads, measured in the same run; share: the former divided by the latter. --profile: a second
-table, from one more run, by the step's role as named by `ingot explain`; "outside" is time that belongs to no step (waking the threads,
-the session).
+      R"(One row per test and thread count, as a Markdown table unless --json or --csv is given. ppN: a prompt of N
+tokens. tgN: N tokens generated one after another; @dN: after N tokens of context. GB/s: bytes of weights read per
+second during generation; memory GB/s: what a plain read reaches with the same threads, measured in the same run;
+share: the former divided by the latter. --profile: a second table, from one more run, by the step's role as named by
+`ingot explain`; "outside" is time that belongs to no step (waking the threads, the session).
 
---streams: ppNxS: S prompts of N tokens each, until every one has been read; tgNxS: S answers of N tokens each, all at once, from when the
-last has begun. Tokens per second of all of them together, with the choice of each token.
+--streams: ppNxS: S prompts of N tokens each, until every one has been read; tgNxS: S answers of N tokens each, all at
+once, from when the last has begun. Tokens per second of all of them together, with the choice of each token.
 
---formats: weights per second for one token, with weights in the cache and from memory, the bytes read for them and their share of
-what a plain read reaches; and multiply-adds per second for 128 tokens, with their share of the peak: what a loop over registers alone
-reaches with 4-bit codes. * marks formats without a fast kernel. --json: [{format, class, slow, bytes_per_weight, cached_weights_per_s,
-of_best_of_class, streamed_weights_per_s, batched_mul_adds_per_s, share_of_peak, read_bandwidth_gb_per_s, share_of_bandwidth}];
-share_of_peak is null where floats are multiplied.
+--formats: weights per second for one token, with weights in the cache and from memory, the bytes read for them and
+their share of what a plain read reaches; and multiply-adds per second for 128 tokens, with their share of the peak:
+what a loop over registers alone reaches with 4-bit codes. * marks formats without a fast kernel. --json: [{format,
+class, slow, bytes_per_weight, cached_weights_per_s, of_best_of_class, streamed_weights_per_s, batched_mul_adds_per_s,
+share_of_peak, read_bandwidth_gb_per_s, share_of_bandwidth}]; share_of_peak is null where floats are multiplied.
 
 --json: [{test, threads, tokens_per_s: {median, min, max}, weight_bytes_per_token, gb_per_s, read_bandwidth_gb_per_s,
-share_of_bandwidth}], with --profile also profile: [{step, steps, us_per_token, share, weight_bytes_per_token}]; gb_per_s and
-share_of_bandwidth are null for prompts, where many tokens share one read. 1 GB is 10^9 bytes.
+share_of_bandwidth}], with --profile also profile: [{step, steps, us_per_token, share, weight_bytes_per_token}];
+gb_per_s and share_of_bandwidth are null for prompts, where many tokens share one read. 1 GB is 10^9 bytes.
 
 Examples:
   ingot bench model.gguf

@@ -176,14 +176,13 @@ void add_explain(CommandLine& line, Action& chosen) {
   add_machine(*command, flags->load);
   add_strict(*command, flags->load);
   command->footer(
-      R"(One line per step of a token: its shape, the format and class of each matrix, the strategy (order of traversal), and the layout. "per
-token": bytes of weights that the step reads for one token; "share": of the total; "bound": the time to read them at memory
-bandwidth. An asterisk marks a step without a fast kernel.
+      R"(One line per step of a token: its shape, the format and class of each matrix, the strategy (order of
+traversal), and the layout. "per token": bytes of weights that the step reads for one token; "share": of the total;
+"bound": the time to read them at memory bandwidth. An asterisk marks a step without a fast kernel.
 
 --json: {architecture, device, isa, threads, context, weight_bytes_per_token, resident_bytes, kv_bytes_per_token,
-         page_bytes, state_bytes, scratch_bytes,
-         slow_steps, read_bandwidth_gb_per_s, seconds_bound, steps: [{name, role, kind, shape, formats, classes, strategy, layout,
-         bytes_per_token, share, seconds_bound, slow}]}
+         page_bytes, state_bytes, scratch_bytes, slow_steps, read_bandwidth_gb_per_s, seconds_bound, steps: [{name,
+         role, kind, shape, formats, classes, strategy, layout, bytes_per_token, share, seconds_bound, slow}]}
 
 Examples:
   ingot explain model.gguf --fold

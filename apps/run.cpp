@@ -209,32 +209,36 @@ void add_run(CommandLine& line, Action& chosen) {
   add_machine(*command, run->load);
   add_strict(*command, run->load);
   command->footer(
-      R"(A model with a chat template gets the prompt as one turn of a user (see ingot template); with --raw, or without a template, the text
-is continued as it is.
+      R"(A model with a chat template gets the prompt as one turn of a user (see ingot template); with --raw, or
+without a template, the text is continued as it is.
 
-The text is streamed to stdout, followed by a newline. Ctrl-C stops after the current token and keeps the text so far (exit status
-130); a second Ctrl-C ends the program immediately.
+The text is streamed to stdout, followed by a newline. Ctrl-C stops after the current token and keeps the text so far
+(exit status 130); a second Ctrl-C ends the program immediately.
 
 --json: {prompt_tokens: [id], tokens: [{id, text, logprob, top: [{id, text, logprob}]}], text, stop_reason, timings}.
   stop_reason: end, stop, length, context or interrupted. logprob: natural logarithm, before temperature and the like.
-  The text of a single token may be part of a character, shown as U+FFFD; "text" is complete. The token that ends a text is left out.
+  The text of a single token may be part of a character, shown as U+FFFD; "text" is complete. The token that ends a
+    text is left out.
   timings: load_s, prompt_tokens_per_s, decode_tokens_per_s; null where nothing was run.
 
---parallel: the file has one JSON object per line: {"prompt": TEXT} or {"messages": [{"role": …, "content": …}]}, with "system", "raw",
-  "logprobs" and members named as the flags under "Choosing tokens", "Where to stop" and "What to write"; what a request leaves out is as
-  on the command line. One object per request goes to stdout, in the file's order, in the form of --json. Each answer is the one that the
-  request would get alone; on GPUs the last bits of log-probabilities follow how many run at once. A request that fails becomes {"error": TEXT}, and the exit status is 1.
+--parallel: the file has one JSON object per line: {"prompt": TEXT} or {"messages": [{"role": …, "content": …}]}, with
+  "system", "raw", "logprobs" and members named as the flags under "Choosing tokens", "Where to stop" and "What to
+  write"; what a request leaves out is as on the command line. One object per request goes to stdout, in the file's
+  order, in the form of --json. Each answer is the one that the request would get alone; on GPUs the last bits of
+  log-probabilities follow how many run at once. A request that fails becomes {"error": TEXT}, and the exit status is
+  1.
 
---json-schema, --grammar: only matching tokens are chosen, so the answer conforms unless -n or the context ends it early. Which parts of
-  JSON schema can be enforced, and how the JSON is written: docs/structured-output.md.
+--json-schema, --grammar: only matching tokens are chosen, so the answer conforms unless -n or the context ends it
+  early. Which parts of JSON schema can be enforced, and how the JSON is written: docs/structured-output.md.
 
---session: the prompt is appended to the saved text as it is. The file can only be used with the same model, --kv and, with a quantized
-  KV cache, --isa; a damaged file, or one that another ingot is using, is refused. It contains the text: only you can read it.
+--session: the prompt is appended to the saved text as it is. The file can only be used with the same model, --kv and,
+  with a quantized KV cache, --isa; a damaged file, or one that another ingot is using, is refused. It contains the
+  text: only you can read it.
 
 Examples:
   ingot run model.gguf -p "Why is the sea blue?"
   ingot run model.gguf -f letter.txt --system "Summarize." --temp 0 > answer.txt
-  ingot run model.gguf -p "Three primes?" --json-schema '{"type": "array", "items": {"type": "integer"}, "minItems": 3, "maxItems": 3}'
+  ingot run model.gguf -p "Primes?" --json-schema '{"type": "array", "items": {"type": "integer"}, "maxItems": 3}'
   ingot run model.gguf -p "Is it so?" --grammar 'root ::= "yes" | "no"'
   echo -n "Dear" | ingot run model.gguf --raw -f - -n 20
   ingot run model.gguf -f requests.jsonl --parallel 16 --json > answers.jsonl

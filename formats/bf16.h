@@ -1,4 +1,4 @@
-// BF16: the upper half of a single-precision number, one a weight (Google Brain).                     16 bits a weight
+// BF16: the upper half of a single-precision number, one per weight (Google Brain).                 16 bits per weight
 //
 //   byte  0   value   bf16
 struct bf16 : floating {

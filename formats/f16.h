@@ -1,4 +1,4 @@
-// F16: IEEE half precision, one number a weight.                                                      16 bits a weight
+// F16: IEEE half precision, one number per weight.                                                  16 bits per weight
 //
 //   byte  0   value   f16
 struct f16 : floating {

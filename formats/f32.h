@@ -1,4 +1,4 @@
-// F32: IEEE single precision, one number a weight.                                                    32 bits a weight
+// F32: IEEE single precision, one number per weight.                                                32 bits per weight
 //
 //   byte  0   value   f32
 struct f32 : floating {

@@ -1,12 +1,12 @@
-// IQ1_M: 8 ternary weights a codeword, each run shifted by ±1/8 of its own (ggml i-quants).         1.75 bits a weight
+// IQ1_M: 8 ternary weights per codeword, each run shifted by ±1/8 of its own (ggml i-quants).     1.75 bits per weight
 //
 //   w = scale · (2s(g) + 1) · (grid[index] ± 1/8) = 1/8 · scale · sub(g) · (8 · grid[index] ± 1),   g = i / 16
 //
 //   byte  0   lows    32 bytes; low 8 bits of the index of run j in byte j
 //   byte 32   highs   16 bytes; run j in the low (j even) or high nibble of byte j / 2: 3 upper index bits, then the
 //                     minus sign of the shift
-//   byte 48   subs    4 × u16: s of group g in bits 3(g mod 4) and above of word g / 4. The top nibbles of the four words,
-//                     first word lowest, are the scale, f16
+//   byte 48   subs    4 × u16: s of group g in bits 3(g mod 4) and above of word g / 4. The top nibbles of the four
+//                     words, first word lowest, are the scale, f16
 //   code: index in bits 0–10, minus sign of the shift in bit 11
 #include "tables/iq1_grid.h"
 #include "tables/eight_bytes.h"

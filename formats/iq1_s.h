@@ -1,10 +1,10 @@
-// IQ1_S: 8 ternary weights a codeword, all shifted by ±1/8 (ggml i-quants).                       1.5625 bits a weight
+// IQ1_S: 8 ternary weights per codeword, all shifted by ±1/8 (ggml i-quants).                   1.5625 bits per weight
 //
 //   w = scale · (2s(g) + 1) · (grid[index] ± 1/8) = 1/8 · scale · sub(g) · (8 · grid[index] ± 1),   g = i / 32
 //
 //   byte  0   scale   f16
 //   byte  2   lows    32 bytes; low 8 bits of the index of run j in byte j
-//   byte 34   highs   8 × u16, one a group: 3 upper index bits of each of its 4 runs in bits 0–11, s in bits 12–14,
+//   byte 34   highs   8 × u16, one per group: 3 upper index bits of each of its 4 runs in bits 0–11, s in bits 12–14,
 //                     bit 15: the shift is −1/8
 //   code: index in bits 0–10, minus sign of the shift in bit 11
 #include "tables/iq1_grid.h"

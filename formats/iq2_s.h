@@ -1,4 +1,4 @@
-// IQ2_S: 8 magnitudes a codeword of the largest grid, 8 signs (ggml i-quants).                    2.5625 bits a weight
+// IQ2_S: 8 magnitudes per codeword of the largest grid, 8 signs (ggml i-quants).                2.5625 bits per weight
 //
 //   w = scale · (s(g) + 1/2) / 4 · ±grid[index] = 1/8 · scale · sub(g) · ±grid[index],   sub = 2s + 1,   g = i / 16
 //

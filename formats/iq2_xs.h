@@ -1,4 +1,4 @@
-// IQ2_XS: 8 magnitudes a codeword of a larger grid, 7 stored signs (ggml i-quants).               2.3125 bits a weight
+// IQ2_XS: 8 magnitudes per codeword of a larger grid, 7 stored signs (ggml i-quants).           2.3125 bits per weight
 //
 //   w = scale · (s(g) + 1/2) / 4 · ±grid[index] = 1/8 · scale · sub(g) · ±grid[index],   sub = 2s + 1,   g = i / 16
 //   The eighth sign makes the number of minus signs in a run even.

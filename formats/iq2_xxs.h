@@ -1,11 +1,11 @@
-// IQ2_XXS: 8 magnitudes a codeword, 7 stored signs (ggml i-quants).                               2.0625 bits a weight
+// IQ2_XXS: 8 magnitudes per codeword, 7 stored signs (ggml i-quants).                           2.0625 bits per weight
 //
 //   w = scale · (s(g) + 1/2) / 4 · ±grid[index] = 1/8 · scale · sub(g) · ±grid[index],   sub = 2s + 1,   g = i / 32
 //   The eighth sign makes the number of minus signs in a run even.
 //
 //   byte  0   scale   f16
-//   byte  2   groups  8 × 8 bytes: 4 bytes with the indices of 4 runs, then a u32 with their signs (7 bits each, first run
-//                     lowest) and s in bits 28–31
+//   byte  2   groups  8 × 8 bytes: 4 bytes with the indices of 4 runs, then a u32 with their signs (7 bits each, first
+//                     run lowest) and s in bits 28–31
 //   code: index in bits 0–7, 7 signs in bits 8–14
 #include "tables/iq2_xxs_grid.h"
 #include "tables/eight_bytes.h"

@@ -1,9 +1,10 @@
-// IQ3_S: 4 magnitudes a codeword of a larger grid, 8 signs for two of them (ggml i-quants).       3.4375 bits a weight
+// IQ3_S: 4 magnitudes per codeword of a larger grid, 8 signs for two of them (ggml i-quants).   3.4375 bits per weight
 //
 //   w = scale · sub(g) · ±grid[index],   sub = 2s + 1,   g = i / 32
 //
 //   byte   0   scale   f16
-//   byte   2   lows    64 bytes; low 8 bits of index n in byte n; run j has its first 4 weights at index 2j, the others at 2j+1
+//   byte   2   lows    64 bytes; low 8 bits of index n in byte n; run j has its first 4 weights at index 2j, the
+//                      others at 2j+1
 //   byte  66   highs   8 bytes; bit 8 of index n is bit n mod 8 of byte n / 8
 //   byte  74   signs   32 bytes; bit k of byte j: minus sign of weight k of run j
 //   byte 106   subs    4 bytes; s of group g in the low (g even) or high nibble of byte g / 2

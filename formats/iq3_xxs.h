@@ -1,11 +1,11 @@
-// IQ3_XXS: 4 magnitudes a codeword, 7 stored signs for two of them (ggml i-quants).               3.0625 bits a weight
+// IQ3_XXS: 4 magnitudes per codeword, 7 stored signs for two of them (ggml i-quants).           3.0625 bits per weight
 //
 //   w = scale · (s(g) + 1/2) / 2 · ±grid[index] = 1/4 · scale · sub(g) · ±grid[index],   sub = 2s + 1,   g = i / 32
 //   The eighth sign makes the number of minus signs in a run of 8 even.
 //
 //   byte  0   scale   f16
 //   byte  2   indices 64 bytes; run j has its first 4 weights in byte 2j, the others in byte 2j+1
-//   byte 66   signs   8 × u32, one a group: the signs of its 4 runs (7 bits each, first run lowest), s in bits 28–31
+//   byte 66   signs   8 × u32, one per group: the signs of its 4 runs (7 bits each, first run lowest), s in bits 28–31
 //   code: indices in bits 0–7 and 8–15, 7 signs in bits 16–22
 #include "tables/iq3_xxs_grid.h"
 #include "tables/eight_bytes.h"

@@ -1,4 +1,4 @@
-// IQ4_NL: 4-bit codes into a table of 16 values, denser near zero (ggml i-quants).                   4.5 bits a weight
+// IQ4_NL: 4-bit codes into a table of 16 values, denser near zero (ggml i-quants).                 4.5 bits per weight
 //
 //   w = scale · iq4_values[code]
 //

@@ -1,4 +1,4 @@
-// MXFP4: 4-bit floats (e2m1) under a power of two per 32 weights (OCP Microscaling v1.0).           4.25 bits a weight
+// MXFP4: 4-bit floats (e2m1) under a power of two per 32 weights (OCP Microscaling v1.0).         4.25 bits per weight
 //
 //   w = 2^(exponent − 127) · e2m1(code)
 //   Exponent byte 255, NaN in the OCP specification, is 2^128 here, as in ggml: codes of ±1 and more become infinite.

@@ -1,4 +1,4 @@
-// Q1_0: one bit a weight, its sign (ggml).                                                         1.125 bits a weight
+// Q1_0: one bit per weight, its sign (ggml).                                                     1.125 bits per weight
 //
 //   w = ±scale: −scale for code 0, scale for code 1
 //

@@ -1,4 +1,4 @@
-// Q2_0: two bits a weight: −1, 0, 1 and 2 (ggml).                                                   2.25 bits a weight
+// Q2_0: two bits per weight: −1, 0, 1 and 2 (ggml).                                               2.25 bits per weight
 //
 //   w = scale · (code − 1)
 //

@@ -1,4 +1,4 @@
-// Q2_K: 2-bit codes with a 4-bit scale and a 4-bit minimum per 16 weights (ggml k-quants).         2.625 bits a weight
+// Q2_K: 2-bit codes with a 4-bit scale and a 4-bit minimum per 16 weights (ggml k-quants).       2.625 bits per weight
 //
 //   w = scale · sub(g) · code − min · sub_min(g),   g = i / 16
 //

@@ -1,11 +1,11 @@
-// Q3_K: 3-bit codes with a signed 6-bit scale per 16 weights (ggml k-quants).                     3.4375 bits a weight
+// Q3_K: 3-bit codes with a signed 6-bit scale per 16 weights (ggml k-quants).                   3.4375 bits per weight
 //
 //   w = scale · sub(g) · (code − 4),   g = i / 16
 //
 //   byte   0   highs   32 bytes; bit 2 of code i is bit i / 32 of byte i mod 32
 //   byte  32   lows    64 bytes; each run of 128 weights takes 32 bytes: quarter q (32 weights) in bits 2q and 2q+1
-//   byte  96   subs    12 bytes: sub + 32 of 16 groups, 6 bits each. Low 4 bits in the low (g < 8) or high nibble of byte
-//                      g mod 8; upper 2 bits in bits 2(g / 4) and above of byte 8 + g mod 4
+//   byte  96   subs    12 bytes: sub + 32 of 16 groups, 6 bits each. Low 4 bits in the low (g < 8) or high nibble of
+//                      byte g mod 8; upper 2 bits in bits 2(g / 4) and above of byte 8 + g mod 4
 //   byte 108   scale   f16
 struct q3_k : affine {
   enum { ggml_id = 11, block = 256, group = 16, code_bits = 3, zero = 4, block_bytes = 110 };

@@ -1,4 +1,4 @@
-// Q4_0: ggml's first 4-bit format.                                                                   4.5 bits a weight
+// Q4_0: ggml's first 4-bit format.                                                                 4.5 bits per weight
 //
 //   w = scale · (code − 8)
 //

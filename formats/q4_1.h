@@ -1,4 +1,4 @@
-// Q4_1: 4-bit codes over an added minimum (ggml).                                                      5 bits a weight
+// Q4_1: 4-bit codes over an added minimum (ggml).                                                    5 bits per weight
 //
 //   w = scale · code + min
 //

@@ -1,4 +1,4 @@
-// Q5_0: 5-bit codes, symmetric about 16 (ggml).                                                      5.5 bits a weight
+// Q5_0: 5-bit codes, symmetric about 16 (ggml).                                                    5.5 bits per weight
 //
 //   w = scale · (code − 16)
 //

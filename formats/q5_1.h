@@ -1,4 +1,4 @@
-// Q5_1: 5-bit codes over an added minimum (ggml).                                                      6 bits a weight
+// Q5_1: 5-bit codes over an added minimum (ggml).                                                    6 bits per weight
 //
 //   w = scale · code + min
 //

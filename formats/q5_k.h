@@ -1,4 +1,4 @@
-// Q5_K: 5-bit codes with a 6-bit scale and a 6-bit minimum per 32 weights (ggml k-quants).           5.5 bits a weight
+// Q5_K: 5-bit codes with a 6-bit scale and a 6-bit minimum per 32 weights (ggml k-quants).         5.5 bits per weight
 //
 //   w = scale · sub(g) · code − min · sub_min(g),   g = i / 32
 //

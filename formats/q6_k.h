@@ -1,4 +1,4 @@
-// Q6_K: 6-bit codes with a signed 8-bit scale per 16 weights (ggml k-quants).                     6.5625 bits a weight
+// Q6_K: 6-bit codes with a signed 8-bit scale per 16 weights (ggml k-quants).                   6.5625 bits per weight
 //
 //   w = scale · sub(g) · (code − 32),   g = i / 16
 //

@@ -1,4 +1,4 @@
-// TQ1_0: ternary weights, five to a byte (ggml).                                                  1.6875 bits a weight
+// TQ1_0: ternary weights, five to a byte (ggml).                                                1.6875 bits per weight
 //
 //   w = scale · (code − 1),   code 0, 1 or 2
 //

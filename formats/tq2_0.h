@@ -1,4 +1,4 @@
-// TQ2_0: ternary weights, two bits each (ggml).                                                   2.0625 bits a weight
+// TQ2_0: ternary weights, two bits each (ggml).                                                 2.0625 bits per weight
 //
 //   w = scale · (code − 1);   code 3, which no encoder writes, is 2
 //

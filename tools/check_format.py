@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds C++, CUDA and Objective-C++ to .clang-format, by the version of clang-format that tools/setup/python.txt pins.
 
-    tools/check_format.py            names the files whose layout differs; returns 1 when there is one
+    tools/check_format.py            names files whose layout differs, and comments that are too wide; returns 1 if there are any
     tools/check_format.py --fix      rewrites them
     tools/check_format.py FILE…      only these
 
@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = ["apps", "bench", "cmake", "formats", "fuzz", "include", "kernels", "src", "tests"]
 SUFFIXES = {".h", ".cpp", ".cu", ".mm"}  # templates of generated files (.in) are not C++ before their names are filled in
 FILES_PER_RUN = 16
+COLUMNS = 120  # .clang-format leaves comments as they are, so their width is checked here
 
 
 def pinned_version():
@@ -52,6 +53,12 @@ def misformatted(program, files):
     return found
 
 
+def wide_comments(path):
+    """`path:line` of every line that is a comment of more than COLUMNS columns."""
+    lines = (ROOT / path).read_text().splitlines()
+    return [f"{path}:{n}" for n, line in enumerate(lines, 1) if len(line) > COLUMNS and line.lstrip().startswith("//")]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--fix", action="store_true", help="rewrite the files")
@@ -73,12 +80,15 @@ def main():
         return 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         wrong = sorted(set().union(*pool.map(lambda run: misformatted(program, run), runs)))
+    wide = [place for path in files for place in wide_comments(path)]
+    for place in wide:
+        print(f"{place}: a comment of more than {COLUMNS} columns")
     for path in wrong:
         print(f"{path}: not laid out as .clang-format says")
     if wrong:
         print(f"to mend: tools/check_format.py --fix, or {program} -i {' '.join(wrong)}")
     print(f"check_format: {len(files)} files, {len(wrong)} to mend (clang-format {version})")
-    return 1 if wrong else 0
+    return 1 if wrong or wide else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-// Matrix kernels for one token written by hand in plain CUDA C++: what the composed ones of kernels/gemv are held against, as bench/yardstick
-// is on the CPU. Each knows one format and reads the same resident layout with 32 rows a tile (kernels/quant/resident.h), a lane a row;
-// eight warps share out the chunks of 32 weights, each reads four ahead. Sums are taken in the same order (kernels/gemv/params.h), so the
-// results are the composed kernels' bit for bit (tests/emulator/yardstick_test.cpp). bench/gpu/machine_code.py compares their machine code.
+// Matrix kernels for one token written by hand in plain CUDA C++: what the composed ones of kernels/gemv are compared
+// with, as bench/yardstick is on the CPU. Each knows one format and reads the same resident layout with 32 rows per
+// tile (kernels/quant/resident.h), one lane per row; eight warps split the chunks of 32 weights, each reads four ahead.
+// Sums are taken in the same order (kernels/gemv/params.h), so the results are the composed kernels' bit for bit
+// (tests/emulator/yardstick_test.cpp). bench/gpu/machine_code.py compares their machine code.
 
 struct Call {
   const unsigned char* weights;
@@ -138,7 +139,8 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q8_0(const __grid
   finish(p, acc);
 }
 
-// A tile is eight chunks, one a warp: 32 scales, 32 minima, eight times 32 sub-scales, as many of the minima, then the words.
+// A tile is eight chunks, one per warp: 32 scales, 32 minima, eight times 32 sub-scales, as many of the minima, then
+// the words.
 extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q4_k(const __grid_constant__ Call p) {
   enum { subs = 128, sub_mins = subs + 256, words = sub_mins + 256, tile = words + 8 * 512 };
   int lane = threadIdx.x % 32, warp = threadIdx.x / 32, c = warp;

@@ -1,5 +1,5 @@
 // 2048 runs of 8 ternary weights (bytes −1, 0, 1) that the 1-bit i-quants choose from.
-// One entry a codeword: weight k in byte k, lowest first.
+// One entry per codeword: weight k in byte k, lowest first.
 // Source: ggml (MIT licence), as given by the Python package gguf 0.19.
 #pragma once
 TABLE(u64, iq1_grid, 2048) = {

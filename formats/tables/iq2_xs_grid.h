@@ -1,5 +1,5 @@
 // 512 runs of 8 magnitudes (8, 25 or 43) that IQ2_XS chooses from.
-// One entry a codeword: weight k in byte k, lowest first.
+// One entry per codeword: weight k in byte k, lowest first.
 // Source: ggml (MIT licence), as given by the Python package gguf 0.19.
 #pragma once
 TABLE(u64, iq2_xs_grid, 512) = {

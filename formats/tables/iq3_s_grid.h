@@ -1,5 +1,5 @@
 // 512 runs of 4 odd magnitudes (1, 3, … 15) that IQ3_S chooses from.
-// One entry a codeword: weight k in byte k, lowest first.
+// One entry per codeword: weight k in byte k, lowest first.
 // Source: ggml (MIT licence), as given by the Python package gguf 0.19.
 #pragma once
 TABLE(u32, iq3_s_grid, 512) = {

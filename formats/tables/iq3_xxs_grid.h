@@ -1,5 +1,5 @@
 // 256 runs of 4 magnitudes (4, 12, … 52, 62 in eight steps) that IQ3_XXS chooses from.
-// One entry a codeword: weight k in byte k, lowest first.
+// One entry per codeword: weight k in byte k, lowest first.
 // Source: ggml (MIT licence), as given by the Python package gguf 0.19.
 #pragma once
 TABLE(u32, iq3_xxs_grid, 256) = {

@@ -94,11 +94,11 @@ class Program {
   virtual ~Program() = default;
   virtual StateStore& states() = 0;
   /// Runs a batch within the plan's limits and writes the logits of its outputs, (batch.outputs(), vocab), in the order
-  /// of the rows.
-  /// What is not finite is written as it is: check_finite (finite.h) says for which sequence. Every number is the same
-  /// whatever else is in the batch and however a sequence was cut into batches; on GPUs the last bits follow the number of
-  /// rows (docs/decisions/0017). Calls from several threads are run one after another. False: it was stopped, and what
-  /// it wrote to the written pages and to `logits` means nothing; the same batch may be run again.
+  /// of the rows. What is not finite is written as it is: check_finite (finite.h) says for which sequence. Every number
+  /// is the same whatever else is in the batch and however a sequence was cut into batches; on GPUs the last bits
+  /// follow the number of rows (docs/decisions/0017). Calls from several threads are run one after another. False: it
+  /// was stopped, and what it wrote to the written pages and to `logits` means nothing; the same batch may be run
+  /// again.
   virtual bool run(const Batch& batch, std::span<float> logits, const Watch& watch) = 0;
   /// As `run`, with the choice made where the logits are, which stay there. False: nothing was run, as `run` hands the
   /// logits out as cheaply.

@@ -85,7 +85,8 @@ struct Seen {
 
 class Schedules {
  public:
-  /// `tolerance`: how far log-probabilities may be from those of the request alone; 0 is bit for bit. Tokens are always the same.
+  /// `tolerance`: how far log-probabilities may be from those of the request alone; 0 is bit for bit. Tokens are always
+  /// the same.
   Schedules(std::shared_ptr<Model::State> state, uint32_t seed, float tolerance = 0)
       : state_(std::move(state)), random_(seed), tolerance_(tolerance) {}
 

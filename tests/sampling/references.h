@@ -1,5 +1,5 @@
-// Plain reference implementations of the samplers: whole distributions sorted in double precision, straight from the published rules.
-// Each returns the distribution that is left, most probable first; a token that was cut is not in it.
+// Plain reference implementations of the samplers: whole distributions sorted in double precision, straight from the
+// published rules. Each returns the distribution that is left, most probable first; a token that was cut is not in it.
 #pragma once
 #include <algorithm>
 #include <cmath>

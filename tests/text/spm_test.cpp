@@ -74,7 +74,8 @@ TEST(Spm, ControlTokensAreShownOnlyOnRequest) {
   EXPECT_EQ(tokenizer->piece(2, false, true), "</s>");
 }
 
-// The plain reference: look for the pair that joins to the best token in the whole text, do the leftmost one, begin again.
+// The plain reference: look for the pair that joins to the best token in the whole text, do the leftmost one, begin
+// again.
 Ids plain_spm(const Vocabulary& v, std::vector<std::string> symbols) {
   while (true) {
     float best = -INFINITY;

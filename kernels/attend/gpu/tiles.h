@@ -1,8 +1,7 @@
-// Strategy of GPUs for sequences with several rows: tiles of queries times tiles of keys and values on tensor cores
-// (simdgroup matrices), f16 with float sums, with a running maximum and a running sum per row (online softmax, as in
-// attend/cpu/streaming.h). Queries and weights are split into two halves each, so that no float precision is lost that
-// the sums would show. A tile of positions is in shared memory for all rows of the group: first its keys, then its
-// values.
+// Strategy of GPUs for sequences with several rows: tiles of queries times tiles of keys and values on tensor cores, f16
+// with float sums, with a running maximum and a running sum per row (online softmax, as in attend/cpu/streaming.h).
+// Queries and weights are split into two halves each, so that no float precision is lost that the sums would show. A
+// tile of positions is in shared memory for all rows of the group: first its keys, then its values.
 #pragma once
 #include "attend/gpu/halves.h"
 #include "attend/gpu/launch.h"

@@ -115,7 +115,7 @@ CudaSequence::CudaSequence(SharedGpu gpu, std::span<const gpu::Launch> launches)
                 kernel.name + " cannot be recorded");
     if (before && overlap)
       gpu_->check(d.graph_add_edges(owner.graph, &before, &last, &programmatic_edge, 1),
-                  kernel.name + " cannot be recorded behind another");
+                  kernel.name + " cannot be recorded after another");
     if (std::ranges::find(code_, kernel.code) == code_.end()) code_.push_back(kernel.code);
   }
   gpu_->check(d.graph_instantiate(&exec_, owner.graph, 0), "cannot instantiate a CUDA graph");
