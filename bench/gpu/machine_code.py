@@ -224,7 +224,7 @@ def measure(arguments):
             sources |= composed(arguments.compose, name)
     ours = {}
     for name, text in sources.items():
-        text += f'ENTRY(kernel, gemv<1, 32, store_out, {name}>)\nextern "C" __device__ char shared_of_kernel[sizeof(kernel_kernel::Shared)];\n'
+        text += f'ENTRY(kernel, gemv<1, store_out, {name}>)\nextern "C" __device__ char shared_of_kernel[sizeof(kernel_kernel::Shared)];\n'
         ours[name] = kernels(tool, compiler.compile(text, arguments.architecture))["kernel"]
     version = re.search(r"V[\d.]+", subprocess.run([tool, "--version"], capture_output=True, text=True).stdout)[0]
     return ours, {name: yardsticks[f"yardstick_{name}"] for name in YARDSTICKS}, f"{compiler.version}, nvdisasm {version}"
@@ -247,7 +247,7 @@ def section(ours, yardsticks, tools, arguments):
     return f"""{TITLE}
 
 What the inner loop of a matrix kernel for one token costs on a GPU, read off its machine code for {arguments.architecture}: the composed
-`gemv<1, 32, store_out, FORMAT>` beside the same kernel written by hand, without the dialect and without templates
+`gemv<1, store_out, FORMAT>` beside the same kernel written by hand, without the dialect and without templates
 (`bench/gpu/yardstick.cu`; the same bits, `tests/emulator/yardstick_test.cpp`). Instructions of a thread for 32 weights of a row: all, and of them
 loads, dp4a, other integer, float and control. Warps: how many of a core's 64 registers and group memory let in. Bytes: weights that a thread asks
 for before it waits for anything loaded, and what the threads of a core ask for together. *To by hand*: composed over hand-written, at most

@@ -55,10 +55,9 @@ template <int part, int parts, int columns> fn start_products(THREAD tile_sums<c
                                                               SHARED const u32* panel, int lines, int first) -> void {
   const u32 low[2] = {part == 0 ? a.of[0] : 0, part == 0 ? a.of[1] : 0};
   const u32 high[2] = {part == parts - 1 ? a.of[2] : 0, part == parts - 1 ? a.of[3] : 0};
-  // Matrix descriptor without swizzle, in units of 16 bytes: start, offset from one half of a line to the other, offset
-  // from eight lines to the next eight.
-  const u64 descriptor =
-      (u64)(((shared_address(panel) + (u32)first * 16) & 0x3ffffu) >> 4) | (u64)(u32)lines << 16 | (u64)8 << 32;
+  // Matrix descriptor without swizzle, in units of 16 bytes: begin, from one half of a line to the other, from eight
+  // lines to the next eight. Addresses of a group's memory have no more bits than the descriptor has for them.
+  const u64 descriptor = (u64)((shared_address(panel) >> 4) + (u32)first + ((u32)lines << 16)) | (u64)8 << 32;
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
   if constexpr (columns == 16)
     PRODUCTS(16, 8, 8, 9, 10, 11, 12);

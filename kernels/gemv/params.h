@@ -13,7 +13,7 @@
 //   acc = fma(float(Σ sub · value · x), (unit·scale) · x_scale, acc)
 //
 // Every product in parentheses and every argument of fma is rounded to float once, so every strategy, batch, thread
-// count and instruction set gives the same bits.
+// count and instruction set gives the same bits. GPUs cut K into runs, each summed in this order (runs.h).
 #pragma once
 
 // Input vectors of a batch, as the norm-in / quantize-in stage leaves them. K: columns of the matrix, a multiple of the

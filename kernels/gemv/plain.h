@@ -1,13 +1,15 @@
 // The op itself, for one row and one token: the reference for every strategy, bit for bit. It adds in the order of
 // params.h, weight by weight, from the format's accessors.
 #pragma once
+#include "gemv/runs.h"
 #include "quant/decode.h"
 #include "quant/facts.h"
 
-// `row`: bytes of the row in its file layout; x as one token of Activations (pointers at that token).
-template <class F> fn gemv_plain(const u8* row, i64 cols, const i8* x, const float* x_scales) {
+// Over the columns begin … end − 1, multiples of 32. `row`: bytes of the row in its file layout; x as one token of
+// Activations (pointers at that token).
+template <class F> fn gemv_plain_run(const u8* row, i64 begin, i64 end, const i8* x, const float* x_scales) {
   float acc = 0;
-  for (i64 k = 0; k < cols; k += 32) {
+  for (i64 k = begin; k < end; k += 32) {
     view b{row + k / F::block * F::block_bytes};
     int step = (int)F::group < 32 ? 16 : 32, first = int(k % F::block), weighted = 0;
     bool together = step == 16 && !has_group_scale<F>::value;
@@ -32,4 +34,14 @@ template <class F> fn gemv_plain(const u8* row, i64 cols, const i8* x, const flo
     }
   }
   return acc;
+}
+template <class F> fn gemv_plain(const u8* row, i64 cols, const i8* x, const float* x_scales) {
+  return gemv_plain_run<F>(row, 0, cols, x, x_scales);
+}
+// As GPUs add (runs.h).
+template <class F> fn gemv_plain_in_runs(const u8* row, i64 cols, const i8* x, const float* x_scales) {
+  i64 run = 32 * (i64)run_chunks((int)(cols / 32));
+  float y = 0;
+  for (i64 k = 0; k < cols; k += run) y += gemv_plain_run<F>(row, k, k + run < cols ? k + run : cols, x, x_scales);
+  return y;
 }

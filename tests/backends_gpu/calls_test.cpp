@@ -91,9 +91,9 @@ TEST(Calls, PassesFollowRowsAndCores) {
       narrow{.cores = 132, .copies_overlap = true};
   EXPECT_EQ(passes(plan, 16, wide), (Names{"16", "16", "16", "16"}));
   EXPECT_EQ(passes(plan, 64, wide), (Names{"32", "16", "64", "16"}));
-  EXPECT_EQ(passes(plan, 128, wide), (Names{"64", "32", "128", "32"}));
+  EXPECT_EQ(passes(plan, 128, wide), (Names{"128", "32", "128", "32"}));
   EXPECT_EQ(passes(plan, 512, wide), (Names{"128", "128", "128", "128"}));
-  EXPECT_EQ(passes(plan, 2048, wide), (Names{"128", "256", "256", "256"}));
+  EXPECT_EQ(passes(plan, 2048, wide), (Names{"128", "128", "128", "128"}));
   EXPECT_EQ(passes(halves, 2048, wide), (Names{"128", "128", "128", "128"}));
   EXPECT_EQ(passes(plan, 2048, narrow), (Names{"64", "64", "64", "64"}));
 }

@@ -10,6 +10,7 @@
 
 #include "backends/gpu/calls.h"
 #include "backends/gpu/tiles.h"
+#include "support/random_weights.h"
 
 namespace ingot::gpu {
 
@@ -118,7 +119,7 @@ inline plan::Plan plan_of(const quant::Format& format, const PlanShape& shape) {
   return PlanBuilder(format, shape).plan();
 }
 
-/// A plan with random weights that it owns; of a format that can be encoded.
+/// A plan with random weights that it owns.
 struct RandomPlan {
   plan::Plan plan;
   std::vector<std::vector<std::byte>> bytes;
@@ -128,12 +129,7 @@ struct RandomPlan {
       std::normal_distribution<float> normal(0, 1 / std::sqrt(static_cast<float>(w.cols)));
       std::vector<float> numbers(static_cast<size_t>(w.rows * w.cols));
       for (float& x : numbers) x = normal(random);
-      std::vector<std::byte>& to = bytes.emplace_back(w.bytes());
-      if (format.encode)
-        format.encode(numbers.data(), to.data(), static_cast<int64_t>(numbers.size()));
-      else
-        std::memcpy(to.data(), numbers.data(), to.size());
-      w.data = to.data();
+      w.data = bytes.emplace_back(test::encoded(format, numbers, random)).data();
     }
   }
 };

@@ -33,23 +33,25 @@ namespace fs = std::filesystem;
 using gpu::GemvLaunch;
 using Address = unsigned long long;
 
-constexpr int group_threads = gpu::gemm_warps * 32;
-
 // ---- variants
 
 struct Variant {
   std::string name;
   const char* architecture;
-  int tokens, piece, pieces_ahead, step, slots, groups_per_core;
+  int tokens, unit_tokens, piece, step, slots, groups_per_core;
   bool ordinary_products;  // mma.sync, where wgmma could be
+  // Formats with two sums per chunk: half the tokens for four warps, and half the groups, where that is so in ingot.
+  bool halved(const quant::Format& f) const { return f.group < 32 && tokens >= 64; }
+  int unit_for(const quant::Format& f) const { return halved(f) ? unit_tokens / 2 : unit_tokens; }
+  int threads(const quant::Format& f) const { return tokens / unit_for(f) * gpu::unit_warps * 32; }
+  bool fits(const quant::Format& f) const { return threads(f) <= 512; }
 };
 const std::vector<Variant> variants = {
-    {"n128", "sm_90a", 128, 64, 0, 2, 3, 3, false},        {"n128_ahead", "sm_90a", 128, 64, 1, 2, 3, 2, false},
-    {"n128_whole", "sm_90a", 128, 128, 0, 2, 3, 2, false}, {"n256", "sm_90a", 256, 64, 0, 2, 3, 2, false},
-    {"n256_ahead", "sm_90a", 256, 64, 1, 2, 3, 2, false},  {"n64", "sm_90a", 64, 64, 0, 2, 3, 4, false},
-    {"n64_step4", "sm_90a", 64, 64, 0, 4, 3, 4, false},    {"n16", "sm_90a", 16, 16, 0, 4, 6, 4, false},
-    {"n32", "sm_90a", 32, 32, 0, 4, 6, 4, false},          {"n128_mma", "sm_90a", 128, 64, 0, 2, 3, 3, true},
-    {"n64_mma", "sm_90a", 64, 64, 0, 2, 3, 4, true},       {"n128_sm90", "sm_90", 128, 64, 0, 2, 3, 3, false},
+    {"n128", "sm_90a", 128, 64, 32, 4, 2, 2, false},  {"n128_step2", "sm_90a", 128, 64, 32, 2, 3, 2, false},
+    {"n256", "sm_90a", 256, 64, 32, 4, 3, 1, false},  {"n256_step2", "sm_90a", 256, 64, 32, 2, 3, 1, false},
+    {"n64", "sm_90a", 64, 64, 32, 2, 3, 4, false},    {"n64_unit32", "sm_90a", 64, 32, 32, 2, 3, 2, false},
+    {"n16", "sm_90a", 16, 16, 16, 4, 6, 3, false},    {"n32", "sm_90a", 32, 32, 32, 4, 6, 2, false},
+    {"n64_mma", "sm_90a", 64, 64, 32, 2, 3, 4, true}, {"n128_sm90", "sm_90", 128, 64, 32, 2, 3, 2, false},
 };
 const char* const formats[] = {"q4_0", "q8_0", "q4_k", "q6_k"};
 const char* const checked_formats[] = {"q4_0", "q8_0", "q4_k", "q6_k",  "iq4_xs", "q2_k",
@@ -81,17 +83,21 @@ std::string text_of(const Variant& v, std::span<const char* const> names) {
     if (at == std::string::npos) throw Error("test", "the text has no wide products");
     text.replace(at, std::string_view("#ifdef __CUDA_ARCH_FEAT_SM90_ALL").size(), "#if 0");
   }
-  text += fmt::format(
-      "struct {}_shape {{ enum {{ tokens = {}, piece = {}, pieces_ahead = {}, step = {}, slots = {}, groups_per_core = "
-      "{} }}; }};\n",
-      v.name, v.tokens, v.piece, v.pieces_ahead, v.step, v.slots, v.groups_per_core);
+  for (int halves : {1, 2})
+    text += fmt::format(
+        "struct {}_shape_{} {{ enum {{ tokens = {}, unit_tokens = {}, piece = {}, step = {}, slots = {}, "
+        "groups_per_core "
+        "= {} }}; }};\n",
+        v.name, halves, v.tokens, v.unit_tokens / halves, std::min(v.piece, v.unit_tokens / halves), v.step, v.slots,
+        std::max(1, v.groups_per_core / halves));
   for (const char* name : names)
     for (bool pair : {false, true}) {
+      if (!v.fits(format_of(name))) continue;
       std::string entry = entry_name(v.name, name, pair);
       text += fmt::format(
-          "ENTRY({0}, gemm_of<{1}_shape, {2}, {3}, {3}, {3}>)\nextern \"C\" __device__ char "
+          "ENTRY({0}, gemm_of<{1}_shape_{4}, {2}, {3}, {3}, {3}>)\nextern \"C\" __device__ char "
           "shared_of_{0}[sizeof({0}_kernel::Shared)];\n",
-          entry, v.name, outs[pair], name);
+          entry, v.name, outs[pair], name, v.halved(format_of(name)) ? 2 : 1);
     }
   return text;
 }
@@ -241,12 +247,13 @@ class Kernel {
     d().check(d().module_global(&ignored, &shared, module, ("shared_of_" + name).c_str()),
               "no size of the memory of " + name);
     const quant::Format& f = format_of(format);
+    threads_ = unsigned(v.threads(f));
     shared_bytes_ =
         unsigned(shared) + unsigned(gpu::gemm_tiles_bytes(v.step, v.slots, f.block / 32, tiles_of(f).tile_bytes));
     d().check(d().function_set(function_, 8, int(shared_bytes_)), name + " cannot have its memory");
     d().check(d().function_get(&registers, 4, function_), "no registers"),
         d().check(d().function_get(&local_bytes, 3, function_), "no local memory");
-    d().check(d().occupancy(&groups_per_core, function_, group_threads, shared_bytes_), "no occupancy");
+    d().check(d().occupancy(&groups_per_core, function_, int(threads_), shared_bytes_), "no occupancy");
   }
   int rows() const { return pair_ ? gpu::gemm_rows / 2 : gpu::gemm_rows; }
   void launch(GemvLaunch p) const {
@@ -258,7 +265,7 @@ class Kernel {
     void* parameters[] = {&p};
     groups *= (p.tokens + v_.tokens - 1) / v_.tokens;
     d().check(
-        d().launch(function_, unsigned(groups), 1, 1, group_threads, 1, 1, shared_bytes_, nullptr, parameters, nullptr),
+        d().launch(function_, unsigned(groups), 1, 1, threads_, 1, 1, shared_bytes_, nullptr, parameters, nullptr),
         "a launch failed");
   }
   unsigned shared_bytes() const { return shared_bytes_; }
@@ -268,7 +275,7 @@ class Kernel {
   const Variant& v_;
   bool pair_;
   void* function_ = nullptr;
-  unsigned shared_bytes_ = 0;
+  unsigned shared_bytes_ = 0, threads_ = 0;
 };
 
 // ---- checks
@@ -330,6 +337,7 @@ void check_odd(const Modules& modules, const char* name, int64_t rows, int64_t c
       out_sums(expected.size() / 4);
   for (const auto& [v, module] : modules) {
     if (!has_every_format(*v) && std::ranges::find(formats, std::string_view(name)) == std::end(formats)) continue;
+    if (!v->fits(format_of(name))) continue;
     auto wrong = [&](const char* what, size_t at, double got, double wanted) {
       fail(fmt::format("{} {} {}: {}x{}, {} tokens: value {} is {}, expected {}", v->name, name, what, rows, cols,
                        tokens, at, got, wanted));
@@ -451,7 +459,7 @@ void measure(const Modules& modules, const char* format, const Case& c, std::str
     part.tokens = tokens;
     Codes codes(part, tokens);
     for (const auto& [v, module] : modules) {
-      if (tokens * 4 < v->tokens || tokens > 16 * v->tokens) continue;
+      if (tokens * 4 < v->tokens || tokens > 16 * v->tokens || !v->fits(format_of(format))) continue;
       Kernel kernel(*v, module, format, c.pair);
       auto launch_of = [&](int which) {
         GemvLaunch p = {};

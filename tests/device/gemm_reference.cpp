@@ -38,7 +38,7 @@ template <class F> void pack_whole_row(const uint8_t* row, int64_t cols, int row
                    facts<Form>::affine && (int)Form::code_bits == 8 ? 0x80 : 0);
 }
 template <class F> float plain_of(const uint8_t* row, int64_t cols, const int8_t* codes, const float* scales) {
-  return gemv_plain<F>(row, cols, codes, scales);
+  return gemv_plain_in_runs<F>(row, cols, codes, scales);
 }
 template <class F> void decode_row(const uint8_t* row, int64_t cols, float* weights) {
   for (int64_t k = 0; k < cols; k++)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "emulator/kernels.h"
 #include "backends/gpu/tiles.h"
@@ -20,8 +21,8 @@ const gpu::FormatTiles& tiles_of(const quant::Format& format) {
   return *gpu::format_tiles()[&format - quant::formats().data()];
 }
 
-Entry gemv(const quant::Format& f, int tokens, int rows, const char* out, int matrices = 1) {
-  return {"gemv", {std::to_string(tokens), std::to_string(rows), out}, std::vector<const quant::Format*>(matrices, &f)};
+Entry gemv(const quant::Format& f, int tokens, const char* out, int matrices = 1) {
+  return {"gemv", {std::to_string(tokens), out}, std::vector<const quant::Format*>(matrices, &f)};
 }
 Entry gemv_one(const quant::Format& f, int rows, const char* input, const char* out, int matrices = 1) {
   return {"gemv_one", {std::to_string(rows), input, out}, std::vector<const quant::Format*>(matrices, &f)};
@@ -32,7 +33,7 @@ Entry gemm(const quant::Format& f, int tokens, const char* out, int matrices = 1
 const Entry prepare_entry{"prepare", {}, {}};
 
 // Of gemm: those that devices of the dialect use.
-std::span<const int> passes(bool copies_overlap) { return std::span(gpu::gemm_passes).first(copies_overlap ? 5 : 3); }
+std::span<const int> passes(bool copies_overlap) { return std::span(gpu::gemm_passes).first(copies_overlap ? 4 : 3); }
 
 // Random weights as file rows; random bytes that stand for numbers of some sense where the format has no encoder.
 std::vector<std::byte> random_rows(const quant::Format& f, int rows, int cols, std::mt19937& random) {
@@ -80,14 +81,13 @@ struct Matrix {
   }
 };
 
-// Inputs of `tokens`, normed, as a projection has them: floats, and codes that `prepare` has made of them.
+// Inputs of `tokens`, times the weights of a norm, as a projection has them: floats, and what `prepare` has made of them.
 struct Input {
   int tokens, cols;
   const gpu::i32* rows;
-  const float *x, *norm;
+  const float *x, *norm, *inverse;
   gpu::DeviceActivations codes;
-  std::vector<double> values;      // what kernels multiply with
-  std::vector<double> own_values;  // the same of gemv_one where it norms for itself: codes of x · norm, and 1 / rms
+  std::vector<double> values, normed;  // what kernels multiply with; the same times 1 / rms
   Input(Kernels& kernels, bool coded, int tokens, int cols, Regions& memory, std::mt19937& random, Findings& findings)
       : tokens(tokens), cols(cols) {
     std::normal_distribution<float> normal(0, 1);
@@ -98,28 +98,24 @@ struct Input {
     x = memory.make(from), norm = memory.make(weights);
     codes = {memory.make<gpu::i8>(from.size()), memory.make<float>(from.size() / 32),
              memory.make<gpu::i32>(from.size() / 16)};
-    kernels.run(prepare_entry, tokens, gpu::split_warps * 32, sizeof(gpu::NormShared),
-                gpu::PrepareLaunch{rows, x, norm, codes, nullptr, cols, epsilon}, memory);
-    values.resize(from.size()), own_values.resize(from.size());
+    float* to = memory.make<float>(size_t(tokens));
+    inverse = to;
+    kernels.run(prepare_entry, tokens, gpu::prepare_warps * 32, sizeof(gpu::NormShared),
+                gpu::PrepareLaunch{rows, x, norm, codes, to, cols, epsilon}, memory);
+    values.resize(from.size()), normed.resize(from.size());
     for (int t = 0; t < tokens; t++) {
       double squares = 0;
       for (int i = 0; i < cols; i++) squares += double(from[t * cols + i]) * from[t * cols + i];
-      for (int first = t * cols; first < (t + 1) * cols; first += 32) {
-        float y[32], max = 0;
-        for (int i = 0; i < 32; i++)
-          y[i] = from[first + i] * weights[(first + i) % cols], max = std::max(max, std::fabs(y[i]));
-        for (int i = 0; i < 32; i++)
-          own_values[first + i] = (coded ? double(std::rint(y[i] * (127.0f / max))) * (max / 127.0f) : double(y[i])) /
-                                  std::sqrt(squares / cols + epsilon);
-      }
+      const double factor = 1 / std::sqrt(squares / cols + epsilon);
+      findings.expect(std::fabs(inverse[t] - factor) <= 1e-6 * factor,
+                      fmt::format("prepare: 1 / rms is {} for {}", inverse[t], factor));
       for (int i = 0; i < cols; i++) {
         int at = t * cols + i;
-        double exact = from[at] / std::sqrt(squares / cols + epsilon) * weights[i],
-               scale = codes.scales[i / 32 * tokens + t],
+        double exact = from[at] * weights[i], scale = codes.scales[i / 32 * tokens + t],
                coded_value = double(codes.codes[code_at(tokens, t, i)]) * scale;
         findings.expect(std::fabs(coded_value - exact) <= 0.5001 * scale + 1e-5 * std::fabs(exact),
                         fmt::format("prepare: {} for {}", coded_value, exact));
-        values[at] = coded ? coded_value : exact;
+        values[at] = coded ? coded_value : double(from[at] * weights[i]), normed[at] = values[at] * factor;
       }
     }
     for (size_t s = 0; s < from.size() / 16; s++) {
@@ -178,12 +174,21 @@ class Checker {
       }
     };
     if (tokens > 1) check_rows_past(p, rows, memory);
+    std::vector<float> bits;
     for (const Way& way : ways(tokens)) {
       Entry stored = way.entry("store_out", 2), added = way.entry("add_out", 2);
-      const std::vector<double>& values = way.norms() ? x.own_values : x.values;
+      const std::vector<double>& values = way.copies() ? x.values : x.normed;
       run(stored, way, p, memory), check(stored, values, 1);
+      if (!way.copies()) {
+        const std::vector<float> here(ya, ya + size_t(rows) * tokens);
+        if (bits.empty()) bits = here;
+        findings_.expect(same_bits(here, bits), fmt::format("{} {}: {}x{}, {} tokens: other bits than {}", f_.name,
+                                                            stored.type(), rows, cols, tokens, "another kernel"));
+      }
       run(added, way, p, memory), check(added, values, 2);
     }
+    for (int t = 0; tokens > 1 && t < tokens; t += tokens - 1)
+      check_alone(p, t, {&bits[size_t(t) * rows], size_t(rows)}, memory);
   }
 
   // activation(gate) · up, and its codes.
@@ -203,7 +208,7 @@ class Checker {
       run(entry, way, p, memory);
       for (int t = 0; t < tokens; t++)
         for (int r = 0; r < rows; r++) {
-          const std::vector<double>& values = way.norms() ? x.own_values : x.values;
+          const std::vector<double>& values = way.copies() ? x.values : x.normed;
           Exact g = product(gate, values, r, t), u = product(up, values, r, t);
           double z = 4 * g.value, exact = z / (1 + std::exp(-z)) * u.value,
                  error = 3e-6 * (4.4 * g.size * std::fabs(u.value) + std::fabs(z) * u.size) + 1e-6 * std::fabs(exact);
@@ -251,12 +256,30 @@ class Checker {
     const char* input;  // of one
     int cores, batch;   // of one: thread groups at most, and row groups between two meetings
     const quant::Format* f;
-    bool norms() const { return kernel == one && std::string(input) == "normed"; }
+    bool copies() const { return kernel == one && std::string(input) == "copied"; }
     Entry entry(const char* out, int matrices) const {
       if (kernel == one) return gemv_one(*f, rows, input, out, matrices);
-      return kernel == many ? gemm(*f, pass, out, matrices) : gemv(*f, pass, rows, out, matrices);
+      return kernel == many ? gemm(*f, pass, out, matrices) : gemv(*f, pass, out, matrices);
     }
   };
+  static bool same_bits(std::span<const float> a, std::span<const float> b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+  }
+  // Token t of the launch has the bits that it has by itself.
+  void check_alone(GemvLaunch p, int t, std::span<const float> expected, Regions& memory) {
+    p.rows = memory.make_settled(std::vector<gpu::i32>{1});
+    p.x += int64_t(t) * p.cols, p.tokens = 1;
+    const float* y = p.segment[0].y = memory.make<float>(expected.size());
+    p.segment[1].y = memory.make<float>(33);
+    for (const Way& way : ways(1)) {
+      if (way.kernel != Way::one || way.copies()) continue;
+      const Entry entry = way.entry("store_out", 2);
+      run(entry, way, p, memory);
+      findings_.expect(
+          same_bits({y, expected.size()}, expected),
+          fmt::format("{} {}: {} columns: other bits than among {} tokens", f_.name, entry.type(), p.cols, t + 1));
+    }
+  }
   // A launch that was recorded for more tokens than there are leaves the others as they are.
   void check_rows_past(GemvLaunch p, int rows, Regions& memory) {
     const int there = (p.tokens + 1) / 2;
@@ -289,8 +312,8 @@ class Checker {
   }
   GemvLaunch launch(const Input& x) const {
     GemvLaunch p = {};
-    p.rows = x.rows, p.x = x.x, p.norm = x.norm, p.codes = x.codes, p.cols = x.cols, p.tokens = x.tokens,
-    p.epsilon = epsilon;
+    p.rows = x.rows, p.x = x.x, p.norm = x.norm, p.inverse = x.inverse, p.codes = x.codes, p.cols = x.cols,
+    p.tokens = x.tokens, p.epsilon = epsilon;
     return p;
   }
   void run(const Entry& entry, const Way& way, GemvLaunch p, const Regions& memory) {
@@ -310,9 +333,9 @@ class Checker {
     groups *= (p.tokens + way.pass - 1) / way.pass;
     if (!many) return kernels_.run(entry, groups, gpu::split_warps * 32, sizeof(gpu::GemvShared), p, memory);
     const bool overlap = kernels_.copies_overlap();
-    kernels_.run(entry, groups, gpu::gemm_warps * 32,
-                 gpu::gemm_group(way.pass, overlap).shared_bytes_with(f_.block / 32, tiles_of(f_).tile_bytes, overlap),
-                 p, memory);
+    const gpu::GemmGroup group = gpu::gemm_group(way.pass, overlap, f_.group < 32);
+    kernels_.run(entry, groups, uint32_t(group.threads),
+                 group.shared_bytes_with(f_.block / 32, tiles_of(f_).tile_bytes, overlap), p, memory);
   }
 
   Kernels& kernels_;
@@ -331,7 +354,7 @@ std::vector<Entry> matrix_entries(const quant::Format& f, bool copies_overlap) {
     for (const char* out : {"store_out", "add_out"}) all.push_back(entry(out));
     if (rows == gpu::group_rows) all.push_back(entry("gate_out<silu_of>"));
   };
-  for (int pass : {1, 2, 4, 8}) add(32, [&](const char* out) { return gemv(f, pass, 32, out, 2); });
+  for (int pass : {1, 2, 4, 8}) add(32, [&](const char* out) { return gemv(f, pass, out, 2); });
   for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "normed", out, 2); });
   if (coded) {
     for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "copied", out, 2); });

@@ -19,7 +19,7 @@ using gpu::u16;
 struct Heads {
   int heads, kv_heads, size;
 };
-constexpr Heads shapes[] = {{4, 2, 64}, {3, 1, 96}, {8, 1, 128}, {2, 1, 256}};
+constexpr Heads shapes[] = {{4, 2, 64}, {3, 1, 96}, {8, 1, 128}, {2, 1, 256}}, narrow = {2, 1, 32};
 
 std::vector<float> normals(size_t n, std::mt19937& random, float by = 1) {
   std::normal_distribution<float> normal(0, by);
@@ -43,12 +43,7 @@ bool near(double got, double expected, double by) {
   return std::fabs(got - expected) <= by * (std::fabs(expected) + 1);
 }
 
-Entry attend_one(const Heads& h, bool alone) {
-  return {"attend_one",
-          {std::to_string(h.size), std::to_string(gpu::attend_heads_at_once(h.heads / h.kv_heads, h.size)),
-           alone ? "1" : "0"},
-          {}};
-}
+Entry attend_one(const Heads& h, bool alone) { return {"attend_one", {std::to_string(h.size), alone ? "1" : "0"}, {}}; }
 Entry attend_many(const Heads& h) { return {"attend_many", {std::to_string(h.size)}, {}}; }
 
 // Sequences of a batch, and pages of theirs that lie anywhere.
@@ -234,11 +229,11 @@ class Attention {
   // Bits of all rows, to be compared.
   std::vector<float> singles(int groups, int at_once) {
     constexpr uint32_t threads = gpu::attend_warps * 32;
-    p_.splits = 9, p_.singles = at_once;
+    p_.splits = 11, p_.singles = at_once;
     p_.sums = memory_.make<float>(size_t(at_once) * width() * p_.splits);
     p_.max = memory_.make<float>(size_t(at_once) * h_.heads * p_.splits),
     p_.totals = memory_.make<float>(size_t(at_once) * h_.heads * p_.splits);
-    int heads = gpu::attend_heads_at_once(group(), h_.size), parts = (group() + heads - 1) / heads;
+    int heads = gpu::attend_heads_at_once(group()), parts = (group() + heads - 1) / heads;
     bool normed = window_ % 2, alone = groups == 0;
     Angles angles(h_.size / 2, normed, 600);
     std::vector<float> key = by_sequence(h_.kv_heads * h_.size, 2), value = by_sequence(h_.kv_heads * h_.size, 3);
@@ -252,7 +247,7 @@ class Attention {
     r.dims = angles.dims, r.halves = angles.halves, r.query_epsilon = r.key_epsilon = 1e-5f;
     for (p_.first_single = 0; p_.first_single < batch_.singles; p_.first_single += at_once) {
       int64_t items = int64_t(h_.kv_heads) * parts * p_.splits;
-      kernels_.run(attend_one(h_, alone), alone ? items : groups, threads, sizeof(gpu::AttendOneShared),
+      kernels_.run(attend_one(h_, alone), alone ? items : groups, threads, gpu::attend_one_room_bytes(h_.size),
                    gpu::AttendOneLaunch{p_, r}, memory_);
       kernels_.run({"attend_merge", {}, {}}, (width() + int(threads) - 1) / int(threads) * at_once, threads,
                    sizeof(gpu::AttendMergeShared), p_, memory_);
@@ -286,8 +281,8 @@ class Attention {
     p_.query = rotated;
     int rows = gpu::attend_rows(h_.size), tiles = spare_groups;
     for (const Sequence& s : batch_.sequences) tiles += s.count > 1 ? (s.count * group() + rows - 1) / rows : 0;
-    kernels_.run(attend_many(h_), int64_t(h_.kv_heads) * tiles, rows * 2, gpu::attend_many_shared_bytes(h_.size), p_,
-                 memory_);
+    kernels_.run(attend_many(h_), int64_t(h_.kv_heads) * tiles, gpu::attend_warps * 32,
+                 gpu::attend_many_shared_bytes(h_.size), p_, memory_);
     int row = 0;
     for (size_t s = 0; s < batch_.sequences.size(); row += batch_.sequences[s++].count)
       if (batch_.sequences[s].count > 1) check_rows(s, row, false);
@@ -371,6 +366,72 @@ void check_same_bits(Kernels& kernels, const Heads& h, Findings& findings) {
   std::vector<float> spare = Attention(kernels, h, {{130, 1}}, 0, findings).singles(40, 1);
   findings.expect(std::memcmp(spare.data(), one.data(), one.size() * 4) == 0,
                   "attend_one: other bits in the kernel for several rows");
+}
+
+// Rows of a sequence that come together, through rope_store and attend_many, have the bits of the same rows one at a time,
+// through attend_one and attend_merge; and so have the keys and values that they leave.
+void check_one_by_one(Kernels& kernels, const Heads& h, int position, int count, int window, Findings& findings) {
+  constexpr uint32_t threads = gpu::attend_warps * 32;
+  Regions memory;
+  std::mt19937 random(static_cast<uint32_t>(position));
+  const int width = h.heads * h.size, kv_width = h.kv_heads * h.size, group = h.heads / h.kv_heads;
+  const std::vector<float> query = normals(size_t(count) * width, random),
+                           key = normals(size_t(count) * kv_width, random),
+                           value = normals(size_t(count) * kv_width, random);
+  const Angles angles(h.size, true, position + count);
+  gpu::RopeLaunch r = {};
+  r.cosines = memory.make_settled(angles.cosines), r.sines = memory.make_settled(angles.sines);
+  r.heads = h.heads, r.kv_heads = h.kv_heads, r.head_size = h.size, r.dims = angles.dims, r.halves = 1;
+  gpu::AttendLaunch p = {};
+  p.kv_heads = h.kv_heads, p.heads_per_kv_head = group, p.head_size = h.size, p.window = window, p.scale = 0.3f;
+  p.splits = gpu::attend_run_of(position + count) + 1, p.singles = 1;
+  auto on = [&](const Batch& batch, int row, int rows) {
+    p.batch = r.batch = batch.at(), p.keys_at = r.keys_at = batch.keys_at, p.values_at = r.values_at = batch.values_at;
+    auto part = [&](const std::vector<float>& all, int cols) {
+      return memory.make(std::vector<float>(all.begin() + row * cols, all.begin() + (row + rows) * cols));
+    };
+    p.query = r.query = part(query, width), r.key = part(key, kv_width), r.value = part(value, kv_width);
+    p.out = memory.make<float>(size_t(rows) * width), p.rows = rows;
+  };
+  Batch together({{position, count}}, memory);
+  together.make_pages(h);
+  for (int before = 0; before < position; before++)
+    for (int head = 0; head < h.kv_heads; head++)
+      for (u16* line : {together.key(0, head, before), together.value(0, head, before)})
+        for (int e = 0; e < h.size; e++) line[e] = half_of(normals(1, random)[0]);
+  on(together, 0, count);
+  kernels.run({"rope_store", {}, {}}, (count * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps,
+              gpu::rope_warps * 32, sizeof(gpu::RopeShared), r, memory);
+  const int rows = gpu::attend_rows(h.size), tiles = (count * group + rows - 1) / rows;
+  kernels.run(attend_many(h), int64_t(h.kv_heads) * tiles, threads, gpu::attend_many_shared_bytes(h.size), p, memory);
+  const std::vector<float> expected(p.out, p.out + size_t(count) * width);
+  auto same = [](const void* x, const void* y, size_t bytes) { return std::memcmp(x, y, bytes) == 0; };
+  for (int i = 0; i < count; i++) {
+    Batch alone({{position + i, 1}}, memory);
+    alone.make_pages(h);
+    for (int before = 0; before < position + i; before++)
+      for (int head = 0; head < h.kv_heads; head++) {
+        std::copy_n(together.key(0, head, before), h.size, alone.key(0, head, before));
+        std::copy_n(together.value(0, head, before), h.size, alone.value(0, head, before));
+      }
+    on(alone, i, 1);
+    p.sums = memory.make<float>(size_t(width) * p.splits), p.max = memory.make<float>(size_t(h.heads) * p.splits),
+    p.totals = memory.make<float>(size_t(h.heads) * p.splits);
+    const int parts = (group + gpu::attend_heads_at_once(group) - 1) / gpu::attend_heads_at_once(group);
+    kernels.run(attend_one(h, true), int64_t(h.kv_heads) * parts * p.splits, threads,
+                gpu::attend_one_room_bytes(h.size), gpu::AttendOneLaunch{p, r}, memory);
+    kernels.run({"attend_merge", {}, {}}, (width + int(threads) - 1) / int(threads), threads,
+                sizeof(gpu::AttendMergeShared), p, memory);
+    findings.expect(
+        same(p.out, &expected[size_t(i) * width], sizeof(float) * width),
+        fmt::format("attention: heads of {}, window {}: position {} has other bits alone than among {} rows", h.size,
+                    window, position + i, count));
+    for (int head = 0; head < h.kv_heads; head++)
+      findings.expect(
+          same(alone.key(0, head, position + i), together.key(0, head, position + i), 2 * size_t(h.size)) &&
+              same(alone.value(0, head, position + i), together.value(0, head, position + i), 2 * size_t(h.size)),
+          "attend_one: another key or value than rope_store's");
+  }
 }
 
 void check_gather(Kernels& kernels, int cols, Findings& findings) {
@@ -499,6 +560,7 @@ std::vector<Entry> op_entries() {
        {"rope_store", "attend_merge", "norm_add", "gather_rows", "sample_parts", "sample_best", "probe_read"})
     all.push_back({name, {}, {}});
   for (const Heads& h : shapes) all.insert(all.end(), {attend_one(h, true), attend_one(h, false), attend_many(h)});
+  all.insert(all.end(), {attend_one(narrow, true), attend_many(narrow)});
   return all;
 }
 
@@ -511,6 +573,9 @@ void check_ops(Kernels& kernels, Findings& findings) {
     Attention(kernels, h, {{0, 1}, {70, 2}, {64, 1}, {130, 1}}, 0, findings).singles(3, 2);
     Attention(kernels, h, {{130, 1}, {5, 1}}, 33, findings).singles(5, 4);
     check_same_bits(kernels, h, findings);
+    check_one_by_one(kernels, h, 0, 3, 0, findings);
+    check_one_by_one(kernels, h, 126, 4, 0, findings);
+    check_one_by_one(kernels, h, 150, 3, 70, findings);
     Attention(kernels, h, {{0, 3}}, 0, findings).several(0);
     Attention(kernels, h, {{61, 35}, {3, 1}, {0, 2}}, 0, findings).several(2);
     Attention(kernels, h, {{90, 20}, {31, 3}}, 33, findings).several(1);
@@ -520,6 +585,9 @@ void check_ops(Kernels& kernels, Findings& findings) {
       Attention(kernels, h, {{90, 1}}, 0, findings, {bits, true}).singles(0, 1);
     }
   }
+  // Where runs of one page end, and where runs of several begin.
+  check_one_by_one(kernels, narrow, 4606, 3, 0, findings);
+  check_one_by_one(kernels, narrow, 4700, 2, 650, findings);
   for (int cols : {32, 576})
     for (bool large : {false, true}) check_norm_add(kernels, cols, large, findings);
   for (int cols : {32, 577}) check_gather(kernels, cols, findings);

@@ -55,7 +55,7 @@ TEST_P(Yardstick, GivesTheComposedKernelsBits) {
   const auto& [name, block, tile_bytes, half_bytes] = GetParam();
   auto format = std::ranges::find(quant::formats(), std::string(name), &quant::Format::name);
   ASSERT_NE(format, quant::formats().end());
-  gpu::Entry entry{"gemv", {"1", "32", "store_out"}, {&*format}};
+  gpu::Entry entry{"gemv", {"1", "store_out"}, {&*format}};
   auto library = compile(Dialect::cuda, gpu::compose("cuda", std::array{entry}).text + as_entry(name));
   ASSERT_TRUE(library->entry(entry.name()) && library->entry("by_hand_entry"));
   ASSERT_EQ(library->parameter_bytes("by_hand_entry"), sizeof(Call));

@@ -12,6 +12,7 @@
 
 #include "quant/format.h"
 #include "support/gguf_builder.h"
+#include "support/random_weights.h"
 
 namespace ingot::tests {
 
@@ -19,8 +20,9 @@ struct TinyModel {
   test::GgufBuilder file;
   std::string path = testing::TempDir() + "ingot_tiny_XXXXXX";
 
-  explicit TinyModel(const char* format_name = "q8_0", uint32_t seed = 1, uint32_t context = 128, uint32_t head = 16) {
-    constexpr uint32_t hidden = 64, ffn = 96, heads = 4, kv_heads = 2, layers = 2, vocab = 259;
+  explicit TinyModel(const char* format_name = "q8_0", uint32_t seed = 1, uint32_t context = 128, uint32_t head = 16,
+                     uint32_t hidden = 64, uint32_t ffn = 96) {
+    constexpr uint32_t heads = 4, kv_heads = 2, layers = 2, vocab = 259;
     file.kv("general.architecture", "llama").kv("llama.block_count", layers).kv("llama.context_length", context);
     file.kv("llama.attention.key_length", head).kv("llama.attention.value_length", head);
     file.kv("llama.embedding_length", hidden).kv("llama.feed_forward_length", ffn);
@@ -42,8 +44,8 @@ struct TinyModel {
       std::normal_distribution<float> normal(0, 1 / std::sqrt(float(cols)));
       std::vector<float> values(rows * cols);
       for (float& x : values) x = normal(random);
-      std::string bytes(format.row_bytes(values.size()), '\0');
-      format.encode(values.data(), reinterpret_cast<std::byte*>(bytes.data()), static_cast<int64_t>(values.size()));
+      const std::vector<std::byte> of_values = test::encoded(format, values, random);
+      const std::string bytes(reinterpret_cast<const char*>(of_values.data()), of_values.size());
       file.tensor(name, {cols, rows}, format.id, bytes);
     };
     auto ones = [&](const std::string& name) {

@@ -1,17 +1,18 @@
-// Parameters of attention launches on a GPU (the op: params.h). Keys and values are in pages of 64 positions as f16
-// (batch/gpu/header.h); tiles of 32 positions cross no page. head_size is a multiple of 16, at most 256.
+// What launches of attention are given on a GPU (the op: params.h). Keys and values lie in pages of 64 positions as f16
+// (batch/gpu/header.h). head_size is a multiple of 32, at most 256.
 //
-//   attend_one     rows that are alone in their sequence, rope_store included: queries and keys come as the projection
-//                  leaves them. The positions that a row sees are cut into runs, each a multiple of 32 positions, at
-//                  most attend_max_runs of them; the cut depends on the row's position alone. A group sums a run for
-//                  some of the query heads of a kv_head and stores the sums; the last run's group stores key and value.
-//                  Items: rows · splits · kv_heads · parts, one per group where there is one row, else distributed over
-//                  the groups
-//   attend_merge   the same rows: merges the runs' sums, in order, into floats and codes; ⌈width / threads⌉ groups per
-//                  row
-//   attend_many    sequences with several rows; a group takes attend_rows(head_size) of the rows of one kv_head. A row
-//                  is a query head of a token; heads that share the kv_head are adjacent. kv_heads groups per tile of
-//                  rows, of attend_rows · 2 threads
+// Positions are cut into runs at fixed places (attend_run_begin). A run is an online softmax over its pages, by itself;
+// runs are merged in order (order.h). All kernels add so, by the same products on the matrix unit, so a row's bits
+// depend neither on the other rows of its sequence in the batch nor on those of others:
+//
+//   attend_one     rows that are alone in their sequence: queries and keys come as the projection leaves them. A group
+//                  takes a run for some of the query heads of a kv_head, and leaves its sums; the last run's group stores
+//                  key and value. Items: rows · splits · kv_heads · parts, each a group's where there is one row, and
+//                  shared out among the groups where there may be more
+//   attend_merge   the same rows: the runs' sums, in order, as floats and as codes; ⌈width / threads⌉ groups per row
+//   attend_many    sequences with several rows, rope_store first; a group takes attend_rows(head_size) of the rows of one
+//                  kv_head, a row a query head of a token, heads that share the kv_head side by side. kv_heads groups
+//                  per tile of rows
 #pragma once
 #include "batch/gpu/header.h"
 #include "gemv/gpu/launch.h"
@@ -19,12 +20,29 @@
 
 enum {
   attend_warps = 4,
-  attend_run = 32,             // positions whose scores a warp computes at once; runs are multiples of it
-  attend_max_runs = 64,        // of a row
   attend_max_head_size = 256,  // elements of a head
-  attend_max_heads = 3,  // query heads of a group of attend_one: with the token's own key, one for each of its warps
-  attend_max_sums = 768  // their elements
+  attend_max_heads = 16,       // query heads of a group of attend_one: the rows of a tile
+  attend_short = 4096,         // positions below are in runs of a page
+  attend_medium = 32768,       // those below in runs of attend_medium_run, those behind of attend_long_run
+  attend_medium_run = 512,
+  attend_long_run = 2048,
+  attend_short_runs = attend_short / 64,
+  attend_medium_runs = (attend_medium - attend_short) / attend_medium_run
 };
+
+// The run that a position is in, and a run's first position.
+fn attend_run_of(int position) -> int {
+  return position < attend_short ? position / 64
+         : position < attend_medium
+             ? (int)attend_short_runs + (position - attend_short) / attend_medium_run
+             : (int)attend_short_runs + (int)attend_medium_runs + (position - attend_medium) / attend_long_run;
+}
+fn attend_run_begin(int run) -> int {
+  int medium = run - attend_short_runs, rest = medium - attend_medium_runs;
+  return medium < 0 ? run * 64
+         : rest < 0 ? attend_short + medium * attend_medium_run
+                    : attend_medium + rest * attend_long_run;
+}
 
 struct AttendLaunch {
   DeviceBatch batch;
@@ -43,11 +61,9 @@ struct AttendLaunch {
   float scale;                // factor on query · key
 };
 
-// Query heads that a group of attend_one computes together, of those that share a kv_head: all, or the smallest equal
-// parts that fit.
-fn attend_heads_at_once(int heads_per_kv_head, int head_size) {
-  int fit = attend_max_sums / head_size < attend_max_heads ? attend_max_sums / head_size : attend_max_heads;
-  int parts = (heads_per_kv_head + fit - 1) / fit;
+// Query heads that a group of attend_one computes together, out of those that share a kv_head: all, or equal parts.
+fn attend_heads_at_once(int heads_per_kv_head) -> int {
+  int parts = (heads_per_kv_head + attend_max_heads - 1) / attend_max_heads;
   return (heads_per_kv_head + parts - 1) / parts;
 }
 // The query of `attend` is that of `rope`, which is not rotated in place.
@@ -55,33 +71,47 @@ struct AttendOneLaunch {
   AttendLaunch attend;
   RopeLaunch rope;
 };
-struct AttendOneShared {
-  float own_key[attend_max_head_size],
-      own_value[attend_max_head_size];                           // of the token itself, as the cache will hold them
-  float query[attend_max_sums];                                  // (heads, head_size), scaled
-  float weights[2][attend_warps][attend_max_heads][attend_run];  // double-buffered, so that one barrier is enough
-  float sums[attend_warps][attend_max_sums];
-  float max[attend_warps][attend_max_heads], totals[attend_warps][attend_max_heads];
-};
 
-// Rows that a group of attend_many computes, 16 per warp, and positions that it reads at once: as many as fit its
-// shared memory.
-fn attend_rows(int head_size) { return head_size <= 64 ? 64 : head_size <= 128 ? 32 : 16; }
-fn attend_keys(int head_size) { return head_size <= 128 ? 32 : 16; }
-enum { attend_apart = 8 };  // padding in halves between lines: those of a tile begin in different banks
-template <int head_size> struct AttendManyShared {
+// How a group's four warps share rows and elements: 16 rows a tile, and the elements of a head among `splits` warps, so
+// that the sums of one fit its registers.
+fn attend_splits_of(int head_size) -> int { return head_size <= 64 ? 1 : head_size <= 128 ? 2 : 4; }
+fn attend_rows(int head_size) -> int { return 16 * (attend_warps / attend_splits_of(head_size)); }
+enum { attend_apart = 8 };  // halves between lines, so that those of a tile begin in different banks
+
+// The group's memory. `keys`: positions whose keys, or values, lie in it at once, a part of a page. `exchanged`: warps share
+// the scores of a tile.
+template <int head_size, int row_tiles, int keys_at_once, bool exchanged> struct AttendShared {
   enum {
     line = head_size + attend_apart,
-    rows = head_size <= 64    ? 64
-           : head_size <= 128 ? 32
-                              : 16,
-    keys = head_size <= 128 ? 32 : 16
+    rows = 16 * row_tiles,
+    keys = keys_at_once,
+    scores = exchanged ? row_tiles * 64 * 16 * 2 : 0,  // halves: floats of a page's scores, on their way between warps
+    staged = (int)keys * (int)line > (int)scores ? (int)keys*(int)line : (int)scores
   };
-  u16 query[2][rows * line];  // scaled; the nearest halves, and the nearest halves of the remainders
-  u16 cached[keys * line];    // keys, then values
+  u16 query[2][rows * line];  // scaled; the nearest halves, and the nearest of what they leave
+  u16 cached[staged];         // keys, then scores, then values
 };
-fn attend_many_shared_bytes(int head_size) {
-  return 2 * (head_size + (int)attend_apart) * (2 * attend_rows(head_size) + attend_keys(head_size));
+template <int head_size> struct AttendOneShared : AttendShared<head_size, 1,
+                                                               head_size <= 128   ? 64
+                                                               : head_size <= 192 ? 32
+                                                                                  : 16,
+                                                               true> {
+  u16 own_key[head_size], own_value[head_size];  // of the token itself, as its page will hold them
+};
+template <int head_size> struct AttendManyShared : AttendShared<head_size,
+                                                                head_size <= 64    ? 4
+                                                                : head_size <= 128 ? 2
+                                                                                   : 1,
+                                                                head_size <= 128 ? 32 : 16, (head_size > 64)> {};
+fn attend_shared_bytes(int head_size, int rows, int keys, bool exchanged) -> int {
+  int line = head_size + attend_apart, scores = exchanged ? rows * 64 * 2 : 0;
+  return 2 * (2 * rows * line + (keys * line > scores ? keys * line : scores));
+}
+fn attend_one_room_bytes(int head_size) -> int {
+  return attend_shared_bytes(head_size, 16, head_size <= 128 ? 64 : head_size <= 192 ? 32 : 16, true) + 4 * head_size;
+}
+fn attend_many_shared_bytes(int head_size) -> int {
+  return attend_shared_bytes(head_size, attend_rows(head_size), head_size <= 128 ? 32 : 16, head_size > 64);
 }
 struct AttendMergeShared {
   u32 none;

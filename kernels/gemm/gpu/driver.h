@@ -14,7 +14,12 @@
 template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
   typedef GemvLaunch Params;
   typedef GemmShared<Shape> Shared;
-  enum { threads = gemm_warps * warp_lanes, groups_per_core = Shape::groups_per_core, pairs = Out::pairs };
+  enum {
+    warps = (int)Shape::tokens / (int)Shape::unit_tokens * unit_warps,
+    threads = (int)warps * (int)warp_lanes,
+    groups_per_core = Shape::groups_per_core,
+    pairs = Out::pairs
+  };
 
   // Row groups of 32; past the last: the last.
   template <class F> fn row_group(PARAMS(GemvLaunch) p, int s, int group) -> BYTES {
@@ -69,23 +74,26 @@ template <class Shape, class Out, class F0, class F1, class F2> struct gemm_of {
   fn write(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, int first_row, int first_token, int there, Thread me,
            THREAD const gemm_sums<Shape>& acc) -> void {
     SHARED float* transposed = (SHARED float*)shared.codes;
-    SHARED float* to =
-        transposed + tile_column(me.lane()) * transposed_words + (int)me.warp() * tile_rows + tile_row(me.lane());
+    int unit = (int)me.warp() / unit_warps, of_unit = (int)me.warp() % unit_warps;
+    SHARED float* to = transposed + (unit * Shape::unit_tokens + tile_column(me.lane())) * transposed_words +
+                       of_unit * tile_rows + tile_row(me.lane());
     group_barrier();
     UNROLL(64)
-    for (int n = 0; n < Shape::tokens / tile_columns; n++)
+    for (int n = 0; n < Shape::unit_tokens / tile_columns; n++)
       for (int i = 0; i < 4; i++) to[(n * tile_columns + i % 2) * transposed_words + i / 2 * 8] = acc.of[n][i];
     group_barrier();
     int tokens = there - first_token < Shape::tokens ? there - first_token : (int)Shape::tokens;
     UNROLL(4)
-    for (int i = (int)me.warp(); i < tokens * (pairs ? 1 : 2); i += gemm_warps) {
+    for (int i = (int)me.warp(); i < tokens * (pairs ? 1 : 2); i += warps) {
       int token = pairs ? i : i / 2, side = pairs ? 0 : i % 2, row = first_row + side * lane_rows + (int)me.lane();
       SHARED const float* from = transposed + token * transposed_words + side * lane_rows + me.lane();
-      Out::write(p, s, first_token + token, row, finished(p, s, row, from[0]),
-                 pairs ? finished(p, 1, row, from[lane_rows]) : 0.0f);
+      float inverse = inverse_of(p, first_token + token);
+      Out::write(p, s, first_token + token, row, finished(p, s, row, from[0], inverse),
+                 pairs ? finished(p, 1, row, from[lane_rows], inverse) : 0.0f);
     }
   }
 };
 
 template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemm
-    : gemm_of<gemm_shape<N, copies_overlap != 0>, Out, F0, F1, F2> {};
+    : gemm_of<gemm_shape<N, copies_overlap != 0, ((int)F0::group < 32 || (int)F1::group < 32 || (int)F2::group < 32)>,
+              Out, F0, F1, F2> {};

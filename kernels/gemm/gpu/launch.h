@@ -4,29 +4,36 @@
 // gemm_rows, for gate and up of half as many. Groups with the same rows follow each other, so that weights are read
 // from memory about once.
 //
-// K is not split: a sum runs in the order of gemv/params.h, so outputs are those of the CPU, bit for bit.
+// A thread group takes one run of K after another (gemv/runs.h): each has its sum, which is added to that of those
+// before. So that both are registers, four warps have at most 64 tokens, and more tokens have more warps, which share the
+// expanded weights.
 #pragma once
+#include "gemv/runs.h"
 
 enum {
   gemm_rows = 64,  // of a thread group
-  gemm_warps = 4,  // of a thread group; they share the tile, 16 rows each
-  // Row stride of a token's 64 outputs while they are transposed in shared memory; padded to avoid bank conflicts.
-  transposed_words = 68
+  unit_warps = 4,  // that use the matrix unit together, 16 rows each
+  transposed_words =
+      68  // of a token's 64 outputs on their way from the matrix unit's lanes to rows in lanes; 16 of them more than a
+          // run of banks
 };
 
-// How a group of N tokens advances along K: in steps of some chunks. `ahead`: copies are asynchronous (copies_overlap).
-template <int N, bool ahead> struct gemm_shape {
+// How a group of N tokens walks along K: in steps of some chunks. `ahead`: copies overlap with what else a group does
+// (copies_overlap). `halves`: a format has two sums per chunk, which take the registers of other tokens.
+template <int N, bool ahead, bool halves> struct gemm_shape {
   enum {
     tokens = N,
-    piece = N < 64 ? N : 64,         // tokens whose sums of a chunk are kept as integers at once
-    pieces_ahead = N > 128 ? 1 : 0,  // of them that are multiplied while others are scaled: 0 or 1
-    step = N < 64 && ahead ? 4 : 2,  // chunks of K
-    slots = !ahead   ? 2
-            : N < 64 ? 6
-                     : 3,  // steps whose tokens and weights have arrived or are in flight
-    groups_per_core = N == 64               ? 4
-                      : N == 16 || N == 128 ? 3
-                                            : 2
+    unit_tokens = N < 64   ? N
+                  : halves ? 32
+                           : 64,      // of four warps
+    piece = N < 32 ? N : 32,          // of them whose sums of a chunk are kept as integers at once
+    step = N != 64 && ahead ? 4 : 2,  // chunks of K
+    slots = !ahead || N == 128 ? 2
+            : N < 64           ? 6
+                               : 3,  // steps whose tokens and weights are there or on their way
+    groups_per_core = N == 16   ? 3
+                      : N == 32 ? 2
+                                : 256 / N / (halves ? 2 : 1)
   };
 };
 

@@ -23,16 +23,16 @@ template <class F> struct codes_zero<F, false> {
   static_assert(taken_off >= 0 && taken_off <= 128, "a code of less than 8 bits less its zero is a signed byte");
 };
 
-template <class F, int q>
+template <class F, int q, int end>
 fn expand_quads(THREAD const chunk_words<F::code_bits>& words, table16 table, THREAD u32 (&to)[8]) -> void {
-  if constexpr (q < 8) {
+  if constexpr (q < end) {
     constexpr u32 zeros = (u32)codes_zero<F>::taken_off * 0x01010101u;
     to[q] = quad_of<F::code_bits, q, 0, F::code_bits>(words);
     if constexpr (facts<F>::table)
       to[q] = table_lookup(to[q], table);
     else if constexpr (zeros != 0)
       to[q] = (to[q] + (0x80808080u - zeros)) ^ 0x80808080u;  // no byte carries into the next
-    expand_quads<F, q + 1>(words, table, to);
+    expand_quads<F, q + 1, end>(words, table, to);
   }
 }
 
@@ -57,9 +57,14 @@ fn token_slot(int token) { return token / 16 * 16 + token % 8 / 2 * 4 + token / 
 fn lane_row_slot(u32 lane) { return 2 * tile_row(lane); }
 fn lane_token_slot(u32 lane) { return 2 * tile_column(lane); }
 
-// The sums of a thread: rows tile_row + 8 (i / 2) of its warp's 16, tokens tile_column + 8 n + i mod 2.
+// The sums of a thread: rows tile_row + 8 (i / 2) of its warp's 16, tokens tile_column + 8 n + i mod 2 of its unit's.
 template <class Shape> struct gemm_sums {
-  float of[Shape::tokens / tile_columns][4];
+  float of[Shape::unit_tokens / tile_columns][4];
+  MEMBER void clear() {
+    UNROLL(8)
+    for (int n = 0; n < Shape::unit_tokens / tile_columns; n++) UNROLL(4)
+    for (int i = 0; i < 4; i++) of[n][i] = 0;
+  }
 };
 
 // The rows of a half of the group: a row group of the resident layout, all of one format.
@@ -73,7 +78,12 @@ template <class Shape, class F> struct gemm_half {
     steps_of_run = (int)run / Shape::step,
     runs = (Shape::slots - 1 + (int)steps_of_run - 1) / (int)steps_of_run + 1,
     run_bytes = (int)run / (int)L::chunks * (int)L::tile_bytes,
-    reads_sums = (int)L::mins > 0 || (int)codes_zero<F>::left != 0
+    reads_sums = (int)L::mins > 0 || (int)codes_zero<F>::left != 0,
+    threads = (int)Shape::tokens / (int)Shape::unit_tokens * (int)unit_warps * (int)warp_lanes,
+    units = (int)Shape::tokens / (int)Shape::unit_tokens,
+    slots_at_once = (int)units < Shape::step / 2 ? 2 * (int)units : (int)Shape::step,  // chunks that are expanded so
+    shares = 2 * (int)units / (int)slots_at_once,  // into which the expansion of a chunk is cut, one a warp
+    share_quads = 8 / (int)shares
   };
 
   // Starts copying the bytes from `begin` on of the row group, a run of tiles.
@@ -81,47 +91,69 @@ template <class Shape, class F> struct gemm_half {
     int left = end - begin;
     if (left > 0)
       copy_run(tiles + slot * run_bytes, row_group + begin, left < run_bytes ? left : (int)run_bytes, gate,
-               (int)(gemm_warps * warp_lanes), me.index);
+               (int)threads, me.index);
   }
 
-  template <class Reader> fn expand(THREAD Reader& from, int c, int slot, int row, table16 table,
-                                    SHARED StepWeights<Shape>& to, u32 lane) -> void {
+  // A share of a chunk's codes, and, with the first, its factors.
+  template <int share, class Reader> fn expand_share(THREAD Reader& from, int c, int slot, int row, table16 table,
+                                                     SHARED StepWeights<Shape>& to, u32 lane) -> void {
+    enum { first = (int)share * (int)share_quads, end = (int)first + (int)share_quads };
     u32 quads[8];
     chunk_words<F::code_bits> words = split_rows<F>::words_from(from);
-    expand_quads<F, 0>(words, table, quads);
-    Factors f = split_rows<F>::factors_from(from, c, (int)lane);
-    SHARED uint4* line = (SHARED uint4*)to.codes + 2 * slot * gemm_rows + row;
-    for (int h = 0; h < 2; h++) {
-      uint4 four;
-      four.x = quads[4 * h], four.y = quads[4 * h + 1], four.z = quads[4 * h + 2], four.w = quads[4 * h + 3];
-      line[h * gemm_rows] = four;
+    expand_quads<F, (int)first, (int)end>(words, table, quads);
+    SHARED u32* line = to.codes + (2 * slot * gemm_rows + row) * 4;
+    if constexpr ((int)share_quads >= 4) {
+      for (int q = first; q < end; q += 4) {
+        uint4 four;
+        four.x = quads[q], four.y = quads[q + 1], four.z = quads[q + 2], four.w = quads[q + 3];
+        *(SHARED uint4*)(line + q * gemm_rows) = four;
+      }
+    } else {
+      int2 two;
+      two.x = (i32)quads[first], two.y = (i32)quads[first + 1];
+      *(SHARED int2*)(line + first / 4 * 4 * gemm_rows + first % 4) = two;
     }
-    UNROLL(2)
-    for (int g = 0; g < Factors::groups; g++) {
-      int at = (2 * slot + g) * gemm_rows + row_slot(row);
-      if (g < Factors::additions) to.scales[at] = f.scales[g];
-      if constexpr (Factors::weighted) to.subs[at] = f.subs[g];
-      if constexpr (L::mins > 0) to.mins[at] = f.mins[g];
+    if constexpr (share == 0) {
+      Factors f = split_rows<F>::factors_from(from, c, (int)lane);
+      UNROLL(2)
+      for (int g = 0; g < Factors::groups; g++) {
+        int at = (2 * slot + g) * gemm_rows + row_slot(row);
+        if (g < Factors::additions) to.scales[at] = f.scales[g];
+        if constexpr (Factors::weighted) to.subs[at] = f.subs[g];
+        if constexpr (L::mins > 0) to.mins[at] = f.mins[g];
+      }
     }
   }
-  // The warp's chunks of step s: two warps share a half. `tiles`: the run that contains the step.
+  template <class Reader> fn expand(THREAD Reader& from, int c, int slot, int row, int share, table16 table,
+                                    SHARED StepWeights<Shape>& to, u32 lane) -> void {
+    static_assert(shares == 1 || shares == 2 || shares == 4, "a share is quads of one half of a line");
+    if (share == 0) return expand_share<0>(from, c, slot, row, table, to, lane);
+    if constexpr ((int)shares >= 2)
+      if (share == 1) return expand_share<1>(from, c, slot, row, table, to, lane);
+    if constexpr ((int)shares == 4) {
+      if (share == 2) return expand_share<2>(from, c, slot, row, table, to, lane);
+      expand_share<3>(from, c, slot, row, table, to, lane);
+    }
+  }
+  // The warp's share of chunks of step s: two warps of a unit share a half. `tiles`: the run that the step is of.
   fn expand_step(BYTES row_group, int s, int chunks, SHARED const u8* tiles, SHARED StepWeights<Shape>& to, Thread me)
       -> void {
     table16 table = split_codes<F>::table();
-    int lane = (int)me.lane(), row = (int)me.warp() / 2 * lane_rows + lane;
+    int lane = (int)me.lane(), unit = (int)me.warp() / unit_warps, share = 2 * unit / (int)slots_at_once,
+        row = (int)me.warp() % unit_warps / 2 * lane_rows + lane;
     UNROLL(4)
-    for (int j = 0; j < Shape::step; j += 2) {
-      int slot = j + (int)me.warp() % 2, c = s * Shape::step + slot;
+    for (int j = 0; j < Shape::step; j += slots_at_once) {
+      int slot = j + 2 * unit % (int)slots_at_once + (int)me.warp() % 2, c = s * Shape::step + slot;
       if (c >= chunks) continue;
       if constexpr (copies_overlap != 0) {
         int there = s % steps_of_run * Shape::step + slot;  // of the run
         SHARED const u8* tile = tiles + there / (int)L::chunks * (int)L::tile_bytes;
         staged_reader from = {tile, tile + (L::codes_at + there % (int)L::chunks * L::chunk_bytes + 4 * lane)};
-        expand(from, there % (int)L::chunks, slot, row, table, to, me.lane());
+        expand(from, there % (int)L::chunks, slot, row, share, table, to, me.lane());
       } else {
         BYTES tile = row_group + (i64)(c / (int)L::chunks) * (int)L::tile_bytes;
         tile_reader from = {tile, split_rows<F>::codes_at(tile, c % (int)L::chunks, lane)};
-        expand(from, c % (int)L::chunks, slot, row, table, to, me.lane());
+        expand(from, c % (int)L::chunks, slot, row, share, table, to, me.lane());
       }
     }
   }
@@ -212,7 +244,8 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   typedef gemm_half<Shape, F0> First;
   typedef gemm_half<Shape, F1> Second;
   enum {
-    threads = gemm_warps * warp_lanes,
+    warps = (int)Shape::tokens / (int)Shape::unit_tokens * (int)unit_warps,
+    threads = (int)warps * (int)warp_lanes,
     one_format = same<F0, F1>::value,
     parts = (int)First::Factors::groups > (int)Second::Factors::groups ? (int)First::Factors::groups
                                                                        : (int)Second::Factors::groups,
@@ -221,11 +254,11 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     // integer sums.
     coded = (int)codes_zero<F0>::left != 0 || (int)codes_zero<F1>::left != 0 ||
             (int)First::Factors::groups != (int)Second::Factors::groups,
-    held = (Shape::step * Shape::tokens + (int)threads - 1) / (int)threads,   // of a thread, of a step's tokens
-    apart = Shape::tokens > (int)threads ? Shape::tokens / (int)threads : 1,  // of them of one chunk
+    held = (Shape::step * Shape::tokens + (int)threads - 1) / (int)threads,  // of a thread, of a step's tokens
+    rows_of_threads = (int)threads / Shape::tokens,                          // chunks whose tokens threads hold at once
     piece = (int)parts == 2 && Shape::piece > 16 ? Shape::piece / 2
                                                  : (int)Shape::piece,  // two sums take the registers of one
-    pieces = Shape::tokens / (int)piece
+    pieces = Shape::unit_tokens / (int)piece
   };
 
   // What the halves read.
@@ -268,8 +301,8 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   template <class Half> fn ask_next(THREAD const Source& from, int side, SHARED GemmShared<Shape>& shared,
                                     THREAD const Walk& w, Thread me) -> void {
     if ((w.s + 1) % Half::steps_of_run == 0)
-      Half::ask(from.weights[side], w.asked[side], from.bytes[side], w.run[side], tiles_of(shared, side),
-                shared.gates + w.before(), me);
+      Half::ask(from.weights[side], w.asked[one_format ? 0 : side], from.bytes[one_format ? 0 : side],
+                w.run[one_format ? 0 : side], tiles_of(shared, side), shared.gates + w.before(), me);
   }
   template <class Half> fn pass_run(int side, THREAD Walk& w) -> void {
     if ((w.s + 1) % Half::steps_of_run != 0) return;
@@ -290,7 +323,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   }
   fn expand(THREAD const Source& from, int s, SHARED GemmShared<Shape>& shared, THREAD const Walk& w, Thread me)
       -> void {
-    int side = (int)me.warp() / 2;
+    int side = (int)me.warp() % unit_warps / 2;
     if (one_format)
       First::expand_step(from.weights[side], s, from.chunks, tiles_of(shared, side) + w.run[0] * First::run_bytes,
                          shared.weights[s % 2], me);
@@ -302,46 +335,38 @@ template <class Shape, class F0, class F1> struct gemm_steps {
                           shared.weights[s % 2], me);
   }
 
-  // A step's scales and sums of tokens, from device memory to where the tile's lanes find them. A thread's j-th is of
-  // token n(j), of the step's chunk `slot(j)`.
+  // A step's scales and sums of tokens, from device memory to where the matrix unit's lanes find them. A thread's are of
+  // one token, of the step's chunks held_slot(0, me), held_slot(1, me), …
   struct Held {
-    int at[apart];  // in the scales, of the next step's first chunk and tokens n(0), n(1), …
+    int at;  // in the scales, of the next step's first chunk
     float scale[held];
     i32 sums[held][2];
   };
-  fn held_token(int j, Thread me) -> int { return (int)me.index % Shape::tokens + j % apart * threads; }
-  fn held_slot(int j, Thread me) -> int {
-    return (int)threads < Shape::tokens ? j / apart
-                                        : (int)me.index / Shape::tokens + j * ((int)threads / Shape::tokens);
-  }
+  fn held_token(Thread me) -> int { return (int)me.index % Shape::tokens; }
+  fn held_slot(int j, Thread me) -> int { return (int)me.index / Shape::tokens + j * (int)rows_of_threads; }
   fn begin_held(THREAD const Source& from, THREAD Held& x, Thread me) -> void {
-    for (int j = 0; j < apart; j++) {
-      int token = from.first + held_token(j, me);
-      x.at[j] = (token < from.there ? token : from.there - 1) +
-                ((int)threads < Shape::tokens ? 0 : (int)me.index / Shape::tokens * from.tokens);
-    }
+    int token = from.first + held_token(me);
+    x.at = (token < from.there ? token : from.there - 1) + (int)me.index / Shape::tokens * from.tokens;
   }
   fn hold(THREAD const Source& from, int s, THREAD Held& x, Thread me) -> void {
     UNROLL(8)
     for (int j = 0; j < held; j++) {
-      int step = (int)threads < Shape::tokens
-                     ? j / apart
-                     : j * ((int)threads / Shape::tokens);  // chunks from the thread's first on
+      int step = j * (int)rows_of_threads;  // chunks from the thread's first on
       if (held_slot(j, me) >= Shape::step || s * Shape::step + held_slot(j, me) >= from.chunks) continue;
-      x.scale[j] = from.scales[(u32)(x.at[j % apart] + step * from.tokens)];
+      x.scale[j] = from.scales[(u32)(x.at + step * from.tokens)];
       if constexpr (reads_sums != 0) {
-        DEVICE const i32* sums = from.sums + (u32)((s * Shape::step + held_slot(j, me)) * from.tokens +
-                                                   x.at[j % apart] + step * from.tokens);
+        DEVICE const i32* sums =
+            from.sums + (u32)((s * Shape::step + held_slot(j, me)) * from.tokens + x.at + step * from.tokens);
         x.sums[j][0] = sums[0], x.sums[j][1] = sums[from.tokens];
       }
     }
-    for (int j = 0; j < apart; j++) x.at[j] += Shape::step * from.tokens;
+    x.at += Shape::step * from.tokens;
   }
   fn put(THREAD const Held& x, int s, int chunks, SHARED StepTokens<Shape>& to, Thread me) -> void {
-    int first = token_slot((int)me.index % Shape::tokens);
+    int n = token_slot(held_token(me));
     UNROLL(8)
     for (int j = 0; j < held; j++) {
-      int slot = held_slot(j, me), n = first + j % apart * threads;
+      int slot = held_slot(j, me);
       if (slot >= Shape::step || s * Shape::step + slot >= chunks) continue;
       to.scales[slot * Shape::tokens + n] = x.scale[j];
       if constexpr (reads_sums != 0)
@@ -355,13 +380,14 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   struct Products {
     tile_sums<piece> of[parts];
   };
-  fn start(SHARED const u32* panel, int which, THREAD tile_a& a, THREAD Products& to) -> void {
-    start_products<0, parts>(to.of[0], a, panel, (int)Shape::tokens, which * (int)piece);
-    if constexpr (parts == 2) start_products<1, 2>(to.of[1], a, panel, (int)Shape::tokens, which * (int)piece);
+  // `first`: token of the piece.
+  fn start(SHARED const u32* panel, int first, THREAD tile_a& a, THREAD Products& to) -> void {
+    start_products<0, parts>(to.of[0], a, panel, (int)Shape::tokens, first);
+    if constexpr (parts == 2) start_products<1, 2>(to.of[1], a, panel, (int)Shape::tokens, first);
   }
-  template <int n> fn await(THREAD Products& to) -> void {
-    await_products<n * parts>(to.of[0]);
-    if constexpr (parts == 2) await_products<n * parts>(to.of[1]);
+  fn await(THREAD Products& to) -> void {
+    await_products<0>(to.of[0]);
+    if constexpr (parts == 2) await_products<0>(to.of[1]);
   }
 
   // The warp's share of a chunk. In the first chunk of a step it also expands the next step, while the first products
@@ -371,48 +397,53 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     SHARED const StepWeights<Shape>& weights = shared.weights[w.s % 2];
     SHARED const StepTokens<Shape>& tokens = shared.tokens[w.s % 2];
     SHARED const u32* panel = shared.codes + (w.slot * Shape::step + slot) * Shape::tokens * 8;
-    int lane = (int)me.lane(), rows = (int)me.warp() * tile_rows + lane_row_slot(me.lane());
+    int unit = (int)me.warp() / unit_warps * Shape::unit_tokens, of_unit = (int)me.warp() % unit_warps,
+        rows = of_unit * tile_rows + lane_row_slot(me.lane());
     tile_a a;
-    load(a, weights.codes + slot * gemm_rows * 8, (int)gemm_rows, (int)me.warp() * tile_rows, me.lane());
-    Products products[1 + Shape::pieces_ahead];
-    start(panel, 0, a, products[0]);
+    load(a, weights.codes + slot * gemm_rows * 8, (int)gemm_rows, of_unit * tile_rows, me.lane());
+    Products products;
+    start(panel, unit, a, products);
     if (slot == 0) expand(from, w.s + 1, shared, w, me);
     typename First::Factors f[2];
     typename Second::Factors g[2];
-    if (one_format || me.warp() < 2)
+    if (one_format || of_unit < 2)
       First::load_factors(weights, slot, rows, f);
     else
       Second::load_factors(weights, slot, rows, g);
     UNROLL(8)
     for (int which = 0; which < pieces; which++) {
-      THREAD Products& here = products[which % (1 + Shape::pieces_ahead)];
-      if (Shape::pieces_ahead == 1 && which + 1 < pieces) {
-        start(panel, which + 1, a, products[(which + 1) % (1 + Shape::pieces_ahead)]);
-        await<1>(here);
-      } else {
-        await<0>(here);
-      }
-      int tile = which * (int)piece / tile_columns, first = which * (int)piece + lane_token_slot((u32)lane);
-      if (one_format || me.warp() < 2)
-        First::template add<(int)piece, parts, (bool)coded>(tokens, slot, first, f, here.of, tile, acc);
+      await(products);
+      int tile = which * (int)piece / tile_columns, first = unit + which * (int)piece;
+      if (one_format || of_unit < 2)
+        First::template add<(int)piece, parts, (bool)coded>(tokens, slot, first + lane_token_slot(me.lane()), f,
+                                                            products.of, tile, acc);
       else
-        Second::template add<(int)piece, parts, (bool)coded>(tokens, slot, first, g, here.of, tile, acc);
-      if (Shape::pieces_ahead == 0 && which + 1 < pieces) start(panel, which + 1, a, here);
+        Second::template add<(int)piece, parts, (bool)coded>(tokens, slot, first + lane_token_slot(me.lane()), g,
+                                                             products.of, tile, acc);
+      if (which + 1 < pieces) start(panel, first + (int)piece, a, products);
     }
   }
 
-  // Σ over K for the group's rows and tokens. On return other threads may still read shared memory.
-  fn sum(THREAD const Source& from, SHARED GemmShared<Shape>& shared, Thread me, THREAD gemm_sums<Shape>& acc) -> void {
-    enum { newer = Shape::slots - 2 };
-    int steps = (from.chunks + Shape::step - 1) / Shape::step;
+  // A run's sums enter those of the runs before.
+  fn fold(THREAD gemm_sums<Shape>& run, THREAD gemm_sums<Shape>& total) -> void {
+    UNROLL(8)
+    for (int n = 0; n < Shape::unit_tokens / tile_columns; n++) UNROLL(4)
+    for (int i = 0; i < 4; i++) total.of[n][i] += run.of[n][i];
+    run.clear();
+  }
+
+  // Σ over K for the group's rows and tokens. Leaves the group's memory behind as other threads may still read it.
+  fn sum(THREAD const Source& from, SHARED GemmShared<Shape>& shared, Thread me, THREAD gemm_sums<Shape>& total)
+      -> void {
+    enum { behind = Shape::slots - 2 };
+    int steps = (from.chunks + Shape::step - 1) / Shape::step, length = run_chunks(from.chunks), left = length;
     Walk w;
     Held held_tokens;
-    UNROLL(64)
-    for (int n = 0; n < Shape::tokens / tile_columns; n++)
-      for (int i = 0; i < 4; i++) acc.of[n][i] = 0;
+    gemm_sums<Shape> run;
+    total.clear(), run.clear();
     set_gates(shared.gates, (int)Shape::slots, me.index);
     group_barrier();
-    bool here = asks(0, (int)gemm_warps, me.index);
+    bool here = asks(0, (int)warps, me.index);
     w.run[0] = w.run[1] = 0, w.asked[0] = First::runs * First::run_bytes, w.asked[1] = Second::runs * Second::run_bytes;
     if (copies_overlap != 0 && here) ask_first<First>(from, 0, shared, me), ask_first<Second>(from, 1, shared, me);
     dependency_wait();
@@ -434,19 +465,22 @@ template <class Shape, class F0, class F1> struct gemm_steps {
     for (; w.s < steps; w.pass()) {
       await_gate<newer>(shared.gates + w.slot, w.round);
       group_barrier();
-      if (asks(w.s, (int)gemm_warps, me.index)) {
+      if (asks(w.s, (int)warps, me.index)) {
         ask_tokens(from, w.s + Shape::slots - 1, w.before(), shared, me);
         if (copies_overlap != 0) ask_next<First>(from, 0, shared, w, me), ask_next<Second>(from, 1, shared, w, me);
         close_gate(shared.gates + w.before());
       }
-      pass_run<First>(0, w), pass_run<Second>(1, w);
-      hold(from, w.s + 1, held_tokens, me);
+      pass_run<First>(0, w);
+      if (!one_format) pass_run<Second>(1, w);
       UNROLL(4)
       for (int slot = 0; slot < Shape::step; slot++) {
+        if (slot == Shape::step / 2 - 1) hold(from, w.s + 1, held_tokens, me);  // of four, behind the expansion
         if (w.s * Shape::step + slot >= from.chunks) break;
-        add_chunk(from, shared, w, slot, me, acc);
+        add_chunk(from, shared, w, slot, me, run);
+        if (--left == 0) fold(run, total), left = length;
       }
       put(held_tokens, w.s + 1, from.chunks, shared.tokens[(w.s + 1) % 2], me);
     }
+    fold(run, total);
   }
 };

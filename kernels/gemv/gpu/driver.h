@@ -1,54 +1,54 @@
 // The matrix kernel of GPUs for a few tokens, whose codes are in device memory; for one token where its input does not
 // fit shared memory (one_token.h). Which outputs belong to a thread group, and how they are finished.
 //   N        tokens a group computes at once
-//   G        rows of a matrix that a group computes: 32, or 16 or 8 of short matrices, so that there are enough groups
-//   Out      destination of an output (stages.h)
+//   Out      what becomes of an output (stages.h)
 //   F0 …     the formats of the launch's matrices
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/rows_of_blocks.h"
+#include "gemv/gpu/rows_of_numbers.h"
 #include "gemv/gpu/rows_split.h"
 #include "gemv/gpu/stages.h"
 #include "quant/as_table.h"
 #include "quant/facts.h"
 #include "quant/resident.h"
 
-template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv {
+template <int N, class Out, class F0, class F1 = F0, class F2 = F1> struct gemv {
   typedef GemvLaunch Params;
   typedef GemvShared Shared;
-  enum { threads = split_warps * warp_lanes, groups_per_core = N == 1 ? 3 : N <= 4 ? 2 : 1 };
+  enum { threads = split_warps * warp_lanes, groups_per_core = N == 1 ? 3 : N <= 4 ? 2 : 1, G = group_rows };
 
-  // Outputs of the group's rows of segment s, row r of token n at to[n · G + r].
+  // Sums of the group's rows of segment s, row r of token n at to[n · G + r].
   template <class F> fn rows(PARAMS(GemvLaunch) p, SHARED Shared& shared, int s, i64 row_group, int first,
                              SHARED float* to, Thread me) -> void {
     typedef typename resident_form<F>::type Form;
     if constexpr (resident<Form, lane_rows>::exists) {
       float acc[N];
       prepared_input<N == 1> input = prepared < N == 1 > (p, first);
-      split_rows<Form>::template sum<N, G>(p.segment[s].weights, row_group, p.cols, input, me, acc);
-      for (int n = 0; n < N; n++) shared.sums_of_warps[(me.warp() * N + n) * warp_lanes + me.lane()] = acc[n];
+      UNROLL(1)
+      for (int run = (int)me.warp(); run < max_runs; run += split_warps) {
+        split_rows<Form>::template sum<N>(p.segment[s].weights, row_group, p.cols, run, input, me, acc);
+        for (int n = 0; n < N; n++) shared.sums_of_runs[(run * N + n) * G + me.lane()] = acc[n];
+      }
       group_barrier();
       if ((int)me.index < N * G) {
-        int n = (int)me.index / G, r = (int)me.index % G;
         float y = 0;
-        for (int w = 0; w < split_warps; w++)
-          for (int part = 0; part < warp_lanes / G; part++)
-            y += shared.sums_of_warps[(w * N + n) * warp_lanes + part * G + r];
+        for (int run = 0; run < max_runs; run++) y += shared.sums_of_runs[run * N * G + (int)me.index];
         to[me.index] = y;
       }
       group_barrier();
     } else {
-      float inverse[N];
-      for (int n = 0; n < N; n++) {
-        i64 token = first + n < p.tokens ? first + n : p.tokens - 1;
-        inverse[n] = inverse_rms(p.x + token * p.cols, p.norm, p.cols, p.epsilon, shared.sums_of_warps, me);
-      }
       i64 row_bytes = (i64)(p.cols / (int)F::block) * (int)F::block_bytes;
       for (int r = (int)me.warp(); r < G; r += split_warps) {
         i64 row = row_group * G + r;
         if (row >= p.segment[s].rows) continue;
         float acc[N];
-        block_rows<F>::template sum<N>(p.segment[s].weights + row * row_bytes, p, first, inverse, me, acc);
+        BYTES weights = p.segment[s].weights + row * row_bytes;
+        if (number_rows<F>::fit(p.cols)) {
+          if constexpr (number_rows<F>::exists) number_rows<F>::template sum<N>(weights, p, first, me, acc);
+        } else {
+          block_rows<F>::template sum<N>(weights, p, first, me, acc);
+        }
         for (int n = 0; n < N; n++)
           if (me.lane() == 0) to[n * G + r] = acc[n];
       }
@@ -76,8 +76,8 @@ template <int N, int G, class Out, class F0, class F1 = F0, class F2 = F1> struc
     }
     int n = (int)me.index / G, row = (int)row_group * G + (int)me.index % G;
     if (n < N && first + n < there) {
-      float y = finished(p, s, row, shared.values[me.index]);
-      Out::write(p, s, first + n, row, y, Out::pairs ? finished(p, 1, row, shared.pair[me.index]) : 0.0f);
+      float inverse = inverse_of(p, first + n), y = finished(p, s, row, shared.values[me.index], inverse);
+      Out::write(p, s, first + n, row, y, Out::pairs ? finished(p, 1, row, shared.pair[me.index], inverse) : 0.0f);
     }
   }
 };

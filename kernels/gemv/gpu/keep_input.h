@@ -2,6 +2,7 @@
 // chunk after chunk as rows_past_input.h reads them. Cheaper than a launch of its own.
 #pragma once
 #include "gemv/gpu/launch.h"
+#include "gemv/gpu/stages.h"
 
 // Four values per lane, eight lanes per chunk; the codes are those that quantize_chunk makes of one value per lane.
 fn keep_chunk(float4 x, SHARED u32* chunk, bool there, u32 lane) -> void {
@@ -31,15 +32,7 @@ fn keep_chunk(float4 x, SHARED u32* chunk, bool there, u32 lane) -> void {
   if (lane % 4 == 0) chunk[9 + lane % 8 / 4] = (u32)sum;
 }
 
-// A warp's part of Σ x², where no format reads codes.
-fn keep_squares(DEVICE const float* x, int cols, SHARED GemvOneShared& shared, Thread me) -> void {
-  float squares = 0;
-  for (int i = (int)me.index; i < cols; i += one_token_warps * warp_lanes) squares = fma(x[i], x[i], squares);
-  squares = lane_sum(squares);
-  if (me.lane() == 0) shared.squares[me.warp()] = squares;
-}
-
-// Norm-in and quantize-in except for the factor 1 / rms, which is applied at the end from these squares.
+// Norm-in and quantize-in but for 1 / rms, whose squares are left for the end, taken as keep_squares takes them.
 fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED GemvOneShared& shared, SHARED u32* to,
                Thread me) -> void {
   enum { at_once = 2, chunks_per_warp = 4 };
@@ -66,15 +59,6 @@ fn keep_normed(DEVICE const float* x, DEVICE const float* norm, int cols, SHARED
   }
   squares = lane_sum(squares);
   if (me.lane() == 0) shared.squares[me.warp()] = squares;
-}
-
-// 1 / sqrt(mean(x²) + epsilon) from the squares that were kept; NaN, not 0, where the squares leave the range of
-// floats.
-fn inverse_rms_of_kept(SHARED const GemvOneShared& shared, int cols, float epsilon) -> float {
-  float total = 0;
-  for (int w = 0; w < one_token_warps; w++) total += shared.squares[w];
-  float mean = total / (float)cols + epsilon;
-  return 1.0f / sqrt(mean) + mean * 0.0f;
 }
 
 fn keep_codes(PARAMS(DeviceActivations) from, int cols, SHARED u32* to, Thread me) -> void {

@@ -1,28 +1,29 @@
 // Parameters of a launch of a matrix kernel on a GPU. Up to three matrices share an input (for gate and up: the same
 // rows of both are computed together).
 //
-//   y[token][row] = scale · Σ_k W[row][k] · x[token][k] + bias[row]
+//   y[token][row] = scale · inverse[token] · Σ_k W[row][k] · x[token][k] + bias[row]
 //
-//   gemv       a thread group computes 32 rows of one matrix, or 16 or 8, for some tokens. K is cut into chunks of 32;
-//              part p of P takes the chunks p, p + P, … in order, each added by the fused multiply-adds of params.h,
-//              and the P sums of an output are added in order of p
-//   gemv_one   one token. Every thread group keeps the input and computes a run of row groups. Parts as for gemv; those
-//              of a warp are added in pairs, then the warps' sums in order. A norm's 1 / rms is a factor of the
-//              finished sum, so codes are of x · norm
+// A norm in front is taken apart: x is x · norm, and inverse, 1 / rms, is a factor of the finished sum. Sums of codes
+// are taken in the order of runs.h by all kernels, so a token's bits depend on nothing but its row and the matrix:
 //
-// So a launch repeats its bits; they differ from the CPU's in the last places. Only floating formats have a K that is
-// not a multiple of 32.
+//   gemv_one   one token. Every thread group keeps the input and computes some row groups; a warp takes a run
+//   gemv       a few tokens. A thread group computes 32 rows of one matrix; a warp takes two runs
+//   gemm       many tokens (gemm/gpu/launch.h). A thread group takes one run after another
+//
+// Sums of formats without tiles are a warp's: weights along the lanes, one by one or 16 bytes at a time
+// (rows_of_numbers.h), then the lanes in pairs. Only floating formats have a K that is no multiple of 32.
 #pragma once
+#include "gemv/runs.h"
 
 enum {
-  group_rows = 32,  // maximum of rows that a thread group computes
-  split_warps = 8,  // warps of a group, which split K
+  group_rows = 32,  // of a row group, at most
+  split_warps = 8,  // warps of a group of gemv, which share out the runs
   max_segments = 3,
-  max_tokens_per_pass = 8,  // tokens that a group computes at once
-  one_token_warps = 16,     // warps of a group of gemv_one, which split K
-  // Of a chunk of the input in such a group's shared memory: 8 of codes, the scale, two sums of 16 codes, one unused.
-  kept_chunk_words = 12,
-  ring_words = 64  // per lane of such a group: maximum of words in flight
+  max_tokens_per_pass = 8,          // tokens that a group computes at once
+  one_token_warps = (int)max_runs,  // warps of a group of gemv_one: each takes a run
+  kept_chunk_words =
+      12,  // of a chunk of the input in such a group's memory: 8 of codes, the scale, two sums of 16 codes, one unused
+  ring_words = 64  // that a lane of such a group has asked for and not yet used, at most
 };
 
 // Vectors as int8 codes in device memory: output of quantize-out and prepared inputs. K is the outer dimension, as
@@ -44,9 +45,10 @@ struct GemvSegment {
 
 struct GemvLaunch {
   DEVICE const float* x;     // (tokens, K); read by kernels that prepare their input, and by those of floating formats
-  DEVICE const float* norm;  // (K) weights of the preceding norm, or null
-  DEVICE const i32* rows;    // tokens that there are in this run; those past them are left unchanged
-  DeviceActivations codes;   // the input, where it is already prepared
+  DEVICE const float* norm;  // (K) weights of the norm in front, or null
+  DEVICE const float* inverse;  // (tokens) 1 / rms of that norm, or null: 1. gemv_one makes its own
+  DEVICE const i32* rows;       // tokens that there are in this run; those past them are left as they are
+  DeviceActivations codes;      // the input, where it was prepared before
   DeviceActivations
       out;  // where quantize-out writes, K: rows of the first segment, a multiple of 32; codes null: nowhere
   GemvSegment segment[max_segments];
@@ -59,7 +61,7 @@ struct GemvLaunch {
 
 // The group's shared memory.
 struct GemvShared {
-  float sums_of_warps[split_warps * max_tokens_per_pass * group_rows];
+  float sums_of_runs[(int)max_runs * max_tokens_per_pass * group_rows];
   float values[max_tokens_per_pass * group_rows];  // outputs of the group's rows, (tokens, 32)
   float pair[max_tokens_per_pass * group_rows];    // of the second matrix, where two are computed together
 };

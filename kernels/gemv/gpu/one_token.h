@@ -60,7 +60,7 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
     } else if constexpr (coded) {
       keep_normed(p.x, p.norm, p.cols, shared, chunks_of(shared), me);
     } else if (p.norm) {
-      keep_squares(p.x, p.cols, shared, me);
+      keep_squares(p.x, p.cols, shared.squares, me);
     }
     group_barrier();
   }
@@ -100,8 +100,8 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
       group_share share = groups.share(p, begin + i / G);
       int row = share.row_group * G + i % G;
       if (row >= p.segment[share.segment].rows) continue;
-      float acc[1], none[1] = {1.0f};
-      block_rows<F>::template sum<1>(p.segment[share.segment].weights + row * row_bytes, p, 0, none, me, acc);
+      float acc[1];
+      block_rows<F>::template sum<1>(p.segment[share.segment].weights + row * row_bytes, p, 0, me, acc);
       if (me.lane() < one_token_warps)
         sums[(i / G * one_token_warps + (int)me.lane()) * G + i % G] = me.lane() == 0 ? acc[0] : 0.0f;
     }
@@ -154,14 +154,16 @@ template <int G, int Input, class Out, class F0, class F1 = F0, class F2 = F1> s
         look_ahead(p, groups, me);
       batch(p, shared, groups, kept, me);
       group_barrier();
-      float inverse = Input == (int)normed && p.norm ? inverse_rms_of_kept(shared, p.cols, p.epsilon) : 1.0f;
+      float inverse = Input == (int)normed && p.norm
+                          ? inverse_of_squares(shared.squares, one_token_warps, p.cols, p.epsilon)
+                          : 1.0f;
       SHARED const float* sums = sums_of(p, shared);
       for (int i = (int)me.index; i < groups.count * G; i += threads) {
         group_share share = groups.share(p, i / G);
         int row = share.row_group * G + i % G;
-        float y = finished(p, share.segment, row, total(sums, i) * inverse);
+        float y = finished(p, share.segment, row, total(sums, i), inverse);
         Out::write(p, share.segment, 0, row, y,
-                   pairs ? finished(p, 1, row, total(sums, i + groups.count * G) * inverse) : 0.0f);
+                   pairs ? finished(p, 1, row, total(sums, i + groups.count * G), inverse) : 0.0f);
       }
     }
   }

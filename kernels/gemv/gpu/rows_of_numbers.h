@@ -1,6 +1,5 @@
-// Strategy of GPUs for one token of formats that store one number per weight: straight from file rows, two rows per
-// warp, 16 bytes per lane, through a ring as in rows_past_input.h. A sum: a lane's numbers in order, then lanes in
-// pairs.
+// Strategy of GPUs for formats that are a number a weight: straight from file rows, 16 bytes a lane. A sum: a lane's
+// numbers in order, then lanes in pairs. For one token two rows a warp, through a ring as in rows_past_input.h.
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/rows_past_input.h"
@@ -45,6 +44,21 @@ template <class F> struct number_rows<F, true> {
       }
       to[i] = v.x, to[i + 1] = v.y, to[i + 2] = v.z, to[i + 3] = v.w;
     }
+  }
+  // Σ over K of a row for N tokens, which every lane gets, in the order of number_stream.
+  template <int N> fn sum(BYTES row, PARAMS(GemvLaunch) p, int first, Thread me, THREAD float (&acc)[N]) -> void {
+    for (int n = 0; n < N; n++) acc[n] = 0;
+    for (int k = (int)me.lane() * numbers_per_read; k < p.cols; k += warp_lanes * numbers_per_read) {
+      uint4 words = *(DEVICE const uint4*)(row + k * (int)F::block_bytes);
+      UNROLL(8)
+      for (int n = 0; n < N; n++) {
+        i64 token = first + n < p.tokens ? first + n : p.tokens - 1;
+        float x[numbers_per_read];
+        input(p.x + token * p.cols, p.norm, k, x);
+        acc[n] = add<0>(words, x, acc[n]);
+      }
+    }
+    for (int n = 0; n < N; n++) acc[n] = lane_sum(acc[n]);
   }
 };
 

@@ -1,8 +1,9 @@
-// Strategy of GPUs for one token: a group keeps the input as codes, and rows stream past it. A lane takes a row and a
-// part of K, as in rows_split.h. Each warp copies its weights, 16 bytes at a time, into a ring in shared memory, some
-// chunks ahead and across the ends of row groups, so memory stays busy from before the input is there to the last row.
-// (Registers cannot replace the ring: loads in flight share a scoreboard, so the first use waits for all of them.)
-// Where copies are synchronous, lanes read the tiles themselves.
+// Strategy of GPUs for one token: a group keeps the input as codes, and rows stream past it. A warp sums its run of K
+// (gemv/runs.h) of one row group after another, a row a lane; of row groups of 16 two lanes share a row, and hand its sum
+// to each other, each adding the chunks that are its own. A warp's weights come by its own copies of 16 bytes into a ring
+// in the group's memory, some chunks ahead of those that it adds and over the ends of row groups too, so memory stays
+// busy from before the input is there to the last row. (Registers are no ring: loads in flight share what a warp waits for, and the first to
+// be used waits for all.) Where copies do not overlap, lanes read the tiles themselves.
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/rows_split.h"
@@ -34,14 +35,11 @@ template <int G, bool pairs> struct row_groups {
   }
 };
 
-// A chunk of the input in shared memory.
-struct kept_chunk {
-  SHARED const uint4* from;
-  MEMBER chunk_input chunk(int, int) const {
-    uint4 rest = from[2];
-    return chunk_input{{from[0], from[1]}, float_of(rest.x), {(i32)rest.y, (i32)rest.z}};
-  }
-};
+// A chunk of the input in the group's memory.
+fn kept_chunk(SHARED const uint4* from) -> chunk_input {
+  uint4 rest = from[2];
+  return chunk_input{{from[0], from[1]}, float_of(rest.x), {(i32)rest.y, (i32)rest.z}};
+}
 
 // Reads a lane's chunk from the ring: words of codes, then the rows' fields one after another, each 32 lanes wide.
 struct ring_reader {
@@ -77,13 +75,13 @@ template <class F, int G> struct row_stream {
   typedef split_rows<F> Rows;
   typedef resident<F, lane_rows> L;
   typedef typename Rows::Factors Factors;
+  typedef typename Rows::Chunk Chunk;
+  typedef typename Rows::Terms Terms;
   enum {
-    parts_per_warp = warp_lanes / G,
-    parts = one_token_warps * parts_per_warp,
-    step_bytes = parts / (int)L::chunks *
-                 (int)L::tile_bytes,  // from a lane's chunk to its next: at the same offset of another tile
-    chunks_per_round = 2,             // independent chunks of a lane
+    parts = warp_lanes / G,  // lanes that share a row
+    chunks_per_round = 2,    // chunks of a lane, which do not wait for each other
     round_chunks = chunks_per_round * parts,
+    steady = round_chunks % (int)L::chunks == 0,  // the next round lies at the same offsets of other tiles
     row_bytes =
         (L::scales > 0 ? (int)Factors::additions * (int)L::scale_bytes : 0) + (L::subs > 0 ? (int)Factors::groups : 0) +
         (L::mins > 0 ? (int)Factors::groups * (int)L::min_bytes : 0) + (L::sub_mins > 0 ? (int)Factors::groups : 0),
@@ -94,46 +92,65 @@ template <class F, int G> struct row_stream {
     fit = (int)ring_words * 4 * warp_lanes / (16 * pieces),
     ahead = fit > 6 ? 6 : fit
   };
-  static_assert(G >= 16 && parts % (int)L::chunks == 0 && ahead > 1,
-                "fields must be whole pieces, a lane's chunks at equal offsets, and the ring deep enough to prefetch");
+  static_assert(G >= 16 && ahead > 1 && (steady || (int)L::chunks % round_chunks == 0),
+                "fields are whole pieces, and some are on their way");
+  static_assert(steady || (int)F::group <= 32 * round_chunks || (int)F::group == (int)F::block,
+                "a round's fields lie as far from the next one's as those are from the one behind");
+
+  // A warp's run: chunks begin … end − 1.
+  struct Run {
+    int begin, end;
+  };
+  fn run_of(int cols, Thread me) -> Run {
+    int chunks = cols / 32, length = run_chunks(chunks), begin = (int)me.warp() * length, end = begin + length;
+    return Run{begin, end < chunks ? end : chunks};
+  }
 
   // What a warp requests next, and its destination. A lane's j-th copy is of piece 32 j + lane.
   struct State {
     BYTES from[copies];
-    int offset[copies], row_bytes[copies],
-        chunk[copies];  // in the first tile of a row group; of a row there; the chunk that it is of
-    int group, done;    // done: chunks of the row group, of all warps
+    int offset[copies],
+        row_bytes[copies];  // in a row group, of its first rows and the run's first round; of a row there
+    int chunk[copies];      // of the round, that the piece is of
+    int step[copies];       // to the same offset of the next round, where it lies in the same tile
+    int group, at;          // at: first chunk of the round
+    Run run;
     int slot;
   };
 
-  fn first_of_warp(Thread me) -> int { return (int)me.warp() * parts_per_warp; }
   fn slot_of(SHARED u32* ring, int slot, Thread me) -> SHARED u32* {
     return ring + me.warp() * ring_words * warp_lanes + slot * pieces * 4;
   }
 
-  // Chunk c, counted from the warp's first tile on.
-  fn tile_of(int c) -> int { return c / (int)L::chunks * (int)L::tile_bytes; }
+  // Of a round a lane takes the chunks chunks_per_round · part …
   fn set_pieces(THREAD State& s, Thread me) -> void {
-    int first = first_of_warp(me);
     UNROLL(8)
     for (int j = 0; j < copies; j++) {
-      int piece = j * warp_lanes + (int)me.lane(), row = 0, which = 0;
-      s.offset[j] = 0, s.row_bytes[j] = 4, s.chunk[j] = 0x3fffffff;
+      int piece = j * warp_lanes + (int)me.lane();
+      s.offset[j] = 0, s.row_bytes[j] = 4, s.chunk[j] = 0x3fffffff, s.step[j] = 0;
       if (piece < chunks_per_round * code_pieces) {
-        which = piece / code_pieces, row = 4 * (piece % 8);
-        int c = first + row / G;
-        s.offset[j] = which * step_bytes + tile_of(c) + L::codes_at + c % (int)L::chunks * L::chunk_bytes +
+        int row = 4 * (piece % 8);
+        s.chunk[j] = piece / code_pieces + row / G * chunks_per_round;
+        int c = s.run.begin + s.chunk[j];
+        s.offset[j] = c / (int)L::chunks * (int)L::tile_bytes + L::codes_at + c % (int)L::chunks * L::chunk_bytes +
                       piece % code_pieces / 8 * 4 * lane_rows + 4 * (row % G);
-        s.chunk[j] = c + which * parts;
+        s.step[j] = round_chunks * (int)L::chunk_bytes;
       } else if (piece < (int)pieces) {
         piece -= chunks_per_round * code_pieces;
-        which = piece / (field_pieces > 0 ? (int)field_pieces : 1);
-        for (int part = 0; part < parts_per_warp; part++) {
-          field_piece<G> found = {piece % (field_pieces > 0 ? (int)field_pieces : 1), part, -1, 0};
-          Rows::factors_from(found, (first + part) % (int)L::chunks, 0);
-          if (found.offset >= 0)
-            s.offset[j] = which * step_bytes + tile_of(first + part) + found.offset, s.row_bytes[j] = found.row_bytes,
-            s.chunk[j] = first + part + which * parts;
+        int which = piece / (field_pieces > 0 ? (int)field_pieces : 1);
+        for (int part = 0; part < parts; part++) {
+          int c = s.run.begin + which + part * chunks_per_round, in_tile = c % (int)L::chunks, round = 0;
+          field_piece<G> found = {piece % (field_pieces > 0 ? (int)field_pieces : 1), part, -1, 0}, next = found;
+          if constexpr (!steady) {
+            round = in_tile / round_chunks, in_tile %= round_chunks;
+            Rows::factors_from(next, in_tile + round_chunks, 0);
+          }
+          Rows::factors_from(found, in_tile, 0);
+          if (found.offset >= 0) {
+            s.chunk[j] = which + part * chunks_per_round, s.row_bytes[j] = found.row_bytes,
+            s.step[j] = next.offset - found.offset;
+            s.offset[j] = c / (int)L::chunks * (int)L::tile_bytes + found.offset + round * s.step[j];
+          }
         }
       }
     }
@@ -144,21 +161,28 @@ template <class F, int G> struct row_stream {
     row_address start = groups.template address<F>(p, group);
     UNROLL(8)
     for (int j = 0; j < copies; j++) s.from[j] = start.tiles + (s.offset[j] + s.row_bytes[j] * start.row);
-    s.group = group, s.done = 0;
+    s.group = group, s.at = s.run.begin;
   }
-  // Requests the chunks of a round, or nothing past the last.
+  // How far the piece of copy j is from that of the next round.
+  fn step_of(THREAD const State& s, int j) -> int {
+    if constexpr (steady) return round_chunks / (int)L::chunks * (int)L::tile_bytes;
+    constexpr int rest = (int)L::tile_bytes, rounds = (int)L::chunks / round_chunks;
+    // Chunks of the round lie in one tile where parts is 1: runs begin at even chunks.
+    int in_tile = (int)((u32)(s.at + (parts > 1 ? s.chunk[j] : 0)) % (u32)L::chunks);
+    return in_tile + round_chunks < (int)L::chunks ? s.step[j] : rest - (rounds - 1) * s.step[j];
+  }
+  // A round's chunks, or nothing behind the last.
   template <bool pairs> fn ask(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int end,
                                THREAD State& s, SHARED u32* ring, Thread me) -> void {
-    int chunks = p.cols / 32;
     if (s.group < end) {
       SHARED uint4* to = (SHARED uint4*)slot_of(ring, s.slot, me) + me.lane();
       UNROLL(8)
       for (int j = 0; j < copies; j++) {
-        if (s.done + s.chunk[j] < chunks) copy_four(to + j * warp_lanes, s.from[j]);
-        s.from[j] += chunks_per_round * step_bytes;
+        if (s.at + s.chunk[j] < s.run.end) copy_four(to + j * warp_lanes, s.from[j]);
+        s.from[j] += step_of(s, j);
       }
-      s.done += round_chunks;
-      if (s.done >= chunks && ++s.group < end) go_to(p, groups, s.group, s);
+      s.at += round_chunks;
+      if (s.at >= s.run.end && ++s.group < end) go_to(p, groups, s.group, s);
     }
     close_copies();
     s.slot = s.slot + 1 == ahead ? 0 : s.slot + 1;
@@ -167,42 +191,66 @@ template <class F, int G> struct row_stream {
   // Requests the first chunks of row groups begin … end − 1 of `groups`.
   template <bool pairs> fn begin(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
                                  THREAD State& s, SHARED u32* ring, Thread me) -> void {
+    s.run = run_of(p.cols, me);
     if (!copies_overlap) return;
     s.slot = 0;
     set_pieces(s, me);
     go_to(p, groups, begin, s);
+    if (s.run.begin >= s.run.end) s.group = end;  // shorter rows have fewer runs than there are warps
     UNROLL(1)
     for (int a = 0; a < ahead; a++) ask(p, groups, end, s, ring, me);
   }
 
-  template <class Reader> fn chunk_from(THREAD Reader& from, int c, int row) -> typename Rows::Chunk {
-    typename Rows::Chunk chunk;
+  template <class Reader> fn chunk_from(THREAD Reader& from, int c, int row) -> Chunk {
+    Chunk chunk;
     chunk.codes = Rows::words_from(from);
     chunk.factors = Rows::factors_from(from, c % (int)L::chunks, row);
     return chunk;
   }
-  fn add(THREAD const typename Rows::Chunk& chunk, table16 table, SHARED const uint4* x, THREAD float (&acc)[1])
-      -> void {
-    kept_chunk input = {x};
-    Rows::template add<1>(chunk, table, input, 0, acc);
+  fn terms(THREAD const Chunk& chunk, table16 table, SHARED const uint4* x) -> Terms {
+    chunk_input input[1] = {kept_chunk(x)};
+    Terms terms[1];
+    Rows::template terms_of<1>(chunk, table, input, terms);
+    return terms[0];
+  }
+  // The lane's first `there` chunks of a round, added to `acc`.
+  fn add_own(THREAD const Chunk (&chunk)[chunks_per_round], THREAD const Terms (&terms)[chunks_per_round], int there,
+             float acc) -> float {
+    UNROLL(2)
+    for (int i = 0; i < chunks_per_round; i++)
+      if (i < there) acc = Rows::add(chunk[i].factors, terms[i], acc);
+    return acc;
+  }
+  // A round's chunks added to the row's sum, which every lane of the row has and gets. `all`: every chunk is there.
+  template <bool all> fn add_round(THREAD const Chunk (&chunk)[chunks_per_round], table16 table, SHARED const uint4* x,
+                                   int left, u32 lane, float acc) -> float {
+    Terms of[chunks_per_round];
+    UNROLL(2)
+    for (int i = 0; i < chunks_per_round; i++)
+      if (all || i < left) of[i] = terms(chunk[i], table, x + 3 * i);
+    int there = all ? (int)chunks_per_round : left;
+    if constexpr (parts == 1) return add_own(chunk, of, there, acc);
+    acc = lane_value(add_own(chunk, of, there, acc), lane % G);
+    return lane_value(add_own(chunk, of, there, acc), lane % G + G);
   }
 
   // Their sums, one float per warp and row, from `sums` on.
   template <bool pairs> fn finish(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int begin, int end,
                                   SHARED const uint4* input, THREAD State& s, SHARED u32* ring, SHARED float* sums,
                                   Thread me) -> void {
-    int chunks = p.cols / 32, lane = (int)me.lane(), first = first_of_warp(me) + lane / G;
+    int lane = (int)me.lane(), first = s.run.begin + lane / G * chunks_per_round;
     table16 table = split_codes<F>::table();
     SHARED float* to = sums + (int)me.warp() * G + lane;
     UNROLL(1)
     for (int group = begin; group < end; group++) {
       row_address start = groups.template address<F>(p, group);
       int row = start.row + lane % G;
-      float acc[1] = {0.0f};
+      float acc = 0;
       SHARED const uint4* x = input + 3 * first;
       UNROLL(1)
-      for (int done = 0; done < chunks; done += round_chunks, x += 3 * round_chunks) {
-        typename Rows::Chunk chunk[chunks_per_round];
+      for (int c = s.run.begin; c < s.run.end; c += round_chunks, x += 3 * round_chunks) {
+        int left = s.run.end - c - lane / G * chunks_per_round;  // chunks that are the lane's, in this round and behind
+        Chunk chunk[chunks_per_round];
         if (copies_overlap) {
           await_copies<ahead - 1>();
           warp_barrier();
@@ -212,34 +260,21 @@ template <class F, int G> struct row_stream {
             ring_reader from = {slot + i * code_pieces * 4,
                                 (SHARED const u8*)(slot + (chunks_per_round * code_pieces + i * field_pieces) * 4),
                                 lane};
-            chunk[i] = chunk_from(from, first, row);
+            chunk[i] = chunk_from(from, 0, row);
           }
-        } else {
-          UNROLL(2)
-          for (int i = 0; i < chunks_per_round; i++) {
-            int c = done + i * parts + first;
-            if (c >= chunks) continue;
-            BYTES tile = start.tiles + (i64)(c / (int)L::chunks) * (int)L::tile_bytes;
-            tile_reader from = {tile, Rows::codes_at(tile, c % (int)L::chunks, row)};
-            chunk[i] = chunk_from(from, c, row);
-          }
-        }
-        if (done + round_chunks <= chunks) {
-          UNROLL(2)
-          for (int i = 0; i < chunks_per_round; i++) add(chunk[i], table, x + 3 * i * parts, acc);
         } else {
           UNROLL(2)
           for (int i = 0; i < chunks_per_round; i++)
-            if (done + i * parts + first < chunks) add(chunk[i], table, x + 3 * i * parts, acc);
+            if (i < left) chunk[i] = Rows::chunk_at(start.tiles, c + lane / G * chunks_per_round + i, row);
         }
+        acc = c + round_chunks <= s.run.end ? add_round<true>(chunk, table, x, left, me.lane(), acc)
+                                            : add_round<false>(chunk, table, x, left, me.lane(), acc);
         if (copies_overlap) {
           warp_barrier();  // all lanes have read the slot
           ask(p, groups, end, s, ring, me);
         }
       }
-      float y = acc[0];
-      for (u32 mask = G; mask < warp_lanes; mask *= 2) y += lane_exchange(y, mask);
-      if (lane < G) *to = y;
+      if (lane < G) *to = acc;
       to += one_token_warps * G;
     }
     if (copies_overlap) await_copies<0>();  // the ring will be used by another format or batch

@@ -1,6 +1,6 @@
-// Strategy of GPUs: a lane takes a row, as in rows_interleaved.h, and a part of K. A group of G rows has 32 / G parts
-// per warp; the sums of parts and warps are added in order at the end. Activations of a part are the same for its
-// lanes. Reads the resident layout with 32 rows per tile, of which a group of fewer rows reads a stripe.
+// How GPU kernels read a chunk of the resident layout with 32 rows a tile, and what it adds to sums: a lane has a row, as
+// in rows_interleaved.h. The strategy for a few tokens sums a run of chunks (gemv/runs.h) so; activations are the same
+// for all lanes.
 #pragma once
 #include "gemv/chunk.h"
 #include "gemv/gpu/launch.h"
@@ -150,14 +150,15 @@ template <class F> struct split_rows {
     Factors factors;
   };
 
-  // What chunk c, which is `w`, adds for N tokens.
-  template <int N, class Input>
-  fn add(THREAD const Chunk& w, table16 table, THREAD const Input& input, int c, THREAD float (&acc)[N]) -> void {
-    chunk_input x[N];
+  // Of a chunk and a token what enters its sum.
+  struct Terms {
+    i32 products[groups];
+    float inputs[groups], x_scale;
+  };
+  template <int N>
+  fn terms_of(THREAD const Chunk& w, table16 table, THREAD const chunk_input (&x)[N], THREAD Terms (&to)[N]) -> void {
     i32 first[N], second[N];
     i32 zero = split_codes<F>::zero();
-    UNROLL(8)
-    for (int n = 0; n < N; n++) x[n] = input.chunk(n, c);
     UNROLL(8)
     for (int n = 0; n < N; n++) {
       first[n] = -zero * (groups == 2 ? x[n].sums[0] : x[n].sums[0] + x[n].sums[1]);
@@ -167,68 +168,59 @@ template <class F> struct split_rows {
     if constexpr (groups == 2) add_quads<F, 4, 8, N>(w.codes, table, x, second);
     UNROLL(8)
     for (int n = 0; n < N; n++) {
-      if constexpr (groups == 2) {
-        i32 products[2] = {first[n], second[n]};
-        float inputs[2] = {(float)x[n].sums[0] * x[n].scale, (float)x[n].sums[1] * x[n].scale};
-        acc[n] = Factors::accumulate(w.factors, products, inputs, x[n].scale, acc[n]);
-      } else {
-        i32 products[1] = {first[n]};
-        float inputs[1] = {(float)(x[n].sums[0] + x[n].sums[1]) * x[n].scale};
-        acc[n] = Factors::accumulate(w.factors, products, inputs, x[n].scale, acc[n]);
-      }
+      to[n].products[0] = first[n], to[n].x_scale = x[n].scale;
+      to[n].inputs[0] = (float)(groups == 2 ? x[n].sums[0] : x[n].sums[0] + x[n].sums[1]) * x[n].scale;
+      if constexpr (groups == 2) to[n].products[1] = second[n], to[n].inputs[1] = (float)x[n].sums[1] * x[n].scale;
     }
   }
+  fn add(THREAD const Factors& factors, THREAD const Terms& terms, float acc) -> float {
+    return Factors::accumulate(factors, terms.products, terms.inputs, terms.x_scale, acc);
+  }
+  // What chunk c, which is `w`, adds for N tokens.
+  template <int N, class Input>
+  fn add(THREAD const Chunk& w, table16 table, THREAD const Input& input, int c, THREAD float (&acc)[N]) -> void {
+    chunk_input x[N];
+    Terms terms[N];
+    UNROLL(8)
+    for (int n = 0; n < N; n++) x[n] = input.chunk(n, c);
+    terms_of<N>(w, table, x, terms);
+    UNROLL(8)
+    for (int n = 0; n < N; n++) acc[n] = add(w.factors, terms[n], acc[n]);
+  }
 
-  // Where a lane reads: a chunk, and the a-th of its own chunks after it, which are `parts` apart.
-  template <int parts> struct Cursor {
-    enum {
-      steady = parts % (int)L::chunks == 0,  // all are at one offset of their tiles: only an address advances
-      step_bytes = parts / (int)L::chunks * (int)L::tile_bytes
-    };
-    BYTES tiles;  // from the chunk's tile on where steady, else the row group's
-    int chunk, row;
-    MEMBER Chunk read(int a) const {
-      int there = steady ? chunk : chunk + a * parts;
-      BYTES tile = tiles + (steady ? (i64)(a * step_bytes) : (i64)(there / (int)L::chunks) * (int)L::tile_bytes);
-      return Chunk{words_at(tile, there % (int)L::chunks, row), factors_at(tile, there % (int)L::chunks, row)};
-    }
-    MEMBER void pass(int count) {
-      if (steady)
-        tiles += count * step_bytes;
-      else
-        chunk += count * parts;
-    }
-  };
+  fn chunk_at(BYTES tiles, int c, int row) -> Chunk {
+    u32 tile_of = (u32)c / (u32)L::chunks, in_tile = (u32)c % (u32)L::chunks;  // unsigned: a shift and a mask
+    BYTES tile = tiles + (i64)tile_of * (int)L::tile_bytes;
+    return Chunk{words_at(tile, (int)in_tile, row), factors_at(tile, (int)in_tile, row)};
+  }
 
-  // The lane's share of Σ over K: row lane % G of row group `row_group` of G rows, chunks part, part + parts, …
-  // `input.chunk(n, c)`: activations of chunk c of token n. Enough chunks are read before the first is used to keep the
-  // memory busy; the remainder is handled in a separate round, so that the main loop needs no checks.
-  template <int N, int G, class Input>
-  fn sum(BYTES weights, i64 row_group, int cols, THREAD const Input& input, Thread me, THREAD float (&acc)[N]) -> void {
-    enum { parts_per_warp = warp_lanes / G, parts = split_warps * parts_per_warp, ahead = N == 1 ? 4 : N == 2 ? 3 : 1 };
+  // A run's sum of the lane's row of row group `row_group`. `input.chunk(n, c)`: activations of chunk c of token n. So
+  // many chunks are read before the first is used that the memory stays busy; what is left of them at the end has a
+  // round of its own, so that nothing is asked in the rounds before.
+  template <int N, class Input> fn sum(BYTES weights, i64 row_group, int cols, int run, THREAD const Input& input,
+                                       Thread me, THREAD float (&acc)[N]) -> void {
+    enum { ahead = N == 1 ? 4 : N == 2 ? 3 : 1 };
     table16 table = split_codes<F>::table();
-    int chunks = cols / 32, c = (int)me.warp() * parts_per_warp + (int)me.lane() / G;
-    BYTES tiles = weights + row_group * G / lane_rows * (cols / (int)F::block) * (int)L::tile_bytes;
-    Cursor<parts> cursor = {tiles + (Cursor<parts>::steady ? (i64)(c / (int)L::chunks) * (int)L::tile_bytes : 0), c,
-                            (int)(row_group * G % lane_rows) + (int)me.lane() % G};
+    int chunks = cols / 32, c = run * run_chunks(chunks), end = c + run_chunks(chunks), row = (int)me.lane();
+    if (end > chunks) end = chunks;
+    BYTES tiles = weights + row_group * (cols / (int)F::block) * (int)L::tile_bytes;
     Chunk chunk[ahead];
     UNROLL(8)
     for (int n = 0; n < N; n++) acc[n] = 0;
     UNROLL(1)
-    for (; c + (ahead - 1) * parts < chunks; c += ahead * parts) {
+    for (; c + ahead <= end; c += ahead) {
       UNROLL(4)
-      for (int a = 0; a < ahead; a++) chunk[a] = cursor.read(a);
+      for (int a = 0; a < ahead; a++) chunk[a] = chunk_at(tiles, c + a, row);
       UNROLL(4)
-      for (int a = 0; a < ahead; a++) add<N>(chunk[a], table, input, c + a * parts, acc);
-      cursor.pass(ahead);
+      for (int a = 0; a < ahead; a++) add<N>(chunk[a], table, input, c + a, acc);
     }
     if constexpr (ahead > 1) {
       UNROLL(4)
       for (int a = 0; a < ahead - 1; a++)
-        if (c + a * parts < chunks) chunk[a] = cursor.read(a);
+        if (c + a < end) chunk[a] = chunk_at(tiles, c + a, row);
       UNROLL(4)
       for (int a = 0; a < ahead - 1; a++)
-        if (c + a * parts < chunks) add<N>(chunk[a], table, input, c + a * parts, acc);
+        if (c + a < end) add<N>(chunk[a], table, input, c + a, acc);
     }
   }
 };

@@ -57,27 +57,39 @@ template <bool one> fn prepared(PARAMS(GemvLaunch) p, int first) {
                              (u32)(p.tokens - 1 - first)};
 }
 
-// 1 / sqrt(mean(x²) + epsilon) of a vector, for every thread of the group; 1 where there is no norm; NaN, not 0, where
-// the squares leave the range of floats. `sums`: one float per warp.
-fn inverse_rms(DEVICE const float* x, DEVICE const float* norm, int cols, float epsilon, SHARED float* sums,
-               Thread me) {
-  if (!norm) return 1.0f;
+// A projection's Σ x², a sum per warp: thread t of one_token_warps · 32 takes the elements 4 t … 4 t + 3 of every run of
+// four times as many. Every kernel that norms a projection's input takes them so.
+fn keep_squares(DEVICE const float* x, int cols, SHARED float* sums, Thread me) -> void {
+  float squares = 0;
+  for (int first = 4 * (int)me.index; first < cols; first += 4 * one_token_warps * warp_lanes)
+    for (int i = first; i < first + 4 && i < cols; i++) squares = fma(x[i], x[i], squares);
+  squares = lane_sum(squares);
+  if (me.lane() == 0) sums[me.warp()] = squares;
+}
+// 1 / sqrt(mean(x²) + epsilon) of sums of squares; NaN, not 0, where the squares leave the range of floats.
+fn inverse_of_squares(SHARED const float* sums, int warps, int cols, float epsilon) -> float {
+  float total = 0;
+  for (int w = 0; w < warps; w++) total += sums[w];
+  float mean = total / (float)cols + epsilon;
+  return 1.0f / sqrt(mean) + mean * 0.0f;
+}
+// Of a vector, to every thread of a group of split_warps. `sums`: one float per warp.
+fn inverse_rms(DEVICE const float* x, int cols, float epsilon, SHARED float* sums, Thread me) {
   float squares = 0;
   for (int i = (int)me.index; i < cols; i += split_warps * warp_lanes) squares = fma(x[i], x[i], squares);
   squares = lane_sum(squares);
   if (me.lane() == 0) sums[me.warp()] = squares;
   group_barrier();
-  float total = 0;
-  for (int w = 0; w < split_warps; w++) total += sums[w];
+  float inverse = inverse_of_squares(sums, split_warps, cols, epsilon);
   group_barrier();
-  float mean = total / (float)cols + epsilon;
-  return 1.0f / sqrt(mean) + mean * 0.0f;
+  return inverse;
 }
 
 // ---- outputs, by the lanes of a warp: `y` of row `row` and a token
 
-fn finished(PARAMS(GemvLaunch) p, int s, int row, float y) {
-  y = y * p.segment[s].scale;
+fn inverse_of(PARAMS(GemvLaunch) p, int token) -> float { return p.inverse ? p.inverse[token] : 1.0f; }
+fn finished(PARAMS(GemvLaunch) p, int s, int row, float y, float inverse) {
+  y = y * inverse * p.segment[s].scale;
   return p.segment[s].bias && row < p.segment[s].rows ? y + p.segment[s].bias[row] : y;
 }
 

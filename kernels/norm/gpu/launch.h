@@ -3,14 +3,15 @@
 #pragma once
 #include "gemv/gpu/launch.h"
 
-// Input of a projection of several tokens: x, normed where there is a norm, as int8 codes and as floats.
+// Input of a projection of several tokens: x, or x · norm where there is a norm, as int8 codes, and what that norm's
+// 1 / rms is.
 struct PrepareLaunch {
   DEVICE const i32* rows;    // how many there are in this run
   DEVICE const float* x;     // (tokens, cols)
   DEVICE const float* norm;  // (cols) weights, or null: no norm
-  DeviceActivations codes;   // K: cols; codes null: not written
-  DEVICE float* values;      // (tokens, cols), may be x; null: not written
-  i32 cols;                  // a multiple of 32 where codes are written
+  DeviceActivations codes;   // K: cols; codes null: not wanted
+  DEVICE float* inverse;     // (tokens); null where there is no norm
+  i32 cols;                  // a multiple of 32 where codes are wanted
   float epsilon;
 };
 
@@ -24,6 +25,8 @@ struct NormAddLaunch {
   float epsilon;
 };
 
+enum { prepare_warps = one_token_warps };
+
 struct NormShared {
-  float sums[split_warps];  // a warp's sum of squares
+  float sums[prepare_warps];  // a warp's sum of squares
 };

@@ -8,20 +8,21 @@
 struct prepare {
   typedef PrepareLaunch Params;
   typedef NormShared Shared;
-  enum { threads = split_warps * warp_lanes, groups_per_core = 4 };
+  enum { threads = prepare_warps * warp_lanes, groups_per_core = 2 };
 
-  // Chunk after chunk: a warp's 32 values are also 32 codes.
+  // Chunk after chunk: a warp's 32 values are also 32 codes. Squares in the order of gemv_one (keep_squares).
   fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     launch_dependents();
     dependency_wait();
     if ((int)me.group >= *p.rows) return;
     i64 first = (i64)me.group * p.cols;
-    float inverse = inverse_rms(p.x + first, p.norm, p.cols, p.epsilon, shared.sums, me);
-    for (int i = (int)me.index; i < p.cols; i += threads) {
-      float y = p.norm ? p.x[first + i] * inverse * p.norm[i] : p.x[first + i];
-      if (p.values) p.values[first + i] = y;
-      if (p.codes.codes) quantize_out(p.codes, (int)me.group, (int)me.groups, i, true, y);
-    }
+    if (p.norm) keep_squares(p.x + first, p.cols, shared.sums, me);
+    for (int i = (int)me.index; p.codes.codes && i < p.cols; i += threads)
+      quantize_out(p.codes, (int)me.group, (int)me.groups, i, true,
+                   p.norm ? p.x[first + i] * p.norm[i] : p.x[first + i]);
+    if (!p.norm) return;
+    group_barrier();
+    if (me.index == 0) p.inverse[me.group] = inverse_of_squares(shared.sums, prepare_warps, p.cols, p.epsilon);
   }
 };
 
@@ -35,7 +36,7 @@ struct norm_add {
     dependency_wait();
     if ((int)me.group >= *p.rows) return;
     i64 first = (i64)me.group * p.cols;
-    float inverse = inverse_rms(p.block + first, p.norm, p.cols, p.epsilon, shared.sums, me);
+    float inverse = inverse_rms(p.block + first, p.cols, p.epsilon, shared.sums, me);
     for (int i = (int)me.index; i < p.cols; i += threads)
       p.residual[first + i] += p.block[first + i] * inverse * p.norm[i];
   }

@@ -19,7 +19,7 @@ using plan::Vector;
 namespace {
 
 constexpr uint32_t gemv_threads = split_warps * 32, one_token_threads = one_token_warps * 32,
-                   gemm_threads = gemm_warps * 32;
+                   prepare_threads = prepare_warps * 32;
 constexpr uint32_t attend_threads = attend_warps * 32;
 constexpr int64_t cores_when_not_known = 128;
 constexpr int64_t attend_groups_per_core = 6;  // more than run at once, so that long and short runs even out
@@ -60,7 +60,7 @@ class Caller {
  private:
   void project(const Projection& what);
   bool project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats, bool reads_codes);
-  void prepare(int rows, PrepareLaunch p) { call({"prepare", {}, {}}, rows, gemv_threads, sizeof(NormShared), p); }
+  void prepare(int rows, PrepareLaunch p) { call({"prepare", {}, {}}, rows, prepare_threads, sizeof(NormShared), p); }
 
   template <class Params>
   void call(Entry entry, int64_t groups, uint32_t threads, size_t shared_bytes, const Params& params) {
@@ -91,6 +91,7 @@ class Caller {
     return {at_device<BatchHeader>(target_.inputs->header()), at_device<const PageLine>(target_.inputs->page_table()),
             target_.inputs->page_stride()};
   }
+  float* inverse() const { return target_.scratch ? at_device<float>(target_.scratch->inverse()) : nullptr; }
   bool is_output(Id<Value> id) const { return plan_[id].rows == Value::Rows::outputs; }
   // Rows of a value, at most, and the address of their actual number.
   int rows_of(Id<Value> id) const { return is_output(id) ? head_.outputs : body_.rows; }
@@ -125,18 +126,20 @@ int rows_for(const Projection& what, int64_t cores) {
 struct Pass {
   bool gemm;
   int tokens, rows;  // of a thread group
+  GemmGroup group;
 };
 
-// How long the busiest core takes for `tokens` in passes of some, in rounds of groups that run concurrently: each group
-// takes a part of the core's time, and a round no less than one group alone. Both have a part that grows with the
-// tokens of a pass and a constant one; the parts are fitted to the times of 4-bit weights on an H200
+// How long the busiest core takes for `tokens` in passes of some, in rounds of groups that run side by side: each group
+// takes a part of the core's time, and a round no less than one group alone, which fills a core the better the more
+// warps it has. Both grow with the tokens of a pass and have a part that does not; the parts fit the times of 4-bit weights on an H200
 // (docs/decisions/0020-prompts-on-tensor-cores.md).
-int64_t time_of(int pass, int64_t row_groups, int64_t tokens, const Target& target) {
-  constexpr int64_t part = 48, alone = 120;
+int64_t time_of(int pass, bool halves, int64_t row_groups, int64_t tokens, const Target& target) {
+  constexpr int64_t part = 48, alone_besides = 72;
   const int64_t cores = target.cores > 0 ? target.cores : cores_when_not_known;
-  const int64_t groups = rounded_up(row_groups * rounded_up(tokens, pass), cores),
-                at_once = gemm_group(pass, target.copies_overlap).at_once;
-  auto round = [&](int64_t n) { return n > 0 ? std::max(n * (pass + part), pass + alone) : 0; };
+  const GemmGroup group = gemm_group(pass, target.copies_overlap, halves);
+  const int64_t groups = rounded_up(row_groups * rounded_up(tokens, pass), cores), at_once = group.at_once,
+                alone = pass + part + alone_besides * unit_warps * 32 / group.threads;
+  auto round = [&](int64_t n) { return n > 0 ? std::max(n * (pass + part), alone) : 0; };
   return groups / at_once * round(at_once) + round(groups % at_once);
 }
 
@@ -151,15 +154,15 @@ Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Target
   }
   if (tokens <= max_tokens_per_pass || !tiles) {
     const int pass = tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : static_cast<int>(max_tokens_per_pass);
-    return {.gemm = false, .tokens = pass, .rows = group_rows};
+    return {.gemm = false, .tokens = pass, .rows = group_rows, .group = {}};
   }
   int best = gemm_passes[0];
   for (int pass : gemm_passes) {
     if (pass > target.max_gemm_tokens || pass >= 2 * tokens) break;
-    if (pass > 128 && (halves || tokens < 1024)) break;  // two sums per chunk spill registers; fewer tokens cost 4 %
-    if (time_of(pass, row_groups, tokens, target) < time_of(best, row_groups, tokens, target)) best = pass;
+    if (time_of(pass, halves, row_groups, tokens, target) < time_of(best, halves, row_groups, tokens, target))
+      best = pass;
   }
-  return {.gemm = true, .tokens = best, .rows = rows};
+  return {.gemm = true, .tokens = best, .rows = rows, .group = gemm_group(best, target.copies_overlap, halves)};
 }
 
 // One token, whose input every group keeps: a group per core, its row groups in batches as large as shared memory
@@ -217,8 +220,7 @@ void Caller::project(const Projection& what) {
     formats.push_back(w.format);
     if (pass.gemm) {
       const size_t shared_bytes =
-          gemm_group(pass.tokens, target_.copies_overlap)
-              .shared_bytes_with(w.format->block / 32, tile_bytes(*w.format), target_.copies_overlap);
+          pass.group.shared_bytes_with(w.format->block / 32, tile_bytes(*w.format), target_.copies_overlap);
       gemm_shared_bytes = std::max(gemm_shared_bytes, shared_bytes);
     }
     if (!what.pair || i == 0) groups += row_groups;
@@ -235,12 +237,13 @@ void Caller::project(const Projection& what) {
   p.codes = codes(what.from);
   if (what.pair && plan_[what.to].cols % 32 == 0) p.out = codes(what.to), coded_.insert(what.to.index);
   if (tokens == 1 && project_one(what, p, formats, reads_codes)) return;
-  if (reads_codes && (what.norm || !has_codes(what.from))) {
+  p.inverse = what.norm ? inverse() : nullptr;
+  if (what.norm || (reads_codes && !has_codes(what.from))) {
     prepare(tokens, {.rows = p.rows,
                      .x = p.x,
                      .norm = p.norm,
-                     .codes = p.codes,
-                     .values = nullptr,
+                     .codes = reads_codes ? p.codes : DeviceActivations{},
+                     .inverse = what.norm ? inverse() : nullptr,
                      .cols = p.cols,
                      .epsilon = p.epsilon});
     if (!what.norm && is_output(what.to) == is_output(what.from))
@@ -251,9 +254,9 @@ void Caller::project(const Projection& what) {
   groups *= rounded_up(tokens, pass.tokens);
   const std::string n = std::to_string(pass.tokens);
   if (pass.gemm)
-    call({"gemm", {n, what.out}, formats}, groups, gemm_threads, gemm_shared_bytes, p);
+    call({"gemm", {n, what.out}, formats}, groups, static_cast<uint32_t>(pass.group.threads), gemm_shared_bytes, p);
   else
-    call({"gemv", {n, std::to_string(pass.rows), what.out}, formats}, groups, gemv_threads, sizeof(GemvShared), p);
+    call({"gemv", {n, what.out}, formats}, groups, gemv_threads, sizeof(GemvShared), p);
 }
 
 void Caller::operator()(const plan::Embed& op) {
@@ -333,16 +336,16 @@ void Caller::operator()(const plan::Attend& op) {
   }
   p.window = op.window, p.scale = op.scale;
   const std::string size = std::to_string(p.head_size);
-  const int at_once = attend_heads_at_once(p.heads_per_kv_head, p.head_size);
+  const int at_once = attend_heads_at_once(p.heads_per_kv_head);
   const int64_t items = rounded_up(p.heads_per_kv_head, at_once) * p.kv_heads * p.splits;  // of a row
   for (int first = 0; body_.singles && first < body_.rows; first += p.singles) {
     const bool alone = body_.rows == 1;
     const int64_t rows = std::min(p.singles, body_.rows - first),
                   cores = target_.cores > 0 ? target_.cores : cores_when_not_known;
     p.first_single = first;
-    call({"attend_one", {size, std::to_string(at_once), alone ? "1" : "0"}, {}},
+    call({"attend_one", {size, alone ? "1" : "0"}, {}},
          alone ? items : std::min(items * rows, cores * attend_groups_per_core), attend_threads,
-         sizeof(AttendOneShared), AttendOneLaunch{p, rope_});
+         attend_one_room_bytes(p.head_size), AttendOneLaunch{p, rope_});
     call({"attend_merge", {}, {}}, rounded_up(width, attend_threads) * rows, attend_threads, sizeof(AttendMergeShared),
          p);
   }
@@ -350,13 +353,12 @@ void Caller::operator()(const plan::Attend& op) {
     // Each sequence begins a new tile of rows, and has at least two rows.
     const int rows = attend_rows(p.head_size);
     const int64_t tiles = int64_t{body_.rows} * p.heads_per_kv_head / rows + std::max(1, body_.rows / 2);
-    call({"attend_many", {size}, {}}, p.kv_heads * tiles, static_cast<uint32_t>(rows * 2),
-         attend_many_shared_bytes(p.head_size), p);
+    call({"attend_many", {size}, {}}, p.kv_heads * tiles, attend_threads, attend_many_shared_bytes(p.head_size), p);
     prepare(body_.rows, {.rows = count_of(op.to),
                          .x = p.out,
                          .norm = nullptr,
                          .codes = p.codes,
-                         .values = nullptr,
+                         .inverse = nullptr,
                          .cols = narrow<i32>(width),
                          .epsilon = 0});
   }

@@ -20,11 +20,12 @@ namespace ingot::gpu {
 template <class T> T* at_device(Address address) { return reinterpret_cast<T*>(address); }
 
 /// Tokens that a thread group of gemm may compute at once.
-constexpr int gemm_passes[] = {16, 32, 64, 128, 256};
+constexpr int gemm_passes[] = {16, 32, 64, 128};
 /// What the host asks about such a group.
 struct GemmGroup {
-  int at_once = 0;          ///< groups that a core runs concurrently
-  size_t shared_bytes = 0;  ///< without the tiles of weights that are copied ahead
+  int at_once = 0;  ///< groups that a core runs side by side
+  int threads = 0;
+  size_t shared_bytes = 0;  ///< without the tiles of weights that come ahead
   int step = 0, slots = 0;
   /// `tile_chunks`, `tile_bytes`: of a format's tiles. Where copies are synchronous there are no tiles in shared
   /// memory.
@@ -33,24 +34,26 @@ struct GemmGroup {
            (copies_overlap ? static_cast<size_t>(gemm_tiles_bytes(step, slots, tile_chunks, tile_bytes)) : 0);
   }
 };
-template <int N, bool overlap> constexpr GemmGroup gemm_group_of() {
-  using Shape = gemm_shape<N, overlap>;
+template <int N, bool overlap, bool halves> constexpr GemmGroup gemm_group_of() {
+  using Shape = gemm_shape<N, overlap, halves>;
   return {.at_once = Shape::groups_per_core,
+          .threads = Shape::tokens / Shape::unit_tokens * unit_warps * 32,
           .shared_bytes = sizeof(GemmShared<Shape>),
           .step = Shape::step,
           .slots = Shape::slots};
 }
-template <bool overlap> GemmGroup gemm_group_of(int tokens) {
+template <bool overlap, bool halves> GemmGroup gemm_group_of(int tokens) {
   switch (tokens) {
-    case 16: return gemm_group_of<16, overlap>();
-    case 32: return gemm_group_of<32, overlap>();
-    case 64: return gemm_group_of<64, overlap>();
-    case 128: return gemm_group_of<128, overlap>();
-    default: return gemm_group_of<256, overlap>();
+    case 16: return gemm_group_of<16, overlap, halves>();
+    case 32: return gemm_group_of<32, overlap, halves>();
+    case 64: return gemm_group_of<64, overlap, halves>();
+    default: return gemm_group_of<128, overlap, halves>();
   }
 }
-inline GemmGroup gemm_group(int tokens, bool copies_overlap) {
-  return copies_overlap ? gemm_group_of<true>(tokens) : gemm_group_of<false>(tokens);
+/// `halves`: a format of the launch has groups of less than 32 weights.
+inline GemmGroup gemm_group(int tokens, bool copies_overlap, bool halves) {
+  if (copies_overlap) return halves ? gemm_group_of<true, true>(tokens) : gemm_group_of<true, false>(tokens);
+  return halves ? gemm_group_of<false, true>(tokens) : gemm_group_of<false, false>(tokens);
 }
 
 template <class Params> std::vector<std::byte> by_value(const Params& params) {

@@ -64,10 +64,7 @@ uint64_t partial_bytes(const plan::Plan& plan) {
 
 }  // namespace
 
-int attend_splits(const plan::Plan& plan) {
-  return static_cast<int>(
-      std::clamp<int64_t>((int64_t{plan.limits.context} + attend_run - 1) / attend_run, 1, attend_max_runs));
-}
+int attend_splits(const plan::Plan& plan) { return attend_run_of(std::max(plan.limits.context, 1) - 1) + 1; }
 
 int attend_singles(const plan::Plan& plan) {
   constexpr uint64_t max_bytes = uint64_t{64} << 20, max_singles = 128;
@@ -93,12 +90,13 @@ uint64_t Scratch::lay_out(const plan::Plan& plan, Address base, Scratch* to) {
     if (coded[i]) codes = {arena.take(numbers), arena.take(numbers / 32 * 4), arena.take(numbers / 16 * 4)};
     if (to) to->floats_.push_back(floats), to->codes_.push_back(codes);
   }
-  const Address partial = arena.take(capped_product(attend_singles(plan), partial_bytes(plan))),
+  const Address inverse = arena.take(capped_product(plan.limits.max_rows, sizeof(float))),
+                partial = arena.take(capped_product(attend_singles(plan), partial_bytes(plan))),
                 gathered_at = arena.take(gathered);
   const uint64_t parts = static_cast<uint64_t>(plan.vocab()) / sample_part + 1;
   const ChoicesAt choices{arena.take(capped_product(plan.limits.max_outputs, parts, 16)),
                           arena.take(capped_product(plan.limits.max_outputs, 12))};
-  if (to) to->partial_ = partial, to->gathered_ = gathered_at, to->choices_ = choices;
+  if (to) to->inverse_ = inverse, to->partial_ = partial, to->gathered_ = gathered_at, to->choices_ = choices;
   for (const plan::Rope& rope : plan.ropes) {
     const uint64_t angles = capped_product(plan.limits.context, rope.dims / 2, sizeof(float));
     const Address cosines = arena.take(angles), sines = arena.take(angles);

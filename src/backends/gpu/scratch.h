@@ -34,6 +34,7 @@ class Scratch {
     return cosines_[static_cast<size_t>(id.index)];
   }  ///< (context, dims / 2)
   Address sines(plan::Id<plan::Rope> id) const { return sines_[static_cast<size_t>(id.index)]; }
+  Address inverse() const { return inverse_; }    ///< 1 / rms of a projection's rows
   Address partial() const { return partial_; }    ///< attention's sums before they are merged
   Address gathered() const { return gathered_; }  ///< rows whose logits are wanted
   ChoicesAt choices() const { return choices_; }
@@ -49,7 +50,7 @@ class Scratch {
   std::vector<Address> floats_;
   std::vector<CodesAt> codes_;
   std::vector<Address> cosines_, sines_;
-  Address partial_ = 0, gathered_ = 0, logits_ = 0;
+  Address inverse_ = 0, partial_ = 0, gathered_ = 0, logits_ = 0;
   ChoicesAt choices_;
   std::vector<int32_t> words_;
 };

@@ -1,0 +1,147 @@
+// Strategy of GPUs for sequences with several rows: a group walks over what its rows see, run after run, and merges each
+// into those before it. A tile of positions lies in the group's memory for all its rows.
+#pragma once
+#include "attend/gpu/tiles.h"
+#include "batch/gpu/header.h"
+
+template <int head_size> struct attend_many {
+  typedef AttendLaunch Params;
+  typedef AttendManyShared<head_size> Shared;
+  enum {
+    splits = head_size <= 64    ? 1
+             : head_size <= 128 ? 2
+                                : 4,
+    threads = attend_warps * warp_lanes,
+    groups_per_core = 2,
+    keys_at_once = Shared::keys,
+    line = Shared::line,
+    pieces = head_size / 8  // of 16 bytes
+  };
+  typedef attend_page<Shared, head_size, splits> Page;
+  typedef typename Page::Rows Rows;
+
+  // Keys and values of a page, from `page` to the group's memory. Behind `last` there may be anything.
+  struct Stage {
+    DEVICE const u16 *page_keys, *page_values;
+    int last;  // of the page's positions
+    template <int first> fn bring(DEVICE const u16* from, int last, SHARED Shared& shared, Thread me) -> void {
+      UNROLL(4)
+      for (int i = (int)me.index; i < keys_at_once * pieces; i += threads) {
+        int key = i / pieces, part = i % pieces;
+        uint4 eight;
+        eight.x = eight.y = eight.z = eight.w = 0;
+        if (first + key <= last) eight = *(DEVICE const uint4*)(from + (first + key) * head_size + part * 8);
+        *(SHARED uint4*)(shared.cached + key * line + part * 8) = eight;
+      }
+    }
+    template <int first> fn keys(THREAD const Stage& stage, SHARED Shared& shared, Thread me) -> void {
+      bring<first>(stage.page_keys, stage.last, shared, me);
+    }
+    template <int first> fn values(THREAD const Stage& stage, SHARED Shared& shared, Thread me) -> void {
+      bring<first>(stage.page_values, stage.last, shared, me);
+    }
+  };
+
+  // A group's rows: row r of a sequence and kv_head is head r mod heads_per_kv_head of its token r / heads_per_kv_head.
+  struct Share {
+    int first_token, all;  // of the sequence in the batch; its rows
+    int first, last;       // rows of the group
+    int kv_head;
+  };
+  // False: there is nothing for this group. Tiles of rows are counted through from sequence to sequence.
+  fn share_of_group(PARAMS(Params) p, u32 group, THREAD Share& share) -> bool {
+    int tile = (int)group / p.kv_heads, several = p.batch.header->several;
+    DEVICE const BatchLine* lines = lines_of(p.batch);
+    enum { at_once = 8 };  // sequences that are asked for before the first is looked at
+    UNROLL(1)
+    for (int s = 0; s < several; s += at_once) {
+      int counts[at_once];
+      UNROLL(8)
+      for (int i = 0; i < at_once; i++) counts[i] = s + i < several ? lines[s + i].row_count : 0;
+      UNROLL(8)
+      for (int i = 0; i < at_once; i++) {
+        int all = counts[i] * p.heads_per_kv_head, tiles = (all + Shared::rows - 1) / Shared::rows;
+        if (tile >= 0 && tile < tiles) {
+          int first = tile * Shared::rows, last = first + Shared::rows < all ? first + Shared::rows - 1 : all - 1;
+          share = Share{lines[s + i].first_row, all, first, last, (int)group % p.kv_heads};
+          return true;
+        }
+        tile -= tiles;
+      }
+    }
+    return false;
+  }
+  fn offset_of_row(PARAMS(Params) p, THREAD const Share& share, int row) -> i64 {
+    i64 token = share.first_token + row / p.heads_per_kv_head;
+    return ((token * p.kv_heads + share.kv_head) * p.heads_per_kv_head + row % p.heads_per_kv_head) * head_size;
+  }
+
+  // All runs of the two rows.
+  struct Merged {
+    softmax_sums sums[2];
+    frag_acc acc[Page::value_tiles];
+  };
+  fn merge(THREAD Rows& rows, THREAD Merged& to) -> void {
+    UNROLL(2)
+    for (int r = 0; r < 2; r++) {
+      merge_factors f = merge_run(to.sums[r], Page::sums_of(rows, r));
+      UNROLL(8)
+      for (int d = 0; d < Page::value_tiles; d++) UNROLL(2)
+      for (int i = 2 * r; i < 2 * r + 2; i++)
+        put(to.acc[d], i, fma(value_at(rows.acc[d], i), f.run, value_at(to.acc[d], i) * f.before));
+    }
+    Page::clear(rows);
+  }
+
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
+    dependency_wait();
+    Share share;
+    if (!share_of_group(p, me.group, share)) return;
+    int all = share.all, first_row = share.first;
+    DEVICE const BatchLine& start = lines_of(p.batch)[share.first_token];
+    DEVICE const PageLine* pages = pages_of(p.batch, start.sequence);
+    int position = start.position;
+    for (int i = (int)me.index; i < Shared::rows * head_size; i += threads) {
+      int row = first_row + i / head_size;
+      put_query(shared.query[0], shared.query[1], i / head_size * line + i % head_size,
+                p.query[offset_of_row(p, share, row < all ? row : all - 1) + i % head_size] * p.scale);
+    }
+    Rows rows;
+    Merged merged;
+    int own_row = first_row + Page::tile_of(me) * tile_rows + tile_row(me.lane());
+    UNROLL(2)
+    for (int r = 0; r < 2; r++) {
+      int row = own_row + 8 * r < all ? own_row + 8 * r : all - 1;
+      rows.seen[r] = seen_by(position + row / p.heads_per_kv_head, p.window);
+      merged.sums[r].max = lowest_float(), merged.sums[r].total = 0;
+    }
+    Page::clear(rows);
+    UNROLL(8)
+    for (int d = 0; d < Page::value_tiles; d++) UNROLL(4)
+    for (int i = 0; i < 4; i++) put(merged.acc[d], i, 0.0f);
+    i64 keys_from = offset_in_page(p.keys_at, share.kv_head, 0, head_size),
+        values_from = offset_in_page(p.values_at, share.kv_head, 0, head_size);
+    int first = seen_by(position + first_row / p.heads_per_kv_head, p.window).first / page_positions * page_positions,
+        last = position + share.last / p.heads_per_kv_head, end_of_run = attend_run_begin(attend_run_of(first) + 1);
+    UNROLL(1)
+    for (int page = first; page <= last; page += page_positions) {
+      DEVICE const u16* here = pages[page / page_positions].at;
+      Stage stage = {here + keys_from, here + values_from, last - page};
+      Page::add(shared, stage, page, me, rows);
+      if (page + page_positions == end_of_run || page + page_positions > last) {
+        merge(rows, merged);
+        end_of_run = attend_run_begin(attend_run_of(page + page_positions) + 1);
+      }
+    }
+    UNROLL(2)
+    for (int r = 0; r < 2; r++) {
+      int row = own_row + 8 * r;
+      if (row >= all) continue;
+      DEVICE float* out = p.out + offset_of_row(p, share, row) + Page::part_of(me) * Page::value_tiles * tile_columns +
+                          tile_column(me.lane());
+      UNROLL(8)
+      for (int d = 0; d < Page::value_tiles; d++) UNROLL(2)
+      for (int c = 0; c < 2; c++) out[d * tile_columns + c] = value_at(merged.acc[d], 2 * r + c) / merged.sums[r].total;
+    }
+  }
+};
