@@ -31,10 +31,10 @@ namespace {
 #include "q8_0.h"
 #include "kernels/synthetic_formats.h"
 
-template <class F> void pack_whole_row(const uint8_t* row, int64_t cols, int row, uint8_t* row_group) {
+template <class F> void pack_whole_row(const uint8_t* row, int64_t cols, int lane, uint8_t* row_group) {
   typedef typename resident_form<F>::type Form;
   for (int64_t b = 0; b < cols / F::block; b++)
-    pack_row<Form>(view{row + b * F::block_bytes}, row, 32, row_group + b * resident<Form, 32>::tile_bytes,
+    pack_row<Form>(view{row + b * F::block_bytes}, lane, 32, row_group + b * resident<Form, 32>::tile_bytes,
                    facts<Form>::affine && (int)Form::code_bits == 8 ? 0x80 : 0);
 }
 template <class F> float plain_of(const uint8_t* row, int64_t cols, const int8_t* codes, const float* scales) {

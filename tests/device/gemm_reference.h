@@ -9,8 +9,8 @@ namespace reference {
 struct Format {
   const char* name;
   int block, block_bytes, tile_bytes;
-  /// One row of blocks into its row of a row group of 32: tiles one after another.
-  void (*pack_row)(const uint8_t* row, int64_t cols, int row, uint8_t* row_group);
+  /// One row of blocks into one lane of a row group of 32: tiles one after another.
+  void (*pack_row)(const uint8_t* row, int64_t cols, int lane, uint8_t* row_group);
   float (*plain)(const uint8_t* row, int64_t cols, const int8_t* codes, const float* scales);
   void (*decode)(const uint8_t* row, int64_t cols, float* weights);
 

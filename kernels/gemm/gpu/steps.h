@@ -435,7 +435,7 @@ template <class Shape, class F0, class F1> struct gemm_steps {
   // Σ over K for the group's rows and tokens. Leaves the group's memory behind as other threads may still read it.
   fn sum(THREAD const Source& from, SHARED GemmShared<Shape>& shared, Thread me, THREAD gemm_sums<Shape>& total)
       -> void {
-    enum { behind = Shape::slots - 2 };
+    enum { newer = Shape::slots - 2 };
     int steps = (from.chunks + Shape::step - 1) / Shape::step, length = run_chunks(from.chunks), left = length;
     Walk w;
     Held held_tokens;
