@@ -100,6 +100,7 @@ list(APPEND isa_flags_avx512 -mprefer-vector-width=512)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # gcc's own AVX-512 headers trip its warning (gcc bug 105593)
   list(APPEND isa_flags_avx512 -Wno-maybe-uninitialized -Wno-uninitialized)
 endif()
+list(APPEND isa_flags_portable -Wno-psabi)  # eight floats in two registers, which no other unit hands over
 # The portable kernels are for machines without a known set, and to compare with: half the time to compile counts for more there.
 set(isa_optimization_portable -O2)
 

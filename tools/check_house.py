@@ -39,7 +39,7 @@ ROOMS = {
     "src/sampling": [DOOR, "src/base"],  # chooses by the door's SamplingOptions
     "src/grammar": [ERROR, "src/base", "src/text"],
     "src/jinja": [ERROR, "src/base"],
-    "src/quant": [ERROR, "src/base", "kernels/dialect", "kernels/quant"],
+    "src/quant": [ERROR, "src/base", "kernels/dialect", "kernels/quant", "kernels/encode"],
     "src/plan": [ERROR, "src/base", "src/quant"],
     "src/backends/gpu": [ERROR, "src/base", "src/quant", "src/plan", "kernels/*"],
     "src/backends/*": [ERROR, "src/base", "src/quant", "src/plan", "src/backends/gpu", "kernels/*"],

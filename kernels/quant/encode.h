@@ -71,6 +71,11 @@ static inline u32 nearest(Float16, float x) {
   return sign | (size + 0xfff + (size >> 13 & 1)) >> 13;
 }
 
+// The largest finite number.
+static constexpr float largest(Float32) { return 3.40282347e38f; }
+static constexpr float largest(BFloat16) { return 3.38953139e38f; }
+static constexpr float largest(Float16) { return 65504.0f; }
+
 // `n` weights, a multiple of the block, into n / block blocks. Values that are not finite make their block's scale so.
 template <class F> static void encode_blocks(const float* from, u8* to, i64 n) {
   typedef typename encoder<F>::Scale Scale;

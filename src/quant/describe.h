@@ -1,6 +1,10 @@
 // From a format's text to its host descriptor. Included by the generated registry only, which then includes every
 // format.
 #pragma once
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
 #include "quant/format.h"
 
 namespace ingot::quant {
@@ -31,6 +35,78 @@ template <class F> Encode encode_of() {
     if (encoder_of<F>().exists)
       return [](const float* from, std::byte* to, int64_t n) { encode_blocks<F>(from, reinterpret_cast<u8*>(to), n); };
   return nullptr;
+}
+
+// ---- what encoding.cpp asks of a format: its accessors as functions of a block's bytes
+
+// All finite values of a number of few bits, ascending; of equal ones the first.
+template <class Number> const std::vector<float>& values_of() {
+  static const std::vector<float> values = [] {
+    std::vector<float> v;
+    for (u32 bits = 0; bits < 1u << 8 * Number::storage_bytes; bits++)
+      if (float x = Number{bits}; std::isfinite(x)) v.push_back(x);
+    std::ranges::sort(v);
+    v.erase(std::unique(v.begin(), v.end()), v.end());
+    return v;
+  }();
+  return values;
+}
+template <class Number> u32 nearest_of_few(float x) {
+  static const std::vector<u32> bits_of_values = [] {
+    std::vector<u32> bits;
+    for (float v : values_of<Number>())
+      for (u32 b = 0; b < 1u << 8 * Number::storage_bytes; b++)
+        if (float(Number{b}) == v) {
+          bits.push_back(b);
+          break;
+        }
+    return bits;
+  }();
+  const std::vector<float>& v = values_of<Number>();
+  size_t k = static_cast<size_t>(std::ranges::lower_bound(v, x) - v.begin());
+  if (k == v.size() || (k > 0 && x - v[k - 1] <= v[k] - x)) k--;
+  return bits_of_values[k];
+}
+
+template <class Number> StoredNumber stored_number(Number) {
+  StoredNumber n;
+  n.bits = 8 * Number::storage_bytes, n.value = [](uint32_t bits) -> float { return Number{bits}; };
+  if constexpr (Number::storage_bytes == 1)
+    n.nearest = nearest_of_few<Number>, n.few = values_of<Number>(), n.largest = n.few.back();
+  else
+    n.nearest = [](float x) -> uint32_t { return nearest(Number{}, x); }, n.largest = largest(Number{});
+  return n;
+}
+inline view block_at(const std::byte* block) { return view{reinterpret_cast<const u8*>(block)}; }
+
+template <class F> Accessors accessors_of() {
+  Accessors a;
+  if constexpr (facts<F>::floating) {
+    a.number = stored_number(decltype(F::value(view{}, 0)){});
+    a.code = [](const std::byte* b, int i) -> uint32_t { return F::value(block_at(b), i).bits; };
+  } else {
+    a.code = [](const std::byte* b, int i) -> uint32_t { return F::code(block_at(b), i); };
+    if constexpr (facts<F>::vector)
+      a.expand = [](uint32_t code) -> uint64_t { return F::expand(code); };
+    else if constexpr (facts<F>::table)
+      a.value = [](uint32_t code) -> int { return F::value(code); };
+    else
+      a.value = [](uint32_t code) -> int { return static_cast<int>(code) - F::zero; };
+  }
+  if constexpr (facts<F>::scaled) {
+    a.scale_number = stored_number(decltype(scale_of<F>(view{}, 0)){});
+    a.scale = [](const std::byte* b, int g) -> uint32_t { return scale_of<F>(block_at(b), g).bits; };
+  }
+  if constexpr (facts<F>::min) {
+    a.min_number = stored_number(decltype(min_of<F>(view{}, 0)){});
+    a.min = [](const std::byte* b, int g) -> uint32_t { return min_of<F>(block_at(b), g).bits; };
+  }
+  if constexpr (has_sub<F>::value) a.sub = [](const std::byte* b, int g) -> int { return F::sub(block_at(b), g); };
+  if constexpr (has_sub_min<F>::value)
+    a.sub_min = [](const std::byte* b, int g) -> int { return F::sub_min(block_at(b), g); };
+  a.scale_per_group = has_group_scale<F>::value, a.min_per_group = has_group_min<F>::value;
+  a.unit = unit_of<F>();
+  return a;
 }
 
 template <class F> void block_integers(const std::byte* from, int16_t* values) {
@@ -90,7 +166,8 @@ template <class F> Format describe(const char* name, const char* space, uint32_t
           min_type,
           decode_blocks<F>,
           encode_of<F>(),
-          facts<F>::integers ? block_integers<F> : nullptr};
+          facts<F>::integers ? block_integers<F> : nullptr,
+          accessors_of<F>()};
 }
 
 }  // namespace

@@ -13,6 +13,29 @@ namespace ingot::quant {
 
 enum class ValueKind { affine, table, vector, floating };
 
+/// A number as files store it.
+struct StoredNumber {
+  int bits = 0;                            ///< 0: there is none
+  float largest = 0;                       ///< finite
+  uint32_t (*nearest)(float x) = nullptr;  ///< bits of the stored number nearest to x
+  float (*value)(uint32_t bits) = nullptr;
+  std::span<const float> few;  ///< all values, ascending, where a byte holds them; otherwise empty
+};
+
+/// A format's accessors (kernels/dialect/contract.h) as functions of a block's bytes; null: the format has none.
+struct Accessors {
+  uint32_t (*code)(const std::byte* block, int i) = nullptr;  ///< of weight or run i; floating: the bits of number i
+  int (*value)(uint32_t code) = nullptr;                      ///< kinds affine and table
+  uint64_t (*expand)(uint32_t code) = nullptr;                ///< kind vector
+  uint32_t (*scale)(const std::byte* block, int g) = nullptr;
+  uint32_t (*min)(const std::byte* block, int g) = nullptr;
+  int (*sub)(const std::byte* block, int g) = nullptr;
+  int (*sub_min)(const std::byte* block, int g) = nullptr;
+  StoredNumber number, scale_number, min_number;  ///< number: of a floating format's values
+  bool scale_per_group = false, min_per_group = false;
+  float unit = 1;
+};
+
 /// What one format's file says, with what follows from it.
 struct Format {
   const char* name;   ///< as its file is called, without the ending
@@ -30,6 +53,7 @@ struct Format {
   void (*encode)(const float* from, std::byte* to, int64_t n);
   /// Int8 view of one block: `values[block]`; null for floating formats.
   void (*integers)(const std::byte* from, int16_t* values);
+  Accessors accessors;
 
   double bits_per_weight() const { return 8.0 * block_bytes / block; }
   /// Bytes of a row of `n` weights; `n` is a multiple of `block`.

@@ -9,6 +9,7 @@
 #include "gate/cpu/activate.h"
 #include "rope/cpu/rotate.h"
 #include "attend/cpu/streaming.h"
+#include "encode/cpu/encode.h"
 
 static void store_all_halves(const float* x, int n, u16* to) {
   int i = 0;
@@ -29,4 +30,5 @@ static constexpr OpKernels op_table = {
     .store_halves = store_all_halves,
     .gate_silu = gate_silu,
     .gate_gelu_tanh = gate_gelu_tanh,
+    .encode = encode_searched,
 };

@@ -4,6 +4,7 @@
 // or in a header that they include, would be compiled in all of them, and the linker would keep one of the copies for
 // every machine. tests/kernels/symbols_test.py checks this.
 #pragma once
+#include "quant/encode_form.h"
 
 namespace ingot::cpu {
 
@@ -55,6 +56,8 @@ struct OpKernels {
   void (*store_halves)(const float* x, int n, u16* to);
   void (*gate_silu)(const GateParams&);
   void (*gate_gelu_tanh)(const GateParams&);
+  /// Weights into blocks of the form.
+  void (*encode)(const EncodeParams&);
 };
 
 struct Isa {
