@@ -3,7 +3,8 @@
 // The encoded blocks are decoded by ingot's reference, whose values are ggml's bit for bit.
 //   bench_encode LIBRARY WEIGHTS [FORMAT…]     LIBRARY: libggml-base.so of a build of llama.cpp (bench/peers/build.py)
 //                                              WEIGHTS: what bench/encode_weights.py writes
-//   stdout: a row a format and importance: relative RMS errors (geometric mean over the matrices), their ratio to ggml's,
+//   EACH=1 in the environment: a line per matrix as well
+//   stdout: a row per format and importance: relative RMS errors (geometric mean over the matrices), their ratio to ggml's,
 //   speeds, their ratio to ggml's
 #include <dlfcn.h>
 #include <time.h>

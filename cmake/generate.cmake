@@ -4,6 +4,7 @@
 #   INGOT_GENERATED               folder of what is made; every_format.h in it lists the formats as types, for tests
 #   INGOT_CPU_ISAS                instruction sets that CPU kernels are compiled for
 #   INGOT_ARCHITECTURE_REGISTRY   source file that holds the text of every spec
+#   INGOT_RECIPE_REGISTRY         source file that holds the text of every recipe
 
 get_filename_component(INGOT_ROOT ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
 set(INGOT_GENERATED ${CMAKE_BINARY_DIR}/generated)
@@ -68,6 +69,18 @@ foreach(file ${spec_files} ${name_files})
 endforeach()
 set(INGOT_ARCHITECTURE_REGISTRY ${INGOT_GENERATED}/architecture_registry.cpp)
 configure_file(${INGOT_ROOT}/src/foundry/architecture_registry.cpp.in ${INGOT_ARCHITECTURE_REGISTRY} @ONLY)
+
+# ---- recipes travel inside the library too
+file(GLOB recipe_files CONFIGURE_DEPENDS ${INGOT_ROOT}/recipes/*.recipe)
+set(recipe_lines "")
+foreach(file ${recipe_files})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} text)
+  string(APPEND recipe_lines "    {\"${name}\", R\"recipe(${text})recipe\"},\n")
+endforeach()
+set(INGOT_RECIPE_REGISTRY ${INGOT_GENERATED}/recipe_registry.cpp)
+configure_file(${INGOT_ROOT}/src/quantize/recipe_registry.cpp.in ${INGOT_RECIPE_REGISTRY} @ONLY)
 
 # ---- CPU kernels: for each instruction set one translation unit per format and one for the other ops, each with its machine's
 # flags; a table per instruction set and a list of them, best first.

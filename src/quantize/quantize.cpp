@@ -1,0 +1,249 @@
+// A model file in other formats: what becomes of each tensor, and then the file, tensor by tensor in pieces of rows.
+// Threads share the rows of a piece; rows are encoded alone, so bytes do not depend on who did which.
+#include "ingot/quantize.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "backends/cpu/layout.h"
+#include "backends/cpu/machine.h"
+#include "backends/cpu/pool.h"
+#include "base/checked.h"
+#include "container/gguf.h"
+#include "container/gguf_writer.h"
+#include "quant/encoding.h"
+#include "quant/format.h"
+#include "quantize/geometry.h"
+#include "quantize/importance.h"
+#include "quantize/recipe.h"
+
+namespace ingot {
+
+namespace quantize {
+namespace {
+
+constexpr uint64_t piece_weights = uint64_t{4} << 20;
+constexpr const char* file_type_key = "general.file_type";
+constexpr const char* version_key = "general.quantization_version";
+constexpr uint32_t quantization_version = 2;
+
+using container::Tensor;
+using quant::Format;
+
+bool same_file(const std::string& a, const std::string& b) {
+  struct stat one = {}, other = {};
+  return stat(a.c_str(), &one) == 0 && stat(b.c_str(), &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
+struct Step {
+  const Tensor* tensor;
+  const Format *from, *to;
+  const std::vector<float>* importance;  // null: none
+  std::string note;
+};
+
+class Job {
+ public:
+  Job(const std::string& model, const QuantizeOptions& options)
+      : options_(options), file_(container::Gguf::open(model, geometry_of)), recipe_(recipe_of(options)) {
+    if (!options.importance.empty()) importance_ = read_importance(options.importance);
+    facts_ = facts_of(file_);
+    facts_.has_importance = !importance_.empty();
+    for (const Tensor& t : file_.tensors()) steps_.push_back(step_of(t));
+    for (const auto& [key, value] : file_.metadata())
+      if (key != file_type_key && key != version_key && !key.starts_with("split."))
+        metadata_.push_back(container::NewValue::of(key, value));
+    metadata_.push_back(container::NewValue::of(version_key, quantization_version));
+    if (recipe_.file_type()) metadata_.push_back(container::NewValue::of(file_type_key, *recipe_.file_type()));
+    if (!options.importance.empty())
+      metadata_.push_back(container::NewValue::of("quantize.imatrix.file", options.importance));
+    for (const Step& s : steps_) tensors_.push_back({s.tensor->name, s.to->id, s.tensor->shape, bytes_of(s)});
+    alignment_ = file_.find_unsigned("general.alignment").value_or(32);
+  }
+
+  Quantization report() const {
+    Quantization q;
+    uint64_t bytes = 0, weights = 0;
+    for (const Step& s : steps_) {
+      q.tensors.push_back({s.tensor->name, s.tensor->shape, s.from->name, s.to->name, s.tensor->bytes, bytes_of(s),
+                           s.importance != nullptr, s.note});
+      bytes = capped_sum(bytes, bytes_of(s)), weights = capped_sum(weights, s.tensor->elements);
+    }
+    q.from_bytes = file_.bytes(), q.to_bytes = container::GgufWriter::size_of(metadata_, tensors_, alignment_);
+    q.bits_per_weight = weights ? 8 * static_cast<double>(bytes) / static_cast<double>(weights) : 0;
+    return q;
+  }
+
+  void write(const std::string& to) {
+    if (same_file(file_.path(), to))
+      throw Error("quantize", "the result would replace the model that it is made of", to, "another file");
+    container::GgufWriter writer(to, metadata_, tensors_, alignment_);
+    cpu::Pool pool(options_.threads > 0 ? options_.threads : cpu::usable_cores());
+    uint64_t all = 0;
+    for (const Step& s : steps_) all = capped_sum(all, s.tensor->elements);
+    for (const Step& s : steps_) {
+      if (s.from == s.to)
+        copy(s, writer);
+      else
+        encode(s, writer, pool, all);
+      done_ += s.tensor->elements;
+      tell(0, all);
+      file_.release(*s.tensor);
+    }
+    writer.commit();
+  }
+
+ private:
+  static Recipe recipe_of(const QuantizeOptions& options) {
+    Recipe recipe = *Recipe::named("every");
+    auto chosen = options.pure ? std::nullopt : Recipe::named(options.to);
+    if (!chosen && !quant::find_format(options.to))
+      throw Error("quantize", "there is no such recipe or format", options.to,
+                  options.pure ? "a format that `ingot formats` lists" : "one that `ingot quantize --list` lists");
+    recipe.append(chosen ? *chosen : Recipe::of_format(options.to));
+    if (!options.recipe.empty()) recipe.append(Recipe(options.recipe, "the recipe given"));
+    return recipe;
+  }
+
+  static ModelFacts facts_of(const container::Gguf& file) {
+    ModelFacts m;
+    const std::string prefix = std::string(file.find_string("general.architecture").value_or("")) + ".";
+    auto first_of = [&](const std::string& key) -> uint64_t {
+      const container::Value* v = file.find(prefix + key);
+      if (!v) return 0;
+      const auto values = container::Gguf::elements(*v, 1);
+      const uint64_t* n = values.empty() ? nullptr : std::get_if<uint64_t>(&values[0]);
+      return n ? *n : 0;
+    };
+    m.blocks = first_of("block_count"), m.experts = first_of("expert_count");
+    const uint64_t heads = first_of("attention.head_count"), kv_heads = first_of("attention.head_count_kv");
+    m.heads_per_kv_head = kv_heads ? heads / kv_heads : 1;
+    m.has_output = file.find_tensor("output.weight") != nullptr;
+    return m;
+  }
+
+  static uint64_t bytes_of(const Step& s) {
+    return capped_product(s.to->row_bytes(s.tensor->shape[0]), s.tensor->elements / s.tensor->shape[0]);
+  }
+
+  Step step_of(const Tensor& t) const {
+    Step s = {&t, quant::find_format("ggml", t.type), nullptr, nullptr, ""};
+    s.to = s.from;
+    const auto wanted = recipe_.format_of({t.name, t.shape}, facts_);
+    if (!wanted) return s;
+    if (s.from->has_tensor_scale && file_.find_tensor(t.name.substr(0, t.name.size() - 6) + "scale")) {
+      s.note = "kept: it has a scale of its own";
+      return s;
+    }
+    s.to = quant::find_format(*wanted);
+    while (t.shape[0] % static_cast<uint64_t>(s.to->block) != 0) {
+      const std::string next = recipe_.fallback_of(s.to->name);
+      if (next.empty())
+        throw Error("quantize", "no format fits the rows of " + t.name, std::to_string(t.shape[0]) + " weights",
+                    "a recipe with a fallback");
+      s.note = std::string("rows of ") + std::to_string(t.shape[0]) + " are no whole number of " + *wanted + " blocks";
+      s.to = quant::find_format(next);
+    }
+    if (s.from == s.to) return s;
+    if (s.from->kind != quant::ValueKind::floating && !options_.allow_requantize)
+      throw Error("quantize", t.name + " is quantized already", s.from->name, "floats",
+                  "take the model that it was made of, or allow it (--allow-requantize): some quality is lost twice");
+    if (const auto found = importance_.find(t.name); found != importance_.end()) {
+      const uint64_t experts = t.elements / t.shape[0] / t.shape[1], size = found->second.size();
+      if (size != t.shape[0] * experts)
+        throw Error("quantize", "the importance of " + t.name + " is of another model",
+                    std::to_string(size) + " numbers", std::to_string(t.shape[0] * experts));
+      s.importance = &found->second;
+    }
+    return s;
+  }
+
+  void tell(uint64_t more, uint64_t all) const {
+    if (options_.stop && options_.stop()) throw Error("quantize", "stopped", "", "", "nothing was written");
+    if (options_.progress && all) options_.progress(static_cast<double>(done_ + more) / static_cast<double>(all));
+  }
+
+  void copy(const Step& s, container::GgufWriter& writer) const {
+    const uint64_t piece = uint64_t{16} << 20;
+    for (uint64_t at = 0; at < s.tensor->bytes; at += piece)
+      writer.write({s.tensor->data + at, std::min(piece, s.tensor->bytes - at)});
+  }
+
+  void encode(const Step& s, container::GgufWriter& writer, cpu::Pool& pool, uint64_t all) const {
+    const cpu::Isa& isa = cpu::find_isa("");
+    const cpu::FormatKernels& source = cpu::kernels_of(*s.from, isa);
+    const quant::Encoding& encoding = quant::Encoding::of(*s.to);
+    const Tensor& t = *s.tensor;
+    const uint64_t cols = t.shape[0], rows = t.elements / cols, rows_of_expert = t.shape[1];
+    const uint64_t from_row = s.from->row_bytes(cols), to_row = s.to->row_bytes(cols),
+                   rows_at_once = std::clamp<uint64_t>(piece_weights / cols, 1, rows);
+    std::vector<std::byte> to(capped_product(rows_at_once, to_row));
+    std::vector<std::vector<float>> lines(static_cast<size_t>(pool.threads()), std::vector<float>(cols));
+    for (uint64_t first = 0; first < rows; first += rows_at_once) {
+      const uint64_t n = std::min(rows_at_once, rows - first);
+      std::atomic<uint64_t> next{0}, unsound{UINT64_MAX};
+      pool.run([&](cpu::Worker& worker) {
+        float* line = lines[static_cast<size_t>(worker.index)].data();
+        for (uint64_t r; (r = next.fetch_add(1)) < n;) {
+          const uint64_t row = first + r;
+          source.decode_row(reinterpret_cast<const u8*>(t.data + row * from_row), static_cast<i64>(cols), line);
+          bool finite = true;
+          for (uint64_t i = 0; i < cols; i++) finite &= std::fabs(line[i]) <= std::numeric_limits<float>::max();
+          for (uint64_t seen = unsound; !finite && row < seen;)
+            if (unsound.compare_exchange_weak(seen, row)) break;  // the first one is told, whoever finds it
+          const float* importance = s.importance ? s.importance->data() + row / rows_of_expert * cols : nullptr;
+          isa.ops->encode({&encoding.form(), line, importance, static_cast<i64>(cols) / s.to->block,
+                           reinterpret_cast<u8*>(to.data() + r * to_row)});
+        }
+      });
+      if (unsound != UINT64_MAX)
+        throw Error("quantize", t.name + " has a weight that is not finite", "row " + std::to_string(unsound),
+                    "finite weights", "take a sound copy of the model");
+      writer.write(std::span(to).first(n * to_row));
+      tell((first + n) * cols, all);
+    }
+  }
+
+  const QuantizeOptions& options_;
+  container::Gguf file_;
+  Recipe recipe_;
+  Importance importance_;
+  ModelFacts facts_;
+  std::vector<Step> steps_;
+  std::vector<container::NewValue> metadata_;
+  std::vector<container::NewTensor> tensors_;
+  uint64_t alignment_, done_ = 0;
+};
+
+}  // namespace
+}  // namespace quantize
+
+Quantization plan_quantization(const std::string& model, const QuantizeOptions& options) {
+  return quantize::Job(model, options).report();
+}
+
+Quantization write_quantized(const std::string& model, const std::string& to, const QuantizeOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  quantize::Job job(model, options);
+  job.write(to);
+  Quantization q = job.report();
+  q.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return q;
+}
+
+std::vector<std::pair<std::string, std::string>> recipes() {
+  std::vector<std::pair<std::string, std::string>> list;
+  for (const quantize::RecipeText& t : quantize::recipe_texts()) {
+    std::string text = t.text;
+    if (std::string_view(t.name) != "every") list.emplace_back(t.name, text.substr(2, text.find('\n') - 2));
+  }
+  return list;
+}
+
+}  // namespace ingot

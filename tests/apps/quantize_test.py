@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""ingot quantize through the command: the mixes of llama.cpp to the byte (tests/quantize/golden/mixes.json), and a written model that the
+gguf package reads.
+
+    tests/apps/quantize_test.py INGOT
+Exit code 77: the Python package gguf is missing.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+try:
+    import gguf
+    import numpy as np
+except ImportError as missing:
+    print(f"skipped: {missing}; ./test installs it into the private environment")
+    sys.exit(77)
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools/goldens"))
+import mixes  # noqa: E402
+
+INGOT = sys.argv.pop(1)
+
+
+def run(*words, status=0):
+    done = subprocess.run([INGOT, "quantize", *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    return json.loads(done.stdout) if "--json" in words else done.stdout + done.stderr
+
+
+class Quantize(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = pathlib.Path(self.folder.name)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def test_mixes_are_those_of_llama_cpp_to_the_byte(self):
+        for name, golden in json.loads(mixes.GOLDEN.read_text()).items():
+            model = self.path / f"{name}.gguf"
+            mixes.write_model(model, mixes.MODELS[name])
+            for mix, expected in golden.items():
+                planned = run(model, "--to", mix, "--dry-run", "--json")
+                formats = {}
+                for tensor in planned["tensors"]:
+                    formats[tensor["to"]] = formats.get(tensor["to"], 0) + 1
+                got = {"formats": dict(sorted(formats.items())), "bytes": sum(t["to_bytes"] for t in planned["tensors"])}
+                self.assertEqual(got, expected, f"{name} {mix}")
+
+    def test_the_file_is_read_elsewhere(self):
+        model, out = self.path / "model.gguf", self.path / "out.gguf"
+        random = np.random.default_rng(1)
+        weights = random.normal(0, 1, (24, 512)).astype(np.float32)
+        writer = gguf.GGUFWriter(model, "llama")
+        writer.add_block_count(1)
+        writer.add_tensor("blk.0.ffn_up.weight", weights)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        for name in ("q4_0", "q5_k", "q6_k", "iq4_xs", "iq2_xxs", "iq1_m", "tq1_0", "mxfp4"):
+            made = run(model, out, "--to", name, "--pure", "--json")
+            self.assertEqual(made["to_bytes"], out.stat().st_size)
+            (tensor,) = gguf.GGUFReader(out).tensors
+            self.assertEqual(tensor.tensor_type.name, name.upper())
+            error = gguf.quants.dequantize(tensor.data, tensor.tensor_type) - weights
+            self.assertLess(np.sqrt((error**2).mean()), {"iq2_xxs": 0.34, "iq1_m": 0.43, "tq1_0": 0.46, "mxfp4": 0.12}.get(name, 0.085), name)
+        self.assertIn("expected another file", run(model, model, "--to", "q4_0", status=1))
+        self.assertIn("no such recipe or format", run(model, out, "--to", "q4_9", status=1))
+        self.assertIn("q4_k_m", run("--list"))
+        run(model, "--to", "q4_0", status=2)
+
+
+if __name__ == "__main__":
+    unittest.main()
