@@ -8,7 +8,7 @@ template <class F> fn decode_row(const u8* row, i64 cols, float* to) -> void {
   i64 b = 0;
   if constexpr (facts<F>::floating && (int)F::block == 1 && !facts<F>::scaled)
     for (; b + 16 <= cols; b += 16)
-      store_wide(to + b, load_wide(decltype(F::value(view{}, 0)){}, row + b * F::block_bytes));
+      store_f32x16(to + b, load_f32x16(decltype(F::value(view{}, 0)){}, row + b * F::block_bytes));
   for (; b < cols / F::block; b++)
     for (int i = 0; i < F::block; i++) to[b * F::block + i] = decode<F>(view{row + b * F::block_bytes}, i);
 }
