@@ -224,9 +224,8 @@ The text is streamed to stdout, followed by a newline. Ctrl-C stops after the cu
 --parallel: the file has one JSON object per line: {"prompt": TEXT} or {"messages": [{"role": …, "content": …}]}, with
   "system", "raw", "logprobs" and members named as the flags under "Choosing tokens", "Where to stop" and "What to
   write"; what a request leaves out is as on the command line. One object per request goes to stdout, in the file's
-  order, in the form of --json. Each answer is the one that the request would get alone; on GPUs the last bits of
-  log-probabilities follow how many run at once. A request that fails becomes {"error": TEXT}, and the exit status is
-  1.
+  order, in the form of --json. Each answer has the bits that the request would get alone. A request that fails
+  becomes {"error": TEXT}, and the exit status is 1.
 
 --json-schema, --grammar: only matching tokens are chosen, so the answer conforms unless -n or the context ends it
   early. Which parts of JSON schema can be enforced, and how the JSON is written: docs/structured-output.md.
