@@ -44,7 +44,7 @@ TEST(Loading, EveryRoomNamesTheFile) {
   expect_named([&] { load_tokenizer(text.path); }, "text", text.path, "1000");
   LoadOptions options;
   options.context = 1000;
-  expect_named([&] { load(engine.write(), options); }, "engine", engine.path, "context is longer");
+  expect_named([&] { load(engine.write(), options); }, "engine", engine.path, "context exceeds");
   expect_named([&] { load("/nowhere/model.gguf"); }, "container", "/nowhere/model.gguf", "cannot be opened");
   Model model = load(engine.path);
   expect_named([&] { model.chat_template(); }, "engine", engine.path, "no chat template");
