@@ -345,7 +345,9 @@ void add_bench(CommandLine& line, Action& chosen) {
       ->check(whole_numbers(0, 1 << 24))
       ->type_name("N,N")
       ->show_default();
-  command->add_option("-t,--threads", &bench->threads, "Thread counts, each at most one per core that may be used; 0: one per core")
+  command
+      ->add_option("-t,--threads", &bench->threads,
+                   "Thread counts, each at most one per core that may be used; 0: one per core")
       ->check(whole_numbers(0, max_threads))
       ->type_name("N,N")
       ->show_default();

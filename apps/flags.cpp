@@ -188,7 +188,9 @@ void add_pre_tokenizer(Command& command, std::string& pre) {
 }
 
 void add_threads(Command& command, LoadOptions& options) {
-  command.add_option("-t,--threads", &options.threads, "Threads, at most one per core that may be used; 0: one per core (default 0)")
+  command
+      .add_option("-t,--threads", &options.threads,
+                  "Threads, at most one per core that may be used; 0: one per core (default 0)")
       ->check(whole_number(0, max_threads))
       ->type_name("N");
 }

@@ -4,8 +4,8 @@
 //   bench_encode LIBRARY WEIGHTS [FORMAT…]     LIBRARY: libggml-base.so of a build of llama.cpp (bench/peers/build.py)
 //                                              WEIGHTS: what bench/encode_weights.py writes
 //   EACH=1 in the environment: a line per matrix as well
-//   stdout: a row per format and importance: relative RMS errors (geometric mean over the matrices), their ratio to ggml's,
-//   speeds, their ratio to ggml's
+//   stdout: a row per format and importance: relative RMS errors (geometric mean over the matrices), their ratio to
+//   ggml's, speeds, their ratio to ggml's
 #include <dlfcn.h>
 #include <time.h>
 

@@ -1,7 +1,8 @@
-// Matrix kernels for one token written by hand in plain CUDA C++: what the composed ones of kernels/gemv are held against, as bench/yardstick
-// is on the CPU. Each knows one format and reads the same resident layout with 32 rows a tile (kernels/quant/resident.h), a lane a row;
-// eight warps share out the sixteen runs of chunks of 32 weights, each reads four ahead. Sums are taken in the same order (kernels/gemv/runs.h), so the
-// results are the composed kernels' bit for bit (tests/emulator/yardstick_test.cpp). bench/gpu/machine_code.py compares their machine code.
+// Matrix kernels for one token written by hand in plain CUDA C++: what the composed ones of kernels/gemv are held
+// against, as bench/yardstick is on the CPU. Each knows one format and reads the same resident layout with 32 rows a
+// tile (kernels/quant/resident.h), a lane a row; eight warps share out the sixteen runs of chunks of 32 weights, each
+// reads four ahead. Sums are taken in the same order (kernels/gemv/runs.h), so the results are the composed kernels'
+// bit for bit (tests/emulator/yardstick_test.cpp). bench/gpu/machine_code.py compares their machine code.
 
 struct Call {
   const unsigned char* weights;
@@ -74,13 +75,13 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q4_0(const __grid
     float acc = 0;
     auto chunk = [&](const unsigned* w, float scale, int a) {
       int2 sum = sums[a];
-      acc = fmaf((float)products_of_nibbles(w, codes[2 * a], codes[2 * a + 1], -8 * (sum.x + sum.y)),
-               scale * scales[a], acc);
+      acc = fmaf((float)products_of_nibbles(w, codes[2 * a], codes[2 * a + 1], -8 * (sum.x + sum.y)), scale * scales[a],
+                 acc);
     };
     auto next = [&](int count) {
-    c += count, scale_at += count * tile, words_at += count * tile, codes += 2 * count, scales += count,
-        sums += count;
-  };
+      c += count, scale_at += count * tile, words_at += count * tile, codes += 2 * count, scales += count,
+          sums += count;
+    };
 #pragma unroll 1
     for (; c + 4 <= end; next(4)) {
       unsigned w[4][4];
@@ -117,11 +118,11 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q8_0(const __grid
     const float* scales = p.scales + c;
     float acc = 0;
     auto chunk = [&](const unsigned* w, float scale, int a) {
-    acc = fmaf((float)products(w, codes[2 * a], codes[2 * a + 1], 0), scale * scales[a], acc);
-  };
+      acc = fmaf((float)products(w, codes[2 * a], codes[2 * a + 1], 0), scale * scales[a], acc);
+    };
     auto next = [&](int count) {
-    c += count, scale_at += count * tile, words_at += count * tile, codes += 2 * count, scales += count;
-  };
+      c += count, scale_at += count * tile, words_at += count * tile, codes += 2 * count, scales += count;
+    };
 #pragma unroll 1
     for (; c + 4 <= end; next(4)) {
       unsigned w[4][8];
@@ -176,10 +177,7 @@ extern "C" __global__ void __launch_bounds__(256, 3) yardstick_q4_k(const __grid
       acc = fmaf((float)products_of_nibbles(k.w, codes[2 * a], codes[2 * a + 1], 0), k.scale * x, acc);
       acc = fmaf(k.min, (float)(sum.x + sum.y) * x, acc);
     };
-    auto next = [&](int count) {
-    c += count, codes += 2 * count,
-        scales += count, sums += count;
-  };
+    auto next = [&](int count) { c += count, codes += 2 * count, scales += count, sums += count; };
 #pragma unroll 1
     for (; c + 4 <= end; next(4)) {
       Chunk all[4];

@@ -68,8 +68,8 @@ struct EngineStatistics {
   uint64_t steps = 0, rows = 0;                 ///< runs of the plan, and tokens in them
 };
 
-/// Runs many requests on one model. A request's tokens and log-probabilities are what they would be if it were alone, bit
-/// for bit, whatever runs beside it.
+/// Runs many requests on one model. A request's tokens and log-probabilities are what they would be if it were alone,
+/// bit for bit, whatever runs beside it.
 class Engine {
  public:
   using Id = uint64_t;

@@ -39,8 +39,8 @@ struct Quantization {
   double seconds = 0;
 };
 
-/// What `write_quantized` would do. Errors: `model` is no model file; an unknown recipe or format; weights that are quantized
-/// already, without allow_requantize; importances that do not fit the model.
+/// What `write_quantized` would do. Errors: `model` is no model file; an unknown recipe or format; weights that are
+/// quantized already, without allow_requantize; importances that do not fit the model.
 Quantization plan_quantization(const std::string& model, const QuantizeOptions& options);
 
 /// Writes `model` in other formats to the file `to`, which appears when it is whole and on the disk, and is not touched

@@ -391,7 +391,8 @@ TEST(Architectures, TensorsThatChangeNothingAreLeftAlone) {
 TEST(Architectures, AScaleForEachColumnIsNotHarmless) {
   SmallModel m("llama");
   m.add("blk.0.attn_q.input_scale", {64});
-  tests::expect_refused(m, {"the elements of tensor \"blk.0.attn_q.input_scale\" are not understood; got 64; expected 1"});
+  tests::expect_refused(m,
+                        {"the elements of tensor \"blk.0.attn_q.input_scale\" are not understood; got 64; expected 1"});
 }
 
 }  // namespace

@@ -6,12 +6,12 @@
 // depend neither on the other rows of its sequence in the batch nor on those of others:
 //
 //   attend_one     rows that are alone in their sequence: queries and keys come as the projection leaves them. A group
-//                  takes a run for some of the query heads of a kv_head, and leaves its sums; the last run's group stores
-//                  key and value. Items: rows · splits · kv_heads · parts, each a group's where there is one row, and
+//                  takes a run for some of the query heads of a kv_head, and leaves its sums; the last run's group
+//                  stores key and value. Items: rows · splits · kv_heads · parts, each a group's where there is one row, and
 //                  shared out among the groups where there may be more
 //   attend_merge   the same rows: the runs' sums, in order, as floats and as codes; ⌈width / threads⌉ groups per row
-//   attend_many    sequences with several rows, rope_store first; a group takes attend_rows(head_size) of the rows of one
-//                  kv_head, a row a query head of a token, heads that share the kv_head side by side. kv_heads groups
+//   attend_many    sequences with several rows, rope_store first; a group takes attend_rows(head_size) of the rows of
+//                  one kv_head, a row a query head of a token, heads that share the kv_head side by side. kv_heads groups
 //                  per tile of rows
 #pragma once
 #include "batch/gpu/header.h"
@@ -78,8 +78,8 @@ fn attend_splits_of(int head_size) -> int { return head_size <= 64 ? 1 : head_si
 fn attend_rows(int head_size) -> int { return 16 * (attend_warps / attend_splits_of(head_size)); }
 enum { attend_apart = 8 };  // halves between lines, so that those of a tile begin in different banks
 
-// The group's memory. `keys`: positions whose keys, or values, lie in it at once, a part of a page. `exchanged`: warps share
-// the scores of a tile.
+// The group's memory. `keys`: positions whose keys, or values, lie in it at once, a part of a page. `exchanged`: warps
+// share the scores of a tile.
 template <int head_size, int row_tiles, int keys_at_once, bool exchanged> struct AttendShared {
   enum {
     line = head_size + attend_apart,

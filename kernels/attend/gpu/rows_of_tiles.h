@@ -1,5 +1,5 @@
-// Strategy of GPUs for sequences with several rows: a group walks over what its rows see, run after run, and merges each
-// into those before it. A tile of positions lies in the group's memory for all its rows.
+// Strategy of GPUs for sequences with several rows: a group walks over what its rows see, run after run, and merges
+// each into those before it. A tile of positions lies in the group's memory for all its rows.
 #pragma once
 #include "attend/gpu/tiles.h"
 #include "batch/gpu/header.h"
