@@ -1,5 +1,5 @@
 // Compiles every kernel by which formats are run, as the composer lists them, and reads from the machine code that none
-// keeps anything in local memory: no spilled register, no array. Needs NVRTC and no GPU.
+// keeps anything in local memory, no spilled register, no array, but for what is known. Needs NVRTC and no GPU.
 //   machine_code_check (every | classes | FORMAT) ARCHITECTURE…     all formats, the first of each class, or one
 // Leaves with 77 where there is no NVRTC.
 #include <algorithm>
@@ -14,6 +14,10 @@
 
 namespace ingot::cuda {
 namespace {
+
+// What is known to be kept there. 168 registers are all that 384 threads have, and attend_one of heads of 128 elements
+// needs six more; with them in local memory it is faster after a long context than what it replaced (decision 0021).
+int known_local_bytes(const std::string& kernel) { return kernel == "attend_one_128_0" ? 24 : 0; }
 
 // Kernels that keep something in local memory, or whose machine code is missing.
 int faults_of(const Compiler& compiler, const quant::Format& format, const std::string& architecture) {
@@ -31,7 +35,7 @@ int faults_of(const Compiler& compiler, const quant::Format& format, const std::
       continue;
     }
     max_registers = std::max(max_registers, found->second.registers);
-    if (found->second.local_bytes == 0) continue;
+    if (found->second.local_bytes <= known_local_bytes(name)) continue;
     std::printf("FAILED: %s: %s keeps %d bytes a thread in local memory (%d registers)\n", architecture.c_str(),
                 name.c_str(), found->second.local_bytes, found->second.registers);
     faults++;

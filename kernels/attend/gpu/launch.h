@@ -7,12 +7,12 @@
 //
 //   attend_one     rows that are alone in their sequence: queries and keys come as the projection leaves them. A group
 //                  takes a run for some of the query heads of a kv_head, and leaves its sums; the last run's group
-//                  stores key and value. Items: rows · splits · kv_heads · parts, each a group's where there is one row, and
-//                  shared out among the groups where there may be more
+//                  stores key and value. Items: rows · splits · kv_heads · parts, each a group's where there is one
+//                  row, and shared out among the groups where there may be more
 //   attend_merge   the same rows: the runs' sums, in order, as floats and as codes; ⌈width / threads⌉ groups per row
 //   attend_many    sequences with several rows, rope_store first; a group takes attend_rows(head_size) of the rows of
-//                  one kv_head, a row a query head of a token, heads that share the kv_head side by side. kv_heads groups
-//                  per tile of rows
+//                  one kv_head, a row a query head of a token, heads that share the kv_head side by side. kv_heads
+//                  groups per tile of rows
 #pragma once
 #include "batch/gpu/header.h"
 #include "gemv/gpu/launch.h"
