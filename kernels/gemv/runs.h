@@ -9,5 +9,6 @@
 
 enum { max_runs = 16 };
 
-// An even number of chunks, the last run's may be fewer. All runs are equal then, and a kernel may take chunks in pairs.
+// An even number of chunks, the last run's may be fewer. All runs are equal then, and a kernel may take chunks in
+// pairs.
 fn run_chunks(int chunks) -> int { return (chunks + 2 * (int)max_runs - 1) / (2 * (int)max_runs) * 2; }

@@ -1,6 +1,6 @@
 // A model file, written: the metadata and the table of tensors first, then the tensors one after another, in as many
-// pieces as the caller likes, so that no more of a model is in memory than that. The file takes its name when it is whole
-// and on the disk.
+// pieces as the caller likes, so that no more of a model is in memory than that. The file takes its name when it is
+// whole and on the disk.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -41,7 +41,8 @@ class GgufWriter {
   static uint64_t size_of(const std::vector<NewValue>& metadata, const std::vector<NewTensor>& tensors,
                           uint64_t alignment);
 
-  /// The next bytes of the tensors, in the order of the table; a piece ends no later than its tensor. Errors: disk full.
+  /// The next bytes of the tensors, in the order of the table; a piece ends no later than its tensor. Errors: disk
+  /// full.
   void write(std::span<const std::byte> bytes);
   /// After the last byte of the last tensor. Errors: as `write`; the path is then unchanged.
   void commit();

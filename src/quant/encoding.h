@@ -1,6 +1,6 @@
-// How a format is encoded, derived from its accessors: which bits of a block hold which code, scale and minimum is found
-// by asking the accessors about blocks with single bits set, and what codes stand for by asking about every code. So a
-// format says what its bytes mean, and nothing of how they are written. The search for the best bytes is a kernel
+// How a format is encoded, derived from its accessors: which bits of a block hold which code, scale and minimum is
+// found by asking the accessors about blocks with single bits set, and what codes stand for by asking about every code.
+// So a format says what its bytes mean, and nothing of how they are written. The search for the best bytes is a kernel
 // (kernels/encode), which reads what is made here.
 #pragma once
 #include <memory>
@@ -16,7 +16,8 @@ namespace ingot::quant {
 class Encoding {
  public:
   /// Made on the first call for a format, from any thread; lives as long as the process. Throws ingot::Error where the
-  /// accessors do not tell how blocks are written: bits that no accessor reads alone, codebooks of more than 4096 words.
+  /// accessors do not tell how blocks are written: bits that no accessor reads alone, codebooks of more than 4096
+  /// words.
   static const Encoding& of(const Format& format);
 
   const EncodeForm& form() const { return form_; }

@@ -1,6 +1,6 @@
-// Batches by a GPU backend, emulated or real: rows of several sequences have the bits of the same sequences one token at
-// a time, single tokens and prompts mixed, in any order and on any pages; choices; pages that are saved, copied and put
-// elsewhere; what is not finite stays with its sequence.
+// Batches by a GPU backend, emulated or real: rows of several sequences have the bits of the same sequences one token
+// at a time, single tokens and prompts mixed, in any order and on any pages; choices; pages that are saved, copied and
+// put elsewhere; what is not finite stays with its sequence.
 //   batch_check FORMAT…     leaves with 1 where something is wrong, with 77 where there is no device
 #include <algorithm>
 #include <cmath>

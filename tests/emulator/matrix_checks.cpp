@@ -81,7 +81,8 @@ struct Matrix {
   }
 };
 
-// Inputs of `tokens`, times the weights of a norm, as a projection has them: floats, and what `prepare` has made of them.
+// Inputs of `tokens`, times the weights of a norm, as a projection has them: floats, and what `prepare` has made of
+// them.
 struct Input {
   int tokens, cols;
   const gpu::i32* rows;

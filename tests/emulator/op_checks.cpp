@@ -368,8 +368,8 @@ void check_same_bits(Kernels& kernels, const Heads& h, Findings& findings) {
                   "attend_one: other bits in the kernel for several rows");
 }
 
-// Rows of a sequence that come together, through rope_store and attend_many, have the bits of the same rows one at a time,
-// through attend_one and attend_merge; and so have the keys and values that they leave.
+// Rows of a sequence that come together, through rope_store and attend_many, have the bits of the same rows one at a
+// time, through attend_one and attend_merge; and so have the keys and values that they leave.
 void check_one_by_one(Kernels& kernels, const Heads& h, int position, int count, int window, Findings& findings) {
   constexpr uint32_t threads = gpu::attend_warps * 32;
   Regions memory;

@@ -42,7 +42,7 @@ configures(as_it_is "" "" "")
 configures(one_more synthetic.h "struct synthetic : affine {\n  enum { test_id = 1, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n" "")
 configures(same_number_in_another_space synthetic.h "struct synthetic : affine {\n  enum { test_id = 2, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n" "")
 configures(same_number synthetic.h "struct synthetic : affine {\n  enum { ggml_id = 2, block = 32, group = 32, code_bits = 4, block_bytes = 18 };\n};\n"
-           "ggml_id = 2 stands in formats/q4_0.h and in formats/synthetic.h; expected one format a number; choose another")
+           "ggml_id = 2 stands in formats/synthetic.h and in formats/q4_0.h; expected one format a number; choose another")
 configures(no_number synthetic.h "struct synthetic : affine {\n  enum { block = 32 };\n};\n"
            "formats/synthetic.h has no identity; expected 'enum { <space>_id = <number>")
 configures(other_name synthetic.h "struct invented : affine {\n  enum { ggml_id = 1000 };\n};\n"

@@ -100,7 +100,8 @@ TEST_P(Encode, KeepsWhatItEncoded) {
   EXPECT_EQ(decoded(f, encoded(best(), f, x)), x);
 }
 
-// Relative RMS errors of 16384 normal weights, measured on 2026-11-30. A change that makes one larger is no improvement.
+// Relative RMS errors of 16384 normal weights, measured on 2026-11-30. A change that makes one larger is no
+// improvement.
 TEST_P(Encode, IsAsNearAsEver) {
   static const std::map<std::string, double> errors = {
       {"bf16", 0.0016477}, {"f16", 0.00020777},  {"iq1_m", 0.41437},  {"iq1_s", 0.44666},   {"iq2_s", 0.23889},

@@ -1,6 +1,6 @@
-// Strategy of GPUs for rows that are alone in their sequence: a thread group takes a run of what a row sees, for the heads
-// that share a kv_head, so keys and values are read once; the runs are merged by another launch. Heads are the rows of a
-// tile: its products and sums are those of attend_many, so the bits are, too.
+// Strategy of GPUs for rows that are alone in their sequence: a thread group takes a run of what a row sees, for the
+// heads that share a kv_head, so keys and values are read once; the runs are merged by another launch. Heads are the
+// rows of a tile: its products and sums are those of attend_many, so the bits are, too.
 //
 // The row's own key and value are in no page yet: the last run's group rotates and stores them, and takes them from its
 // memory.
@@ -41,8 +41,8 @@ template <int head_size, int alone> struct attend_one {
   typedef attend_page<Shared, head_size, attend_warps> Page;
   typedef typename Page::Rows Rows;
 
-  // A page's keys and values in registers: all are asked for before the first is used. The row's own position comes from
-  // the group's memory, those behind it are zeros.
+  // A page's keys and values in registers: all are asked for before the first is used. The row's own position comes
+  // from the group's memory, those behind it are zeros.
   struct Stage {
     uint4 keys_of_page[held], values_of_page[held];
     int own;  // the row's position, counted from the page's first; behind the page: elsewhere
@@ -106,8 +106,8 @@ template <int head_size, int alone> struct attend_one {
     to.put(first, a * c - b * s), to.put(second, a * s + b * c);
   }
 
-  // The item's heads, `n` from `first` on, rotated and scaled, and for the last run the row's own key and value. Without
-  // norms all threads share out the pairs, so that all are asked for at once; else a head is a warp's.
+  // The item's heads, `n` from `first` on, rotated and scaled, and for the last run the row's own key and value.
+  // Without norms all threads share out the pairs, so that all are asked for at once; else a head is a warp's.
   fn rotate(PARAMS(Params) p, SHARED Shared& shared, THREAD const Item& item, int first, int n, DEVICE u16* page,
             bool last, bool stores, Thread me) -> void {
     int dims = p.rope.dims, heads = last ? n + 1 : n;

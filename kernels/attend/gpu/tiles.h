@@ -1,10 +1,10 @@
-// What the kernels of attention on GPUs share: a page's positions meet rows of queries in the matrix unit, f16 with float
-// sums, with a running maximum and a running sum a row (streaming.h). Queries and weights go in as two halves each, so
-// that nothing of their floats is lost that the sums would show. A part of a page at a time lies in the group's memory:
-// first keys, then values.
+// What the kernels of attention on GPUs share: a page's positions meet rows of queries in the matrix unit, f16 with
+// float sums, with a running maximum and a running sum a row (streaming.h). Queries and weights go in as two halves
+// each, so that nothing of their floats is lost that the sums would show. A part of a page at a time lies in the
+// group's memory: first keys, then values.
 //
-// A tile of 16 rows is that of `splits` warps. They share out positions for the scores, which they then tell each other,
-// and elements of the head for the sums; every number is computed as one warp would.
+// A tile of 16 rows is that of `splits` warps. They share out positions for the scores, which they then tell each
+// other, and elements of the head for the sums; every number is computed as one warp would.
 #pragma once
 #include "attend/gpu/launch.h"
 #include "attend/gpu/order.h"
@@ -151,8 +151,9 @@ template <class Shared, int head_size, int splits> struct attend_page {
       values_from<first + (int)keys>(shared, stage, me, weight, rows);
     }
   }
-  // A page enters the run. `Stage::keys<first>(stage, shared, me)`, and `values` likewise: those of the page's positions first …
-  // first + keys − 1, from where they are to shared.cached; zeros where nothing is seen by any row. All threads call it.
+  // A page enters the run. `Stage::keys<first>(stage, shared, me)`, and `values` likewise: those of the page's
+  // positions first … first + keys − 1, from where they are to shared.cached; zeros where nothing is seen by any row.
+  // All threads call it.
   template <class Stage> fn add(SHARED Shared& shared, THREAD Stage& stage, int position, Thread me, THREAD Rows& rows)
       -> void {
     frag_acc score[key_tiles];

@@ -6,8 +6,8 @@
 // largest, and the error is Σ w x² − 2 · scale² · (a · t − b). So a and b are computed once, of the codewords near to
 // where the scale is about to put x, and every scale that is tried after that costs a product and a difference.
 //
-// Signs that a book leaves out are those of x. Where their number of minuses has to be even and is odd, the weight whose
-// sign is wrong costs 2 w |x| v: a codeword's a is less by that, of the weight where it is least.
+// Signs that a book leaves out are those of x. Where their number of minuses has to be even and is odd, the weight
+// whose sign is wrong costs 2 w |x| v: a codeword's a is less by that, of the weight where it is least.
 #pragma once
 #include "encode/params.h"
 #include "encode/cpu/eight.h"

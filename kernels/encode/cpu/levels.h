@@ -94,8 +94,8 @@ template <bool steps, bool weighted, int n_eights> static inline void try_scales
   for (int c = 0; c < n_eights; c++) best.take(vx[c][0] + vx[c][1], vv[c][0] + vv[c][1]);
 }
 
-// Where to look for the scale with which the largest number comes to lie at one end of the levels: its inverse is between
-// `from` and `to`. Some of what is between cuts the largest numbers off, which serves the rest.
+// Where to look for the scale with which the largest number comes to lie at one end of the levels: its inverse is
+// between `from` and `to`. Some of what is between cuts the largest numbers off, which serves the rest.
 struct side {
   float from, to;
 };

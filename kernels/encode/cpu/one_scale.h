@@ -1,6 +1,6 @@
 // Formats of successive integers under one scale, without a minimum: what the fit finds is all there is to it, and such
-// formats are chosen for their speed. Eight scales are tried. Many groups take each step together: the steps of one wait
-// for each other, those of others do not.
+// formats are chosen for their speed. Eight scales are tried. Many groups take each step together: the steps of one
+// wait for each other, those of others do not.
 #pragma once
 #include "encode/params.h"
 #include "encode/cpu/exact.h"
@@ -14,7 +14,8 @@ static inline bool one_scale_suffices(const EncodeForm& f) {
          (f.scale.per_group || f.group == f.block);
 }
 
-// Inverses of the scales to try: five of them for the end of the levels that is further from 0, and three for the other.
+// Inverses of the scales to try: five of them for the end of the levels that is further from 0, and three for the
+// other.
 template <bool weighted> static inline eight scales_to_try(const EncodeForm& f, const float* x, const float* w) {
   const EncodeLevels& l = f.level;
   spread s = spread_of<weighted>(x, w, f.group);

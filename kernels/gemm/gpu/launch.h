@@ -5,8 +5,8 @@
 // from memory about once.
 //
 // A thread group takes one run of K after another (gemv/runs.h): each has its sum, which is added to that of those
-// before. So that both are registers, four warps have at most 64 tokens, and more tokens have more warps, which share the
-// expanded weights.
+// before. So that both are registers, four warps have at most 64 tokens, and more tokens have more warps, which share
+// the expanded weights.
 #pragma once
 #include "gemv/runs.h"
 

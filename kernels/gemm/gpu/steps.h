@@ -335,8 +335,8 @@ template <class Shape, class F0, class F1> struct gemm_steps {
                           shared.weights[s % 2], me);
   }
 
-  // A step's scales and sums of tokens, from device memory to where the matrix unit's lanes find them. A thread's are of
-  // one token, of the step's chunks held_slot(0, me), held_slot(1, me), …
+  // A step's scales and sums of tokens, from device memory to where the matrix unit's lanes find them. A thread's are
+  // of one token, of the step's chunks held_slot(0, me), held_slot(1, me), …
   struct Held {
     int at;  // in the scales, of the next step's first chunk
     float scale[held];

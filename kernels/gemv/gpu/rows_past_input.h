@@ -1,9 +1,9 @@
 // Strategy of GPUs for one token: a group keeps the input as codes, and rows stream past it. A warp sums its run of K
-// (gemv/runs.h) of one row group after another, a row a lane; of row groups of 16 two lanes share a row, and hand its sum
-// to each other, each adding the chunks that are its own. A warp's weights come by its own copies of 16 bytes into a ring
-// in the group's memory, some chunks ahead of those that it adds and over the ends of row groups too, so memory stays
-// busy from before the input is there to the last row. (Registers are no ring: loads in flight share what a warp waits for, and the first to
-// be used waits for all.) Where copies do not overlap, lanes read the tiles themselves.
+// (gemv/runs.h) of one row group after another, a row a lane; of row groups of 16 two lanes share a row, and hand its
+// sum to each other, each adding the chunks that are its own. A warp's weights come by its own copies of 16 bytes into
+// a ring in the group's memory, some chunks ahead of those that it adds and over the ends of row groups too, so memory
+// stays busy from before the input is there to the last row. (Registers are no ring: loads in flight share what a warp
+// waits for, and the first to be used waits for all.) Where copies do not overlap, lanes read the tiles themselves.
 #pragma once
 #include "gemv/gpu/launch.h"
 #include "gemv/gpu/rows_split.h"

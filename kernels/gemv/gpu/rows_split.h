@@ -1,6 +1,6 @@
-// How GPU kernels read a chunk of the resident layout with 32 rows a tile, and what it adds to sums: a lane has a row, as
-// in rows_interleaved.h. The strategy for a few tokens sums a run of chunks (gemv/runs.h) so; activations are the same
-// for all lanes.
+// How GPU kernels read a chunk of the resident layout with 32 rows a tile, and what it adds to sums: a lane has a row,
+// as in rows_interleaved.h. The strategy for a few tokens sums a run of chunks (gemv/runs.h) so; activations are the
+// same for all lanes.
 #pragma once
 #include "gemv/chunk.h"
 #include "gemv/gpu/launch.h"

@@ -57,8 +57,8 @@ template <bool one> fn prepared(PARAMS(GemvLaunch) p, int first) {
                              (u32)(p.tokens - 1 - first)};
 }
 
-// A projection's Σ x², a sum per warp: thread t of one_token_warps · 32 takes the elements 4 t … 4 t + 3 of every run of
-// four times as many. Every kernel that norms a projection's input takes them so.
+// A projection's Σ x², a sum per warp: thread t of one_token_warps · 32 takes the elements 4 t … 4 t + 3 of every run
+// of four times as many. Every kernel that norms a projection's input takes them so.
 fn keep_squares(DEVICE const float* x, int cols, SHARED float* sums, Thread me) -> void {
   float squares = 0;
   for (int first = 4 * (int)me.index; first < cols; first += 4 * one_token_warps * warp_lanes)

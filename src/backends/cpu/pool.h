@@ -1,6 +1,6 @@
-// Threads that run one function together and wait for each other between its phases. A wait spins, then yields its core,
-// then sleeps, so an idle pool uses no processor time. Where other processes want the core, it sleeps at once: a thread
-// that is woken gets a core sooner than one that keeps yielding.
+// Threads that run one function together and wait for each other between its phases. A wait spins, then yields its
+// core, then sleeps, so an idle pool uses no processor time. Where other processes want the core, it sleeps at once: a
+// thread that is woken gets a core sooner than one that keeps yielding.
 #pragma once
 #include <algorithm>
 #include <atomic>

@@ -131,8 +131,8 @@ struct Pass {
 
 // How long the busiest core takes for `tokens` in passes of some, in rounds of groups that run side by side: each group
 // takes a part of the core's time, and a round no less than one group alone, which fills a core the better the more
-// warps it has. Both grow with the tokens of a pass and have a part that does not; the parts fit the times of 4-bit weights on an H200
-// (docs/decisions/0020-prompts-on-tensor-cores.md).
+// warps it has. Both grow with the tokens of a pass and have a part that does not; the parts fit the times of 4-bit
+// weights on an H200 (docs/decisions/0020-prompts-on-tensor-cores.md).
 int64_t time_of(int pass, bool halves, int64_t row_groups, int64_t tokens, const Target& target) {
   constexpr int64_t part = 48, alone_besides = 72;
   const int64_t cores = target.cores > 0 ? target.cores : cores_when_not_known;
