@@ -240,7 +240,7 @@ class WithModel(Command):
         self.assertIn("100.00 %", out)
         self.assertRegex(err, r"^4 windows of 64 tokens each, 124 tokens scored; \d+ tokens/s\n$")
         self.fails(1, "the text is shorter than a window", "eval", MODEL, "--text", "-", input=b"short")
-        self.fails(1, "context is longer", "eval", MODEL, "--text", "-", "--ctx", "100000", input=text)
+        self.fails(1, "context exceeds the model's", "eval", MODEL, "--text", "-", "--ctx", "100000", input=text)
 
     def test_eval_shows_the_time_left_and_stops_at_a_window(self):
         with tempfile.NamedTemporaryFile("w") as file:
