@@ -1,5 +1,5 @@
-// The ops of a plan: what each one reads and writes, and with which shapes. Their kernels are in kernels/OP; a backend
-// has one entry for each (its visitor), so an op that one forgets does not compile.
+// The ops of a plan: what each one reads and writes, and with which shapes. Their kernels are in kernels/OP; the plan
+// (plan.cpp) and every backend visit each of them, so an op that one forgets does not compile.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -33,6 +33,14 @@ std::vector<Slice> slices_of(const Op& op) {
                     op);
 }
 
+Id<Value> written_by(const Op& op) {
+  return std::visit(
+      Overloaded{[](const Embed& o) { return o.to; }, [](const Linear& o) { return o.outputs.front().to; },
+                 [](const GatedLinear& o) { return o.to; }, [](const RopeStore& o) { return o.query; },
+                 [](const Attend& o) { return o.to; }, [](const NormAdd& o) { return o.to; }},
+      op);
+}
+
 uint64_t file_bytes(const Plan& plan, const Slice& slice) {
   return capped_product(slice.rows, plan[slice].format->row_bytes(narrow<uint64_t>(slice.cols)));
 }
@@ -111,11 +119,15 @@ class Checker {
         rope.dims % 2 == 0 && rope.dims <= h.key_size && rope.frequencies.size() == static_cast<size_t>(rope.dims) / 2,
         "a rope does not fit the heads");
     norm(op.query_norm, h.key_size), norm(op.key_norm, h.key_size);
+    for (Id<Value> id : {op.query, op.key, op.value})
+      demand(plan_[id].rows == Value::Rows::tokens, "queries, keys and values have a row per token");
   }
   void operator()(const Attend& op) const {
     const HeadShape h = state(op.state);
     columns(op.query, capped_product(h.heads, h.key_size));
     columns(op.to, capped_product(h.heads, h.value_size));
+    for (Id<Value> id : {op.query, op.to})
+      demand(plan_[id].rows == Value::Rows::tokens, "attention has a row per token");
     demand(op.window >= 0, "a window is negative");
     demand(op.to != op.query, "a step writes what it reads");
   }

@@ -10,20 +10,6 @@
 
 namespace ingot::cpu {
 
-namespace {
-
-/// The value that a step writes rows of.
-struct Written {
-  plan::Id<plan::Value> operator()(const plan::Embed& op) const { return op.to; }
-  plan::Id<plan::Value> operator()(const plan::Linear& op) const { return op.outputs.front().to; }
-  plan::Id<plan::Value> operator()(const plan::GatedLinear& op) const { return op.to; }
-  plan::Id<plan::Value> operator()(const plan::RopeStore& op) const { return op.query; }
-  plan::Id<plan::Value> operator()(const plan::Attend& op) const { return op.to; }
-  plan::Id<plan::Value> operator()(const plan::NormAdd& op) const { return op.to; }
-};
-
-}  // namespace
-
 CpuProgram::CpuProgram(plan::Plan plan, const plan::Options& options, PageRange pages)
     : plan_(std::move(plan)),
       isa_(find_isa(options.isa)),
@@ -58,7 +44,7 @@ void CpuProgram::prepare_steps(const plan::Options& options) {
     PreparedStep& step = steps_[i];
     const plan::Op& op = plan_.steps[i].op;
     step.step = &plan_.steps[i];
-    step.of_outputs = plan_[std::visit(Written{}, op)].rows == plan::Value::Rows::outputs;
+    step.of_outputs = plan_[plan::written_by(op)].rows == plan::Value::Rows::outputs;
     if (auto* embed = std::get_if<plan::Embed>(&op)) {
       step.index = tables_.size();
       const MatrixView view = view_of(plan_, embed->table);

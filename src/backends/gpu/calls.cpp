@@ -25,7 +25,7 @@ constexpr int64_t cores_when_not_known = 128;
 constexpr int64_t attend_groups_per_core = 6;  // more than run at once, so that long and short runs even out
 constexpr int64_t max_shared_bytes = 32768;    // of a thread group without rings; every device has them
 
-int64_t rounded_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
+int64_t ceil_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
 
 /// Matrices times one input, in one launch.
 struct Projection {
@@ -116,8 +116,8 @@ class Caller {
 int rows_for(const Projection& what, int64_t cores) {
   auto rows_of_core = [&](int64_t rows) {
     int64_t groups = 0;
-    for (const Projection::Matrix& m : what.matrices) groups += rounded_up(m.slice.rows, rows);
-    return rounded_up(groups, cores) * rows;
+    for (const Projection::Matrix& m : what.matrices) groups += ceil_div(m.slice.rows, rows);
+    return ceil_div(groups, cores) * rows;
   };
   return rows_of_core(group_rows / 2) < rows_of_core(group_rows) ? group_rows / 2 : group_rows;
 }
@@ -137,7 +137,7 @@ int64_t time_of(int pass, bool halves, int64_t row_groups, int64_t tokens, const
   constexpr int64_t part = 48, alone_besides = 72;
   const int64_t cores = target.cores > 0 ? target.cores : cores_when_not_known;
   const GemmGroup group = gemm_group(pass, target.copies_overlap, halves);
-  const int64_t groups = rounded_up(row_groups * rounded_up(tokens, pass), cores), at_once = group.at_once,
+  const int64_t groups = ceil_div(row_groups * ceil_div(tokens, pass), cores), at_once = group.at_once,
                 alone = pass + part + alone_besides * unit_warps * 32 / group.threads;
   auto round = [&](int64_t n) { return n > 0 ? std::max(n * (pass + part), alone) : 0; };
   return groups / at_once * round(at_once) + round(groups % at_once);
@@ -150,7 +150,7 @@ Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Target
   for (const Projection::Matrix& m : what.matrices) {
     const quant::Format& format = *plan[m.slice].format;
     tiles = tiles && has_tiles(format), halves = halves || format.group < 32;
-    if (!what.pair || row_groups == 0) row_groups += rounded_up(m.slice.rows, rows);
+    if (!what.pair || row_groups == 0) row_groups += ceil_div(m.slice.rows, rows);
   }
   if (tokens <= max_tokens_per_pass || !tiles) {
     const int pass = tokens == 1 ? 1 : tokens == 2 ? 2 : tokens <= 4 ? 4 : static_cast<int>(max_tokens_per_pass);
@@ -176,11 +176,11 @@ bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const
   if (batch < 1) return false;
   int64_t row_groups = 0;
   for (size_t i = 0; i < what.matrices.size(); i++) {
-    p.segment[i].groups = static_cast<i32>(rounded_up(p.segment[i].rows, rows));
+    p.segment[i].groups = static_cast<i32>(ceil_div(p.segment[i].rows, rows));
     if (!what.pair || i == 0) row_groups += p.segment[i].groups;
   }
   const int64_t groups = std::min(cores, row_groups);
-  p.batch = static_cast<i32>(std::min(batch, rounded_up(row_groups, groups)));
+  p.batch = static_cast<i32>(std::min(batch, ceil_div(row_groups, groups)));
   const bool made_here = what.norm || (reads_codes && !has_codes(what.from));
   const size_t shared_bytes =
       one_token_shared_bytes(cols, p.batch * sums) + (target_.copies_overlap ? ring_bytes() : 0);
@@ -210,7 +210,7 @@ void Caller::project(const Projection& what) {
     const plan::Weight& w = plan_[m.slice];
     const bool tiles = has_tiles(*w.format);
     reads_codes = reads_codes || tiles;
-    const i32 row_groups = narrow<i32>(rounded_up(m.slice.rows, pass.rows));
+    const i32 row_groups = narrow<i32>(ceil_div(m.slice.rows, pass.rows));
     p.segment[i] = {.weights = matrix(m.slice, tiles),
                     .bias = vector(m.bias),
                     .y = floats<float>(m.to),
@@ -251,7 +251,7 @@ void Caller::project(const Projection& what) {
     else
       coded_.erase(what.from.index);
   }
-  groups *= rounded_up(tokens, pass.tokens);
+  groups *= ceil_div(tokens, pass.tokens);
   const std::string n = std::to_string(pass.tokens);
   if (pass.gemm)
     call({"gemm", {n, what.out}, formats}, groups, static_cast<uint32_t>(pass.group.threads), gemm_shared_bytes, p);
@@ -261,7 +261,7 @@ void Caller::project(const Projection& what) {
 
 void Caller::operator()(const plan::Embed& op) {
   const plan::Weight& table = plan_[op.table];
-  const int64_t runs = rounded_up(op.table.cols, embed_cols);
+  const int64_t runs = ceil_div(op.table.cols, embed_cols);
   call({"embed", {}, {table.format}}, rows_of(op.to) * runs, embed_cols, sizeof(EmbedShared),
        EmbedLaunch{.batch = batch(),
                    .table = matrix(op.table, false),
@@ -315,7 +315,7 @@ void Caller::operator()(const plan::RopeStore& op) {
   rope_ = p;
   if (!body_.several) return;  // part of attend_one
   const int64_t items = int64_t{body_.rows} * (heads.heads + heads.kv_heads);
-  call({"rope_store", {}, {}}, rounded_up(items, rope_warps), rope_warps * 32, sizeof(RopeShared), p);
+  call({"rope_store", {}, {}}, ceil_div(items, rope_warps), rope_warps * 32, sizeof(RopeShared), p);
 }
 
 void Caller::operator()(const plan::Attend& op) {
@@ -337,7 +337,7 @@ void Caller::operator()(const plan::Attend& op) {
   p.window = op.window, p.scale = op.scale;
   const std::string size = std::to_string(p.head_size);
   const int at_once = attend_heads_at_once(p.heads_per_kv_head);
-  const int64_t items = rounded_up(p.heads_per_kv_head, at_once) * p.kv_heads * p.splits;  // of a row
+  const int64_t items = ceil_div(p.heads_per_kv_head, at_once) * p.kv_heads * p.splits;  // of a row
   for (int first = 0; body_.singles && first < body_.rows; first += p.singles) {
     const bool alone = body_.rows == 1;
     const int64_t rows = std::min(p.singles, body_.rows - first),
@@ -346,7 +346,7 @@ void Caller::operator()(const plan::Attend& op) {
     call({"attend_one", {size, alone ? "1" : "0"}, {}},
          alone ? items : std::min(items * rows, cores * attend_groups_per_core), attend_threads,
          attend_one_room_bytes(p.head_size), AttendOneLaunch{p, rope_});
-    call({"attend_merge", {}, {}}, rounded_up(width, attend_threads) * rows, attend_threads, sizeof(AttendMergeShared),
+    call({"attend_merge", {}, {}}, ceil_div(width, attend_threads) * rows, attend_threads, sizeof(AttendMergeShared),
          p);
   }
   if (body_.several) {
@@ -402,22 +402,10 @@ std::vector<Call> Caller::steps(size_t begin, size_t end) {
   return std::move(calls_);
 }
 
-Id<Value> written_by(const plan::Op& op) {
-  struct Written {
-    Id<Value> operator()(const plan::Embed& o) const { return o.to; }
-    Id<Value> operator()(const plan::Linear& o) const { return o.outputs.front().to; }
-    Id<Value> operator()(const plan::GatedLinear& o) const { return o.to; }
-    Id<Value> operator()(const plan::RopeStore& o) const { return o.query; }
-    Id<Value> operator()(const plan::Attend& o) const { return o.to; }
-    Id<Value> operator()(const plan::NormAdd& o) const { return o.to; }
-  };
-  return std::visit(Written(), op);
-}
-
 }  // namespace
 
 size_t first_head_step(const Plan& plan) {
-  auto is_head = [&](const plan::Step& step) { return plan[written_by(step.op)].rows == Value::Rows::outputs; };
+  auto is_head = [&](const plan::Step& step) { return plan[plan::written_by(step.op)].rows == Value::Rows::outputs; };
   return static_cast<size_t>(std::ranges::find_if(plan.steps, is_head) - plan.steps.begin());
 }
 

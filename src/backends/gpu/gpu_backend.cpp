@@ -50,17 +50,9 @@ void check(const plan::Plan& plan, const plan::Options& options, const char* roo
     throw Error(room, "keys and values cannot be kept in this format", format->name, "16-bit floats", "leave out --kv");
   if (!options.isa.empty())
     throw Error(room, "this device has no instruction sets to choose from", options.isa, "", "leave out --isa");
-  for (size_t i = first_head_step(plan); i < plan.steps.size(); i++) {
-    const auto* linear = std::get_if<plan::Linear>(&plan.steps[i].op);
-    const auto* gated = std::get_if<plan::GatedLinear>(&plan.steps[i].op);
-    const auto* norm = std::get_if<plan::NormAdd>(&plan.steps[i].op);
-    const plan::Id<plan::Value> to = linear  ? linear->outputs.front().to
-                                     : gated ? gated->to
-                                     : norm  ? norm->to
-                                             : plan::Id<plan::Value>();
-    if (!to || plan[to].rows != plan::Value::Rows::outputs)
+  for (size_t i = first_head_step(plan); i < plan.steps.size(); i++)
+    if (plan[plan::written_by(plan.steps[i].op)].rows != plan::Value::Rows::outputs)
       throw Error(room, "a step with a row per token follows one with a row per output", plan.steps[i].name);
-  }
   if (!options.strict_kernels) return;
   for (const plan::Step& step : plan.steps)
     for (const plan::Slice& slice : plan::slices_of(step.op))
