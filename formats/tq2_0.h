@@ -1,6 +1,6 @@
 // TQ2_0: ternary weights, two bits each (ggml).                                                 2.0625 bits per weight
 //
-//   w = scale · (code − 1);   code 3, which no encoder writes, is 2
+//   w = scale · (code − 1);   code 3, which other encoders do not write, is 2
 //
 //   byte  0   codes   64 bytes; each run of 128 weights takes 32 bytes: quarter q (32 weights) in bits 2q and 2q+1
 //   byte 64   scale   f16

@@ -73,7 +73,7 @@ ChatPrompt ChatTemplate::render(std::string_view messages, const ChatOptions& op
 }
 
 ChatTemplate load_chat_template(const std::string& path) {
-  return engine::chat_template_of(container::Gguf::open(path, engine::geometry_of), load_tokenizer(path));
+  return engine::chat_template_of(container::Gguf::open(path, foundry::geometry_of), load_tokenizer(path));
 }
 
 namespace engine {

@@ -66,7 +66,7 @@ std::vector<FormatInfo> formats() {
 }
 
 FileInfo inspect(const std::string& path, uint64_t max_array) {
-  container::Gguf file = container::Gguf::open(path, engine::geometry_of);
+  container::Gguf file = container::Gguf::open(path, foundry::geometry_of);
   FileInfo info{file.path(), file.version(), file.bytes(), {}, {}};
   for (const auto& [key, value] : file.metadata()) {
     MetadataInfo m{std::string(key), type_text(value), value.count, {}};

@@ -10,6 +10,7 @@
 #include "container/names.h"
 #include "engine/memory.h"
 #include "foundry/blueprint.h"
+#include "foundry/geometry.h"
 #include "grammar/vocabulary_trie.h"
 #include "ingot/ingot.h"
 #include "plan/backend.h"
@@ -51,8 +52,6 @@ namespace engine {
 
 /// What Model::load loads.
 std::shared_ptr<Model::State> load(const std::string& path, const LoadOptions& options);
-/// Geometry of a tensor type, from the registry of formats.
-std::optional<container::Geometry> geometry_of(uint32_t type);
 /// The chat template of `file`: tokenizer.chat_template, and tokenizer.chat_template.tool_use for conversations with
 /// tools where there is one. Errors: there is none.
 ChatTemplate chat_template_of(const container::Gguf& file, const Tokenizer& tokenizer);

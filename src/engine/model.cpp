@@ -14,12 +14,6 @@ namespace ingot {
 
 namespace engine {
 
-std::optional<container::Geometry> geometry_of(uint32_t type) {
-  const quant::Format* f = quant::find_format("ggml", type);
-  if (!f) return std::nullopt;
-  return container::Geometry{static_cast<uint64_t>(f->block), static_cast<uint64_t>(f->block_bytes), f->name};
-}
-
 plan::Options backend_options(const LoadOptions& options) {
   return {.threads = options.threads,
           .repack = options.repack,
@@ -133,7 +127,7 @@ ModelInfo model_info(const container::Gguf& file, const foundry::Blueprint& b) {
 
 std::shared_ptr<Model::State> load(const std::string& path, const LoadOptions& options) {
   auto start = std::chrono::steady_clock::now();
-  auto state = std::make_shared<Model::State>(container::Gguf::open(path, geometry_of));
+  auto state = std::make_shared<Model::State>(container::Gguf::open(path, foundry::geometry_of));
   foundry::Blueprint blueprint = naming(path, [&] { return foundry::resolve(state->file); });
   state->tokenizer_state =
       naming(path, [&] { return std::make_shared<const Tokenizer::State>(state->file, options.pre); });
@@ -173,7 +167,7 @@ ChatTemplate Model::chat_template() const {
 PlanInfo Model::explain(double bandwidth) const { return engine::with_bandwidth(state_->explained, bandwidth); }
 
 PlanInfo explain(const std::string& path, const LoadOptions& options, double bandwidth) {
-  container::Gguf file = container::Gguf::open(path, engine::geometry_of);
+  container::Gguf file = container::Gguf::open(path, foundry::geometry_of);
   const plan::Backend& backend = engine::named_backend(options.device);
   plan::Plan plan = engine::naming(path, [&] { return engine::make_plan(foundry::resolve(file), options); });
   PlanInfo info = engine::describe(plan, backend.choose(plan, engine::backend_options(options)), backend.name());
@@ -181,7 +175,7 @@ PlanInfo explain(const std::string& path, const LoadOptions& options, double ban
 }
 
 KernelText kernels(const std::string& path, const LoadOptions& options) {
-  container::Gguf file = container::Gguf::open(path, engine::geometry_of);
+  container::Gguf file = container::Gguf::open(path, foundry::geometry_of);
   const plan::Backend& backend = engine::named_backend(options.device);
   plan::KernelSource source =
       backend.source(engine::naming(path, [&] { return engine::make_plan(foundry::resolve(file), options); }));
@@ -189,7 +183,7 @@ KernelText kernels(const std::string& path, const LoadOptions& options) {
 }
 
 Tokenizer load_tokenizer(const std::string& path, const std::string& pre) {
-  container::Gguf file = container::Gguf::open(path, engine::geometry_of);
+  container::Gguf file = container::Gguf::open(path, foundry::geometry_of);
   return Tokenizer(engine::naming(path, [&] { return std::make_shared<const Tokenizer::State>(file, pre); }));
 }
 

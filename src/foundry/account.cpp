@@ -5,22 +5,12 @@
 
 #include <algorithm>
 
+#include "base/wildcard.h"
 #include "foundry/resolve.h"
 #include "ingot/error.h"
 
 namespace ingot::foundry {
 namespace {
-
-/// Whether `name` is `pattern`, in which a * stands for any text.
-bool matches(std::string_view pattern, std::string_view name) {
-  const size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == name;
-  if (!name.starts_with(pattern.substr(0, star))) return false;
-  const std::string_view rest = pattern.substr(star + 1);
-  for (size_t at = star; at <= name.size(); at++)
-    if (matches(rest, name.substr(at))) return true;
-  return false;
-}
 
 /// What the lists say of `name`: the entry that is called so, else the first that matches.
 const Harmless::Key* find_key(const Numbers& numbers, const Names& names, std::string_view name) {

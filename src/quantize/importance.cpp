@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/checked.h"
-#include "quantize/geometry.h"
+#include "foundry/geometry.h"
 
 namespace ingot::quantize {
 
@@ -28,7 +28,7 @@ std::vector<float> floats_of(const container::Gguf& file, const container::Tenso
 }  // namespace
 
 Importance read_importance(const std::string& path) {
-  const container::Gguf file = container::Gguf::open(path, geometry_of);
+  const container::Gguf file = container::Gguf::open(path, foundry::geometry_of);
   Importance all;
   for (const container::Tensor& t : file.tensors()) {
     if (!std::string_view(t.name).ends_with(sums_end)) continue;

@@ -7,18 +7,17 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cmath>
-#include <limits>
 
 #include "backends/cpu/layout.h"
 #include "backends/cpu/machine.h"
 #include "backends/cpu/pool.h"
 #include "base/checked.h"
+#include "base/finite.h"
 #include "container/gguf.h"
 #include "container/gguf_writer.h"
+#include "foundry/geometry.h"
 #include "quant/encoding.h"
 #include "quant/format.h"
-#include "quantize/geometry.h"
 #include "quantize/importance.h"
 #include "quantize/recipe.h"
 
@@ -30,6 +29,7 @@ namespace {
 constexpr uint64_t piece_weights = uint64_t{4} << 20;
 constexpr const char* file_type_key = "general.file_type";
 constexpr const char* version_key = "general.quantization_version";
+constexpr std::string_view importance_keys = "quantize.imatrix.";
 constexpr uint32_t quantization_version = 2;
 
 using container::Tensor;
@@ -51,18 +51,19 @@ struct Step {
 class Job {
  public:
   Job(const std::string& model, const QuantizeOptions& options)
-      : options_(options), file_(container::Gguf::open(model, geometry_of)), recipe_(recipe_of(options)) {
+      : options_(options), file_(container::Gguf::open(model, foundry::geometry_of)), recipe_(recipe_of(options)) {
     if (!options.importance.empty()) importance_ = read_importance(options.importance);
     facts_ = facts_of(file_);
     facts_.has_importance = !importance_.empty();
     for (const Tensor& t : file_.tensors()) steps_.push_back(step_of(t));
     for (const auto& [key, value] : file_.metadata())
-      if (key != file_type_key && key != version_key && !key.starts_with("split."))
+      if (key != file_type_key && key != version_key && !key.starts_with("split.") &&
+          (options.importance.empty() || !key.starts_with(importance_keys)))
         metadata_.push_back(container::NewValue::of(key, value));
     metadata_.push_back(container::NewValue::of(version_key, quantization_version));
     if (recipe_.file_type()) metadata_.push_back(container::NewValue::of(file_type_key, *recipe_.file_type()));
     if (!options.importance.empty())
-      metadata_.push_back(container::NewValue::of("quantize.imatrix.file", options.importance));
+      metadata_.push_back(container::NewValue::of(std::string(importance_keys) + "file", options.importance));
     for (const Step& s : steps_) tensors_.push_back({s.tensor->name, s.to->id, s.tensor->shape, bytes_of(s)});
     alignment_ = file_.find_unsigned("general.alignment").value_or(32);
   }
@@ -137,14 +138,16 @@ class Job {
     s.to = s.from;
     const auto wanted = recipe_.format_of({t.name, t.shape}, facts_);
     if (!wanted) return s;
-    if (s.from->has_tensor_scale && file_.find_tensor(t.name.substr(0, t.name.size() - 6) + "scale")) {
+    constexpr std::string_view ending = "weight";  // of every tensor that a recipe gives a format
+    if (s.from->has_tensor_scale && file_.find_tensor(t.name.substr(0, t.name.size() - ending.size()) + "scale")) {
       s.note = "kept: it has a scale of its own";
       return s;
     }
     s.to = quant::find_format(*wanted);
+    size_t fallbacks = 0;
     while (t.shape[0] % static_cast<uint64_t>(s.to->block) != 0) {
       const std::string next = recipe_.fallback_of(s.to->name);
-      if (next.empty())
+      if (next.empty() || ++fallbacks > quant::formats().size())  // those of a recipe may lead in a circle
         throw Error("quantize", "no format fits the rows of " + t.name, std::to_string(t.shape[0]) + " weights",
                     "a recipe with a fallback");
       s.note = std::string("rows of ") + std::to_string(t.shape[0]) + " are no whole number of " + *wanted + " blocks";
@@ -187,23 +190,22 @@ class Job {
     std::vector<std::vector<float>> lines(static_cast<size_t>(pool.threads()), std::vector<float>(cols));
     for (uint64_t first = 0; first < rows; first += rows_at_once) {
       const uint64_t n = std::min(rows_at_once, rows - first);
-      std::atomic<uint64_t> next{0}, unsound{UINT64_MAX};
+      std::atomic<uint64_t> next{0}, non_finite{UINT64_MAX};
       pool.run([&](cpu::Worker& worker) {
         float* line = lines[static_cast<size_t>(worker.index)].data();
         for (uint64_t r; (r = next.fetch_add(1)) < n;) {
           const uint64_t row = first + r;
           source.decode_row(reinterpret_cast<const u8*>(t.data + row * from_row), static_cast<i64>(cols), line);
-          bool finite = true;
-          for (uint64_t i = 0; i < cols; i++) finite &= std::fabs(line[i]) <= std::numeric_limits<float>::max();
-          for (uint64_t seen = unsound; !finite && row < seen;)
-            if (unsound.compare_exchange_weak(seen, row)) break;  // the first one is told, whoever finds it
+          const bool finite = all_finite(std::span(line, cols));
+          for (uint64_t seen = non_finite; !finite && row < seen;)
+            if (non_finite.compare_exchange_weak(seen, row)) break;  // the first one is told, whoever finds it
           const float* importance = s.importance ? s.importance->data() + row / rows_of_expert * cols : nullptr;
           isa.ops->encode({&encoding.form(), line, importance, static_cast<i64>(cols) / s.to->block,
                            reinterpret_cast<u8*>(to.data() + r * to_row)});
         }
       });
-      if (unsound != UINT64_MAX)
-        throw Error("quantize", t.name + " has a weight that is not finite", "row " + std::to_string(unsound),
+      if (non_finite != UINT64_MAX)
+        throw Error("quantize", t.name + " has a weight that is not finite", "row " + std::to_string(non_finite),
                     "finite weights", "take a sound copy of the model");
       writer.write(std::span(to).first(n * to_row));
       tell((first + n) * cols, all);

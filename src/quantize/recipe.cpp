@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/wildcard.h"
 #include "ingot/error.h"
 #include "quant/format.h"
 
@@ -24,24 +25,6 @@ std::vector<std::string> split(std::string_view text, std::string_view separator
     at = end + 1;
   }
   return parts;
-}
-
-// `pattern` with * for any text and ? for any character. Walks back to the last star alone: as long as the product of
-// both lengths at most.
-bool matches(std::string_view pattern, std::string_view text) {
-  size_t p = 0, t = 0, star = std::string_view::npos, after = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*')
-      star = p++, after = t;
-    else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t]))
-      p++, t++;
-    else if (star != std::string_view::npos)
-      p = star + 1, t = ++after;
-    else
-      return false;
-  }
-  while (p < pattern.size() && pattern[p] == '*') p++;
-  return p == pattern.size();
 }
 
 std::optional<uint64_t> number(std::string_view text) {

@@ -31,7 +31,7 @@ const std::string everywhere =
 
 /// Returns how many control tokens were tried.
 size_t expect_no_control_token_of_a_user(const std::string& path) {
-  const text::Vocabulary vocabulary = engine::vocabulary_from(container::Gguf::open(path, engine::geometry_of));
+  const text::Vocabulary vocabulary = engine::vocabulary_from(container::Gguf::open(path, foundry::geometry_of));
   const Tokenizer tokenizer = load_tokenizer(path);
   const ChatTemplate chat(everywhere, tokenizer);
   const auto control_tokens = [&](const std::string& spelled, const std::string& rest) {

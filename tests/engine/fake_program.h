@@ -183,7 +183,7 @@ class FakeProgram : public plan::Program {
 struct FakeModel {
   explicit FakeModel(const plan::Limits& limits, int pages) {
     TinyModel file;
-    state = std::make_shared<Model::State>(container::Gguf::open(file.write(), engine::geometry_of));
+    state = std::make_shared<Model::State>(container::Gguf::open(file.write(), foundry::geometry_of));
     state->tokenizer_state = std::make_shared<const Tokenizer::State>(state->file, "");
     state->tokenizer = Tokenizer(state->tokenizer_state);
     state->info.vocab = state->tokenizer.vocab();

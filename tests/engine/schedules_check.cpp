@@ -33,7 +33,7 @@ int check(const char* device, int schedules, const char* format) {
   const bool short_form = schedules == 0;
   const Load wide = {48, 6, ""}, narrow = {9, 3, std::string_view(device) == "cpu" ? "q8_0" : ""};
   if (short_form) {
-    // A seed with cancelled requests, shifts, preemption and prefixes.
+    // A seed with cancelled requests, shifts and prefixes; the long form has preemption as well.
     run(TinyModel("q8_0", 3, 192, 32), device, {20, 4, ""}, 1, seen, 4);
   } else if (format) {
     const TinyModel file(format, 3, 256, 32, 512, 1536);

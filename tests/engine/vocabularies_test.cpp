@@ -55,7 +55,7 @@ constexpr const char* how =
 
 /// The tokenizer of the file at `path`, cutting words by the rule `pre` instead of the file's own where one is given.
 std::unique_ptr<text::Tokenizer> tokenizer_of(const std::string& path, const std::string& pre) {
-  text::Vocabulary vocabulary = engine::vocabulary_from(container::Gguf::open(path, engine::geometry_of));
+  text::Vocabulary vocabulary = engine::vocabulary_from(container::Gguf::open(path, foundry::geometry_of));
   if (!pre.empty()) vocabulary.pre = pre;
   return text::Tokenizer::make(std::move(vocabulary));
 }

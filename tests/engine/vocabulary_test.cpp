@@ -29,7 +29,7 @@ text::Vocabulary read(const GgufBuilder& file, std::string_view pre = {}) {
     const std::string& path;
     ~Removed() { std::remove(path.c_str()); }
   } removed{path};
-  return engine::vocabulary_from(container::Gguf::open(path, engine::geometry_of), pre);
+  return engine::vocabulary_from(container::Gguf::open(path, foundry::geometry_of), pre);
 }
 
 GgufBuilder with_tokens(const std::string& model, const std::vector<std::string>& tokens) {
@@ -162,7 +162,7 @@ class RealVocabulary : public testing::TestWithParam<Real> {
     if (!path)
       GTEST_SKIP() << "no " << GetParam().file << " in the cache: tools/fetch_model.sh " << GetParam().name
                    << " fetches it";
-    tokenizer_ = text::Tokenizer::make(engine::vocabulary_from(container::Gguf::open(*path, engine::geometry_of)));
+    tokenizer_ = text::Tokenizer::make(engine::vocabulary_from(container::Gguf::open(*path, foundry::geometry_of)));
     std::ifstream golden(std::string(INGOT_SOURCE_DIR "/tests/text/golden/") + GetParam().name + ".json");
     golden_ = nlohmann::json::parse(golden);
   }

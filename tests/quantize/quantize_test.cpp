@@ -12,17 +12,15 @@
 
 #include "container/gguf.h"
 #include "container/gguf_writer.h"
+#include "foundry/geometry.h"
 #include "quant/format.h"
 #include "support/gguf_builder.h"
 
 namespace ingot {
 namespace {
 
-std::optional<container::Geometry> geometry_of(uint32_t type) {
-  const quant::Format* f = quant::find_format("ggml", type);
-  if (!f) return std::nullopt;
-  return container::Geometry{uint64_t(f->block), uint64_t(f->block_bytes), f->name};
-}
+using foundry::geometry_of;
+
 std::vector<float> normal(size_t n, uint32_t seed) {
   std::mt19937 random(seed);
   std::normal_distribution<float> draw;
@@ -118,6 +116,18 @@ TEST_F(Quantize, RulesOverruleTheMix) {
   EXPECT_EQ(plan_quantization(model_, o).tensors[0].to, "q4_0");
 }
 
+TEST_F(Quantize, FallbacksInACircleAreRefused) {
+  QuantizeOptions o = to("q4_k");
+  o.recipe = "fallback q4_k q6_k, fallback q6_k q4_k";
+  try {
+    plan_quantization(model_, o);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("no format fits the rows of blk.1.ffn_up.weight"), std::string::npos)
+        << e.what();
+  }
+}
+
 TEST_F(Quantize, StoppedOrFailingLeavesNothing) {
   QuantizeOptions o = to("q4_0");
   int asked = 0;
@@ -177,6 +187,11 @@ TEST_F(Quantize, ReadsAndUsesImportances) {
   const Quantization q = write_quantized(model_, out_, o);
   EXPECT_TRUE(q.tensors[2].has_importance && !q.tensors[0].has_importance);
   EXPECT_LT(error_of(out_, "blk.0.ffn_up.weight", sums), unasked * 0.97);
+  const std::string again = folder_ + "_again.gguf";  // what the first file says of its importances is not said twice
+  o.allow_requantize = true;
+  write_quantized(out_, again, o);
+  EXPECT_EQ(container::Gguf::open(again, geometry_of).string_at("quantize.imatrix.file"), importance);
+  unlink(again.c_str());
 
   sums[5] = NAN;
   test::GgufBuilder broken;
