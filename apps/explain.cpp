@@ -147,7 +147,8 @@ Styled as_text(const PlanInfo& plan, double bandwidth, bool fold) {
   return text;
 }
 
-int perform_explain(const Explain& flags) {
+int perform_explain(Explain flags) {
+  limit_threads(flags.load);
   PlanInfo plan = explain(flags.model, flags.load);
   double bandwidth = flags.bandwidth ? *flags.bandwidth * giga : read_bandwidth(plan.threads, plan.device);
   plan = explain(flags.model, flags.load, bandwidth);

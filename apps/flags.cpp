@@ -217,9 +217,13 @@ void note_warnings(const std::string& path, const Tokenizer& tokenizer) {
 
 }  // namespace
 
+void limit_threads(LoadOptions& options) {
+  if (options.threads <= 1) return;
+  if (const int usable = usable_threads(options.device)) options.threads = std::min(options.threads, usable);
+}
+
 Model load_model(const std::string& path, LoadOptions options) {
-  if (options.threads > 1)
-    if (const int usable = usable_threads(options.device)) options.threads = std::min(options.threads, usable);
+  limit_threads(options);
   std::optional<Model> model;
   {
     ProgressBar bar("loading");

@@ -51,8 +51,9 @@ void add_threads(Command& command, LoadOptions& options);
 void add_context(Command& command, LoadOptions& options);
 void add_strict(Command& command, LoadOptions& options);
 
-/// Loads the model, with a bar when it takes long; what it warns of is noted. More threads than can compute at the same
-/// time are not started.
+/// No more threads than can compute at the same time.
+void limit_threads(LoadOptions& options);
+/// Loads the model with `limit_threads`, and with a bar when it takes long; what it warns of is noted.
 Model load_model(const std::string& path, LoadOptions options);
 /// The tokenizer alone, likewise.
 Tokenizer load_tokenizer_noting(const std::string& path, const std::string& pre);

@@ -312,6 +312,11 @@ class WithModel(Command):
         self.assertEqual(sum(s["bytes_per_token"] for s in plan["steps"]), plan["weight_bytes_per_token"])
         self.assertAlmostEqual(sum(s["share"] for s in plan["steps"]), 1)
         self.assertAlmostEqual(sum(s["seconds_bound"] for s in plan["steps"]), plan["seconds_bound"])
+        # More threads than can compute at the same time are not started, nor planned for.
+        most = self.json("explain", MODEL, "--json", "--bandwidth", "10")["threads"]
+        self.assertEqual(self.json("explain", MODEL, "--json", "-t", "1024", "--bandwidth", "10")["threads"], most)
+        (row,) = self.json("bench", MODEL, "-p", "8", "-n", "0", "-t", "1024", "-r", "1", "--json")
+        self.assertEqual(row["threads"], most)
         for step in plan["steps"]:
             self.assert_keys(step, "name role kind shape formats classes strategy layout bytes_per_token share seconds_bound slow")
             self.assertEqual(len(step["formats"]), len(step["classes"]), step)
