@@ -1,6 +1,7 @@
 // Kernels run one by one on memory of this machine, to be compared with what they should do.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -71,6 +72,17 @@ class Kernels {
 /// Where codes of `tokens` have element i of token t (gemv/gpu/launch.h).
 inline size_t code_at(int tokens, int t, int i) { return (size_t(i) / 16 * tokens + t) * 16 + i % 16; }
 
+inline std::vector<float> normals(size_t n, std::mt19937& random, float by = 1) {
+  std::normal_distribution<float> normal(0, by);
+  std::vector<float> all(n);
+  for (float& x : all) x = normal(random);
+  return all;
+}
+/// Within `by` of `expected`, of its size where that is more than 1.
+inline bool near(double got, double expected, double by) {
+  return std::fabs(got - expected) <= by * (std::fabs(expected) + 1);
+}
+
 /// What was found wrong. Errors of the executor come as exceptions.
 struct Findings {
   int checks = 0;
@@ -85,6 +97,8 @@ struct Findings {
 std::vector<gpu::Entry> matrix_entries(const quant::Format& format, bool copies_overlap);
 void check_matrices(Kernels& kernels, const quant::Format& format, Findings& findings);
 
+/// Those that choose tokens; a part of check_ops.
+void check_samples(Kernels& kernels, Findings& findings);
 /// The kernels that know no format.
 std::vector<gpu::Entry> op_entries();
 void check_ops(Kernels& kernels, Findings& findings);
