@@ -114,6 +114,13 @@ template <int n, int columns> fn await_products(THREAD tile_sums<columns>&) -> v
 #endif
 #endif
 template <int columns> fn value_of(THREAD const tile_sums<columns>& sums, int n, int i) { return sums.of[n][i]; }
+#ifndef EMULATED
+fn add_products(THREAD i32 (&sum)[4], THREAD const u32 (&a)[4], THREAD const u32 (&b)[2]) -> void {
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+r"(sum[0]), "+r"(sum[1]), "+r"(sum[2]), "+r"(sum[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+#endif
 
 struct frag_a {
   u32 of[4];

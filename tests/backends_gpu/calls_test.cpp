@@ -89,13 +89,36 @@ TEST(Calls, PassesFollowRowsAndCores) {
   };
   const Target wide{.cores = 132, .copies_overlap = true, .max_gemm_tokens = 256},
       narrow{.cores = 132, .copies_overlap = true};
-  EXPECT_EQ(passes(plan, 16, wide), (Names{"16", "16", "16", "16"}));
-  EXPECT_EQ(passes(plan, 64, wide), (Names{"32", "16", "64", "16"}));
+  EXPECT_EQ(passes(plan, 16, narrow), (Names{"16", "16", "16", "16"}));
   EXPECT_EQ(passes(plan, 128, wide), (Names{"128", "32", "128", "32"}));
   EXPECT_EQ(passes(plan, 512, wide), (Names{"128", "128", "128", "128"}));
   EXPECT_EQ(passes(plan, 2048, wide), (Names{"128", "128", "128", "128"}));
   EXPECT_EQ(passes(halves, 2048, wide), (Names{"128", "128", "128", "128"}));
   EXPECT_EQ(passes(plan, 2048, narrow), (Names{"64", "64", "64", "64"}));
+}
+
+// Where a group has the memory, up to 64 rows stream past the tiles; the input is kept where it fits.
+TEST(Calls, FewRowsStreamTheirWeights) {
+  constexpr PlanShape shape{
+      .hidden = 3584, .head_size = 128, .ffn = 18944, .heads = 28, .kv_heads = 4, .max_rows = 512};
+  const Target wide{.cores = 132, .copies_overlap = true, .max_gemm_tokens = 256};
+  auto few = [&](const char* format, int rows) {
+    std::vector<std::pair<std::string, std::string>> all;
+    const plan::Plan plan = plan_of(*quant::find_format(format), shape);
+    for (const Call& call : body_calls(plan, wide, {.rows = rows}))
+      if (std::string_view(call.entry.kernel) == "gemv_few") {
+        EXPECT_EQ(call.threads, 512u);
+        EXPECT_LE(call.groups, 132u);
+        EXPECT_LE(call.shared_bytes, 232448u);
+        all.emplace_back(call.entry.arguments[0], call.entry.arguments[1]);
+      }
+    return all;
+  };
+  using All = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(few("q4_0", 2), (All{{"8", "1"}, {"8", "1"}, {"8", "1"}, {"8", "0"}}));
+  EXPECT_EQ(few("q6_k", 16), (All{{"16", "1"}, {"16", "1"}, {"16", "1"}, {"16", "0"}}));
+  EXPECT_EQ(few("q4_0", 64), (All{{"32", "0"}, {"32", "0"}, {"32", "0"}, {"32", "0"}}));
+  EXPECT_EQ(few("f16", 8), All{});
 }
 
 TEST(Calls, BucketsArePowersOfTwoUpToTheMaximum) {

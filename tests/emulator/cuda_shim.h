@@ -133,6 +133,18 @@ template <int n, int columns> static inline void await_products(tile_sums<column
     }
 }
 
+// mma.sync m16n8k32 of signed bytes.
+static inline void add_products(int (&sum)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  const unsigned lane = emulator_services->lane();
+  const unsigned* all = hand_in(a, b, 2);
+  for (int h = 0; h < 2; h++)
+    for (unsigned word = 0; word < 4; word++) {
+      const auto [low, high, left, right] = operands_of(all, lane, h, word);
+      sum[0] = __dp4a((int)low, (int)left, sum[0]), sum[1] = __dp4a((int)low, (int)right, sum[1]);
+      sum[2] = __dp4a((int)high, (int)left, sum[2]), sum[3] = __dp4a((int)high, (int)right, sum[3]);
+    }
+}
+
 // mma.sync m16n8k16 of halves: words of a line hold two.
 template <class A, class B, class Sum> static inline void multiply_halves(const A& a, const B& b, Sum& sum) {
   const unsigned lane = emulator_services->lane();

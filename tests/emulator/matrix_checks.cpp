@@ -30,6 +30,9 @@ Entry gemv_one(const quant::Format& f, int rows, const char* input, const char* 
 Entry gemm(const quant::Format& f, int tokens, const char* out, int matrices = 1) {
   return {"gemm", {std::to_string(tokens), out}, std::vector<const quant::Format*>(matrices, &f)};
 }
+Entry gemv_few(const quant::Format& f, int tokens, bool kept, const char* out, int matrices = 1) {
+  return {"gemv_few", {std::to_string(tokens), kept ? "1" : "0", out}, std::vector<const quant::Format*>(matrices, &f)};
+}
 const Entry prepare_entry{"prepare", {}, {}};
 
 // Of gemm: those that devices of the dialect use.
@@ -176,7 +179,7 @@ class Checker {
     };
     if (tokens > 1) check_rows_past(p, rows, memory);
     std::vector<float> bits;
-    for (const Way& way : ways(tokens)) {
+    for (const Way& way : ways(tokens, cols)) {
       Entry stored = way.entry("store_out", 2), added = way.entry("add_out", 2);
       const std::vector<double>& values = way.copies() ? x.values : x.normed;
       run(stored, way, p, memory), check(stored, values, 1);
@@ -203,7 +206,7 @@ class Checker {
     p.segment[0] = {gate.packed, nullptr, y, rows, 0, 4.0f},
     p.segment[1] = {up.packed, nullptr, nullptr, rows, 0, 1.0f}, p.segments = 2;
     p.out = {memory.make<gpu::i8>(n), memory.make<float>(n / 32), memory.make<gpu::i32>(n / 16)};
-    for (const Way& way : ways(tokens)) {
+    for (const Way& way : ways(tokens, cols)) {
       if (way.rows < gpu::group_rows) continue;  // codes need a whole chunk of rows
       Entry entry = way.entry("gate_out<silu_of>", 2);
       run(entry, way, p, memory);
@@ -252,14 +255,16 @@ class Checker {
 
  private:
   struct Way {
-    enum Kernel { one, few, many } kernel;
+    enum Kernel { one, few, on_tiles, many } kernel;
     int pass, rows;
     const char* input;  // of one
-    int cores, batch;   // of one: thread groups at most, and row groups between two meetings
+    int cores, batch;   // of one: thread groups at most, and row groups between two meetings; of on_tiles: thread
+                        // groups, and whether the input is kept
     const quant::Format* f;
     bool copies() const { return kernel == one && std::string(input) == "copied"; }
     Entry entry(const char* out, int matrices) const {
       if (kernel == one) return gemv_one(*f, rows, input, out, matrices);
+      if (kernel == on_tiles) return gemv_few(*f, pass, batch != 0, out, matrices);
       return kernel == many ? gemm(*f, pass, out, matrices) : gemv(*f, pass, out, matrices);
     }
   };
@@ -272,7 +277,7 @@ class Checker {
     p.x += int64_t(t) * p.cols, p.tokens = 1;
     const float* y = p.segment[0].y = memory.make<float>(expected.size());
     p.segment[1].y = memory.make<float>(33);
-    for (const Way& way : ways(1)) {
+    for (const Way& way : ways(1, p.cols)) {
       if (way.kernel != Way::one || way.copies()) continue;
       const Entry entry = way.entry("store_out", 2);
       run(entry, way, p, memory);
@@ -285,7 +290,7 @@ class Checker {
   void check_rows_past(GemvLaunch p, int rows, Regions& memory) {
     const int there = (p.tokens + 1) / 2;
     p.rows = memory.make_settled(std::vector<gpu::i32>{there});
-    for (const Way& way : ways(p.tokens)) {
+    for (const Way& way : ways(p.tokens, p.cols)) {
       float* y = p.segment[0].y = memory.make(std::vector<float>(size_t(rows) * size_t(p.tokens), 1e30f));
       run(way.entry("store_out", 2), way, p, memory);
       for (int t = 0; t < p.tokens; t++)
@@ -294,7 +299,7 @@ class Checker {
                            fmt::format("{}: token {} of {} in a launch for {}", f_.name, t, there, p.tokens));
     }
   }
-  std::vector<Way> ways(int tokens) const {
+  std::vector<Way> ways(int tokens, int cols) const {
     if (tokens == 1) {
       std::vector<Way> all{{Way::few, 1, 32, "", 0, 0, &f_},
                            {Way::one, 1, 32, "normed", 3, 1, &f_},
@@ -303,10 +308,15 @@ class Checker {
         all.insert(all.end(), {{Way::one, 1, 32, "copied", 1, 2, &f_}, {Way::one, 1, 16, "copied", 2, 2, &f_}});
       return all;
     }
-    if (tokens <= int(gpu::max_tokens_per_pass))
-      return {{Way::few, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, "", 0, 0, &f_}};
-    if (!coded_) return {{Way::few, 8, 32, "", 0, 0, &f_}};
     std::vector<Way> all;
+    if (coded_ && kernels_.copies_overlap() && gpu::fits_few(tokens, cols))
+      for (int kept : {1, 0})
+        all.push_back({Way::on_tiles, gpu::few_group(32, tokens).tokens, 32, "", 3 - kept, kept, &f_});
+    if (tokens <= int(gpu::max_tokens_per_pass)) {
+      all.push_back({Way::few, tokens <= 2 ? 2 : tokens <= 4 ? 4 : 8, 32, "", 0, 0, &f_});
+      return all;
+    }
+    if (!coded_) return {{Way::few, 8, 32, "", 0, 0, &f_}};
     for (int pass : passes(kernels_.copies_overlap()))
       if (tokens <= 32 ? pass <= 32 : pass > 32) all.push_back({Way::many, pass, gpu::gemm_rows, "", 0, 0, &f_});
     return all;
@@ -330,6 +340,13 @@ class Checker {
       kernels_.run(entry, std::min(groups, way.cores), gpu::one_token_warps * 32,
                    gpu::one_token_shared_bytes(coded_ ? p.cols : 0, sums) + gpu::ring_bytes(), p, memory);
       return;
+    }
+    if (way.kernel == Way::on_tiles) {
+      const size_t room =
+          way.batch ? size_t(gpu::few_kept_bytes(p.cols, way.pass)) + gpu::few_warps * gpu::few_kept_ring_bytes
+                    : size_t{gpu::few_warps} * gpu::few_ring_bytes;
+      return kernels_.run(entry, std::min(groups, way.cores) * ((p.tokens + way.pass - 1) / way.pass),
+                          gpu::few_warps * 32, sizeof(gpu::GemvFewShared) + room, p, memory);
     }
     groups *= (p.tokens + way.pass - 1) / way.pass;
     if (!many) return kernels_.run(entry, groups, gpu::split_warps * 32, sizeof(gpu::GemvShared), p, memory);
@@ -359,8 +376,12 @@ std::vector<Entry> matrix_entries(const quant::Format& f, bool copies_overlap) {
   for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "normed", out, 2); });
   if (coded) {
     for (int rows : {32, 16}) add(rows, [&](const char* out) { return gemv_one(f, rows, "copied", out, 2); });
-    for (int pass : passes(copies_overlap))
-      for (const char* out : {"store_out", "add_out", "gate_out<silu_of>"}) all.push_back(gemm(f, pass, out, 2));
+    for (const char* out : {"store_out", "add_out", "gate_out<silu_of>"}) {
+      for (int pass : passes(copies_overlap)) all.push_back(gemm(f, pass, out, 2));
+      for (int tokens : {8, 16, 32})
+        for (bool kept : {true, false})
+          if (copies_overlap) all.push_back(gemv_few(f, tokens, kept, out, 2));
+    }
   }
   return all;
 }
@@ -371,8 +392,10 @@ void check_matrices(Kernels& kernels, const quant::Format& format, Findings& fin
   for (int tokens : {1, 2, 3, 7}) check.store(70, cols(300), tokens);
   for (int tokens : {1, 2}) check.store(20, cols(1300), tokens);  // long enough to be read ahead, with a rest
   check.store(130, cols(2500), 1);
-  check.store(1, cols(32), 1), check.store(33, cols(600), 19), check.store(65, cols(32), 65);
-  for (int tokens : {1, 2, 4, 8, 17, 66}) check.gate(96, cols(160), tokens);
+  check.store(1, cols(32), 1), check.store(33, cols(600), 19), check.store(70, cols(600), 8),
+      check.store(33, cols(600), 12), check.store(33, cols(1300), 28), check.store(70, cols(100), 64),
+      check.store(65, cols(32), 65);
+  for (int tokens : {1, 2, 4, 8, 16, 17, 64, 66}) check.gate(96, cols(160), tokens);
   check.embed();
 }
 

@@ -71,3 +71,20 @@ fn gemm_runs(int step, int slots, int tile_chunks) -> int {
 fn gemm_tiles_bytes(int step, int slots, int tile_chunks, int tile_bytes) -> int {
   return 2 * gemm_runs(step, slots, tile_chunks) * (gemm_run_chunks(step, tile_chunks) / tile_chunks) * tile_bytes;
 }
+
+// The matrix kernel for passes of up to 32 tokens on tensor cores (few.h), a thread group per core. A group's shared memory: this;
+// the input, where it is kept; a ring of weights for each warp, and of the input where it is not kept.
+enum {
+  few_warps = (int)max_runs,  // each takes a run
+  few_tile_tokens = 8,        // whose sums of runs are handed over together
+  few_line = 36,              // floats of a token's 32 sums of a run; 4 of them more than there are banks
+  few_max_tokens = 32,
+  few_ring_bytes = 11520,      // of a warp, with the input
+  few_kept_ring_bytes = 7040,  // without
+  few_pair_bytes = 88          // of two chunks of a token: codes, scales, sums of 16 codes
+};
+struct GemvFewShared {
+  float sums[2][(int)few_warps * (int)few_tile_tokens * (int)few_line];  // (run, token, row)
+  float values[(int)few_max_tokens * 32];                                // of gate's rows, (token, row)
+};
+fn few_kept_bytes(int cols, int tokens) -> int { return (cols / 32 + 1) / 2 * tokens * few_pair_bytes; }

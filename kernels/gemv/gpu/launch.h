@@ -8,6 +8,7 @@
 //
 //   gemv_one   one token. Every thread group keeps the input and computes some row groups; a warp takes a run
 //   gemv       a few tokens. A thread group computes 32 rows of one matrix; a warp takes two runs
+//   gemv_few   2 to 64 tokens, where a core has the memory (gemm/gpu/few.h). A warp takes a run
 //   gemm       many tokens (gemm/gpu/launch.h). A thread group takes one run after another
 //
 // Sums of formats without tiles are a warp's: weights along the lanes, one by one or 16 bytes at a time

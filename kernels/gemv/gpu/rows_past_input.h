@@ -156,8 +156,8 @@ template <class F, int G> struct row_stream {
     }
   }
 
-  template <bool pairs>
-  fn go_to(PARAMS(GemvLaunch) p, THREAD const row_groups<G, pairs>& groups, int group, THREAD State& s) -> void {
+  template <class Groups> fn go_to(PARAMS(GemvLaunch) p, THREAD const Groups& groups, int group, THREAD State& s)
+      -> void {
     row_address start = groups.template address<F>(p, group);
     UNROLL(8)
     for (int j = 0; j < copies; j++) s.from[j] = start.tiles + (s.offset[j] + s.row_bytes[j] * start.row);

@@ -59,6 +59,7 @@ class Caller {
 
  private:
   void project(const Projection& what);
+  bool project_few(const Projection& what, GemvLaunch p, const std::vector<const quant::Format*>& formats);
   bool project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats, bool reads_codes);
   void prepare(int rows, PrepareLaunch p) { call({"prepare", {}, {}}, rows, prepare_threads, sizeof(NormShared), p); }
 
@@ -189,6 +190,25 @@ bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const
   return true;
 }
 
+// 2 to 32 tokens, or 64 in two passes, where a group has the memory for it, which only devices with wide products have:
+// a group per core, which keeps the input if that fits. False: in another kernel.
+bool Caller::project_few(const Projection& what, GemvLaunch p, const std::vector<const quant::Format*>& formats) {
+  if (target_.max_gemm_tokens <= 64 || !fits_few(p.tokens, p.cols)) return false;
+  if (!std::ranges::all_of(formats, [](const quant::Format* f) { return has_tiles(*f); })) return false;
+  const int64_t cores = target_.cores > 0 ? target_.cores : cores_when_not_known;
+  int64_t row_groups = 0;
+  for (size_t i = 0; i < what.matrices.size(); i++) {
+    p.segment[i].groups = static_cast<i32>(ceil_div(p.segment[i].rows, group_rows));
+    if (!what.pair || i == 0) row_groups += p.segment[i].groups;
+  }
+  const FewGroup group = few_group(p.cols, p.tokens);
+  const int64_t passes = ceil_div(p.tokens, group.tokens), groups = std::min(cores / passes, row_groups);
+  if (groups < 1) return false;
+  call({"gemv_few", {std::to_string(group.tokens), group.kept ? "1" : "0", what.out}, formats}, groups * passes,
+       few_warps * 32, group.shared_bytes, p);
+  return true;
+}
+
 // Several tokens' inputs are prepared once, beforehand.
 void Caller::project(const Projection& what) {
   const int tokens = rows_of(what.to);
@@ -251,6 +271,7 @@ void Caller::project(const Projection& what) {
     else
       coded_.erase(what.from.index);
   }
+  if (project_few(what, p, formats)) return;
   groups *= ceil_div(tokens, pass.tokens);
   const std::string n = std::to_string(pass.tokens);
   if (pass.gemm)

@@ -56,6 +56,27 @@ inline GemmGroup gemm_group(int tokens, bool copies_overlap, bool halves) {
   return halves ? gemm_group_of<false, true>(tokens) : gemm_group_of<false, false>(tokens);
 }
 
+/// A group of the kernel for few tokens (kernels/gemm/gpu/few.h).
+struct FewGroup {
+  int tokens;  ///< its template parameter
+  bool kept;   ///< the input, in the group's memory
+  size_t shared_bytes;
+};
+/// Whether the kernel can take so many tokens: their scales and sums of two chunks have to be whole pieces of 16 bytes.
+/// 64 are two passes, which are faster than tensor cores with expanded weights; more passes are not.
+inline bool fits_few(int tokens, int cols) {
+  if (tokens > few_max_tokens) return tokens == 2 * few_max_tokens;
+  return tokens > 1 && tokens % 2 == 0 && (tokens % 4 == 0 || cols / 32 % 2 == 0);
+}
+inline FewGroup few_group(int cols, int tokens) {
+  constexpr size_t max_bytes = 232448;  // of a group, where the kernel is used
+  const int n = tokens <= 8 ? 8 : tokens <= 16 ? 16 : 32;
+  const size_t kept =
+      sizeof(GemvFewShared) + static_cast<size_t>(few_kept_bytes(cols, n)) + size_t{few_warps} * few_kept_ring_bytes;
+  if (kept <= max_bytes) return {n, true, kept};
+  return {n, false, sizeof(GemvFewShared) + size_t{few_warps} * few_ring_bytes};
+}
+
 template <class Params> std::vector<std::byte> by_value(const Params& params) {
   auto bytes = std::as_bytes(std::span(&params, 1));
   return {bytes.begin(), bytes.end()};
