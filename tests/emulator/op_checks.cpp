@@ -19,7 +19,7 @@ using gpu::u16;
 struct Heads {
   int heads, kv_heads, size;
 };
-constexpr Heads shapes[] = {{4, 2, 64}, {3, 1, 96}, {8, 1, 128}, {2, 1, 256}}, narrow = {2, 1, 32};
+constexpr Heads shapes[] = {{4, 2, 64}, {3, 1, 96}, {8, 1, 128}, {2, 1, 224}, {2, 1, 256}}, narrow = {2, 1, 32};
 
 float float_of_half(u16 bits) { return gpu::half_to_float(bits); }
 // The nearest one, ties to even: halves of one sign are in the order of their bits.

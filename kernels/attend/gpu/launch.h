@@ -93,7 +93,7 @@ template <int head_size, int row_tiles, int keys_at_once, bool exchanged> struct
 };
 template <int head_size> struct AttendOneShared : AttendShared<head_size, 1,
                                                                head_size <= 128   ? 64
-                                                               : head_size <= 192 ? 32
+                                                               : head_size <= 224 ? 32
                                                                                   : 16,
                                                                true> {
   u16 own_key[head_size], own_value[head_size];  // of the token itself, as its page will hold them
@@ -108,7 +108,7 @@ fn attend_shared_bytes(int head_size, int rows, int keys, bool exchanged) -> int
   return 2 * (2 * rows * line + (keys * line > scores ? keys * line : scores));
 }
 fn attend_one_room_bytes(int head_size) -> int {
-  return attend_shared_bytes(head_size, 16, head_size <= 128 ? 64 : head_size <= 192 ? 32 : 16, true) + 4 * head_size;
+  return attend_shared_bytes(head_size, 16, head_size <= 128 ? 64 : head_size <= 224 ? 32 : 16, true) + 4 * head_size;
 }
 fn attend_many_shared_bytes(int head_size) -> int {
   return attend_shared_bytes(head_size, attend_rows(head_size), head_size <= 128 ? 32 : 16, head_size > 64);

@@ -62,6 +62,7 @@ template <int head_size, int alone> struct attend_one {
     template <int first> fn leave(THREAD const uint4 (&of)[held], int own, SHARED const u16* own_row,
                                   SHARED Shared& shared, Thread me) -> void {
       enum { at_once = (int)keys_at_once * (int)pieces / (int)threads };
+      static_assert((int)keys_at_once * (int)pieces % (int)threads == 0, "threads share out whole pieces");
       UNROLL(16)
       for (int j = 0; j < at_once; j++) {
         int i = (int)me.index + j * threads, key = i / pieces, part = i % pieces * 8;
