@@ -15,9 +15,9 @@
 //                `part` of 1 or 2 of a line. The four warps of a group call it together, each with its own a and sums
 //   await_products<n>(sums)                   returns when all products that were started are done, except the last n;
 //                until then nobody writes to their panels
-//   add_products(sum, a, b)                   the same for 8 columns, from registers: a lane hands in of the lines lane / 4
-//                (a[0], a[2]) and lane / 4 + 8 (a[1], a[3]) and of column lane / 4 the words lane mod 4 and lane mod 4 + 4,
-//                and gets four sums. Where copies are synchronous no kernel uses it
+//   add_products(sum, a, b)                   the same for 8 columns, from registers: a lane hands in of the lines
+//                lane / 4 (a[0], a[2]) and lane / 4 + 8 (a[1], a[3]) and of column lane / 4 the words lane mod 4 and
+//                lane mod 4 + 4, and gets four sums. Where copies are synchronous no kernel uses it
 //   value_of(sums, n, i)                      sum i of the n-th 8 columns, as i32 or float; exact below 2^24
 // f16, with float sums:
 //

@@ -59,9 +59,9 @@ struct four_rows_reader {
   }
 };
 
-// Two chunks of the input, of N tokens, in shared memory: codes, (half chunk, token, 16), where the fours of eight tokens
-// change places in odd halves, so that lanes meet all banks; then scales (chunk, token), then sums of 16 codes (half
-// chunk, token).
+// Two chunks of the input, of N tokens, in shared memory: codes, (half chunk, token, 16), where the fours of eight
+// tokens change places in odd halves, so that lanes meet all banks; then scales (chunk, token), then sums of 16 codes
+// (half chunk, token).
 template <int N> struct few_pair {
   enum { scales_at = 16 * N, sums_at = 18 * N, words = 22 * N };
   fn code_slot(int sixteen, int token) -> int { return sixteen * N + (token ^ sixteen % 2 * 4); }
@@ -111,8 +111,8 @@ template <int N, bool kept, class F> struct few_rows {
     w.at += 2;
     if (w.at >= w.run.end && ++w.group < items.count) Stream::go_to(p, items, w.group, w);
   }
-  // Chunks c and c + 1 of the pass's tokens, by a warp. Lines of scales and sums follow each other where the pass has all
-  // tokens; where it has a part of them they are 32.
+  // Chunks c and c + 1 of the pass's tokens, by a warp. Lines of scales and sums follow each other where the pass has
+  // all tokens; where it has a part of them they are 32.
   template <bool with_sums> fn ask_pair(PARAMS(GemvLaunch) p, int first, int c, SHARED u32* to, int lane) -> void {
     int there = p.cols / 32 - c < 2 ? p.cols / 32 - c : 2, tokens = p.tokens, width = width_of(p, first);
     DEVICE const i8* codes = p.codes.codes + ((i64)(2 * c) * tokens + first) * 16;

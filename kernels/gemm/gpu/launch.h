@@ -72,8 +72,8 @@ fn gemm_tiles_bytes(int step, int slots, int tile_chunks, int tile_bytes) -> int
   return 2 * gemm_runs(step, slots, tile_chunks) * (gemm_run_chunks(step, tile_chunks) / tile_chunks) * tile_bytes;
 }
 
-// The matrix kernel for passes of up to 32 tokens on tensor cores (few.h), a thread group per core. A group's shared memory: this;
-// the input, where it is kept; a ring of weights for each warp, and of the input where it is not kept.
+// The matrix kernel for passes of up to 32 tokens on tensor cores (few.h), a thread group per core. A group's shared
+// memory: this; the input, where it is kept; a ring of weights for each warp, and of the input where it is not kept.
 enum {
   few_warps = (int)max_runs,  // each takes a run
   few_tile_tokens = 8,        // whose sums of runs are handed over together
