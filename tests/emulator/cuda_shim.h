@@ -31,38 +31,38 @@ static inline float log(float x) { return __builtin_logf(x); }
 static inline float sqrt(float x) { return __builtin_sqrtf(x); }
 static inline float rint(float x) { return __builtin_rintf(x); }
 static inline float tanh(float x) { return __builtin_tanhf(x); }
-// Inlined without optimization, too: where threads wait is the place of the call.
-static __forceinline__ void __syncthreads() { emulator_services->group_barrier(); }
-static __forceinline__ void launch_dependents() {}
-static __forceinline__ void will_read(const void*) {}
-static __forceinline__ void copy_four(uint4* to, const unsigned char* from) { emulator_services->copy_four(to, from); }
-static __forceinline__ void close_copies() { emulator_services->close_copies(); }
-template <int n> static __forceinline__ void await_copies() { emulator_services->await_copies(n); }
+
+static inline void __syncthreads() { emulator_services->group_barrier(); }
+static inline void launch_dependents() {}
+static inline void will_read(const void*) {}
+static inline void copy_four(uint4* to, const unsigned char* from) { emulator_services->copy_four(to, from); }
+static inline void close_copies() { emulator_services->close_copies(); }
+template <int n> static inline void await_copies() { emulator_services->await_copies(n); }
 struct copy_gate;
-static __forceinline__ void set_gates(copy_gate*, int, unsigned) {}
-static __forceinline__ bool asks(int, int, unsigned thread) { return thread == 0; }
-static __forceinline__ void copy_run(void* to, const unsigned char* from, int bytes, copy_gate*, int, unsigned) {
+static inline void set_gates(copy_gate*, int, unsigned) {}
+static inline bool asks(int, int, unsigned thread) { return thread == 0; }
+static inline void copy_run(void* to, const unsigned char* from, int bytes, copy_gate*, int, unsigned) {
   for (int at = 0; at < bytes; at += 16) emulator_services->copy_four((char*)to + at, from + at);
 }
-static __forceinline__ void close_gate(copy_gate*) { emulator_services->close_copies(); }
-template <int newer> static __forceinline__ void await_gate(copy_gate*, int) { emulator_services->await_copies(newer); }
-static __forceinline__ void dependency_wait() { emulator_services->dependency_wait(); }
-static __forceinline__ void __syncwarp() { emulator_services->warp_barrier(); }
-static __forceinline__ int __shfl_xor_sync(unsigned, int x, unsigned mask) {
+static inline void close_gate(copy_gate*) { emulator_services->close_copies(); }
+template <int newer> static inline void await_gate(copy_gate*, int) { emulator_services->await_copies(newer); }
+static inline void dependency_wait() { emulator_services->dependency_wait(); }
+static inline void __syncwarp() { emulator_services->warp_barrier(); }
+static inline int __shfl_xor_sync(unsigned, int x, unsigned mask) {
   return (int)emulator_services->lane_exchange((unsigned)x, mask);
 }
-static __forceinline__ float __shfl_xor_sync(unsigned, float x, unsigned mask) {
+static inline float __shfl_xor_sync(unsigned, float x, unsigned mask) {
   return __uint_as_float(emulator_services->lane_exchange(__float_as_uint(x), mask));
 }
-static __forceinline__ float __shfl_sync(unsigned, float x, unsigned lane) {
+static inline float __shfl_sync(unsigned, float x, unsigned lane) {
   return __uint_as_float(emulator_services->lane_value(__float_as_uint(x), lane));
 }
 
-static __forceinline__ int __dp4a(int a, int b, int sum) {
+static inline int __dp4a(int a, int b, int sum) {
   for (int i = 0; i < 32; i += 8) sum += (int)(signed char)(a >> i) * (int)(signed char)(b >> i);
   return sum;
 }
-static __forceinline__ unsigned __byte_perm(unsigned low, unsigned high, unsigned selector) {
+static inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selector) {
   const unsigned long long both = (unsigned long long)high << 32 | low;
   unsigned result = 0;
   for (int i = 0; i < 4; i++) result |= (unsigned)(both >> (selector >> 4 * i & 7) * 8 & 255) << 8 * i;
@@ -72,14 +72,11 @@ static __forceinline__ unsigned __byte_perm(unsigned low, unsigned high, unsigne
 // Words of the dialect that are instructions there: cvt between f16 and float, and mma.sync m16n8 of signed bytes (PTX
 // ISA: lane 4 g + t holds of the first matrix lines g and g + 8, of the second line g, of the sums lines g and g + 8 in
 // columns 2 t and 2 t + 1; words of a line are t, and t + 4 where it has eight).
-static __forceinline__ float half_to_float(unsigned bits) {
-  return (float)__builtin_bit_cast(_Float16, (unsigned short)bits);
-}
-static __forceinline__ unsigned nearest_half(float x) { return __builtin_bit_cast(unsigned short, (_Float16)x); }
+static inline float half_to_float(unsigned bits) { return (float)__builtin_bit_cast(_Float16, (unsigned short)bits); }
+static inline unsigned nearest_half(float x) { return __builtin_bit_cast(unsigned short, (_Float16)x); }
 
 // What lanes hand in of both matrices: lines g and g + 8 of the first, then the second's.
-static __forceinline__ __attribute__((always_inline)) const unsigned* hand_in(const unsigned* a, const unsigned* b,
-                                                                              int halves) {
+static inline __attribute__((always_inline)) const unsigned* hand_in(const unsigned* a, const unsigned* b, int halves) {
   unsigned mine[6];
   for (int h = 0; h < halves; h++) mine[3 * h] = a[2 * h], mine[3 * h + 1] = a[2 * h + 1], mine[3 * h + 2] = b[h];
   return emulator_services->lane_values(mine, 3 * halves);
@@ -88,8 +85,7 @@ static __forceinline__ __attribute__((always_inline)) const unsigned* hand_in(co
 struct Operands {
   unsigned low, high, left, right;
 };
-UNWATCHED_READS static __forceinline__ Operands operands_of(const unsigned* all, unsigned lane, int half,
-                                                            unsigned word) {
+UNWATCHED_READS static inline Operands operands_of(const unsigned* all, unsigned lane, int half, unsigned word) {
   const unsigned *line = all + (lane / 4 * 4 + word) * max_lane_values + 3 * half,
                  *column = all + (lane % 4 * 8 + word) * max_lane_values + 3 * half + 2;
   return {line[0], line[1], column[0], column[4 * max_lane_values]};
@@ -106,21 +102,21 @@ template <int columns> struct tile_sums {
   const unsigned* panel;
   int lines, first, part, parts;
 };
-static __forceinline__ void load(tile_a& to, const unsigned* panel, int lines, int first, unsigned lane) {
+static inline void load(tile_a& to, const unsigned* panel, int lines, int first, unsigned lane) {
   for (int i = 0; i < 4; i++) to.of[i] = panel[(i / 2 * lines + first + (int)lane / 4 + i % 2 * 8) * 4 + (int)lane % 4];
 }
-template <int part, int parts, int columns>
-static __forceinline__ void start_products(tile_sums<columns>& sums, const tile_a& a, const unsigned* panel, int lines,
-                                           int first) {
+template <int part, int parts, int columns> static inline void start_products(tile_sums<columns>& sums, const tile_a& a,
+                                                                              const unsigned* panel, int lines,
+                                                                              int first) {
   sums.a = a, sums.panel = panel, sums.lines = lines, sums.first = first, sums.part = part, sums.parts = parts;
   for (int n = 0; n < columns / 8; n++)
     for (int i = 0; i < 4; i++) sums.of[n][i] = 0x55555555;  // seen by who does not wait
 }
 // A word of a line of the lanes' 16: line g or g + 8.
-UNWATCHED_READS static __forceinline__ int line_word(const unsigned* all, unsigned lane, int high, int half, int word) {
+UNWATCHED_READS static inline int line_word(const unsigned* all, unsigned lane, int high, int half, int word) {
   return (int)all[(lane / 4 * 4 + word) * max_lane_values + 2 * half + high];
 }
-template <int n, int columns> static __forceinline__ void await_products(tile_sums<columns>& sums) {
+template <int n, int columns> static inline void await_products(tile_sums<columns>& sums) {
   const unsigned lane = emulator_services->lane();
   const unsigned* all = emulator_services->lane_values(sums.a.of, 4);
   int lines[2][2][4];
@@ -138,7 +134,7 @@ template <int n, int columns> static __forceinline__ void await_products(tile_su
 }
 
 // mma.sync m16n8k32 of signed bytes.
-static __forceinline__ void add_products(int (&sum)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+static inline void add_products(int (&sum)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
   const unsigned lane = emulator_services->lane();
   const unsigned* all = hand_in(a, b, 2);
   for (int h = 0; h < 2; h++)
@@ -150,7 +146,7 @@ static __forceinline__ void add_products(int (&sum)[4], const unsigned (&a)[4], 
 }
 
 // mma.sync m16n8k16 of halves: words of a line hold two.
-template <class A, class B, class Sum> static __forceinline__ void multiply_halves(const A& a, const B& b, Sum& sum) {
+template <class A, class B, class Sum> static inline void multiply_halves(const A& a, const B& b, Sum& sum) {
   const unsigned lane = emulator_services->lane();
   const unsigned* all = hand_in(a.of, b.of, 2);
   for (int h = 0; h < 2; h++)
