@@ -166,6 +166,16 @@ Pass pass_for(const Plan& plan, const Projection& what, int tokens, const Target
   return {.gemm = true, .tokens = best, .rows = rows, .group = gemm_group(best, target.copies_overlap, halves)};
 }
 
+// Gives each matrix of the launch its row groups of `rows`; how many a launch works through, where a pair counts once.
+int64_t share_out(const Projection& what, int64_t rows, GemvLaunch& p) {
+  int64_t row_groups = 0;
+  for (size_t i = 0; i < what.matrices.size(); i++) {
+    p.segment[i].groups = static_cast<i32>(ceil_div(p.segment[i].rows, rows));
+    if (!what.pair || i == 0) row_groups += p.segment[i].groups;
+  }
+  return row_groups;
+}
+
 // One token, whose input every group keeps: a group per core, its row groups in batches as large as shared memory
 // allows. False: the input is too long for that.
 bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const quant::Format*> formats,
@@ -175,12 +185,7 @@ bool Caller::project_one(const Projection& what, GemvLaunch p, std::vector<const
   const int sums = rows * one_token_warps * (what.pair ? 2 : 1);
   const int64_t batch = (max_shared_bytes - one_token_shared_bytes(cols, 0)) / (int64_t{sums} * 4);
   if (batch < 1) return false;
-  int64_t row_groups = 0;
-  for (size_t i = 0; i < what.matrices.size(); i++) {
-    p.segment[i].groups = static_cast<i32>(ceil_div(p.segment[i].rows, rows));
-    if (!what.pair || i == 0) row_groups += p.segment[i].groups;
-  }
-  const int64_t groups = std::min(cores, row_groups);
+  const int64_t row_groups = share_out(what, rows, p), groups = std::min(cores, row_groups);
   p.batch = static_cast<i32>(std::min(batch, ceil_div(row_groups, groups)));
   const bool made_here = what.norm || (reads_codes && !has_codes(what.from));
   const size_t shared_bytes =
@@ -196,11 +201,7 @@ bool Caller::project_few(const Projection& what, GemvLaunch p, const std::vector
   if (target_.max_gemm_tokens <= 64 || !fits_few(p.tokens, p.cols)) return false;
   if (!std::ranges::all_of(formats, [](const quant::Format* f) { return has_tiles(*f); })) return false;
   const int64_t cores = target_.cores > 0 ? target_.cores : cores_when_not_known;
-  int64_t row_groups = 0;
-  for (size_t i = 0; i < what.matrices.size(); i++) {
-    p.segment[i].groups = static_cast<i32>(ceil_div(p.segment[i].rows, group_rows));
-    if (!what.pair || i == 0) row_groups += p.segment[i].groups;
-  }
+  const int64_t row_groups = share_out(what, group_rows, p);
   const FewGroup group = few_group(p.cols, p.tokens);
   const int64_t passes = ceil_div(p.tokens, group.tokens), groups = std::min(cores / passes, row_groups);
   if (groups < 1) return false;
