@@ -23,7 +23,6 @@ namespace ingot::apps {
 namespace {
 
 constexpr int max_repetitions = 1000, max_streams = 4096;
-constexpr double giga = 1e9;
 
 struct Bench {
   std::string model;

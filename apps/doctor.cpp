@@ -55,8 +55,6 @@ std::vector<DeviceReport> device_reports() {
   return reports;
 }
 
-constexpr double giga = 1e9;
-
 Json to_json(const std::vector<DeviceReport>& reports) {
   Json list = Json::array();
   for (const DeviceReport& r : reports)

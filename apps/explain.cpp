@@ -16,8 +16,6 @@
 namespace ingot::apps {
 namespace {
 
-constexpr double giga = 1e9;
-
 struct Explain {
   std::string model;
   LoadOptions load;

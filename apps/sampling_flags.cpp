@@ -59,7 +59,7 @@ std::string check_bias(const std::string& text) {
 }
 
 /// Adds flags of one group of the help.
-struct Flags {
+struct FlagGroup {
   Command& command;
   const char* group;
   void add(const char* name, Variable value, const char* what, const Check& check, const char* type) {
@@ -67,7 +67,7 @@ struct Flags {
   }
 };
 
-void add_penalties(Flags& flags, SamplingOptions& o) {
+void add_penalties(FlagGroup& flags, SamplingOptions& o) {
   flags.add("--repeat-penalty", &o.repeat_penalty, "Divide the logits of tokens that already occur; 1: off",
             real_number(0, largest, true), "X");
   flags.add("--repeat-last-n", &o.repeat_last_n,
@@ -102,7 +102,7 @@ void add_penalties(Flags& flags, SamplingOptions& o) {
 }  // namespace
 
 void add_sampling(Command& command, SamplingOptions& o) {
-  Flags flags{command, "Choosing tokens"};
+  FlagGroup flags{command, "Choosing tokens"};
   flags.add("--temp", &o.temperature, "Temperature; 0: always the most probable token (greedy)",
             real_number(0, largest), "X");
   flags.add("--dynatemp-range", &o.dynatemp_range,

@@ -31,6 +31,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+/// Rates and memories are shown in units of it: GB/s, billions of weights per second.
+inline constexpr double giga = 1e9;
+
 /// "1 token", "2 tokens"
 std::string count_text(int64_t n, const char* noun);
 /// "93.8 MiB"

@@ -94,7 +94,9 @@ template <int newer> fn await_gate(copy_gate*, int) -> void { await_copies<newer
 #define SHARED
 #define THREAD
 #define PRAGMA(text) _Pragma(#text)
+#ifndef UNROLL  // where code is run once to be checked, unrolling it is a loss
 #define UNROLL(n) PRAGMA(unroll n)
+#endif
 #define PARAMS(type) const type&
 
 enum { copies_overlap = 1 };

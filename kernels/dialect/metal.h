@@ -27,7 +27,9 @@ fn half_to_float(u32 bits) { return float(as_type<half>(u16(bits))); }
 #define SHARED threadgroup
 #define THREAD thread
 #define PRAGMA(text) _Pragma(#text)
+#ifndef UNROLL  // where code is run once to be checked, unrolling it is a loss
 #define UNROLL(n) PRAGMA(unroll n)
+#endif
 #define PARAMS(type) const constant type&
 
 enum { copies_overlap = 0 };

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 
 #include "ingot/error.h"
 
@@ -39,13 +40,15 @@ struct OwnFolder {
   }
 };
 
-fs::path cache_folder() {
-  if (const char* named = std::getenv("INGOT_EMULATOR_CACHE"); named && *named) {
-    fs::create_directories(named);
-    return named;
+// Whether $PATH has a program of this name.
+bool is_installed(std::string_view program) {
+  const char* folders = std::getenv("PATH");
+  for (std::string_view rest = folders ? folders : ""; !rest.empty();) {
+    const size_t end = std::min(rest.find(':'), rest.size());
+    if (access(fmt::format("{}/{}", rest.substr(0, end), program).c_str(), X_OK) == 0) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  static const OwnFolder own;
-  return own.path;
+  return false;
 }
 
 std::string contents_of(const fs::path& path) {
@@ -53,18 +56,22 @@ std::string contents_of(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// By name, not "native": what ccache keeps may come from a machine that has more.
+std::string march() { return __builtin_cpu_supports("avx2") ? "-march=x86-64-v3" : "-march=x86-64"; }
+
 std::vector<std::string> options_of(Dialect dialect, Watch watch) {
   // Optimizing checks of arithmetic takes two minutes per text, eight times as long as running them without takes.
   std::vector<std::string> options = {"-x",
                                       "c++",
                                       watch == Watch::arithmetic ? "-O0" : "-O2",
-                                      "-march=native",
+                                      march(),
                                       "-ffp-contract=off",
                                       "-fconvergent-functions",
                                       "-fPIC",
                                       "-fvisibility=hidden",
                                       "-fno-exceptions",
                                       "-fno-rtti",
+                                      "-DUNROLL(n)=",
                                       "-w",
                                       "-I" + fs::path(here).parent_path().string(),
                                       "-include",
@@ -75,7 +82,9 @@ std::vector<std::string> options_of(Dialect dialect, Watch watch) {
     options.insert(options.end(), {"-std=c++17"});
   else
     options.insert(options.end(), {"-std=c++14", "-nostdinc", "-I" + here + "/metal_include"});
-  if (watch == Watch::accesses) options.insert(options.end(), {"-fsanitize=thread", "-DEMULATOR_WATCHES_ACCESSES"});
+  if (watch == Watch::accesses)
+    options.insert(options.end(), {"-fsanitize=thread", "-DEMULATOR_WATCHES_ACCESSES", "-fno-unroll-loops",
+                                   "-fno-vectorize", "-fno-slp-vectorize"});
   if (watch == Watch::arithmetic)
     options.insert(options.end(),
                    {"-fsanitize=undefined,float-divide-by-zero", "-fno-sanitize=float-divide-by-zero,vptr,function",
@@ -83,8 +92,8 @@ std::vector<std::string> options_of(Dialect dialect, Watch watch) {
   return options;
 }
 
-// Runs the compiler; its exit status, its words in `log`.
-int run(const std::vector<std::string>& words, const fs::path& log) {
+// Runs a program in `folder`; its exit status, its words in `log`.
+int run(const std::vector<std::string>& words, const fs::path& folder, const fs::path& log) {
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -92,6 +101,7 @@ int run(const std::vector<std::string>& words, const fs::path& log) {
   if (child == 0) {
     int to = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     dup2(to, 1), dup2(to, 2);
+    if (chdir(folder.c_str()) != 0) _exit(126);
     execvp(arguments[0], arguments.data());
     _exit(127);
   }
@@ -104,12 +114,7 @@ int run(const std::vector<std::string>& words, const fs::path& log) {
 }  // namespace
 
 std::string missing_compiler() {
-  const char* folders = std::getenv("PATH");
-  for (std::string_view rest = folders ? folders : ""; !rest.empty();) {
-    size_t end = std::min(rest.find(':'), rest.size());
-    if (access((std::string(rest.substr(0, end)) + "/" + compiler_name).c_str(), X_OK) == 0) return "";
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
+  if (is_installed(compiler_name)) return "";
   return fmt::format("{} is not installed; it is Debian's package clang-19", compiler_name);
 }
 
@@ -121,24 +126,27 @@ std::vector<std::byte> compile_to_bytes(Dialect dialect, const std::string& text
   for (const std::string& option : options) made_from += "\n" + option;
   for (const char* shim : {"cuda_shim.h", "metal_shim.h", "watch.h", "services.h"})
     made_from += contents_of(fs::path(here) / shim);
-  fs::path folder = cache_folder(), kept = folder / fmt::format("{:016x}.so", std::hash<std::string>{}(made_from));
+  static const OwnFolder own;
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  const fs::path folder = own.path, log = folder / "log",
+                 kept = folder / fmt::format("{:016x}.so", std::hash<std::string>{}(made_from));
   if (!fs::exists(kept)) {
-    fs::path own = kept.string() + fmt::format(".{}", getpid()), source = own.string() + ".txt",
-             object = own.string() + ".o", log = own.string() + ".log";
-    std::ofstream(source) << text;
-    // Linked by itself, without the sanitizers' own libraries: watch.h stands for them.
+    std::ofstream(folder / "text.cpp") << text;
+    // The same names in every process: ccache, where it is installed, finds what another test compiled.
     std::vector<std::string> compile = {compiler_name},
-                             link = {compiler_name, "-shared", "-o", own.string(), object.string(), "-lm"};
+                             link = {compiler_name, "-shared", "-o", "text.so", "text.o", "-lm"};
+    if (is_installed("ccache")) compile.insert(compile.begin(), "ccache");
     compile.insert(compile.end(), options.begin(), options.end());
-    compile.insert(compile.end(), {"-c", "-o", object.string(), source.string()});
-    int status = run(compile, log);
-    if (status == 0) status = run(link, log);
+    compile.insert(compile.end(), {"-c", "-o", "text.o", "text.cpp"});
+    // Linked by itself, without the sanitizers' own libraries: watch.h stands for them.
+    int status = run(compile, folder, log);
+    if (status == 0) status = run(link, folder, log);
     std::string said = contents_of(log).substr(0, max_log);
-    for (const fs::path& path : {source, object, log}) fs::remove(path);
     if (status != 0)
       throw Error("emulator", "a composed source does not compile: " + said, "",
                   fmt::format("{} leaves with 0, not with {}", compiler_name, status));
-    fs::rename(own, kept);
+    fs::rename(folder / "text.so", kept);
   }
   std::string bytes = contents_of(kept);
   auto span = std::as_bytes(std::span(bytes));

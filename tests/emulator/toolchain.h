@@ -1,6 +1,5 @@
 // Composed texts as programs of this machine: clang behind a shim for each dialect. A text is compiled once; its
-// library is kept under the hash of all that it was made of in $INGOT_EMULATOR_CACHE, or in a folder that goes with the
-// process.
+// library is kept, under the hash of all that it was made of, in a folder that goes with the process.
 #pragma once
 #include <memory>
 #include <string>

@@ -11,7 +11,7 @@
 namespace ingot::tests {
 namespace {
 
-std::vector<int32_t> text(int n, int32_t token) { return std::vector<int32_t>(static_cast<size_t>(n), token); }
+std::vector<int32_t> repeated(int n, int32_t token) { return std::vector<int32_t>(static_cast<size_t>(n), token); }
 
 class SchedulerTest : public testing::Test {
  protected:
@@ -63,11 +63,11 @@ class SchedulerTest : public testing::Test {
 
 TEST_F(SchedulerTest, ALongPromptStallsNobody) {
   start(40000, 512, 16, 800);
-  for (int i = 0; i < 8; i++) submit(endless(text(10 + i, 20 + i)));
+  for (int i = 0; i < 8; i++) submit(endless(repeated(10 + i, 20 + i)));
   steps(4);
   EXPECT_EQ(last().size(), 8u);
   Watched prompt;
-  submit(endless(text(32768, 9)), &prompt);
+  submit(endless(repeated(32768, 9)), &prompt);
   const size_t before = fake->program->steps.size();
   const double alone = fake->program->base_seconds + 8 * fake->program->row_seconds;
   int slow = 0;
@@ -87,7 +87,7 @@ TEST_F(SchedulerTest, ALongPromptStallsNobody) {
 
 TEST_F(SchedulerTest, WithNothingRunningAPromptTakesAllRows) {
   start(4096, 512, 16, 64);
-  submit(endless(text(2000, 9)));
+  submit(endless(repeated(2000, 9)));
   std::vector<int> counts;
   for (int i = 0; i < 4; i++) steps(1), counts.push_back(last().front().count);
   EXPECT_EQ(counts, (std::vector<int>{512, 512, 512, 464}));
@@ -97,7 +97,7 @@ TEST_F(SchedulerTest, HigherPrioritiesBeginFirstThenWhoCameFirst) {
   start(256, 64, 4, 64, {.max_running = 1});
   std::string order;
   for (const auto& [name, priority] : {std::pair{'a', 0}, {'b', 5}, {'c', 0}, {'d', 5}, {'e', -1}}) {
-    Request r = endless(text(5, 9), priority);
+    Request r = endless(repeated(5, 9), priority);
     r.max_tokens = 2;
     r.on_end = [&order, n = name](const Completion&) { order += n; };
     submit(r);
@@ -110,10 +110,10 @@ TEST_F(SchedulerTest, CancellingFreesMemoryWithinAStep) {
   start(256, 64, 4, 16, {.prefix_cache = false});
   Watched running, reading, queued;
   EngineOptions options;
-  const uint64_t a = submit(endless(text(100, 9)), &running), b = submit(endless(text(200, 8)), &reading);
+  const uint64_t a = submit(endless(repeated(100, 9)), &running), b = submit(endless(repeated(200, 8)), &reading);
   steps(3);
   EXPECT_LT(free_pages(), 16 - 5);
-  const uint64_t c = submit(endless(text(10, 7)), &queued);
+  const uint64_t c = submit(endless(repeated(10, 7)), &queued);
   for (uint64_t id : {a, b, c, c, uint64_t{99}}) scheduler->cancel(id);
   for (const Watched* w : {&running, &reading, &queued}) {
     EXPECT_TRUE(w->ended);
@@ -136,23 +136,23 @@ TEST_F(SchedulerTest, LimitsAreToldWhenARequestComes) {
       ADD_FAILURE() << why;
     } catch (const Error& e) { EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what(); }
   };
-  refused(endless(text(101, 9)), "the prompt is too long; got 101 tokens; expected at most 100");
+  refused(endless(repeated(101, 9)), "the prompt is too long; got 101 tokens; expected at most 100");
   refused(endless({}), "there is no text to continue");
   refused(endless({-1}), "not in the vocabulary");
   refused(endless({100000}), "not in the vocabulary");
-  Request r = endless(text(5, 9));
+  Request r = endless(repeated(5, 9));
   r.stop = {""};
   refused(r, "stop string is empty");
-  r = endless(text(5, 9));
+  r = endless(repeated(5, 9));
   r.sampling.top_p = 2;
   refused(r, "top_p is out of range");
-  r = endless(text(5, 9));
+  r = endless(repeated(5, 9));
   r.sampling.samplers = {"abacus"};
   refused(r, "unknown sampler");
-  r = endless(text(5, 9));
+  r = endless(repeated(5, 9));
   r.logprobs = -2;
   refused(r, "log-probabilities");
-  r = endless(text(5, 9));
+  r = endless(repeated(5, 9));
   r.context_shift = true, r.keep = 255;
   refused(r, "cannot keep that many tokens");
   EXPECT_NO_THROW(scheduler->check_queue(1));
@@ -167,25 +167,25 @@ TEST_F(SchedulerTest, AFailureEndsOneRequestAlone) {
   start(256, 64, 8, 32);
   fake->program->poison = 77;
   Watched good, poisoned, throwing, refusing, ends_badly;
-  Request request = endless(text(20, 9));
+  Request request = endless(repeated(20, 9));
   request.max_tokens = 30, request.logprobs = 2;
   const Outcome expected = alone(fake->model(), request);
   submit(request, &good);
-  std::vector<int32_t> bad = text(80, 14);
+  std::vector<int32_t> bad = repeated(80, 14);
   bad[70] = 77;
   submit(endless(bad), &poisoned);
-  Request r = endless(text(20, 10));
+  Request r = endless(repeated(20, 10));
   record(r, throwing.outcome, throwing.ended);
   int handed_out = 0;
   r.on_token = [&](const ChosenToken&) {
     if (++handed_out == 3) throw std::runtime_error("enough");
   };
   submit(r);
-  r = endless(text(20, 11));
+  r = endless(repeated(20, 11));
   r.grammar = Grammar::from_gbnf("root ::= \"ab\" \"" + std::string(3, 'c') + "\"");
   r.sampling.logit_bias = {{3 + 'c', -INFINITY}};
   submit(r, &refusing);
-  r = endless(text(5, 12));
+  r = endless(repeated(5, 12));
   r.max_tokens = 1;
   r.on_end = [&](const Completion&) { ends_badly.ended = true, throw std::runtime_error("nobody hears it"); };
   submit(r);
@@ -208,8 +208,8 @@ TEST_F(SchedulerTest, AFailureEndsOneRequestAlone) {
 TEST_F(SchedulerTest, ABrokenDeviceFailsThoseThatRan) {
   start(256, 64, 2, 32);
   Watched a, b, c;
-  submit(endless(text(5, 9)), &a), submit(endless(text(5, 10)), &b);
-  Request r = endless(text(5, 11));
+  submit(endless(repeated(5, 9)), &a), submit(endless(repeated(5, 10)), &b);
+  Request r = endless(repeated(5, 11));
   r.max_tokens = 3;
   submit(r, &c);
   steps(2);
@@ -225,7 +225,7 @@ TEST_F(SchedulerTest, ABrokenDeviceFailsThoseThatRan) {
 
 TEST_F(SchedulerTest, PromptsThatBeginAlikeShareWhatWasRun) {
   start(1024, 256, 4, 64);
-  const std::vector<int32_t> system = text(300, 9);
+  const std::vector<int32_t> system = repeated(300, 9);
   Watched first, second, third;
   const auto question = [&](int32_t token) {
     Request r = endless(system);
@@ -257,7 +257,7 @@ TEST_F(SchedulerTest, TheTimeInTheQueueIsTold) {
   start(1024, 256, 4, 64, {.max_running = 1});
   Watched first, second;
   for (Watched* w : {&first, &second}) {
-    Request r = endless(text(200, w == &first ? 9 : 11));
+    Request r = endless(repeated(200, w == &first ? 9 : 11));
     r.max_tokens = 3;
     submit(r, w);
   }
@@ -271,7 +271,7 @@ TEST_F(SchedulerTest, WithoutAPrefixCacheNothingStays) {
   start(1024, 256, 4, 64, {.prefix_cache = false});
   for (int i = 0; i < 2; i++) {
     Watched w;
-    Request r = endless(text(300, 9));
+    Request r = endless(repeated(300, 9));
     r.max_tokens = 3;
     submit(r, &w);
     steps(10);
@@ -283,7 +283,7 @@ TEST_F(SchedulerTest, WithoutAPrefixCacheNothingStays) {
 TEST_F(SchedulerTest, WhoBeganLastGivesWay) {
   start(384, 64, 4, 6);
   Watched a, b;
-  Request ra = endless(text(100, 9)), rb = endless(text(100, 10));
+  Request ra = endless(repeated(100, 9)), rb = endless(repeated(100, 10));
   for (Request* r : {&ra, &rb}) r->max_tokens = 250, r->logprobs = 1;
   const Outcome expected_a = alone(fake->model(), ra), expected_b = alone(fake->model(), rb);
   submit(ra, &a), submit(rb, &b);
@@ -305,7 +305,7 @@ TEST_F(SchedulerTest, AnAnswerThatHasARowGivesWay) {
   for (int length = 20; length < 50; length += 2) {
     start(192, 64, 4, 7, {.prefix_cache = false});
     Watched shifting, second, third;
-    Request a = endless(text(100, 9)), b = endless(text(length, 10)), c = endless(text(length, 11));
+    Request a = endless(repeated(100, 9)), b = endless(repeated(length, 10)), c = endless(repeated(length, 11));
     a.context_shift = true;
     a.max_tokens = 160, b.max_tokens = c.max_tokens = 120;
     const Outcome expected_a = alone(fake->model(), a), expected_b = alone(fake->model(), b),
@@ -329,7 +329,7 @@ TEST_F(SchedulerTest, AnAnswerThatHasARowGivesWay) {
 TEST_F(SchedulerTest, ALowerPriorityGivesWayThoughItBeganFirst) {
   start(384, 64, 4, 6);
   Watched low, high;
-  Request a = endless(text(100, 9)), b = endless(text(100, 10), 1);
+  Request a = endless(repeated(100, 9)), b = endless(repeated(100, 10), 1);
   a.max_tokens = b.max_tokens = 250;
   submit(a, &low);
   steps(3);
@@ -342,13 +342,13 @@ TEST_F(SchedulerTest, ALowerPriorityGivesWayThoughItBeganFirst) {
 TEST_F(SchedulerTest, WhereSessionsHoldAllMemoryARequestFails) {
   start(256, 64, 4, 4);
   std::optional<Session> session(fake->model());
-  session->append(text(200, 9));
+  session->append(repeated(200, 9));
   Watched w, later;
-  submit(endless(text(10, 9)), &w);
+  submit(endless(repeated(10, 9)), &w);
   steps(1);
   EXPECT_NE(w.outcome.error.find("[memory]"), std::string::npos) << w.outcome.error;
   session->truncate(150);
-  submit(endless(text(60, 9)), &later);
+  submit(endless(repeated(60, 9)), &later);
   steps(20);
   EXPECT_EQ(later.outcome.tokens.size(), 5u);
   EXPECT_NE(later.outcome.error.find("[memory]"), std::string::npos) << later.outcome.error;
@@ -359,7 +359,7 @@ TEST_F(SchedulerTest, TheDeviceChoosesWhereAllThatIsWantedIsTheBest) {
   start(256, 64, 4, 32);
   fake->program->chooses = true;
   Request greedy;
-  greedy.prompt = text(10, 9), greedy.sampling.temperature = 0, greedy.max_tokens = 6;
+  greedy.prompt = repeated(10, 9), greedy.sampling.temperature = 0, greedy.max_tokens = 6;
   const Outcome expected = alone(fake->model(), greedy);
   fake->program->chosen = 0;
   Watched a, b, c;
@@ -388,7 +388,7 @@ TEST_F(SchedulerTest, AnEndThatTheDeviceChoosesIsNotTakenWhereEndsAreIgnored) {
   greedy.sampling.temperature = 0, greedy.max_tokens = 40;
   int ended = 0;
   for (uint64_t seed = 1; seed < 40; seed++) {
-    greedy.prompt = text(10, seed), greedy.sampling.ignore_end = false;
+    greedy.prompt = repeated(10, seed), greedy.sampling.ignore_end = false;
     ended += alone(fake->model(), greedy).reason == StopReason::end;
     greedy.sampling.ignore_end = true;
     const Outcome expected = alone(fake->model(), greedy);
@@ -406,7 +406,7 @@ TEST_F(SchedulerTest, AnEndThatTheDeviceChoosesIsNotTakenWhereEndsAreIgnored) {
 TEST_F(SchedulerTest, NoTokenAskedForNoneRun) {
   start(256, 64, 4, 32);
   Watched w;
-  Request r = endless(text(10, 9));
+  Request r = endless(repeated(10, 9));
   r.max_tokens = 0;
   submit(r, &w);
   steps(1);

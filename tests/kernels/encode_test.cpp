@@ -11,9 +11,12 @@
 #include "backends/cpu/kernels.h"
 #include "kernels/random_blocks.h"
 #include "quant/encoding.h"
+#include "support/normal.h"
 
 namespace ingot::cpu {
 namespace {
+
+using test::normal;
 
 using Bytes = std::vector<uint8_t>;
 
@@ -30,13 +33,6 @@ Bytes encoded(const Isa& isa, const quant::Format& f, const std::vector<float>& 
 std::vector<float> decoded(const quant::Format& f, const Bytes& blocks) {
   std::vector<float> x(blocks.size() / static_cast<size_t>(f.block_bytes) * static_cast<size_t>(f.block));
   f.decode(reinterpret_cast<const std::byte*>(blocks.data()), x.data(), static_cast<int64_t>(x.size()));
-  return x;
-}
-std::vector<float> normal(size_t n, uint32_t seed, float deviation = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> draw(0, deviation);
-  std::vector<float> x(n);
-  for (float& v : x) v = draw(random);
   return x;
 }
 double error_of(const std::vector<float>& x, const std::vector<float>& y, const std::vector<float>& w = {}) {

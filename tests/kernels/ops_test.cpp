@@ -10,22 +10,16 @@
 
 #include "backends/cpu/kernels.h"
 #include "quant/format.h"
+#include "support/normal.h"
 
 namespace ingot::cpu {
 namespace {
+using test::normal;
 #include "dialect/cpp.h"
 #include "attend/plain.h"
 #include "gate/plain.h"
 #include "norm/plain.h"
 #include "rope/plain.h"
-
-std::vector<float> normal(size_t n, uint32_t seed, float size = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> d(0, size);
-  std::vector<float> v(n);
-  for (float& x : v) x = d(random);
-  return v;
-}
 
 std::vector<const Isa*> here() {
   std::vector<const Isa*> list;

@@ -5,12 +5,11 @@
 #include <random>
 
 #include "ingot/error.h"
+#include "refusal.h"
 #include "vocabularies.h"
 
 namespace ingot::text {
 namespace {
-
-Ids encode(const Vocabulary& v, std::string_view text) { return Tokenizer::make(v)->encode(text, false, false); }
 
 TEST(Bpe, BestRankFirstThenLeftmost) {
   const Vocabulary v = bpe_vocabulary({"b c", "a b", "a a", "ab c"});
@@ -153,16 +152,6 @@ TEST(Bpe, AddedTokensMayHoldCharactersThatSpellNoByte) {
   EXPECT_EQ(tokenizer->encode("a<\u4f60 \u597d>", false, false), (Ids{id_of(v, "a"), added}));
   EXPECT_EQ(tokenizer->piece(added, false, false), "<\u4f60 \u597d>");
   EXPECT_EQ(tokenizer->piece(odd, false, false), "\u4f60a");
-}
-
-std::string refusal(const Vocabulary& v) {
-  try {
-    Tokenizer::make(v);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.room(), "text");
-    return error.what();
-  }
-  return "accepted";
 }
 
 TEST(Bpe, RefusesBrokenMerges) {

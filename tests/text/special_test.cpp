@@ -12,8 +12,8 @@ namespace ingot::text {
 namespace {
 
 // "[a] b [cd]": spellings of tokens in brackets, plain text as it is, one blank between fragments.
-std::string split(const std::vector<std::string>& spellings, std::string_view text,
-                  TokenType type = TokenType::user_defined, bool parse_special = false) {
+std::string marked_text(const std::vector<std::string>& spellings, std::string_view text,
+                        TokenType type = TokenType::user_defined, bool parse_special = false) {
   Vocabulary v;
   for (const std::string& spelling : spellings) add_token(v, spelling, type);
   std::string shown;
@@ -27,29 +27,29 @@ std::string split(const std::vector<std::string>& spellings, std::string_view te
 }
 
 TEST(Special, CutsTextAtTokens) {
-  EXPECT_EQ(split({"<x>"}, "a<x>b<x><x>"), "a [<x>] b [<x>] [<x>]");
-  EXPECT_EQ(split({"<x>"}, "<x"), "<x");
-  EXPECT_EQ(split({"<x>"}, "<<x>"), "< [<x>]");
-  EXPECT_EQ(split({"<x>"}, ""), "");
-  EXPECT_EQ(split({}, "abc"), "abc");
+  EXPECT_EQ(marked_text({"<x>"}, "a<x>b<x><x>"), "a [<x>] b [<x>] [<x>]");
+  EXPECT_EQ(marked_text({"<x>"}, "<x"), "<x");
+  EXPECT_EQ(marked_text({"<x>"}, "<<x>"), "< [<x>]");
+  EXPECT_EQ(marked_text({"<x>"}, ""), "");
+  EXPECT_EQ(marked_text({}, "abc"), "abc");
 }
 
 TEST(Special, LongestWins) {
-  EXPECT_EQ(split({"\n", "\n\n", "\n\n\n"}, "\n\n\n\n\n"), "[\n\n\n] [\n\n]");
-  EXPECT_EQ(split({"ab", "bcd"}, "abcd"), "a [bcd]");             // though the shorter begins further left
-  EXPECT_EQ(split({"aa"}, "aaa"), "[aa] a");                      // equal lengths: from left to right
-  EXPECT_EQ(split({"bcde", "abc", "a"}, "abcde"), "[a] [bcde]");  // what remains of a blocked position
-  EXPECT_EQ(split({"cdef", "bcd", "ab"}, "abcdef"), "[ab] [cdef]");
+  EXPECT_EQ(marked_text({"\n", "\n\n", "\n\n\n"}, "\n\n\n\n\n"), "[\n\n\n] [\n\n]");
+  EXPECT_EQ(marked_text({"ab", "bcd"}, "abcd"), "a [bcd]");             // though the shorter begins further left
+  EXPECT_EQ(marked_text({"aa"}, "aaa"), "[aa] a");                      // equal lengths: from left to right
+  EXPECT_EQ(marked_text({"bcde", "abc", "a"}, "abcde"), "[a] [bcde]");  // what remains of a blocked position
+  EXPECT_EQ(marked_text({"cdef", "bcd", "ab"}, "abcdef"), "[ab] [cdef]");
 }
 
 TEST(Special, ControlTokensOnlyOnRequest) {
-  EXPECT_EQ(split({"<x>"}, "a<x>", TokenType::control), "a<x>");
-  EXPECT_EQ(split({"<x>"}, "a<x>", TokenType::control, true), "a [<x>]");
-  EXPECT_EQ(split({"<x>"}, "a<x>", TokenType::unknown), "a<x>");
-  EXPECT_EQ(split({"<x>"}, "a<x>", TokenType::unknown, true), "a [<x>]");
-  EXPECT_EQ(split({"<x>"}, "a<x>", TokenType::user_defined, true), "a [<x>]");
-  EXPECT_EQ(split({"<x>"}, "a<x>", TokenType::normal, true), "a<x>");
-  EXPECT_EQ(split({"<x>"}, "a<x>", TokenType::unused, true), "a<x>");
+  EXPECT_EQ(marked_text({"<x>"}, "a<x>", TokenType::control), "a<x>");
+  EXPECT_EQ(marked_text({"<x>"}, "a<x>", TokenType::control, true), "a [<x>]");
+  EXPECT_EQ(marked_text({"<x>"}, "a<x>", TokenType::unknown), "a<x>");
+  EXPECT_EQ(marked_text({"<x>"}, "a<x>", TokenType::unknown, true), "a [<x>]");
+  EXPECT_EQ(marked_text({"<x>"}, "a<x>", TokenType::user_defined, true), "a [<x>]");
+  EXPECT_EQ(marked_text({"<x>"}, "a<x>", TokenType::normal, true), "a<x>");
+  EXPECT_EQ(marked_text({"<x>"}, "a<x>", TokenType::unused, true), "a<x>");
 }
 
 TEST(Special, SomeSwallowTheWhiteSpaceBehindThem) {

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "ingot/error.h"
+#include "refusal.h"
 #include "vocabularies.h"
 
 namespace ingot::text {
@@ -17,7 +18,6 @@ Vocabulary without_prefix(Vocabulary v) {
   v.add_space_prefix = false;
   return v;
 }
-Ids encode(const Vocabulary& v, std::string_view text) { return Tokenizer::make(v)->encode(text, false, false); }
 
 TEST(Spm, HighestScoreFirstThenLeftmost) {
   const Vocabulary v =
@@ -204,16 +204,6 @@ TEST(Spm, OneMebibyteOfOneLetter) {
   const auto tokenizer =
       Tokenizer::make(without_prefix(spm_vocabulary({{"a", -4}, {"aa", -1}, {"aaaa", -2}, {"aaaaaaaa", -3}})));
   EXPECT_EQ(tokenizer->encode(std::string(1 << 20, 'a'), false, false).size(), (1u << 20) / 8);
-}
-
-std::string refusal(const Vocabulary& v) {
-  try {
-    Tokenizer::make(v);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.room(), "text");
-    return error.what();
-  }
-  return "accepted";
 }
 
 TEST(Spm, RefusesWhatDoesNotFit) {

@@ -4,20 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "ingot/error.h"
+#include "refusal.h"
 #include "vocabularies.h"
 
 namespace ingot::text {
 namespace {
-
-std::string refusal(const Vocabulary& v) {
-  try {
-    Tokenizer::make(v);
-  } catch (const Error& error) {
-    EXPECT_EQ(error.room(), "text");
-    return error.what();
-  }
-  return "accepted";
-}
 
 TEST(Tokenizer, BeginsTextsAndNeverEndsThem) {
   Vocabulary v = bpe_vocabulary({});

@@ -79,6 +79,8 @@ inline int32_t id_of(const Vocabulary& v, std::string_view text) {
   return -1;
 }
 
+inline Ids encode(const Vocabulary& v, std::string_view text) { return Tokenizer::make(v)->encode(text, false, false); }
+
 /// The bytes of all tokens, control tokens left out.
 inline std::string decoded(const Tokenizer& tokenizer, const Ids& ids) {
   std::string text;
