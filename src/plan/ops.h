@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -153,6 +154,24 @@ template <class V> void describe(const Attend& op, V&& visit) {
 template <class V> void describe(const NormAdd& op, V&& visit) {
   const auto& [from, norm, to] = op;
   visit("from", from), visit("norm", norm), visit("to", to);
+}
+
+template <class T>
+concept Described = requires(const T& part) { describe(part, [](const char*, const auto&) {}); };
+
+/// Calls `visit(name, field)` with every field of an op and of its parts, in order; slices are not taken apart. What
+/// only asks which weights, vectors or values an op names reads it through this, and needs no word about a new op.
+template <class T, class V> void each_leaf(const T& part, V&& visit, const char* name = "") {
+  if constexpr (std::is_same_v<T, Slice>)
+    visit(name, part);
+  else if constexpr (Described<T>)
+    describe(part, [&](const char* inner, const auto& field) { each_leaf(field, visit, inner); });
+  else if constexpr (requires { part.has_value(); }) {
+    if (part) each_leaf(*part, visit, name);
+  } else if constexpr (requires { part.begin(); })
+    for (const auto& one : part) each_leaf(one, visit, name);
+  else
+    visit(name, part);
 }
 
 }  // namespace ingot::plan

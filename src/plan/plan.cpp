@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <string_view>
+#include <type_traits>
 
 #include "ingot/error.h"
 #include "plan/batch.h"
@@ -20,25 +22,24 @@ template <class... F> struct Overloaded : F... {
 }  // namespace
 
 std::vector<Slice> slices_of(const Op& op) {
-  return std::visit(Overloaded{[](const Embed& o) { return std::vector{o.table}; },
-                               [](const Linear& o) {
-                                 std::vector<Slice> slices;
-                                 for (const Output& output : o.outputs) slices.push_back(output.weight);
-                                 return slices;
-                               },
-                               [](const GatedLinear& o) { return std::vector{o.gate, o.up}; },
-                               [](const RopeStore&) { return std::vector<Slice>(); },
-                               [](const Attend&) { return std::vector<Slice>(); },
-                               [](const NormAdd&) { return std::vector<Slice>(); }},
-                    op);
+  std::vector<Slice> slices;
+  auto add = [&](const char*, const auto& leaf) {
+    if constexpr (std::is_same_v<decltype(leaf), const Slice&>) slices.push_back(leaf);
+  };
+  std::visit([&](const auto& o) { each_leaf(o, add); }, op);
+  return slices;
 }
 
 Id<Value> written_by(const Op& op) {
-  return std::visit(
-      Overloaded{[](const Embed& o) { return o.to; }, [](const Linear& o) { return o.outputs.front().to; },
-                 [](const GatedLinear& o) { return o.to; }, [](const RopeStore& o) { return o.query; },
-                 [](const Attend& o) { return o.to; }, [](const NormAdd& o) { return o.to; }},
-      op);
+  Id<Value> first, to;
+  auto look = [&](std::string_view name, const auto& leaf) {
+    if constexpr (std::is_same_v<decltype(leaf), const Id<Value>&>) {
+      if (!first) first = leaf;
+      if (!to && name == "to") to = leaf;
+    }
+  };
+  std::visit([&](const auto& o) { each_leaf(o, look); }, op);
+  return to ? to : first;  // an op without one works in place
 }
 
 uint64_t file_bytes(const Plan& plan, const Slice& slice) {

@@ -88,17 +88,12 @@ class PlannedModel : public PlanBuilder {
     }
     for (plan::Step& step : plan.steps) {
       const std::string in = fmt::format("layer {}, {}", step.layer, step.name);
-      if (auto* embed = std::get_if<plan::Embed>(&step.op)) plant_scalar(in + ", scale", embed->scale, each);
-      if (auto* attend = std::get_if<plan::Attend>(&step.op)) plant_scalar(in + ", scale", attend->scale, each);
-      if (auto* added = std::get_if<plan::NormAdd>(&step.op)) plant_scalar(in + ", epsilon", added->norm.epsilon, each);
-      if (auto* linear = std::get_if<plan::Linear>(&step.op); linear && linear->norm)
-        plant_scalar(in + ", epsilon", linear->norm->epsilon, each);
-      if (auto* gated = std::get_if<plan::GatedLinear>(&step.op))
-        plant_scalar(in + ", epsilon", gated->norm->epsilon, each);
-      if (auto* rope_store = std::get_if<plan::RopeStore>(&step.op); rope_store && rope_store->query_norm) {
-        plant_scalar(in + ", query epsilon", rope_store->query_norm->epsilon, each);
-        plant_scalar(in + ", key epsilon", rope_store->key_norm->epsilon, each);
-      }
+      auto plant = [&](const char* name, const auto& leaf) {
+        if constexpr (std::is_same_v<decltype(leaf), const float&>)
+          plant_scalar(fmt::format("{}, {}", in, name), const_cast<float&>(leaf),
+                       each);  // of this plan, which may change
+      };
+      std::visit([&](const auto& op) { plan::each_leaf(op, plant); }, step.op);
     }
     for (size_t i = 0; i < plan.vectors.size(); i++)
       plant_vector(fmt::format("vector {}", i), plan.vectors[i].numbers, each);

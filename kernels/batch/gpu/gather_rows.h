@@ -1,6 +1,6 @@
 // Copies the rows whose logits are wanted next to each other, as the matrix kernels read their inputs.
 #pragma once
-#include "batch/gpu/gather_launch.h"
+#include "batch/gpu/launch.h"
 #include "batch/gpu/pages.h"
 
 struct gather_rows {

@@ -102,6 +102,11 @@ class Caller {
     return is_output(id) ? &header->outputs : &header->rows;
   }
   bool has_codes(Id<Value> id) const { return coded_.contains(id.index); }
+  // A step writes the values that it names, other than the one it reads `from`; it may make codes of them anew.
+  void forget_codes(std::string_view name, const auto& leaf) {
+    if constexpr (std::is_same_v<decltype(leaf), const Id<Value>&>)
+      if (name != "from") coded_.erase(leaf.index);
+  }
 
   const Plan& plan_;
   const Target& target_;
@@ -290,7 +295,6 @@ void Caller::operator()(const plan::Embed& op) {
                    .out = floats<float>(op.to),
                    .cols = narrow<i32>(op.table.cols),
                    .scale = op.scale * table.scale});
-  coded_.erase(op.to.index);
 }
 
 void Caller::operator()(const plan::Linear& op) {
@@ -305,11 +309,9 @@ void Caller::operator()(const plan::Linear& op) {
       what.matrices.push_back({op.outputs[end].weight, op.outputs[end].bias, op.outputs[end].to});
     project(what);
   }
-  for (const plan::Output& output : op.outputs) coded_.erase(output.to.index);
 }
 
 void Caller::operator()(const plan::GatedLinear& op) {
-  coded_.erase(op.to.index);
   project({.from = op.from,
            .to = op.to,
            .norm = op.norm,
@@ -395,7 +397,6 @@ void Caller::operator()(const plan::NormAdd& op) {
                      .residual = floats<float>(op.to),
                      .cols = narrow<i32>(plan_[op.to].cols),
                      .epsilon = op.norm.epsilon});
-  coded_.erase(op.to.index);
 }
 
 void Caller::choose() {
@@ -419,7 +420,12 @@ void Caller::choose() {
 std::vector<Call> Caller::steps(size_t begin, size_t end) {
   for (size_t i = begin; i < end; i++) {
     step_ = static_cast<int>(i);
-    std::visit(*this, plan_.steps[i].op);
+    std::visit(
+        [this](const auto& op) {
+          plan::each_leaf(op, [this](std::string_view name, const auto& leaf) { forget_codes(name, leaf); });
+          (*this)(op);
+        },
+        plan_.steps[i].op);
   }
   return std::move(calls_);
 }

@@ -6,16 +6,7 @@
 namespace ingot::gpu {
 
 #include "dialect/cpp.h"
-#include "batch/gpu/header.h"
-#include "batch/gpu/gather_launch.h"
-#include "gemv/gpu/launch.h"
-#include "gemm/gpu/launch.h"
-#include "embed/gpu/launch.h"
-#include "norm/gpu/launch.h"
-#include "rope/gpu/launch.h"
-#include "attend/gpu/launch.h"
-#include "sample/gpu/launch.h"
-#include "probe/gpu/launch.h"
+#include "gpu/launches.h"
 
 template <class T> T* at_device(Address address) { return reinterpret_cast<T*>(address); }
 

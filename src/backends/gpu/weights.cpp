@@ -26,35 +26,25 @@ const FormatTiles& tiles_of(const quant::Format& format) { return *format_tiles(
 struct Read {
   std::vector<StoredSlice> slices;
   std::vector<Id<plan::Vector>> vectors;
-};
-class Reader {
- public:
-  explicit Reader(const Plan& plan) : plan_(plan) {
-    for (const plan::Step& step : plan.steps) std::visit(*this, step.op);
-  }
-  Read read;
 
-  void operator()(const plan::Embed& op) { add({op.table, false}); }
-  void operator()(const plan::Linear& op) {
-    add(op.norm);
-    for (const plan::Output& output : op.outputs) multiplied(output.weight), add(output.bias);
+  explicit Read(const Plan& plan) : plan_(plan) {
+    for (const plan::Step& step : plan.steps)
+      std::visit([this]<class Op>(
+                     const Op& op) { plan::each_leaf(op, [this](const char*, const auto& leaf) { add<Op>(leaf); }); },
+                 step.op);
   }
-  void operator()(const plan::GatedLinear& op) { add(op.norm), multiplied(op.gate), multiplied(op.up); }
-  void operator()(const plan::RopeStore& op) { add(op.query_norm), add(op.key_norm); }
-  void operator()(const plan::Attend&) {}
-  void operator()(const plan::NormAdd& op) { add(op.norm.weight); }
 
  private:
-  void multiplied(const Slice& slice) { add({slice, has_tiles(*plan_[slice].format)}); }
-  void add(const StoredSlice& stored) {
-    if (seen_.insert(stored).second) read.slices.push_back(stored);
+  // Of an embedding rows are looked up, in the file's layout; other matrices are multiplied by.
+  template <class Op> void add(const Slice& slice) {
+    const StoredSlice stored{slice, !std::is_same_v<Op, plan::Embed> && has_tiles(*plan_[slice].format)};
+    if (seen_.insert(stored).second) slices.push_back(stored);
   }
-  void add(const std::optional<plan::Norm>& norm) {
-    if (norm) add(norm->weight);
+  template <class Op> void add(Id<plan::Vector> id) {
+    if (id && seen_vectors_.insert(id.index).second) vectors.push_back(id);
   }
-  void add(Id<plan::Vector> id) {
-    if (id && seen_vectors_.insert(id.index).second) read.vectors.push_back(id);
-  }
+  template <class Op> void add(const auto&) {}
+
   const Plan& plan_;
   std::set<StoredSlice> seen_;
   std::set<int32_t> seen_vectors_;
@@ -148,7 +138,7 @@ uint64_t device_bytes(const Plan& plan, const Slice& slice, bool tiles) {
 
 WeightBytes weight_bytes(const Plan& plan) {
   WeightBytes bytes;
-  const Read read = Reader(plan).read;
+  const Read read(plan);
   for (const StoredSlice& stored : read.slices) {
     const uint64_t here = device_bytes(plan, stored.slice, stored.tiles);
     bytes.all = capped_sum(bytes.all, here);
@@ -160,7 +150,7 @@ WeightBytes weight_bytes(const Plan& plan) {
 }
 
 Weights::Weights(Device& device, const Plan& plan, const plan::Options& options) : vectors_(plan.vectors.size()) {
-  const Read read = Reader(plan).read;
+  const Read read(plan);
   uint64_t total = weight_bytes(plan).all, at = 0;
   for (const StoredSlice& stored : read.slices) {
     const FileRows file = rows_in_file(plan, stored.slice);
