@@ -23,13 +23,13 @@ ROOMS = {
     "formats/tables": [],
     "formats": ["formats/tables"],
     "kernels/quant": ["kernels/dialect"],
-    "kernels/batch": ["kernels/dialect"],
+    "kernels/batch": ["kernels/dialect", "kernels/quant"],
     "kernels/gemv": ["kernels/dialect", "kernels/quant"],
     "kernels/gemm": ["kernels/dialect", "kernels/quant", "kernels/gemv"],  # tiles of gemv are its inner loop
     "kernels/embed": ["kernels/dialect", "kernels/quant", "kernels/batch"],
     "kernels/norm": ["kernels/dialect", "kernels/gemv"],  # its output is what gemv reads
-    "kernels/rope": ["kernels/dialect", "kernels/batch"],
-    "kernels/attend": ["kernels/dialect", "kernels/batch", "kernels/gemv", "kernels/embed", "kernels/rope"],
+    "kernels/rope": ["kernels/dialect", "kernels/quant", "kernels/batch"],
+    "kernels/attend": ["kernels/dialect", "kernels/quant", "kernels/batch", "kernels/gemv", "kernels/embed", "kernels/rope"],
     "kernels/sample": ["kernels/dialect", "kernels/batch"],
     "kernels/*": ["kernels/dialect"],
     "include/ingot": [],

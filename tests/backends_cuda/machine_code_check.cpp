@@ -18,8 +18,10 @@ namespace {
 // What is known to be kept there. 168 registers are all that 384 threads have, and attend_one of heads of 128 elements
 // needs six more; with them in local memory it is faster after a long context than what it replaced (decision 0021).
 // 512 threads have 128, and gemv_few of 32 tokens needs up to four more; it is twice as fast as gemm (decision 0023).
+// Heads of 512 elements have 128 registers of sums in attend_many, of the 255 that there are.
 int known_local_bytes(const std::string& kernel) {
   if (kernel.starts_with("gemv_few_32_")) return 16;
+  if (kernel == "attend_many_512_half_numbers") return 32;
   return kernel == "attend_one_128_0" ? 24 : 0;
 }
 

@@ -34,6 +34,39 @@ TEST(Calls, RowsThatAreAloneAndOthersTakeTheirOwnAttention) {
                    "gemm", "prepare", "gemm", "gemm"}));
 }
 
+// Keys that a thread group cannot make by itself, because they are codes or its heads wide, are stored before.
+TEST(Calls, CodesAndWideHeadsAreStoredBefore) {
+  const quant::Format &codes = *quant::find_format("q8_0"), &halves = *quant::find_format("f16");
+  auto one = [&](int head_size, const quant::Format* kept) {
+    const plan::Plan plan = plan_of(codes, {.head_size = head_size, .kept = kept});
+    const Names names = kernels_of(one_token_calls(plan, {}, false));
+    return Names(names.begin() + 2, names.begin() + 4);
+  };
+  EXPECT_EQ(one(256, nullptr), (Names{"attend_one", "attend_merge"}));
+  EXPECT_EQ(one(256, &halves), (Names{"attend_one", "attend_merge"}));
+  EXPECT_EQ(one(288, nullptr), (Names{"rope_store", "attend_stored"}));
+  EXPECT_EQ(one(64, &codes), (Names{"rope_store", "attend_stored"}));
+  EXPECT_EQ(one(512, &codes), (Names{"rope_store", "attend_stored"}));
+  const plan::Plan plan = plan_of(codes, {.kept = &codes});
+  EXPECT_EQ(kernels_of(body_calls(plan, {}, {.rows = 16, .singles = true, .several = true})),
+            (Names{"embed", "prepare", "gemm", "rope_store", "attend_stored", "attend_merge", "attend_many", "prepare",
+                   "gemm", "prepare", "gemm", "gemm"}));
+}
+
+// No group of attention needs more memory than every device has.
+TEST(Calls, AttentionFitsTheMemoryOfAGroup) {
+  for (int head_size = 32; head_size <= 512; head_size += 32)
+    for (const char* kept : {"f16", "q8_0"}) {
+      const plan::Plan plan =
+          plan_of(*quant::find_format("q8_0"), {.head_size = head_size, .kept = quant::find_format(kept)});
+      for (const Call& call : body_calls(plan, {}, {.rows = 16, .singles = true, .several = true})) {
+        const std::string kernel = call.entry.kernel;
+        if (kernel != "rope_store" && !kernel.starts_with("attend")) continue;
+        EXPECT_LE(call.shared_bytes, 32768u) << kernel;
+      }
+    }
+}
+
 // Sums of 128 rows are as many as there is space for.
 TEST(Calls, ManyRowsThatAreAloneTakeSeveralLaunches) {
   const plan::Plan plan = plan_of(*quant::find_format("q4_0"), {.layers = 1});

@@ -26,10 +26,8 @@ PlanShape small(int layers = 2) {
 
 class Pages : public testing::Test {
  protected:
-  Pages()
-      : plan(plan_of(*quant::find_format("f32"), small())),
-        device(std::make_unique<FakeDevice>(counts)),
-        store(device, plan, 10) {}
+  explicit Pages(const char* kept = "f16")
+      : plan(plan_of(kept)), device(std::make_unique<FakeDevice>(counts)), store(device, plan, 10) {}
   std::vector<std::byte> saved(std::span<const int32_t> pages, int positions) {
     std::vector<std::byte> all;
     store.save(pages, positions,
@@ -40,6 +38,11 @@ class Pages : public testing::Test {
     std::vector<std::byte> bytes(store.saved_bytes(positions));
     for (size_t i = 0; i < bytes.size(); i++) bytes[i] = static_cast<std::byte>(i % 113);
     return bytes;
+  }
+  static plan::Plan plan_of(const char* kept) {
+    PlanShape shape = small();
+    shape.kept = quant::find_format(kept);
+    return gpu::plan_of(*quant::find_format("f32"), shape);
   }
   FakeCounts counts;
   plan::Plan plan;
@@ -111,6 +114,66 @@ TEST_F(Pages, SayWhatOverflowed) {
   EXPECT_FALSE(store.overflow(pages, 65));
   with(0, 0x7e00);
   EXPECT_FALSE(store.overflow(pages, 66));
+}
+
+// Positions are rows of tiles: a page that is not full leaves as the scales and the words of its own positions.
+class CodedPages : public Pages {
+ protected:
+  CodedPages() : Pages("q8_0") {}
+};
+
+TEST_F(CodedPages, TakeWhatTheirTilesTake) {
+  EXPECT_EQ(store.page_bytes(), 2u * 2 * 64 * (34 + 34));
+  EXPECT_EQ(store.layout(), "q8_0 pages of 64");
+  EXPECT_EQ(offsets_in_page(plan, {1}).keys, 2 * 64 * (34 + 34) / 2);
+  EXPECT_EQ(offsets_in_page(plan, {1}).values, 2 * 64 * (34 + 34 + 34) / 2);
+}
+
+TEST_F(CodedPages, LeaveAndComeBackAnywhere) {
+  const int32_t here[] = {7, 0}, there[] = {3, 9};
+  for (int positions : {1, 31, 32, 33, 63, 64, 65, 100, 128}) {
+    const std::vector<std::byte> bytes = some_bytes(positions);
+    EXPECT_EQ(bytes.size(), static_cast<size_t>(positions) * 2 * 2 * (34 + 34));
+    store.restore(here, positions, bytes);
+    EXPECT_EQ(saved(here, positions), bytes);
+    store.restore(there, positions, saved(here, positions));
+    EXPECT_EQ(saved(there, positions), bytes);
+  }
+}
+
+// What is saved of positions is theirs: nothing of those behind them.
+TEST_F(CodedPages, SaveNothingOfOtherPositions) {
+  const int32_t pages[] = {5};
+  for (int positions : {1, 20, 32, 40, 63}) {
+    store.restore(pages, 64, some_bytes(64));
+    const std::vector<std::byte> all = saved(pages, positions);
+    // Another page with the same positions, and zeros behind them.
+    const int32_t other[] = {6};
+    store.restore(other, positions, all);
+    std::vector<std::byte> whole = saved(other, 64);
+    store.restore(other, 64, whole);
+    EXPECT_EQ(saved(other, positions), all);
+    const auto zeros = static_cast<size_t>(std::ranges::count(whole, std::byte{0}));
+    EXPECT_GE(zeros, static_cast<size_t>(64 - positions) * 2 * 2 * (34 + 34)) << positions;
+  }
+}
+
+// A scale that makes codes larger than halves, or is none.
+TEST_F(CodedPages, SayWhatOverflowed) {
+  const int32_t pages[] = {4};
+  auto with = [&](size_t at, uint16_t bits) {
+    std::vector<std::byte> bytes(store.saved_bytes(40));
+    std::memcpy(bytes.data() + at, &bits, 2);
+    store.restore(pages, 40, bytes);
+    return store.overflow(pages, 40);
+  };
+  EXPECT_FALSE(with(2 * 7, 0x5fff));         // 511.75 · 127
+  EXPECT_EQ(with(2 * 7, 0x6080)->layer, 0);  // 576 · 127
+  EXPECT_EQ(with(2 * 7, 0x7c00)->layer, 0);
+  EXPECT_FALSE(with(2 * 7, 0x7e00));
+  EXPECT_FALSE(with(32 * 2 + 5, 0x7c7c));                 // codes of the first tile
+  EXPECT_EQ(with(2 * 40 * (34 + 34), 0x7c00)->layer, 1);  // of the second layer's first tile
+  EXPECT_EQ(with(32 * 34 + 2 * 3, 0x7c00)->layer, 0);     // of the second tile of the first head
 }
 
 TEST(PageCount, IsWhatIsGivenOrWhatIsLeft) {

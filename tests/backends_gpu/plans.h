@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backends/gpu/calls.h"
+#include "backends/gpu/pages.h"
 #include "backends/gpu/tiles.h"
 #include "support/random_weights.h"
 
@@ -20,6 +21,7 @@ struct PlanShape {
   int layers = 1, ffn = 512, vocab = 512, heads = 2, kv_heads = 1;
   int context = 4096, max_rows = 512, max_outputs = 512;
   int window = 0;
+  const quant::Format* kept = nullptr;  // of keys and values; null: halves
 };
 
 /// Writes a plan; nothing in its weights is read until `data` of them is set.
@@ -29,7 +31,7 @@ class PlanBuilder {
     plan_.limits = {.context = s_.context,
                     .max_rows = s_.max_rows,
                     .max_outputs = s_.max_outputs,
-                    .state_format = nullptr,
+                    .state_format = s_.kept,
                     .state_bytes = 0};
     const int q = s_.heads * s_.head_size, kv = s_.kv_heads * s_.head_size;
     residual_ = value("residual", s_.hidden), query_ = value("query", q), key_ = value("key", kv),
@@ -134,23 +136,24 @@ struct RandomPlan {
   }
 };
 
-/// Every kernel by which any plan runs a format, each once, on a device of which `target` says what it is.
+/// Every kernel by which any plan runs a format, each once, on a device of which `target` says what it is: its matrices,
+/// and keys and values that are kept in it.
 inline std::vector<Entry> entries_of(const quant::Format& format, const Target& target) {
   constexpr int rows = 8192;  // enough for every pass of gemm
   std::vector<Entry> all;
+  auto add = [&](PlanShape shape) {
+    shape.heads = 8, shape.kv_heads = 4;  // whole blocks of every format
+    shape.max_rows = shape.max_outputs = rows;
+    const plan::Plan plan = plan_of(format, shape);
+    if (shape.kept && coded_states(plan) && !keeps(*shape.kept, plan)) return;
+    for (const Entry& entry : entries(plan, target))
+      if (std::ranges::find(all, entry) == all.end()) all.push_back(entry);
+  };
   for (int hidden : {512, 16384})
     for (int head_size : {64, 96, 128, 256})
       for (bool post_norms : {false, true})
-        for (const Entry& entry : entries(plan_of(format, {.hidden = hidden,
-                                                           .head_size = head_size,
-                                                           .post_norms = post_norms,
-                                                           .ffn = hidden,
-                                                           .heads = 8,  // whole blocks of every format
-                                                           .kv_heads = 4,
-                                                           .max_rows = rows,
-                                                           .max_outputs = rows}),
-                                          target))
-          if (std::ranges::find(all, entry) == all.end()) all.push_back(entry);
+        add({.hidden = hidden, .head_size = head_size, .post_norms = post_norms, .ffn = hidden});
+  for (int head_size : {64, 96, 128, 224, 256, 320, 512}) add({.head_size = head_size, .kept = &format});
   return all;
 }
 

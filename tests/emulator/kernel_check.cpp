@@ -2,6 +2,7 @@
 // this machine.
 //   kernel_check DIALECT (ops | classes | every | FORMAT)       emulated: three orders of threads, then watched for
 //                                                               races, bounds and arithmetic
+//   kernel_check DIALECT states (brief | every | FORMAT)          the same of keys and values that formats keep
 //   kernel_check DIALECT barriers (one | every)                 the same with one barrier after another taken out: each
 //                                                               has to be missed
 // Leaves with 77 where clang 19, or a GPU, is missing.
@@ -77,51 +78,52 @@ struct Way {
   Watch watch;
   uint64_t seed;
   const char* name;
+  bool brief;  // also where a check is brief
 };
-constexpr Way ways[] = {{Watch::nothing, 0, "in order"},
-                        {Watch::nothing, 1, "order 1"},
-                        {Watch::nothing, 2, "order 2"},
-                        {Watch::accesses, 3, "accesses"},
-                        {Watch::arithmetic, 4, "arithmetic"}};
+constexpr Way ways[] = {{Watch::nothing, 0, "in order", false},
+                        {Watch::nothing, 1, "order 1", false},
+                        {Watch::nothing, 2, "order 2", false},
+                        {Watch::accesses, 3, "accesses", true},
+                        {Watch::arithmetic, 4, "arithmetic", false}};
 
 const char* name_of(Dialect dialect) { return dialect == Dialect::cuda ? "cuda" : "metal"; }
 
-void check(Kernels& kernels, const quant::Format* format, Findings& findings) {
+void check(Kernels& kernels, const Subject& subject, Findings& findings) {
   try {
-    format ? check_matrices(kernels, *format, findings) : check_ops(kernels, findings);
+    subject.check(kernels, findings);
   } catch (const Error& e) { findings.faults.push_back(e.what()); }
 }
 
-std::vector<gpu::Entry> entries_of(Dialect dialect, const quant::Format* format) {
-  return format ? matrix_entries(*format, dialect == Dialect::cuda) : op_entries();
+std::vector<gpu::Entry> entries_of(Dialect dialect, const Subject& subject) {
+  return subject.entries(dialect == Dialect::cuda);
 }
 
-int told(const Findings& findings, const char* name, const quant::Format* format) {
-  std::printf("%s %s: %d checks, %zu faults\n", name, format ? format->name : "ops", findings.checks,
-              findings.faults.size());
+int told(const Findings& findings, const char* name, const Subject& subject) {
+  std::printf("%s %s: %d checks, %zu faults\n", name, subject.name().c_str(), findings.checks, findings.faults.size());
   for (size_t i = 0; i < std::min<size_t>(findings.faults.size(), 5); i++)
     std::printf("FAILED: %s\n", findings.faults[i].c_str());
   std::fflush(stdout);
   return findings.faults.empty() ? 0 : 1;
 }
 
-int check_kernels(Dialect dialect, const quant::Format* format) {
-  std::string text = gpu::compose(name_of(dialect), entries_of(dialect, format)).text;
+int check_kernels(Dialect dialect, const Subject& subject) {
+  std::string text = gpu::compose(name_of(dialect), entries_of(dialect, subject)).text;
   Findings findings;
   for (const Way& way : ways) {
+    if (subject.brief && !way.brief) continue;
     Emulated kernels(dialect, text, way.watch, way.seed);
     size_t before = findings.faults.size();
-    check(kernels, format, findings);
+    check(kernels, subject, findings);
     if (findings.faults.size() > before) findings.faults[before] += fmt::format(" ({})", way.name);
   }
-  return told(findings, name_of(dialect), format);
+  return told(findings, name_of(dialect), subject);
 }
 
-int check_on_device(const quant::Format* format) {
+int check_on_device(const Subject& subject) {
   Findings findings;
-  OnDevice kernels(entries_of(Dialect::cuda, format));
-  check(kernels, format, findings);
-  return told(findings, "gpu", format);
+  OnDevice kernels(entries_of(Dialect::cuda, subject));
+  check(kernels, subject, findings);
+  return told(findings, "gpu", subject);
 }
 
 // ---- barriers
@@ -145,29 +147,31 @@ std::string where(const std::string& text, size_t at) {
 }
 
 // What a text says when the barrier at `position` is taken out of it; "" if nothing.
-std::string missed(Dialect dialect, const quant::Format* format, const std::string& position) {
-  std::string text = gpu::compose(name_of(dialect), entries_of(dialect, format)).text;
+std::string missed(Dialect dialect, const Subject& subject, const std::string& position) {
+  std::string text = gpu::compose(name_of(dialect), entries_of(dialect, subject)).text;
   for (size_t at : barrier_positions(text)) {
     if (where(text, at) != position) continue;
     for (size_t i = at; text[i] != ';'; i++) text[i] = ' ';
     Emulated kernels(dialect, text, Watch::accesses, 0);
     Findings findings;
-    check(kernels, format, findings);
+    check(kernels, subject, findings);
     return findings.faults.empty() ? "" : findings.faults.front();
   }
   return "";
 }
 
 int check_barriers(Dialect dialect, bool every) {
-  // Kernels of a resident format, of one without, and those that know none: a barrier has to be missed by one of them.
-  const quant::Format* formats[] = {nullptr, nullptr, nullptr};
+  // Kernels of a resident format, of one without, those that know none, and those of states as codes: a barrier has to
+  // be missed by one of them.
+  std::vector<Subject> subjects(3);
   for (const quant::Format* f : gpu::formats_to_check("classes"))
-    formats[f->kind == quant::ValueKind::floating ? 1 : 0] = f;
-  std::string text = gpu::compose(name_of(dialect), entries_of(dialect, formats[0])).text;
+    subjects[f->kind == quant::ValueKind::floating ? 1 : 0].format = f;
+  std::ranges::copy(states_to_check("brief"), std::back_inserter(subjects));
+  std::string text = gpu::compose(name_of(dialect), entries_of(dialect, subjects[0])).text;
   int passed_over = 0, taken_out = 0;
   for (size_t at : barrier_positions(text)) {
     std::string position = where(text, at), fault;
-    for (int i = 0; i < 3 && fault.empty(); i++) fault = missed(dialect, formats[i], position);
+    for (size_t i = 0; i < subjects.size() && fault.empty(); i++) fault = missed(dialect, subjects[i], position);
     std::printf("%s%s without its barrier: %s\n", fault.empty() ? "FAILED: " : "", position.c_str(),
                 fault.empty() ? "nothing is found" : fault.c_str());
     std::fflush(stdout);
@@ -185,20 +189,28 @@ int main(int argc, char** argv) {
   using namespace ingot;
   using namespace ingot::emulator;
   std::string_view name = argc > 2 ? argv[1] : "", what = argc > 2 ? argv[2] : "";
-  bool on_device = name == "gpu", barriers = what == "barriers";
-  if ((name != "cuda" && name != "metal" && !on_device) || argc != (barriers ? 4 : 3) || (barriers && on_device))
-    return std::fprintf(stderr, "kernel_check DIALECT (ops | classes | every | FORMAT | barriers (one | every))\n"), 2;
+  bool on_device = name == "gpu", barriers = what == "barriers", states = what == "states";
+  if ((name != "cuda" && name != "metal" && !on_device) || argc != (barriers || states ? 4 : 3) ||
+      (barriers && on_device))
+    return std::fprintf(stderr,
+                        "kernel_check DIALECT (ops | classes | every | FORMAT | states (brief | every | FORMAT) | "
+                        "barriers (one | every))\n"),
+           2;
   if (std::string missing = on_device ? cuda::driver().missing : missing_compiler(); !missing.empty())
     return std::printf("SKIPPED: %s\n", missing.c_str()), 77;
   Dialect dialect = name == "metal" ? Dialect::metal : Dialect::cuda;
   int faults = 0;
   try {
     if (barriers) return check_barriers(dialect, std::strcmp(argv[3], "every") == 0);
-    auto check = [&](const quant::Format* format) {
-      faults += on_device ? check_on_device(format) : check_kernels(dialect, format);
+    auto check = [&](const Subject& subject) {
+      faults += on_device ? check_on_device(subject) : check_kernels(dialect, subject);
     };
-    if (what == "ops" || (on_device && what == "every")) check(nullptr);
-    for (const quant::Format* format : gpu::formats_to_check(std::string(what))) check(format);
+    if (states)
+      for (const Subject& subject : states_to_check(argv[3])) check(subject);
+    if (what == "ops" || (on_device && what == "every")) check({});
+    for (const quant::Format* format : gpu::formats_to_check(std::string(what))) check({format});
+    if (on_device && what == "every")
+      for (const Subject& subject : states_to_check("every")) check(subject);
   } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }
   return faults ? 1 : 0;
 }

@@ -102,5 +102,31 @@ void check_samples(Kernels& kernels, Findings& findings);
 /// The kernels that know no format.
 std::vector<gpu::Entry> op_entries();
 void check_ops(Kernels& kernels, Findings& findings);
+/// Those of keys and values that are kept as codes of a format, and as halves those of wide heads. `brief`: few heads,
+/// in a few steps.
+std::vector<gpu::Entry> states_entries(const quant::Format& format, bool brief);
+void check_states(Kernels& kernels, const quant::Format& format, bool brief, Findings& findings);
+
+/// What is checked together.
+struct Subject {
+  const quant::Format* format = nullptr;  ///< null: the kernels that know none
+  bool states = false;                    ///< keys and values that are kept so; otherwise matrices
+  bool brief = false;
+  std::vector<gpu::Entry> entries(bool copies_overlap) const {
+    if (!format) return op_entries();
+    return states ? states_entries(*format, brief) : matrix_entries(*format, copies_overlap);
+  }
+  void check(Kernels& kernels, Findings& findings) const {
+    if (!format)
+      check_ops(kernels, findings);
+    else if (states)
+      check_states(kernels, *format, brief, findings);
+    else
+      check_matrices(kernels, *format, findings);
+  }
+  std::string name() const { return format ? std::string(states ? "states as " : "") + format->name : "ops"; }
+};
+/// "every" format that keeps keys and values, the one of that name, or "brief" checks.
+std::vector<Subject> states_to_check(const std::string& which);
 
 }  // namespace ingot::emulator

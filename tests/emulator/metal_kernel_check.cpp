@@ -1,5 +1,6 @@
 // Every kernel by itself beside float64, through the Metal backend: on a Mac's GPU, or on the double of the framework.
 //   metal_kernel_check (ops | classes | every | FORMAT)
+//   metal_kernel_check states (brief | every | FORMAT)     of keys and values that formats keep
 // Leaves with 77 where there is no such device.
 #include <fmt/format.h>
 
@@ -66,12 +67,12 @@ class OnDevice : public Kernels {
   std::vector<std::unique_ptr<gpu::Kernel>> kernels_;
 };
 
-int check(gpu::Device& device, const quant::Format* format) {
+int check(gpu::Device& device, const Subject& subject) {
   Findings findings;
-  OnDevice kernels(device, format ? matrix_entries(*format, device.facts().copies_overlap) : op_entries());
-  format ? check_matrices(kernels, *format, findings) : check_ops(kernels, findings);
-  std::printf("%s, %s: %d checks, %zu faults\n", device.facts().name.c_str(), format ? format->name : "ops",
-              findings.checks, findings.faults.size());
+  OnDevice kernels(device, subject.entries(device.facts().copies_overlap));
+  subject.check(kernels, findings);
+  std::printf("%s, %s: %d checks, %zu faults\n", device.facts().name.c_str(), subject.name().c_str(), findings.checks,
+              findings.faults.size());
   for (size_t i = 0; i < std::min<size_t>(findings.faults.size(), 5); i++)
     std::printf("FAILED: %s\n", findings.faults[i].c_str());
   std::fflush(stdout);
@@ -83,16 +84,22 @@ int check(gpu::Device& device, const quant::Format* format) {
 
 int main(int argc, char** argv) {
   using namespace ingot;
-  if (argc != 2) return std::fprintf(stderr, "metal_kernel_check (ops | classes | every | FORMAT)\n"), 2;
+  std::string what = argc > 1 ? argv[1] : "";
+  const bool states = what == "states";
+  if (argc != (states ? 3 : 2))
+    return std::fprintf(stderr,
+                        "metal_kernel_check (ops | classes | every | FORMAT | states (brief | every | FORMAT))\n"),
+           2;
   if (plan::Device found = metal::describe(); !found.available)
     return std::printf("SKIPPED: %s\n", found.description.c_str()), 77;
-  std::string what = argv[1];
   int faults = 0;
   try {
     std::unique_ptr<gpu::Device> device = metal::open_device();
-    if (what == "ops" || what == "every") faults += emulator::check(*device, nullptr);
-    if (what != "ops")
-      for (const quant::Format* format : gpu::formats_to_check(what)) faults += emulator::check(*device, format);
+    if (what == "ops" || what == "every") faults += emulator::check(*device, {});
+    for (const quant::Format* format : gpu::formats_to_check(what)) faults += emulator::check(*device, {format});
+    if (states || what == "every")
+      for (const emulator::Subject& subject : emulator::states_to_check(states ? argv[2] : "every"))
+        faults += emulator::check(*device, subject);
   } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }
   return faults ? 1 : 0;
 }

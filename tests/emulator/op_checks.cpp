@@ -1,4 +1,4 @@
-// The kernels that know no format, beside float64: rope and pages, attention of rows that are alone and of several,
+// The kernels that know no matrix, beside float64: rope and pages, attention of rows that are alone and of several,
 // norms, gathered rows, the choice of tokens.
 #include <fmt/format.h>
 
@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "emulator/kernels.h"
+#include "emulator/stored_rows.h"
 
 namespace ingot::emulator {
 
@@ -18,23 +19,25 @@ using gpu::u16;
 
 struct Heads {
   int heads, kv_heads, size;
+  const quant::Format* kept = nullptr;                                   // of keys and values; null: halves
+  bool stored() const { return kept || size > gpu::attend_whole_head; }  // before attention of rows that are alone
 };
-constexpr Heads shapes[] = {{4, 2, 64}, {3, 1, 96}, {8, 1, 128}, {2, 1, 224}, {2, 1, 256}}, narrow = {2, 1, 32};
+constexpr Heads shapes[] = {{4, 2, 64}, {3, 1, 96}, {8, 1, 128}, {2, 1, 224}, {2, 1, 256}, {2, 1, 320}, {3, 1, 512}},
+                narrow = {2, 1, 32};
 
-float float_of_half(u16 bits) { return gpu::half_to_float(bits); }
-// The nearest one, ties to even: halves of one sign are in the order of their bits.
-u16 half_of(float x) {
-  float size = std::fabs(x);
-  u16 below = 0, above = 0x7c00;
-  while (above - below > 1) {
-    u16 middle = static_cast<u16>((below + above) / 2);
-    (float_of_half(middle) <= size ? below : above) = middle;
-  }
-  float down = size - float_of_half(below), up = float_of_half(above) - size;
-  return static_cast<u16>((up < down || (up == down && below % 2) ? above : below) | (x < 0 ? 0x8000 : 0));
+Entry of_states(const Heads& h, const char* kernel, std::vector<std::string> arguments) {
+  if (h.kept) return {kernel, std::move(arguments), {h.kept}};
+  arguments.emplace_back("half_numbers");
+  return {kernel, std::move(arguments), {}};
 }
-Entry attend_one(const Heads& h, bool alone) { return {"attend_one", {std::to_string(h.size), alone ? "1" : "0"}, {}}; }
-Entry attend_many(const Heads& h) { return {"attend_many", {std::to_string(h.size)}, {}}; }
+Entry attend_single(const Heads& h, bool alone) {
+  std::vector<std::string> arguments = {std::to_string(h.size), alone ? "1" : "0"};
+  return h.stored() ? of_states(h, "attend_stored", std::move(arguments))
+                    : Entry{"attend_one", std::move(arguments), {}};
+}
+Entry attend_many(const Heads& h) { return of_states(h, "attend_many", {std::to_string(h.size)}); }
+Entry rope_store(const Heads& h) { return of_states(h, "rope_store", {h.stored() ? "1" : "0"}); }
+size_t rope_bytes(const Heads& h) { return h.kept ? sizeof(gpu::RopeCodedShared) : sizeof(gpu::RopeShared); }
 
 // Sequences of a batch, and pages of theirs that lie anywhere.
 struct Sequence {
@@ -65,16 +68,19 @@ class Batch {
   /// Memory for keys and values of `h` in every page, at some distance from its beginning. What is not there holds
   /// NaNs.
   void make_pages(const Heads& h) {
-    heads = h, keys_at = 32, values_at = keys_at + int64_t(h.kv_heads) * 64 * h.size;
+    const size_t part = size_t(h.kv_heads) * StoredRow::part_halves(h.kept, h.size);
+    heads = h, keys_at = 32, values_at = keys_at + int64_t(part);
     std::vector<u16*> table(sequences.size() * size_t(stride_));
     for (size_t i = table.size(); i-- > 0;)
-      table[i] = memory_.make(std::vector<u16>(size_t(values_at) + size_t(h.kv_heads) * 64 * h.size, u16{0x7e00}));
+      table[i] = memory_.make(std::vector<u16>(size_t(values_at) + part, u16{0x7e00}));
     pages = table;
     table_ = memory_.make_addresses(table);
   }
   gpu::DeviceBatch at() const { return {header_, reinterpret_cast<const gpu::PageLine*>(table_), stride_}; }
-  u16* key(size_t sequence, int head, int position) const { return in_page(keys_at, sequence, head, position); }
-  u16* value(size_t sequence, int head, int position) const { return in_page(values_at, sequence, head, position); }
+  StoredRow key(size_t sequence, int head, int position) const { return in_page(keys_at, sequence, head, position); }
+  StoredRow value(size_t sequence, int head, int position) const {
+    return in_page(values_at, sequence, head, position);
+  }
 
   std::vector<Sequence> sequences;
   int rows = 0, singles = 0;
@@ -83,9 +89,10 @@ class Batch {
   std::vector<u16*> pages;  // (sequences, stride)
 
  private:
-  u16* in_page(int64_t at, size_t sequence, int head, int position) const {
-    return pages[sequence * size_t(stride_) + size_t(position / 64)] + at +
-           (int64_t(head) * 64 + position % 64) * heads.size;
+  StoredRow in_page(int64_t at, size_t sequence, int head, int position) const {
+    u16* page = pages[sequence * size_t(stride_) + size_t(position / 64)];
+    return {heads.kept, heads.size, page + at + head * int64_t(StoredRow::part_halves(heads.kept, heads.size)),
+            position % 64};
   }
   Regions& memory_;
   gpu::BatchHeader* header_ = nullptr;
@@ -121,7 +128,7 @@ struct Angles {
   }
 };
 
-// Rows that are alone are left as they are, and those past the last have no line.
+// Rows that are alone may be left as they are, and those past the last have no line.
 void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Findings& findings) {
   Regions memory;
   std::mt19937 random(3);
@@ -142,35 +149,36 @@ void check_rope(Kernels& kernels, const Heads& h, bool halves, bool normed, Find
   p.keys_at = batch.keys_at, p.values_at = batch.values_at;
   p.heads = h.heads, p.kv_heads = h.kv_heads, p.head_size = h.size, p.dims = dims, p.halves = halves,
   p.query_epsilon = p.key_epsilon = 1e-5f;
-  kernels.run({"rope_store", {}, {}}, (rows * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps,
-              gpu::rope_warps * 32, sizeof(gpu::RopeShared), p, memory);
+  kernels.run(rope_store(h), (rows * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps,
+              gpu::rope_warps * 32, rope_bytes(h), p, memory);
 
   int row = 0;
   for (size_t s = 0; s < batch.sequences.size(); s++)
     for (int i = 0; i < batch.sequences[s].count; i++, row++) {
       int position = batch.sequences[s].position + i;
-      bool alone = batch.sequences[s].count == 1;
+      bool left = batch.sequences[s].count == 1 && !h.stored();
       for (int head = 0; head < h.heads; head++) {
         size_t at = (size_t(row) * h.heads + head) * h.size;
         std::vector<double> expected = angles.rotated(&query[at], h.size, normed ? &query_norm : nullptr, position);
         for (int e = 0; e < h.size; e++) {
-          double wanted = alone ? query[at + e] : expected[e];
-          findings.expect(near(p.query[at + e], wanted, alone ? 0 : 2e-6),
+          double wanted = left ? query[at + e] : expected[e];
+          findings.expect(near(p.query[at + e], wanted, left ? 0 : 2e-6),
                           fmt::format("rope_store: row {}: query {} for {}", row, p.query[at + e], wanted));
         }
       }
       for (int head = 0; head < h.kv_heads; head++) {
         size_t at = (size_t(row) * h.kv_heads + head) * h.size;
-        const u16 *to_key = batch.key(s, head, position), *to_value = batch.value(s, head, position);
+        const StoredRow to_key = batch.key(s, head, position), to_value = batch.value(s, head, position);
         std::vector<double> expected = angles.rotated(&key[at], h.size, normed ? &key_norm : nullptr, position);
-        for (int e = 0; e < h.size; e++) {
-          if (alone)
-            findings.expect(to_key[e] == 0x7e00 && to_value[e] == 0x7e00, "rope_store: stored a row that is alone");
-          if (alone) continue;
-          findings.expect(near(float_of_half(to_key[e]), expected[e], 1e-3),
-                          fmt::format("rope_store: key {} for {}", float_of_half(to_key[e]), expected[e]));
-          findings.expect(to_value[e] == half_of(value[at + e]), "rope_store: a value is not the nearest half");
+        if (left) {
+          findings.expect(to_key.is_new() && to_value.is_new(), "rope_store: stored a row that is alone");
+          continue;
         }
+        for (int e = 0; e < h.size; e++)
+          findings.expect(to_key.near(e, expected[e]),
+                          fmt::format("rope_store: key {} for {}", to_key.number(e), expected[e]));
+        findings.expect(to_value.is_encoded(&value[at]),
+                        "rope_store: a value is not stored as the processor stores it");
       }
     }
   for (size_t i = size_t(batch.rows) * h.heads * h.size; i < query.size(); i++)
@@ -204,9 +212,9 @@ class Attention {
       std::mt19937 random(static_cast<uint32_t>(90 + s));
       for (int position = 0; position < q.position + (alone ? 0 : q.count); position++)
         for (int head = 0; head < h.kv_heads; head++)
-          for (u16* row : {batch_.key(s, head, position), batch_.value(s, head, position)})
-            for (int e = 0; e < h.size; e++) row[e] = half_of(normals(1, random)[0]);
-      if (planted.bits && !planted.own) batch_.key(s, 0, q.position - alone)[3] = planted.bits;
+          for (const StoredRow& row : {batch_.key(s, head, position), batch_.value(s, head, position)})
+            row.encode(normals(size_t(h.size), random).data());
+      if (planted.bits && !planted.own) batch_.key(s, 0, q.position - alone).plant(planted.bits);
     }
     p_.batch = batch_.at(), p_.out = memory_.make<float>(query.size()), p_.keys_at = batch_.keys_at,
     p_.values_at = batch_.values_at;
@@ -235,10 +243,21 @@ class Attention {
     if (normed) r.query_norm = memory_.make(query_norm), r.key_norm = memory_.make(key_norm);
     r.cosines = memory_.make(angles.cosines), r.sines = memory_.make(angles.sines);
     r.dims = angles.dims, r.halves = angles.halves, r.query_epsilon = r.key_epsilon = 1e-5f;
+    if (h_.stored()) {
+      r.keys_at = p_.keys_at, r.values_at = p_.values_at;
+      r.heads = h_.heads, r.kv_heads = h_.kv_heads, r.head_size = h_.size;
+      kernels_.run(rope_store(h_), (p_.rows * (h_.heads + h_.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps,
+                   gpu::rope_warps * 32, rope_bytes(h_), r, memory_);
+      p_.query = r.query;
+    }
     for (p_.first_single = 0; p_.first_single < batch_.singles; p_.first_single += at_once) {
       int64_t items = int64_t(h_.kv_heads) * parts * p_.splits;
-      kernels_.run(attend_one(h_, alone), alone ? items : groups, threads, gpu::attend_one_room_bytes(h_.size),
-                   gpu::AttendOneLaunch{p_, r}, memory_);
+      if (h_.stored())
+        kernels_.run(attend_single(h_, alone), alone ? items : groups, threads,
+                     gpu::attend_stored_shared_bytes(h_.size), p_, memory_);
+      else
+        kernels_.run(attend_single(h_, alone), alone ? items : groups, threads, gpu::attend_one_room_bytes(h_.size),
+                     gpu::AttendOneLaunch{p_, r}, memory_);
       kernels_.run({"attend_merge", {}, {}}, (width() + int(threads) - 1) / int(threads) * at_once, threads,
                    sizeof(gpu::AttendMergeShared), p_, memory_);
     }
@@ -254,12 +273,12 @@ class Attention {
       for (int head = 0; head < h_.kv_heads; head++) {
         size_t at = (size_t(row) * h_.kv_heads + head) * h_.size;
         std::vector<double> k = angles.rotated(&key[at], h_.size, normed ? &key_norm : nullptr, position);
-        for (int i = 0; i < h_.size; i++) {
-          float got = float_of_half(batch_.key(s, head, position)[i]);
-          findings_.expect(planted_.own || near(got, k[i], 1e-3), fmt::format("attend_one: key {} for {}", got, k[i]));
-          findings_.expect(batch_.value(s, head, position)[i] == half_of(value[at + i]),
-                           "attend_one: a value is not the nearest half");
-        }
+        const StoredRow stored = batch_.key(s, head, position);
+        for (int i = 0; i < h_.size; i++)
+          findings_.expect(planted_.own || stored.near(i, k[i]),
+                           fmt::format("attend_one: key {} for {}", stored.number(i), k[i]));
+        findings_.expect(batch_.value(s, head, position).is_encoded(&value[at]),
+                         "attend_one: a value is not stored as the processor stores it");
       }
       check_rows(s, row, true);
     }
@@ -311,14 +330,15 @@ class Attention {
         double max = -1e300, total = 0;
         for (int k = first; k <= last; k++) {
           double score = 0;
-          const u16* key = batch_.key(s, head / group(), k);
-          for (int i = 0; i < h_.size; i++) score += double(query[at + i]) * float_of_half(key[i]);
+          const std::vector<float> key = batch_.key(s, head / group(), k).numbers();
+          for (int i = 0; i < h_.size; i++) score += double(query[at + i]) * key[i];
           weights.push_back(score * p_.scale), max = std::max(max, weights.back());
         }
         for (double& w : weights) w = std::exp(w - max), total += w;
-        for (int k = first; k <= last; k++)
-          for (int i = 0; i < h_.size; i++)
-            out[i] += weights[k - first] / total * float_of_half(batch_.value(s, head / group(), k)[i]);
+        for (int k = first; k <= last; k++) {
+          const std::vector<float> value = batch_.value(s, head / group(), k).numbers();
+          for (int i = 0; i < h_.size; i++) out[i] += weights[k - first] / total * value[i];
+        }
         for (int i = 0; i < h_.size; i++) {
           float got = p_.out[at + i];
           findings_.expect(near(got, out[i], 1e-5),
@@ -360,7 +380,8 @@ void check_same_bits(Kernels& kernels, const Heads& h, Findings& findings) {
 
 // Rows of a sequence that come together, through rope_store and attend_many, have the bits of the same rows one at a
 // time, through attend_one and attend_merge; and so have the keys and values that they leave.
-void check_one_by_one(Kernels& kernels, const Heads& h, int position, int count, int window, Findings& findings) {
+void check_one_by_one(Kernels& kernels, const Heads& h, int position, int count, int window, Findings& findings,
+                      bool alone_kernel = true) {
   constexpr uint32_t threads = gpu::attend_warps * 32;
   Regions memory;
   std::mt19937 random(static_cast<uint32_t>(position));
@@ -387,11 +408,14 @@ void check_one_by_one(Kernels& kernels, const Heads& h, int position, int count,
   together.make_pages(h);
   for (int before = 0; before < position; before++)
     for (int head = 0; head < h.kv_heads; head++)
-      for (u16* line : {together.key(0, head, before), together.value(0, head, before)})
-        for (int e = 0; e < h.size; e++) line[e] = half_of(normals(1, random)[0]);
+      for (const StoredRow& row : {together.key(0, head, before), together.value(0, head, before)})
+        row.encode(normals(size_t(h.size), random).data());
+  auto store = [&](int rows) {
+    kernels.run(rope_store(h), (rows * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps,
+                gpu::rope_warps * 32, rope_bytes(h), r, memory);
+  };
   on(together, 0, count);
-  kernels.run({"rope_store", {}, {}}, (count * (h.heads + h.kv_heads) + gpu::rope_warps - 1) / gpu::rope_warps,
-              gpu::rope_warps * 32, sizeof(gpu::RopeShared), r, memory);
+  store(count);
   const int rows = gpu::attend_rows(h.size), tiles = (count * group + rows - 1) / rows;
   kernels.run(attend_many(h), int64_t(h.kv_heads) * tiles, threads, gpu::attend_many_shared_bytes(h.size), p, memory);
   const std::vector<float> expected(p.out, p.out + size_t(count) * width);
@@ -401,15 +425,21 @@ void check_one_by_one(Kernels& kernels, const Heads& h, int position, int count,
     alone.make_pages(h);
     for (int before = 0; before < position + i; before++)
       for (int head = 0; head < h.kv_heads; head++) {
-        std::copy_n(together.key(0, head, before), h.size, alone.key(0, head, before));
-        std::copy_n(together.value(0, head, before), h.size, alone.value(0, head, before));
+        alone.key(0, head, before).copy(together.key(0, head, before));
+        alone.value(0, head, before).copy(together.value(0, head, before));
       }
     on(alone, i, 1);
     p.sums = memory.make<float>(size_t(width) * p.splits), p.max = memory.make<float>(size_t(h.heads) * p.splits),
     p.totals = memory.make<float>(size_t(h.heads) * p.splits);
     const int parts = (group + gpu::attend_heads_at_once(group) - 1) / gpu::attend_heads_at_once(group);
-    kernels.run(attend_one(h, true), int64_t(h.kv_heads) * parts * p.splits, threads,
-                gpu::attend_one_room_bytes(h.size), gpu::AttendOneLaunch{p, r}, memory);
+    const int64_t groups = int64_t(h.kv_heads) * parts * p.splits;
+    if (h.stored()) {
+      store(1);
+      kernels.run(attend_single(h, alone_kernel), groups, threads, gpu::attend_stored_shared_bytes(h.size), p, memory);
+    } else {
+      kernels.run(attend_single(h, true), groups, threads, gpu::attend_one_room_bytes(h.size),
+                  gpu::AttendOneLaunch{p, r}, memory);
+    }
     kernels.run({"attend_merge", {}, {}}, (width + int(threads) - 1) / int(threads), threads,
                 sizeof(gpu::AttendMergeShared), p, memory);
     findings.expect(
@@ -417,10 +447,9 @@ void check_one_by_one(Kernels& kernels, const Heads& h, int position, int count,
         fmt::format("attention: heads of {}, window {}: position {} has other bits alone than among {} rows", h.size,
                     window, position + i, count));
     for (int head = 0; head < h.kv_heads; head++)
-      findings.expect(
-          same(alone.key(0, head, position + i), together.key(0, head, position + i), 2 * size_t(h.size)) &&
-              same(alone.value(0, head, position + i), together.value(0, head, position + i), 2 * size_t(h.size)),
-          "attend_one: another key or value than rope_store's");
+      findings.expect(alone.key(0, head, position + i).same_bits(together.key(0, head, position + i)) &&
+                          alone.value(0, head, position + i).same_bits(together.value(0, head, position + i)),
+                      "attend_one: another key or value than rope_store's");
   }
 }
 
@@ -477,39 +506,78 @@ void check_probe(Kernels& kernels, Findings& findings) {
   findings.expect(*p.out == 7, "probe_read: wrote without cause");
 }
 
+// Everything that reads or writes keys and values of such heads.
+void check_states(Kernels& kernels, const Heads& h, Findings& findings) {
+  check_rope(kernels, h, true, h.size == 128, findings);
+  check_rope(kernels, h, false, h.size == 64, findings);
+  for (int position : {0, 31, 32, 130, 131}) Attention(kernels, h, {{position, 1}}, 0, findings).singles(0, 1);
+  for (int window : {1, 70}) Attention(kernels, h, {{200, 1}}, window, findings).singles(0, 1);
+  Attention(kernels, h, {{0, 1}, {70, 2}, {64, 1}, {130, 1}}, 0, findings).singles(3, 2);
+  Attention(kernels, h, {{130, 1}, {5, 1}}, 33, findings).singles(5, 4);
+  check_same_bits(kernels, h, findings);
+  check_one_by_one(kernels, h, 0, 3, 0, findings);
+  check_one_by_one(kernels, h, 126, 4, 0, findings);
+  check_one_by_one(kernels, h, 150, 3, 70, findings);
+  Attention(kernels, h, {{0, 3}}, 0, findings).several(0);
+  Attention(kernels, h, {{61, 35}, {3, 1}, {0, 2}}, 0, findings).several(2);
+  Attention(kernels, h, {{90, 20}, {31, 3}}, 33, findings).several(1);
+  for (u16 bits : {u16(0x7e00), u16(0x7c00), u16(0xfc00)}) {
+    Attention(kernels, h, {{90, 1}}, 0, findings, {bits}).singles(0, 1);
+    Attention(kernels, h, {{90, 20}}, 0, findings, {bits}).several(0);
+    Attention(kernels, h, {{90, 1}}, 0, findings, {bits, true}).singles(0, 1);
+  }
+}
+
+// The same in a few steps over the end of a page, without the kernels for one row: most of the time of a check is its
+// compiler's.
+void check_states_briefly(Kernels& kernels, const Heads& h, Findings& findings) {
+  check_rope(kernels, h, true, true, findings);
+  Attention(kernels, h, {{5, 1}, {66, 1}}, 33, findings).singles(3, 2);
+  check_one_by_one(kernels, h, 63, 2, 0, findings, false);
+  Attention(kernels, h, {{61, 5}, {3, 1}}, 0, findings).several(1);
+  Attention(kernels, h, {{20, 1}}, 0, findings, {0x7c00, true}).singles(1, 1);
+}
+
+void add_entries(const Heads& h, std::vector<Entry>& to, bool brief = false) {
+  std::vector<Entry> all = {rope_store(h), attend_single(h, false), attend_many(h)};
+  if (!brief) all.push_back(attend_single(h, true));
+  for (const Entry& entry : all)
+    if (std::ranges::find(to, entry) == to.end()) to.push_back(entry);
+}
+
+bool keeps_states(const quant::Format& f) {
+  return gpu::tiles_of(f).halves || (f.encode && gpu::tiles_of(f).scale_bytes);
+}
+
+// Of whole blocks of a format. As halves: those that check_ops leaves out. `brief`: few, of which the wide one has codes
+// in two planes.
+std::vector<Heads> heads_kept_as(const quant::Format& format, bool brief) {
+  if (brief) return {{4, 2, 64, &format}, {1, 1, 288, quant::find_format("q5_0")}};
+  const bool halves = gpu::tiles_of(format).halves;
+  std::vector<Heads> all;
+  for (Heads h : shapes) {
+    if (h.size % format.block || (halves && h.size <= gpu::attend_whole_head)) continue;
+    if (!halves) h.kept = &format;
+    all.push_back(h);
+  }
+  return all;
+}
+
 }  // namespace
 
 std::vector<Entry> op_entries() {
   std::vector<Entry> all;
-  for (const char* name :
-       {"rope_store", "attend_merge", "norm_add", "gather_rows", "sample_parts", "sample_best", "probe_read"})
+  for (const char* name : {"attend_merge", "norm_add", "gather_rows", "sample_parts", "sample_best", "probe_read"})
     all.push_back({name, {}, {}});
-  for (const Heads& h : shapes) all.insert(all.end(), {attend_one(h, true), attend_one(h, false), attend_many(h)});
-  all.insert(all.end(), {attend_one(narrow, true), attend_many(narrow)});
+  for (const Heads& h : shapes)
+    if (!h.stored()) add_entries(h, all);
+  add_entries(narrow, all);
   return all;
 }
 
 void check_ops(Kernels& kernels, Findings& findings) {
-  for (const Heads& h : shapes) {
-    check_rope(kernels, h, true, h.size == 128, findings);
-    check_rope(kernels, h, false, h.size == 64, findings);
-    for (int position : {0, 31, 32, 130, 131}) Attention(kernels, h, {{position, 1}}, 0, findings).singles(0, 1);
-    for (int window : {1, 70}) Attention(kernels, h, {{200, 1}}, window, findings).singles(0, 1);
-    Attention(kernels, h, {{0, 1}, {70, 2}, {64, 1}, {130, 1}}, 0, findings).singles(3, 2);
-    Attention(kernels, h, {{130, 1}, {5, 1}}, 33, findings).singles(5, 4);
-    check_same_bits(kernels, h, findings);
-    check_one_by_one(kernels, h, 0, 3, 0, findings);
-    check_one_by_one(kernels, h, 126, 4, 0, findings);
-    check_one_by_one(kernels, h, 150, 3, 70, findings);
-    Attention(kernels, h, {{0, 3}}, 0, findings).several(0);
-    Attention(kernels, h, {{61, 35}, {3, 1}, {0, 2}}, 0, findings).several(2);
-    Attention(kernels, h, {{90, 20}, {31, 3}}, 33, findings).several(1);
-    for (u16 bits : {u16(0x7e00), u16(0x7c00), u16(0xfc00)}) {
-      Attention(kernels, h, {{90, 1}}, 0, findings, {bits}).singles(0, 1);
-      Attention(kernels, h, {{90, 20}}, 0, findings, {bits}).several(0);
-      Attention(kernels, h, {{90, 1}}, 0, findings, {bits, true}).singles(0, 1);
-    }
-  }
+  for (const Heads& h : shapes)
+    if (!h.stored()) check_states(kernels, h, findings);
   // Where runs of one page end, and where runs of several begin.
   check_one_by_one(kernels, narrow, 4606, 3, 0, findings);
   check_one_by_one(kernels, narrow, 4700, 2, 650, findings);
@@ -518,6 +586,25 @@ void check_ops(Kernels& kernels, Findings& findings) {
   for (int cols : {32, 577}) check_gather(kernels, cols, findings);
   check_samples(kernels, findings);
   check_probe(kernels, findings);
+}
+
+std::vector<Entry> states_entries(const quant::Format& format, bool brief) {
+  std::vector<Entry> all = {{"attend_merge", {}, {}}};
+  for (const Heads& h : heads_kept_as(format, brief)) add_entries(h, all, brief);
+  return all;
+}
+
+void check_states(Kernels& kernels, const quant::Format& format, bool brief, Findings& findings) {
+  for (const Heads& h : heads_kept_as(format, brief))
+    brief ? check_states_briefly(kernels, h, findings) : check_states(kernels, h, findings);
+}
+
+std::vector<Subject> states_to_check(const std::string& which) {
+  if (which == "brief") return {{quant::find_format("q8_0"), true, true}};
+  std::vector<Subject> all;
+  for (const quant::Format& f : quant::formats())
+    if (keeps_states(f) && (which == "every" || which == f.name)) all.push_back({&f, true, false});
+  return all;
 }
 
 }  // namespace ingot::emulator

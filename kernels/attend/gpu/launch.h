@@ -1,5 +1,5 @@
-// What launches of attention are given on a GPU (the op: params.h). Keys and values lie in pages of 64 positions as f16
-// (batch/gpu/header.h). head_size is a multiple of 32, at most 256.
+// What launches of attention are given on a GPU (the op: params.h). Keys and values lie in pages of 64 positions, as f16
+// or as codes (batch/gpu/states.h). head_size is a multiple of 32, at most 512.
 //
 // Positions are cut into runs at fixed places (attend_run_begin). A run is an online softmax over its pages, by itself;
 // runs are merged in order (order.h). All kernels add so, by the same products on the matrix unit, so a row's bits
@@ -9,6 +9,8 @@
 //                  takes a run for some of the query heads of a kv_head, and leaves its sums; the last run's group
 //                  stores key and value. Items: rows · splits · kv_heads · parts, each a group's where there is one
 //                  row, and shared out among the groups where there may be more
+//   attend_stored  the same rows where keys are codes, or heads wide: rope_store first, which a group that takes part
+//                  of a head's elements, or blocks, could not do by itself
 //   attend_merge   the same rows: the runs' sums, in order, as floats and as codes; ⌈width / threads⌉ groups per row
 //   attend_many    sequences with several rows, rope_store first; a group takes attend_rows(head_size) of the rows of
 //                  one kv_head, a row a query head of a token, heads that share the kv_head side by side. kv_heads
@@ -20,7 +22,9 @@
 
 enum {
   attend_warps = 4,
-  attend_max_head_size = 256,  // elements of a head
+  attend_max_head_size = 512,  // elements of a head
+  attend_whole_head = 256,     // elements of a head whose queries a group keeps as a whole; others are wide
+  attend_part = 128,           // elements of wide heads whose queries and keys a group has at once
   attend_max_heads = 16,       // query heads of a group of attend_one: the rows of a tile
   attend_short = 4096,         // positions below are in runs of a page
   attend_medium = 32768,       // those below in runs of attend_medium_run, those behind of attend_long_run
@@ -52,7 +56,7 @@ struct AttendLaunch {
   DEVICE float* totals;       // (singles, heads, splits) Σ exp(score − max)
   DEVICE float* out;          // as query
   DeviceActivations codes;    // of out, from attend_merge; codes null: not written
-  i64 keys_at, values_at;     // of this state in a page, in halves
+  i64 keys_at, values_at;     // of this state in a page, in halves of 2 bytes
   i32 kv_heads, heads_per_kv_head, head_size;
   i32 rows;                   // maximum: what the launch was recorded for
   i32 splits;                 // runs per row that there is space for
@@ -83,6 +87,7 @@ enum { attend_apart = 8 };  // halves between lines, so that those of a tile beg
 template <int head_size, int row_tiles, int keys_at_once, bool exchanged> struct AttendShared {
   enum {
     line = head_size + attend_apart,
+    query_line = line,
     rows = 16 * row_tiles,
     keys = keys_at_once,
     scores = exchanged ? row_tiles * 64 * 16 * 2 : 0,  // halves: floats of a page's scores, on their way between warps
@@ -91,26 +96,54 @@ template <int head_size, int row_tiles, int keys_at_once, bool exchanged> struct
   u16 query[2][rows * line];  // scaled; the nearest halves, and the nearest of what they leave
   u16 cached[staged];         // keys, then scores, then values
 };
-template <int head_size> struct AttendOneShared : AttendShared<head_size, 1,
-                                                               head_size <= 128   ? 64
-                                                               : head_size <= 224 ? 32
-                                                                                  : 16,
-                                                               true> {
+// Of wide heads: `query` and keys are of attend_part elements, values of all.
+template <int head_size> struct AttendWideShared {
+  enum {
+    line = head_size + attend_apart,
+    query_line = (int)attend_part + (int)attend_apart,
+    rows = 16,
+    keys = 16,          // positions whose values lie in it at once
+    keys_of_part = 32,  // positions whose keys do
+    scores = 64 * 16 * 2,
+    staged = (int)keys * (int)line > (int)keys_of_part*(int)query_line ? (int)keys*(int)line
+                                                                       : (int)keys_of_part*(int)query_line
+  };
+  static_assert((int)staged >= (int)scores, "scores lie where values do");
+  u16 query[2][rows * query_line];
+  u16 cached[staged];
+};
+template <int head_size, bool wide = (head_size > attend_whole_head)> struct AttendSinglesShared
+    : AttendShared<head_size, 1,
+                   head_size <= 128   ? 64
+                   : head_size <= 224 ? 32
+                                      : 16,
+                   true> {};
+template <int head_size> struct AttendSinglesShared<head_size, true> : AttendWideShared<head_size> {};
+template <int head_size> struct AttendOneShared : AttendSinglesShared<head_size> {
   u16 own_key[head_size], own_value[head_size];  // of the token itself, as its page will hold them
 };
-template <int head_size> struct AttendManyShared : AttendShared<head_size,
-                                                                head_size <= 64    ? 4
-                                                                : head_size <= 128 ? 2
-                                                                                   : 1,
-                                                                head_size <= 128 ? 32 : 16, (head_size > 64)> {};
+template <int head_size, bool wide = (head_size > attend_whole_head)> struct AttendManyShared
+    : AttendShared<head_size,
+                   head_size <= 64    ? 4
+                   : head_size <= 128 ? 2
+                                      : 1,
+                   head_size <= 128 ? 32 : 16, (head_size > 64)> {};
+template <int head_size> struct AttendManyShared<head_size, true> : AttendWideShared<head_size> {};
 fn attend_shared_bytes(int head_size, int rows, int keys, bool exchanged) -> int {
   int line = head_size + attend_apart, scores = exchanged ? rows * 64 * 2 : 0;
   return 2 * (2 * rows * line + (keys * line > scores ? keys * line : scores));
 }
-fn attend_one_room_bytes(int head_size) -> int {
-  return attend_shared_bytes(head_size, 16, head_size <= 128 ? 64 : head_size <= 224 ? 32 : 16, true) + 4 * head_size;
+fn attend_wide_shared_bytes(int head_size) -> int {
+  int values = 16 * (head_size + attend_apart), keys = 32 * ((int)attend_part + (int)attend_apart);
+  return 2 * (2 * 16 * ((int)attend_part + (int)attend_apart) + (values > keys ? values : keys));
 }
+fn attend_stored_shared_bytes(int head_size) -> int {
+  if (head_size > attend_whole_head) return attend_wide_shared_bytes(head_size);
+  return attend_shared_bytes(head_size, 16, head_size <= 128 ? 64 : head_size <= 224 ? 32 : 16, true);
+}
+fn attend_one_room_bytes(int head_size) -> int { return attend_stored_shared_bytes(head_size) + 4 * head_size; }
 fn attend_many_shared_bytes(int head_size) -> int {
+  if (head_size > attend_whole_head) return attend_wide_shared_bytes(head_size);
   return attend_shared_bytes(head_size, attend_rows(head_size), head_size <= 128 ? 32 : 16, head_size > 64);
 }
 struct AttendMergeShared {

@@ -1,10 +1,11 @@
 // Strategy of GPUs for sequences with several rows: a group walks over what its rows see, run after run, and merges
 // each into those before it. A tile of positions lies in the group's memory for all its rows.
 #pragma once
+#include "attend/gpu/stored.h"
 #include "attend/gpu/tiles.h"
 #include "batch/gpu/header.h"
 
-template <int head_size> struct attend_many {
+template <int head_size, class Kept> struct attend_many {
   typedef AttendLaunch Params;
   typedef AttendManyShared<head_size> Shared;
   enum {
@@ -13,34 +14,11 @@ template <int head_size> struct attend_many {
                                 : 4,
     threads = attend_warps * warp_lanes,
     groups_per_core = 2,
-    keys_at_once = Shared::keys,
-    line = Shared::line,
-    pieces = head_size / 8  // of 16 bytes
+    line = Shared::line
   };
   typedef attend_page<Shared, head_size, splits> Page;
   typedef typename Page::Rows Rows;
-
-  // Keys and values of a page, from `page` to the group's memory. Behind `last` there may be anything.
-  struct Stage {
-    DEVICE const u16 *page_keys, *page_values;
-    int last;  // of the page's positions
-    template <int first> fn bring(DEVICE const u16* from, int last, SHARED Shared& shared, Thread me) -> void {
-      UNROLL(4)
-      for (int i = (int)me.index; i < keys_at_once * pieces; i += threads) {
-        int key = i / pieces, part = i % pieces;
-        uint4 eight;
-        eight.x = eight.y = eight.z = eight.w = 0;
-        if (first + key <= last) eight = *(DEVICE const uint4*)(from + (first + key) * head_size + part * 8);
-        *(SHARED uint4*)(shared.cached + key * line + part * 8) = eight;
-      }
-    }
-    template <int first> fn keys(THREAD const Stage& stage, SHARED Shared& shared, Thread me) -> void {
-      bring<first>(stage.page_keys, stage.last, shared, me);
-    }
-    template <int first> fn values(THREAD const Stage& stage, SHARED Shared& shared, Thread me) -> void {
-      bring<first>(stage.page_values, stage.last, shared, me);
-    }
-  };
+  typedef stored_stage<Kept, Shared, head_size> Stage;
 
   // A group's rows: row r of a sequence and kv_head is head r mod heads_per_kv_head of its token r / heads_per_kv_head.
   struct Share {
@@ -85,7 +63,7 @@ template <int head_size> struct attend_many {
     UNROLL(2)
     for (int r = 0; r < 2; r++) {
       merge_factors f = merge_run(to.sums[r], Page::sums_of(rows, r));
-      UNROLL(8)
+      UNROLL(16)
       for (int d = 0; d < Page::value_tiles; d++) UNROLL(2)
       for (int i = 2 * r; i < 2 * r + 2; i++)
         put(to.acc[d], i, fma(value_at(rows.acc[d], i), f.run, value_at(to.acc[d], i) * f.before));
@@ -101,10 +79,17 @@ template <int head_size> struct attend_many {
     DEVICE const BatchLine& start = lines_of(p.batch)[share.first_token];
     DEVICE const PageLine* pages = pages_of(p.batch, start.sequence);
     int position = start.position;
-    for (int i = (int)me.index; i < Shared::rows * head_size; i += threads) {
-      int row = first_row + i / head_size;
-      put_query(shared.query[0], shared.query[1], i / head_size * line + i % head_size,
-                p.query[offset_of_row(p, share, row < all ? row : all - 1) + i % head_size] * p.scale);
+    Stage stage;
+    if constexpr (head_size > (int)attend_whole_head) {
+      int heads = p.heads_per_kv_head;
+      stage.tile = tile_queries{
+          p.query + offset_of_row(p, share, 0), (i64)p.kv_heads * heads * head_size, heads, first_row, all, p.scale};
+    } else {
+      for (int i = (int)me.index; i < Shared::rows * head_size; i += threads) {
+        int row = first_row + i / head_size;
+        put_query(shared.query[0], shared.query[1], i / head_size * line + i % head_size,
+                  p.query[offset_of_row(p, share, row < all ? row : all - 1) + i % head_size] * p.scale);
+      }
     }
     Rows rows;
     Merged merged;
@@ -116,17 +101,17 @@ template <int head_size> struct attend_many {
       merged.sums[r].max = lowest_float(), merged.sums[r].total = 0;
     }
     Page::clear(rows);
-    UNROLL(8)
+    UNROLL(16)
     for (int d = 0; d < Page::value_tiles; d++) UNROLL(4)
     for (int i = 0; i < 4; i++) put(merged.acc[d], i, 0.0f);
-    i64 keys_from = offset_in_page(p.keys_at, share.kv_head, 0, head_size),
-        values_from = offset_in_page(p.values_at, share.kv_head, 0, head_size);
+    i64 part = share.kv_head * states<Kept>::halves_of(head_size), keys_from = p.keys_at + part,
+        values_from = p.values_at + part;
     int first = seen_by(position + first_row / p.heads_per_kv_head, p.window).first / page_positions * page_positions,
         last = position + share.last / p.heads_per_kv_head, end_of_run = attend_run_begin(attend_run_of(first) + 1);
     UNROLL(1)
     for (int page = first; page <= last; page += page_positions) {
       DEVICE const u16* here = pages[page / page_positions].at;
-      Stage stage = {here + keys_from, here + values_from, last - page};
+      stage.page_keys = here + keys_from, stage.page_values = here + values_from, stage.last = last - page;
       Page::add(shared, stage, page, me, rows);
       if (page + page_positions == end_of_run || page + page_positions > last) {
         merge(rows, merged);
@@ -139,7 +124,7 @@ template <int head_size> struct attend_many {
       if (row >= all) continue;
       DEVICE float* out = p.out + offset_of_row(p, share, row) + Page::part_of(me) * Page::value_tiles * tile_columns +
                           tile_column(me.lane());
-      UNROLL(8)
+      UNROLL(16)
       for (int d = 0; d < Page::value_tiles; d++) UNROLL(2)
       for (int c = 0; c < 2; c++) out[d * tile_columns + c] = value_at(merged.acc[d], 2 * r + c) / merged.sums[r].total;
     }

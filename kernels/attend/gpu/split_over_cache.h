@@ -5,6 +5,7 @@
 // The row's own key and value are in no page yet: the last run's group rotates and stores them, and takes them from its
 // memory.
 #pragma once
+#include "attend/gpu/runs_of_rows.h"
 #include "attend/gpu/tiles.h"
 #include "batch/gpu/header.h"
 #include "gemv/gpu/stages.h"
@@ -26,7 +27,7 @@ struct stored_row {
   }
 };
 
-//   alone    1: there is one row, and a group for each of its items
+//   alone    of runs_of_rows
 template <int head_size, int alone> struct attend_one {
   typedef AttendOneLaunch Params;
   typedef AttendOneShared<head_size> Shared;
@@ -40,6 +41,7 @@ template <int head_size, int alone> struct attend_one {
   };
   typedef attend_page<Shared, head_size, attend_warps> Page;
   typedef typename Page::Rows Rows;
+  typedef runs_of_rows<Page, head_size, alone> Runs;
 
   // A page's keys and values in registers: all are asked for before the first is used. The row's own position comes
   // from the group's memory, those behind it are zeros.
@@ -92,13 +94,6 @@ template <int head_size, int alone> struct attend_one {
     if ((int)me.index < p.rope.dims / 2) will_read(p.rope.cosines + angle), will_read(p.rope.sines + angle);
   }
 
-  // A group's unit of work.
-  struct Item {
-    int row, position;  // of the batch; in its sequence
-    int single;         // among the rows of this launch
-    int kv_head, part, split;
-  };
-
   // A pair of a head that is rotated as a whole and has no norm: the numbers of rotate_head.
   template <class To> fn rotate_pair(DEVICE const float* x, DEVICE const float* cosines, DEVICE const float* sines,
                                      int halves, int pair, THREAD const To& to) -> void {
@@ -109,7 +104,7 @@ template <int head_size, int alone> struct attend_one {
 
   // The item's heads, `n` from `first` on, rotated and scaled, and for the last run the row's own key and value.
   // Without norms all threads share out the pairs, so that all are asked for at once; else a head is a warp's.
-  fn rotate(PARAMS(Params) p, SHARED Shared& shared, THREAD const Item& item, int first, int n, DEVICE u16* page,
+  fn rotate(PARAMS(Params) p, SHARED Shared& shared, THREAD const run_item& item, int first, int n, DEVICE u16* page,
             bool last, bool stores, Thread me) -> void {
     int dims = p.rope.dims, heads = last ? n + 1 : n;
     i64 angles = (i64)item.position * (dims / 2), kv = ((i64)item.row * p.attend.kv_heads + item.kv_head) * head_size;
@@ -153,81 +148,41 @@ template <int head_size, int alone> struct attend_one {
     }
   }
 
-  // The run's sums of the item's heads.
-  fn leave(PARAMS(AttendLaunch) p, int single, int head, int n, int split, Thread me, THREAD Rows& rows) -> void {
-    UNROLL(2)
-    for (int r = 0; r < 2; r++) {
-      softmax_sums sums = Page::sums_of(rows, r);
-      int row = tile_row(me.lane()) + 8 * r,
-          element = Page::part_of(me) * Page::value_tiles * tile_columns + tile_column(me.lane());
-      if (row >= n) continue;
-      i64 to = ((i64)single * p.kv_heads * p.heads_per_kv_head + head + row) * p.splits + split;
-      UNROLL(8)
-      for (int d = 0; d < Page::value_tiles; d++) UNROLL(2)
-      for (int c = 0; c < 2; c++)
-        p.sums[to * head_size + element + d * tile_columns + c] = value_at(rows.acc[d], 2 * r + c);
-      if (element == 0) p.max[to] = sums.max, p.totals[to] = sums.total;
-    }
-  }
-
   // Nothing where the row has fewer runs. The query of the next item is written behind a barrier after this one's was
   // read.
-  fn compute(PARAMS(Params) p, SHARED Shared& shared, THREAD const Item& item, int sequence, Thread me) -> void {
+  fn compute(PARAMS(Params) p, SHARED Shared& shared, THREAD const run_item& item, int sequence, Thread me) -> void {
     DEVICE const PageLine* pages = pages_of(p.attend.batch, sequence);
-    positions seen = seen_by(item.position, p.attend.window);
-    int run = attend_run_of(seen.first) + item.split, last_run = attend_run_of(seen.last);
-    int begin = attend_run_begin(run), end = attend_run_begin(run + 1);
-    if (begin < seen.first) begin = seen.first / page_positions * page_positions;
+    run_positions run = positions_of(p.attend, item);
     // Where the row stands was known before the launch in front, and so was what its pages hold.
-    if (run <= last_run) look_ahead(p, pages, item.kv_head, begin, item.position, me);
+    if (run.there()) look_ahead(p, pages, item.kv_head, run.begin, item.position, me);
     dependency_wait();
-    if (run > last_run) return;
-    if (end > seen.last) end = seen.last + 1;
-    int heads = attend_heads_at_once(p.attend.heads_per_kv_head), first = item.part * heads,
-        left = p.attend.heads_per_kv_head - first, n = left < heads ? left : heads;
-    bool last = run == last_run;
+    if (!run.there()) return;
+    int end = run.end_of_seen();
+    run_heads heads = heads_of(p.attend, item.part);
+    bool last = run.run == run.last_run;
     i64 keys_from = offset_in_page(p.attend.keys_at, item.kv_head, 0, head_size),
         values_from = offset_in_page(p.attend.values_at, item.kv_head, 0, head_size);
     Rows rows;
-    rows.seen[0] = seen, rows.seen[1] = seen;
+    rows.seen[0] = run.seen, rows.seen[1] = run.seen;
     Page::clear(rows);
     Stage stage;
     UNROLL(1)
-    for (int page = begin; page < end; page += page_positions) {
+    for (int page = run.begin; page < end; page += page_positions) {
       DEVICE u16* here = pages[page / page_positions].at;
       stage.own = item.position - page;
       Stage::read(stage, here + keys_from, here + values_from, me);
-      if (page == begin) {
-        rotate(p, shared, item, first, n, last ? pages[item.position / page_positions].at : here, last,
+      if (page == run.begin) {
+        rotate(p, shared, item, heads.first, heads.count, last ? pages[item.position / page_positions].at : here, last,
                last && item.part == 0, me);
         group_barrier();
       }
       Page::add(shared, stage, page, me, rows);
     }
-    leave(p.attend, item.single, item.kv_head * p.attend.heads_per_kv_head + first, n, item.split, me, rows);
+    Runs::leave(p.attend, item, heads, me, rows);
   }
 
-  // Empty items come last.
   fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
-    launch_dependents();
-    int heads = attend_heads_at_once(p.attend.heads_per_kv_head),
-        parts = (p.attend.heads_per_kv_head + heads - 1) / heads, per_row = parts * p.attend.kv_heads;
-    DEVICE const BatchLine* lines = lines_of(p.attend.batch);
-    if constexpr (alone) {
-      int i = (int)me.group;
-      Item item = {0, lines[0].position, 0, i / parts % p.attend.kv_heads, i % parts, i / per_row};
-      compute(p, shared, item, 0, me);
-    } else {
-      int there = p.attend.batch.header->singles - p.attend.first_single,
-          rows = there < p.attend.singles ? there : p.attend.singles;
-      UNROLL(1)
-      for (int i = (int)me.group; i < per_row * rows * p.attend.splits; i += (int)me.groups) {
-        int single = i / per_row % rows, row = lines[p.attend.first_single + single].single_row;
-        Item item = {row, lines[row].position, single, i / parts % p.attend.kv_heads, i % parts, i / (per_row * rows)};
-        compute(p, shared, item, lines[row].sequence, me);
-      }
-      dependency_wait();
-    }
+    Runs::template each<attend_one>(p, p.attend, shared, me);
   }
 };
 

@@ -34,7 +34,7 @@ template <class Shared, int head_size, int splits> struct attend_page {
   fn clear(THREAD Rows& rows) -> void {
     UNROLL(2)
     for (int r = 0; r < 2; r++) rows.max[r] = lowest_float(), rows.total[r] = 0;
-    UNROLL(8)
+    UNROLL(16)
     for (int d = 0; d < value_tiles; d++) UNROLL(4)
     for (int i = 0; i < 4; i++) put(rows.acc[d], i, 0.0f);
   }
@@ -42,19 +42,22 @@ template <class Shared, int head_size, int splits> struct attend_page {
   fn tile_of(Thread me) -> int { return (int)me.warp() / splits; }
   fn part_of(Thread me) -> int { return (int)me.warp() % splits; }
 
-  // Of the positions from `first` on of the page, those of this warp.
-  template <int first> fn scores(SHARED Shared& shared, Thread me, THREAD frag_acc (&score)[key_tiles]) -> void {
-    int row = tile_of(me) * tile_rows * line;
+  // Of `count` positions from `first` on of the page, those of this warp: products over `size` elements, which lie in
+  // lines of the queries' length.
+  template <int first, int count, int size>
+  fn scores(SHARED Shared& shared, Thread me, THREAD frag_acc (&score)[key_tiles]) -> void {
+    enum { apart = Shared::query_line };
+    int row = tile_of(me) * tile_rows * apart;
     UNROLL(4)
-    for (int k = 0; k < head_size; k += 16) {
+    for (int k = 0; k < size; k += 16) {
       frag_a query, rest;
-      load(query, shared.query[0] + row + k, line, me.lane());
-      load(rest, shared.query[1] + row + k, line, me.lane());
+      load(query, shared.query[0] + row + k, apart, me.lane());
+      load(rest, shared.query[1] + row + k, apart, me.lane());
       UNROLL(8)
-      for (int n = first / tile_columns; n < (first + keys) / tile_columns; n++) {
+      for (int n = first / tile_columns; n < (first + count) / tile_columns; n++) {
         if (n % splits != part_of(me)) continue;
         frag_b key;
-        load(key, shared.cached + (n * tile_columns - first) * line + k, line, me.lane());
+        load(key, shared.cached + (n * tile_columns - first) * apart + k, apart, me.lane());
         multiply_halves(query, key, score[n]);
         multiply_halves(rest, key, score[n]);
       }
@@ -108,7 +111,7 @@ template <class Shared, int head_size, int splits> struct attend_page {
         total += weight;
       }
       rows.total[r] = total;
-      UNROLL(8)
+      UNROLL(16)
       for (int d = 0; d < value_tiles; d++) UNROLL(2)
       for (int c = 0; c < 2; c++) put(rows.acc[d], 2 * r + c, value_at(rows.acc[d], 2 * r + c) * factor);
     }
@@ -120,7 +123,7 @@ template <class Shared, int head_size, int splits> struct attend_page {
     UNROLL(4)
     for (int n = first / tile_columns; n < (first + keys) / tile_columns; n += 2) {
       frag_a rest, lines = halves_of(weight[n], weight[n + 1], rest, me.lane());
-      UNROLL(8)
+      UNROLL(16)
       for (int d = 0; d < value_tiles; d++) {
         frag_b value;
         load_transposed(value, shared.cached + (n * tile_columns - first) * line + element + d * tile_columns, line,
@@ -136,7 +139,7 @@ template <class Shared, int head_size, int splits> struct attend_page {
     if constexpr (first < (int)page_positions) {
       Stage::template keys<first>(stage, shared, me);
       group_barrier();
-      scores<first>(shared, me, score);
+      scores<first, keys, head_size>(shared, me, score);
       group_barrier();
       scores_from<first + (int)keys>(shared, stage, me, score);
     }
@@ -151,16 +154,46 @@ template <class Shared, int head_size, int splits> struct attend_page {
       values_from<first + (int)keys>(shared, stage, me, weight, rows);
     }
   }
+  // Of wide heads, part after part of the elements. An element's products are added in the same order.
+  template <class Stage> fn scores_of_parts(SHARED Shared& shared, THREAD Stage& stage, Thread me,
+                                            THREAD frag_acc (&score)[key_tiles]) -> void {
+    enum { rest = head_size % (int)attend_part, whole = head_size - rest };
+    UNROLL(1)
+    for (int element = 0; element < whole; element += attend_part)
+      scores_of_part<attend_part>(shared, stage, element, me, score);
+    if constexpr (rest > 0) scores_of_part<rest>(shared, stage, whole, me, score);
+  }
+  template <int size, class Stage> fn scores_of_part(SHARED Shared& shared, THREAD Stage& stage, int element, Thread me,
+                                                     THREAD frag_acc (&score)[key_tiles]) -> void {
+    Stage::template queries<size>(stage, element, shared, me);
+    scores_of_keys<size, 0>(shared, stage, element, me, score);
+  }
+  template <int size, int first, class Stage> fn scores_of_keys(SHARED Shared& shared, THREAD Stage& stage, int element,
+                                                                Thread me, THREAD frag_acc (&score)[key_tiles])
+      -> void {
+    if constexpr (first < (int)page_positions) {
+      Stage::template keys_of_part<size, first>(stage, element, shared, me);
+      group_barrier();
+      scores<first, Shared::keys_of_part, size>(shared, me, score);
+      group_barrier();
+      scores_of_keys<size, first + (int)Shared::keys_of_part>(shared, stage, element, me, score);
+    }
+  }
+
   // A page enters the run. `Stage::keys<first>(stage, shared, me)`, and `values` likewise: those of the page's
   // positions first … first + keys − 1, from where they are to shared.cached; zeros where nothing is seen by any row.
-  // All threads call it.
+  // Of wide heads `queries<size>` and `keys_of_part<size, first>` bring elements from `element` on of the queries, and of
+  // the keys of keys_of_part positions. All threads call it.
   template <class Stage> fn add(SHARED Shared& shared, THREAD Stage& stage, int position, Thread me, THREAD Rows& rows)
       -> void {
     frag_acc score[key_tiles];
     UNROLL(8)
     for (int n = 0; n < key_tiles; n++) UNROLL(4)
     for (int i = 0; i < 4; i++) put(score[n], i, 0.0f);
-    scores_from<0>(shared, stage, me, score);
+    if constexpr (head_size > (int)attend_whole_head)
+      scores_of_parts(shared, stage, me, score);
+    else
+      scores_from<0>(shared, stage, me, score);
     if constexpr (splits > 1) tell_scores(shared, me, score);
     weigh(rows, position, me.lane(), score);
     values_from<0>(shared, stage, me, score, rows);

@@ -5,6 +5,7 @@
 #include "gemv/chunk.h"
 #include "gemv/gpu/launch.h"
 #include "quant/facts.h"
+#include "quant/gpu/rows.h"
 #include "quant/resident.h"
 
 template <class F> struct split_codes {
@@ -41,22 +42,6 @@ template <int q> fn input_word(THREAD const chunk_input& x) {
     return four.z;
   else
     return four.w;
-}
-
-// The codes of a chunk as stored in memory: one word per bit of a code.
-template <int bits> struct chunk_words {
-  u32 word[bits];
-};
-// The codes of quad q: from each plane the bits of that quad, shifted to their position in the code (quad_codes, from
-// registers).
-template <int bits, int q, int first, int all> fn quad_of(THREAD const chunk_words<all>& w) {
-  constexpr int p = plane_split<bits>::first, at = plane_split<bits>::rest;
-  constexpr int per_byte = 8 / p, from = p * (q % per_byte);
-  bytes codes = shift_and_mask<from - at>(w.word[first + q / per_byte], (u32)((1 << p) - 1) << at);
-  if constexpr (at > 0)
-    return merge(codes, quad_of<at, q, first + p, all>(w));
-  else
-    return codes;
 }
 
 template <class F, int q, int end, int N> fn add_quads(THREAD const chunk_words<F::code_bits>& words, table16 table,

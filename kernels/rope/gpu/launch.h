@@ -2,11 +2,11 @@
 // in pages.
 //
 // A warp takes one query head or one kv_head of a row: rows · (heads + kv_heads) items, rope_warps per thread group.
-// Rows that are alone in their sequence are left to attend_one.
+// Rows that are alone in their sequence may be left to attend_one.
 #pragma once
 #include "batch/gpu/header.h"
 
-enum { rope_warps = 4 };
+enum { rope_warps = 4, rope_max_head_size = 512 };  // head_size: elements of a head that is stored as codes
 
 struct RopeLaunch {
   DeviceBatch batch;
@@ -25,4 +25,7 @@ struct RopeLaunch {
 };
 struct RopeShared {
   u32 none;
+};
+struct RopeCodedShared {
+  float key[rope_warps][rope_max_head_size];  // of a warp: its rotated key
 };

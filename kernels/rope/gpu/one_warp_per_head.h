@@ -3,6 +3,7 @@
 #pragma once
 #include "batch/gpu/header.h"
 #include "batch/gpu/pages.h"
+#include "batch/gpu/states.h"
 #include "rope/gpu/launch.h"
 
 // Elements of a head that a lane owns: pairs lane, lane + 32, … and elements dims + lane, … after them.
@@ -37,6 +38,10 @@ struct half_row {
   DEVICE u16* to;
   MEMBER void put(int i, float y) const { to[i] = (u16)nearest_half(y); }
 };
+struct shared_row {
+  SHARED float* to;
+  MEMBER void put(int i, float y) const { to[i] = y; }
+};
 
 template <class To> fn rotate_head(THREAD const rotated_head& h, float epsilon, u32 lane, THREAD const To& to) -> void {
   enum { at_once = 2 };  // pairs, all read before the first is written
@@ -62,34 +67,52 @@ template <class To> fn rotate_head(THREAD const rotated_head& h, float epsilon, 
     to.put(i, h.norm ? h.x[i] * inverse * h.norm[i] : h.x[i]);
 }
 
-struct rope_store {
-  typedef RopeLaunch Params;
+// What a warp needs of its group's memory where keys are stored so.
+template <int coded> struct rope_memory {
   typedef RopeShared Shared;
+};
+template <> struct rope_memory<1> {
+  typedef RopeCodedShared Shared;
+};
+
+//   every    1: rows that are alone in their sequence, too
+template <int every, class Kept> struct rope_store {
+  typedef RopeLaunch Params;
+  typedef states<Kept> States;
+  typedef typename rope_memory<States::coded>::Shared Shared;
   enum { threads = rope_warps * warp_lanes, groups_per_core = 8 };
 
-  fn run(PARAMS(Params) p, SHARED Shared&, Thread me) -> void {
+  fn run(PARAMS(Params) p, SHARED Shared& shared, Thread me) -> void {
     launch_dependents();
     dependency_wait();
     int item = (int)me.group * rope_warps + (int)me.warp(), row = item / (p.heads + p.kv_heads),
         head = item % (p.heads + p.kv_heads);
     if (row >= p.batch.header->rows) return;
     DEVICE const BatchLine& line = lines_of(p.batch)[row];
-    if (line.alone) return;
+    if (!every && line.alone) return;
     int position = line.position;
     i64 angles = (i64)position * (p.dims / 2);
     if (head < p.heads) {
       DEVICE float* x = p.query + ((i64)row * p.heads + head) * p.head_size;
       rotate_head(rotated_head{x, p.query_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
                   p.query_epsilon, me.lane(), float_row{x});
+      return;
+    }
+    head -= p.heads;
+    i64 from = ((i64)row * p.kv_heads + head) * p.head_size;
+    DEVICE u16* page = pages_of(p.batch, line.sequence)[position / page_positions].at;
+    rotated_head key = {p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves};
+    if constexpr (States::coded) {
+      i64 part = head * States::halves_of(p.head_size);
+      SHARED float* rotated = shared.key[me.warp()];
+      rotate_head(key, p.key_epsilon, me.lane(), shared_row{rotated});
+      warp_barrier();
+      States::write(rotated, page + p.keys_at + part, p.head_size, position % page_positions, me.lane());
+      States::write(p.value + from, page + p.values_at + part, p.head_size, position % page_positions, me.lane());
     } else {
-      head -= p.heads;
-      i64 from = ((i64)row * p.kv_heads + head) * p.head_size;
-      DEVICE u16* page = pages_of(p.batch, line.sequence)[position / page_positions].at;
       DEVICE u16* keys = page + offset_in_page(p.keys_at, head, position, p.head_size);
       DEVICE u16* values = page + offset_in_page(p.values_at, head, position, p.head_size);
-      rotate_head(
-          rotated_head{p.key + from, p.key_norm, p.cosines + angles, p.sines + angles, p.head_size, p.dims, p.halves},
-          p.key_epsilon, me.lane(), half_row{keys});
+      rotate_head(key, p.key_epsilon, me.lane(), half_row{keys});
       for (int i = (int)me.lane(); i < p.head_size; i += warp_lanes) values[i] = (u16)nearest_half(p.value[from + i]);
     }
   }

@@ -107,6 +107,16 @@ class Caller {
     if constexpr (std::is_same_v<decltype(leaf), const Id<Value>&>)
       if (name != "from") coded_.erase(leaf.index);
   }
+  // An entry that knows how keys and values are kept.
+  Entry of_states(const char* kernel, std::vector<std::string> arguments) const {
+    if (const quant::Format* format = coded_states(plan_)) return {kernel, std::move(arguments), {format}};
+    arguments.emplace_back("half_numbers");
+    return {kernel, std::move(arguments), {}};
+  }
+  // Whether attention finds keys and values of every row in their pages; otherwise rows that are alone store theirs.
+  bool stored_before(const plan::HeadShape& heads) const {
+    return coded_states(plan_) || heads.key_size > attend_whole_head;
+  }
 
   const Plan& plan_;
   const Target& target_;
@@ -337,9 +347,11 @@ void Caller::operator()(const plan::RopeStore& op) {
   p.dims = rope.dims, p.halves = rope.pairing == plan::Rope::Pairing::halves;
   p.query_epsilon = op.query_norm ? op.query_norm->epsilon : 0, p.key_epsilon = op.key_norm ? op.key_norm->epsilon : 0;
   rope_ = p;
-  if (!body_.several) return;  // part of attend_one
+  const bool every = stored_before(heads);
+  if (!body_.several && !every) return;  // part of attend_one
   const int64_t items = int64_t{body_.rows} * (heads.heads + heads.kv_heads);
-  call({"rope_store", {}, {}}, ceil_div(items, rope_warps), rope_warps * 32, sizeof(RopeShared), p);
+  call(of_states("rope_store", {every ? "1" : "0"}), ceil_div(items, rope_warps), rope_warps * 32,
+       coded_states(plan_) ? sizeof(RopeCodedShared) : sizeof(RopeShared), p);
 }
 
 void Caller::operator()(const plan::Attend& op) {
@@ -367,9 +379,13 @@ void Caller::operator()(const plan::Attend& op) {
     const int64_t rows = std::min(p.singles, body_.rows - first),
                   cores = target_.cores > 0 ? target_.cores : cores_when_not_known;
     p.first_single = first;
-    call({"attend_one", {size, alone ? "1" : "0"}, {}},
-         alone ? items : std::min(items * rows, cores * attend_groups_per_core), attend_threads,
-         attend_one_room_bytes(p.head_size), AttendOneLaunch{p, rope_});
+    const int64_t groups = alone ? items : std::min(items * rows, cores * attend_groups_per_core);
+    if (stored_before(heads))
+      call(of_states("attend_stored", {size, alone ? "1" : "0"}), groups, attend_threads,
+           attend_stored_shared_bytes(p.head_size), p);
+    else
+      call({"attend_one", {size, alone ? "1" : "0"}, {}}, groups, attend_threads, attend_one_room_bytes(p.head_size),
+           AttendOneLaunch{p, rope_});
     call({"attend_merge", {}, {}}, ceil_div(width, attend_threads) * rows, attend_threads, sizeof(AttendMergeShared),
          p);
   }
@@ -377,7 +393,8 @@ void Caller::operator()(const plan::Attend& op) {
     // Each sequence begins a new tile of rows, and has at least two rows.
     const int rows = attend_rows(p.head_size);
     const int64_t tiles = int64_t{body_.rows} * p.heads_per_kv_head / rows + std::max(1, body_.rows / 2);
-    call({"attend_many", {size}, {}}, p.kv_heads * tiles, attend_threads, attend_many_shared_bytes(p.head_size), p);
+    call(of_states("attend_many", {size}), p.kv_heads * tiles, attend_threads, attend_many_shared_bytes(p.head_size),
+         p);
     prepare(body_.rows, {.rows = count_of(op.to),
                          .x = p.out,
                          .norm = nullptr,

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "backends/gpu/bandwidth.h"
+#include "backends/gpu/pages.h"
 #include "backends/gpu/parameters.h"
 #include "backends/gpu/program.h"
 #include "backends/gpu/tiles.h"
@@ -14,8 +15,6 @@
 namespace ingot::gpu {
 
 namespace {
-
-const FormatTiles& tiles_of(const quant::Format& format) { return *format_tiles()[&format - quant::formats().data()]; }
 
 std::string class_name(const FormatTiles& t) {
   std::string kind = t.class_kind;
@@ -44,10 +43,9 @@ void check(const plan::Plan& plan, const plan::Options& options, const char* roo
                   fmt::format("a multiple of 32, at most {}", int(attend_max_head_size)),
                   "the processor runs it: --device cpu");
   }
-  const quant::Format* format = plan.limits.state_format;
-  if (format &&
-      (format->kind != quant::ValueKind::floating || format->block_bytes != 2 || std::string(format->name) != "f16"))
-    throw Error(room, "keys and values cannot be kept in this format", format->name, "16-bit floats", "leave out --kv");
+  if (const quant::Format* format = coded_states(plan); format && !keeps(*format, plan))
+    throw Error(room, "keys and values cannot be kept in this format", format->name,
+                "16-bit floats, or codes with one scale per block, in blocks that divide the head size");
   if (!options.isa.empty())
     throw Error(room, "this device has no instruction sets to choose from", options.isa, "", "leave out --isa");
   for (size_t i = first_head_step(plan); i < plan.steps.size(); i++)

@@ -8,6 +8,9 @@
 #include "quant/resident.h"
 #include "quant/pack.h"
 
+template <class Number> constexpr bool is_half(Number) { return false; }
+constexpr bool is_half(Float16) { return true; }
+
 template <class F> constexpr FormatTiles tiles_of() {
   typedef typename resident_form<F>::type Form;
   FormatTiles t = {Form::code_bits,
@@ -15,10 +18,17 @@ template <class F> constexpr FormatTiles tiles_of() {
                    : facts<Form>::table  ? "table"
                    : facts<Form>::vector ? "vector"
                                          : "float",
-                   0, nullptr};
+                   0,
+                   0,
+                   false,
+                   nullptr};
   if constexpr (resident<Form, 32>::exists) {
-    t.tile_bytes = resident<Form, 32>::tile_bytes;
+    typedef resident<Form, 32> L;
+    t.tile_bytes = L::tile_bytes;
+    if (L::scales == 1 && L::codes_at == L::scale_bytes * 32) t.scale_bytes = L::scale_bytes;
     t.pack = pack_row_group<Form, 32, signed_codes<Form>::flip>;
   }
+  if constexpr (facts<F>::floating && (int)F::block == 1 && !facts<F>::scaled)
+    t.halves = is_half(decltype(F::value(view{}, 0)){});
   return t;
 }

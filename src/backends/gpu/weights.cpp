@@ -20,8 +20,6 @@ constexpr int64_t tile_rows = 32;
 
 uint64_t aligned(uint64_t bytes) { return capped_sum(bytes, alignment - 1) / alignment * alignment; }
 
-const FormatTiles& tiles_of(const quant::Format& format) { return *format_tiles()[&format - quant::formats().data()]; }
-
 // What the steps read, each once, in the order in which it is first read.
 struct Read {
   std::vector<StoredSlice> slices;
