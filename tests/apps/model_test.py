@@ -271,6 +271,10 @@ class WithModel(Command):
     def test_keys_and_values_in_a_format(self):
         sizes = [self.json("explain", MODEL, "--kv", kv, "--bandwidth", "0", "--json")["kv_bytes_per_token"] for kv in ("f16", "q8_0")]
         self.assertAlmostEqual(sizes[1] / sizes[0], 8.5 / 16, places=3)
+        for device in ("cuda", "metal"):
+            plans = [self.json("explain", MODEL, "--device", device, "--kv", kv, "--bandwidth", "0", "--json") for kv in ("f16", "q8_0")]
+            self.assertEqual([plan["kv_bytes_per_token"] for plan in plans], sizes)
+            self.fails(1, "keys and values", "explain", MODEL, "--device", device, "--kv", "q4_k")
         first = [self.json("run", MODEL, "-p", self.PROMPT, "--raw", "-n", "4", "--temp", "0", "--kv", kv, "--json")["text"] for kv in ("f16", "q8_0")]
         self.assertEqual(first[0].split()[0], first[1].split()[0])
         self.fails(1, "keys and values", "run", MODEL, "-p", "x", "--kv", "q4_k")

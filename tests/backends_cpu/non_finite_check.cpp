@@ -123,8 +123,9 @@ void check(const plan::Backend& device, PlannedModel& model, const plan::Options
 }
 
 // Keys, then values, that 16-bit floats cannot hold in a model that is sound otherwise: the error says so and what to
-// do, and where a device keeps them in another format the answer is that of the same model without large numbers.
-void check_overflow(const plan::Backend& device, bool other_formats) {
+// do. Where a device multiplies codes as integers (`codes_are_wide`), the answer with codes is that of the same model
+// without large numbers; otherwise they are an error as well.
+void check_overflow(const plan::Backend& device, bool codes_are_wide) {
   PlannedModel model(tests::planned_shapes[0], *quant::find_format("f32"));
   constexpr float large = 2e5f;
   plan::Plan plan = model.plan;
@@ -134,7 +135,7 @@ void check_overflow(const plan::Backend& device, bool other_formats) {
     return Ways(*program, {}).at_once();
   };
   const quant::Format* codes = quant::find_format("q8_0");
-  std::vector<float> expected = other_formats ? logits_of(codes) : std::vector<float>();
+  std::vector<float> expected = codes_are_wide ? logits_of(codes) : std::vector<float>();
   for (plan::Id<plan::Value> of : {model.key, model.value_}) {
     plan = model.plan;
     auto scale = [&](const plan::Slice& slice) -> float& { return plan.weights[slice.weight.index].scale; };
@@ -149,14 +150,14 @@ void check_overflow(const plan::Backend& device, bool other_formats) {
     }
     std::string what = of == model.key ? "large keys" : "large values";
     try {
-      logits_of(nullptr);
+      logits_of(codes_are_wide || of == model.key ? nullptr : codes);
       fault(what + ": an ordinary answer");
     } catch (const Error& e) {
       for (const char* part : {"keys or values of layer 0 were too large", "65504", "--kv"})
         if (std::string(e.what()).find(part) == std::string::npos)
           fault(fmt::format("{}: \"{}\" does not say \"{}\"", what, e.what(), part));
     }
-    if (!other_formats) continue;
+    if (!codes_are_wide) continue;
     std::vector<float> got = logits_of(codes);
     for (size_t i = 0; i < got.size(); i++)
       if (!(std::fabs(got[i] - expected[i]) < 0.02f))

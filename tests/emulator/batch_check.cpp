@@ -1,12 +1,15 @@
 // Batches by a GPU backend, emulated or real: rows of several sequences have the bits of the same sequences one token
 // at a time, single tokens and prompts mixed, in any order and on any pages; choices; pages that are saved, copied and
 // put elsewhere; what is not finite stays with its sequence.
-//   batch_check FORMAT…     leaves with 1 where something is wrong, with 77 where there is no device
+//   batch_check FORMAT…     two models, of which the second keeps keys and values as codes if its weights are codes
+//   batch_check wide        heads of more elements than a thread group has at once, both ways
+// Leaves with 1 where something is wrong, with 77 where there is no device.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <numeric>
+#include <string_view>
 
 #include "backends_gpu/plans.h"
 #include "ingot/error.h"
@@ -105,6 +108,7 @@ class Check {
  public:
   Check(const quant::Format& format, const PlanShape& shape)
       : vocab_(shape.vocab),
+        coded_(shape.kept != nullptr),
         random_(format, shape),
         program_(plan::INGOT_BACKEND().compile(random_.plan, {})),
         s_(*program_, shape.vocab) {}
@@ -273,7 +277,7 @@ class Check {
     });
     const Logits sound = s_.run({{0, 1, 1}, {1, 1, 1}})[0];
     const uint16_t infinity = 0x7c00;
-    std::memcpy(bytes.data() + 15 * 64, &infinity, 2);  // a key within every window
+    std::memcpy(bytes.data() + 15 * (coded_ ? 2 : 64), &infinity, 2);  // a key within every window, or its scale
     s_.position[0] = s_.position[1] = 20;
     store.restore(s_.pages[1], 20, bytes);
     const std::vector<Logits> got = s_.run({{0, 1, 1}, {1, 1, 1}});
@@ -288,6 +292,7 @@ class Check {
   }
 
   int vocab_;
+  bool coded_;
   RandomPlan random_;
   std::unique_ptr<plan::Program> program_;
   Sequences s_;
@@ -305,11 +310,14 @@ int main(int argc, char** argv) {
     return std::printf("SKIPPED: %s\n", device.description.c_str()), 77;
   try {
     for (int i = 1; i < argc; i++)
-      for (bool post_norms : {false, true}) {
-        const quant::Format& format = *quant::find_format(argv[i]);
+      for (bool second : {false, true}) {
+        const bool wide = std::string_view(argv[i]) == "wide", post_norms = second && !wide;
+        const quant::Format &states = *quant::find_format("q8_0"),
+                            &format = wide ? states : *quant::find_format(argv[i]);
+        const bool coded = second && format.kind != quant::ValueKind::floating;
         const int cols = std::max(64, format.block);
         const gpu::PlanShape shape{.hidden = cols,
-                                   .head_size = 32,
+                                   .head_size = wide ? 352 : 32,
                                    .post_norms = post_norms,
                                    .layers = 2,
                                    .ffn = cols,
@@ -319,10 +327,11 @@ int main(int argc, char** argv) {
                                    .context = 128,
                                    .max_rows = 40,
                                    .max_outputs = 20,
-                                   .window = post_norms ? 40 : 0};
+                                   .window = post_norms ? 40 : 0,
+                                   .kept = coded ? &states : nullptr};
         gpu::Check(format, shape).all();
-        std::printf("%s%s: %d faults so far\n", argv[i], post_norms ? ", norms behind blocks and a window" : "",
-                    gpu::faults);
+        std::printf("%s%s%s: %d faults so far\n", argv[i], post_norms ? ", norms behind blocks and a window" : "",
+                    coded ? ", keys and values as codes" : "", gpu::faults);
         std::fflush(stdout);
       }
   } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }

@@ -53,6 +53,7 @@ set_tests_properties(emulator.metal_backend.every_format PROPERTIES LABELS long)
 metal_program(model_check_metal model_check.cpp)
 target_compile_definitions(model_check_metal PRIVATE INGOT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 model_tests(metal model_check_metal)
+set_tests_properties(emulator.metal_model.codes PROPERTIES LABELS long)
 metal_program(rows_check_metal rows_check.cpp)
 rows_test(metal rows_check_metal)
 

@@ -1,6 +1,7 @@
 // A whole model by another device, emulated or real, beside the processor: the processor's greedy answer is run by
 // both, token after token.
-//   model_check DEVICE MODEL TOKENS DIVERGENCE PROMPT     divergence of the distributions, in nats, at most
+//   model_check DEVICE MODEL TOKENS DIVERGENCE PROMPT [KV]     divergence of the distributions, in nats, at most; both
+//                                                              keep keys and values in the format KV
 // A token agrees when both choose it, or when the processor's choice leads by less than a last-bit difference can turn
 // (decision 0009: activations are int8, so two honest runs differ). Leaves with 77 where the model is missing, with 1
 // where they disagree.
@@ -31,9 +32,9 @@ double divergence(std::span<const double> from, std::span<const double> to) {
   return sum;
 }
 
-Model load(const std::string& path, const char* device) {
+Model load(const std::string& path, const char* device, const char* kv) {
   LoadOptions options;
-  options.device = device, options.context = 256;
+  options.device = device, options.context = 256, options.kv = kv;
   return Model::load(path, options);
 }
 
@@ -43,8 +44,8 @@ std::string description_of(const std::string& device) {
   return "";
 }
 
-int check(const char* device, const std::string& path, int tokens, double max, const char* prompt) {
-  Model exact = load(path, "cpu"), other = load(path, device);
+int check(const char* device, const std::string& path, int tokens, double max, const char* prompt, const char* kv) {
+  Model exact = load(path, "cpu", kv), other = load(path, device, kv);
   Session a(exact), b(other);
   std::vector<int32_t> ids = exact.tokenizer().encode(prompt);
   size_t prompt_tokens = ids.size();
@@ -85,8 +86,8 @@ int check(const char* device, const std::string& path, int tokens, double max, c
 }  // namespace ingot
 
 int main(int argc, char** argv) {
-  int tokens = argc == 6 ? std::atoi(argv[3]) : 0;
-  if (tokens < 1) return std::fprintf(stderr, "model_check DEVICE MODEL TOKENS DIVERGENCE PROMPT\n"), 2;
+  int tokens = argc == 6 || argc == 7 ? std::atoi(argv[3]) : 0;
+  if (tokens < 1) return std::fprintf(stderr, "model_check DEVICE MODEL TOKENS DIVERGENCE PROMPT [KV]\n"), 2;
   std::optional<std::string> path = ingot::tests::model_path(argv[2]);
   if (!path)
     return std::printf(
@@ -94,6 +95,6 @@ int main(int argc, char** argv) {
                argv[2], ingot::tests::cache_folder().c_str()),
            77;
   try {
-    return ingot::check(argv[1], *path, tokens, std::atof(argv[4]), argv[5]);
+    return ingot::check(argv[1], *path, tokens, std::atof(argv[4]), argv[5], argc == 7 ? argv[6] : "");
   } catch (const std::exception& e) { return std::printf("FAILED: %s\n", e.what()), 1; }
 }

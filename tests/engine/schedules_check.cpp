@@ -27,11 +27,11 @@ void run(const TinyModel& file, const char* device, const Load& load, int schedu
   for (int i = 0; i < schedules && !testing::Test::HasFailure(); i++) of_model.run(8, seen);
 }
 
-// Heads of 32 elements, as every device runs. GPUs keep keys and values as floats alone.
+// Heads of 32 elements, as every device runs.
 int check(const char* device, int schedules, const char* format) {
   Seen seen;
   const bool short_form = schedules == 0;
-  const Load wide = {48, 6, ""}, narrow = {9, 3, std::string_view(device) == "cpu" ? "q8_0" : ""};
+  const Load wide = {48, 6, ""}, narrow = {9, 3, "q8_0"};
   if (short_form) {
     // A seed with cancelled requests, shifts and prefixes; the long form has preemption as well.
     run(TinyModel("q8_0", 3, 192, 32), device, {20, 4, ""}, 1, seen, 4);

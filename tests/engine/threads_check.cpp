@@ -80,7 +80,7 @@ int check(const char* device, int rounds) {
   const std::string path = folder.path / "model.gguf";
   write_model(path);
   LoadOptions options;
-  options.device = device, options.context = 64, options.max_batch = 16, options.threads = 2;
+  options.device = device, options.context = 64, options.max_batch = 16, options.threads = 2, options.kv = "q8_0";
   Model model = Model::load(path, options);
   std::vector<std::vector<Logits>> alone;
   auto file = [&](int thread) { return (folder.path / ("session" + std::to_string(thread))).string(); };
