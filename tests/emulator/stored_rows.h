@@ -1,5 +1,5 @@
-// A position's key or value of one kv_head in a page, as halves or as codes of a format: how the host reads and writes it,
-// by what kernels/quant/resident.h says, number by number.
+// A position's key or value of one kv_head in a page, as halves or as codes of a format: how the host reads and writes
+// it, by what kernels/quant/resident.h says, number by number.
 #pragma once
 #include <cmath>
 #include <cstring>

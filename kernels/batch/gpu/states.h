@@ -4,10 +4,9 @@
 #include "batch/gpu/header.h"
 #include "quant/gpu/rows.h"
 
-// Of all elements; head_size is a multiple of `unit`, and of the block of a format.
-//   unit          elements that a thread moves at once
-//   Unit          those, as they lie in the page
-//   position_of, unit_of   what a group's thread takes first of `positions` times `units`, so that lanes read side by side
+// head_size is a multiple of `unit`, and of the block of a format.
+//   unit          elements that a thread moves at once;  Unit: those, as they lie in the page
+//   position_of, unit_of   of the i-th of `positions` times `units`, in an order in which neighbours lie side by side
 //   read, zeros   unit u of a position, and nothing
 //   leave         a unit as halves, the nearest ones
 struct half_numbers {};

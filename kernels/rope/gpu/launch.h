@@ -6,7 +6,10 @@
 #pragma once
 #include "batch/gpu/header.h"
 
-enum { rope_warps = 4, rope_max_head_size = 512 };  // head_size: elements of a head that is stored as codes
+enum {
+  rope_warps = 4,
+  rope_max_head_size = 512  // elements of a head whose key is stored as codes
+};
 
 struct RopeLaunch {
   DeviceBatch batch;
