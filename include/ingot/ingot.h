@@ -103,10 +103,12 @@ struct StepInfo {
   std::string role;                  ///< the name without its layer: "qkv"
   std::string kind;                  ///< of its op: "linear", "attend", …
   std::string shape;                 ///< "576 -> 576+192+192"
+  std::vector<std::string> tensors;  ///< one per matrix: the file's name of it, or of what it is a part of
   std::vector<std::string> formats;  ///< one per matrix
   std::vector<std::string> classes;  ///< one per matrix
   std::string strategy;              ///< "rows_interleaved x16", "rows_from_file", "plain"
   std::string layout;                ///< "resident", "file", "none"
+  int64_t input_cols = 0;            ///< elements that its matrices are multiplied by; 0: it multiplies by none
   uint64_t bytes_per_token = 0;      ///< weight bytes read for one token
   double share = 0;                  ///< of all weight bytes of a token
   double seconds_bound = 0;          ///< bytes_per_token over the read bandwidth; 0 when none was given
@@ -238,6 +240,13 @@ class ChatTemplate {
 /// The chat template of the model file at `path`; no weight is read. Errors: there is none.
 ChatTemplate load_chat_template(const std::string& path);
 
+/// What a step of a plan multiplies its matrices by.
+struct StepInputs {
+  size_t step = 0;                ///< of PlanInfo::steps
+  int64_t cols = 0;               ///< elements of a row
+  std::span<const float> values;  ///< (rows, cols), normed where the step has a norm; valid during the call
+};
+
 class Session;
 
 /// A loaded model: weights laid out for the device and the plan that runs them. Copies share one model; const and safe
@@ -356,6 +365,10 @@ class Session {
   /// From now on every append adds what step i of the plan (PlanInfo::steps) took to `seconds[i]`; empty: no more.
   /// `seconds` must stay alive until then. Errors: not one for each step.
   void time_steps(std::span<double> seconds);
+  /// From now on every append calls `observe` with the inputs of each step that multiplies by matrices, one row per
+  /// token (in the last step: per token whose logits are computed); null: no more. `observe` must not throw. Errors, of
+  /// the append: the device cannot hand them out.
+  void observe_inputs(std::function<void(const StepInputs&)> observe);
   /// A running append ends, keeps the chunks that are done and throws Error("engine", "stopped") soon after `stop`
   /// returns true. It is asked before each chunk and, on the CPU, between the steps of a plan, from any thread.
   void set_stop(std::function<bool()> stop);

@@ -65,6 +65,11 @@ NewValue NewValue::of(std::string_view key, std::string_view text) {
   append_text(v.bytes, text);
   return v;
 }
+NewValue NewValue::of(std::string_view key, const std::vector<std::string>& texts) {
+  NewValue v{std::string(key), Type::array, Type::string, texts.size(), ""};
+  for (const std::string& text : texts) append_text(v.bytes, text);
+  return v;
+}
 NewValue NewValue::of(std::string_view key, const Value& value) {
   return {std::string(key), value.type, value.element, value.count,
           std::string(reinterpret_cast<const char*>(value.data), value.bytes)};

@@ -21,6 +21,7 @@ struct NewValue {
 
   static NewValue of(std::string_view key, uint32_t value);
   static NewValue of(std::string_view key, std::string_view text);
+  static NewValue of(std::string_view key, const std::vector<std::string>& texts);
   /// As another file has it.
   static NewValue of(std::string_view key, const Value& value);
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/softmax.h"
+#include "engine/windows.h"
 #include "ingot/ingot.h"
 
 namespace ingot {
@@ -67,43 +68,9 @@ struct Scores {
   }
 };
 
-/// The windows of a text, as one model's token ids.
-struct Windows {
-  std::vector<int32_t> ids;
-  std::vector<int32_t> first;  // what the model puts before a text: one token or none
-  int context = 0;
-  int64_t count = 0;
-
-  Windows(const Model& model, std::string_view text, const EvaluateOptions& options)
-      : ids(model.tokenizer().encode(text)),
-        first(model.tokenizer().encode("")),
-        context(options.context),
-        count(ids.size() / options.context) {
-    if (count == 0)
-      throw Error("evaluate", "the text is shorter than a window", fmt::format("{} tokens", ids.size()),
-                  fmt::format("at least {}", context), "take a longer text or a shorter window");
-    if (options.windows > 0) count = std::min<int64_t>(count, options.windows);
-  }
-  std::vector<int32_t> operator[](int64_t window) const {
-    auto begin = ids.begin() + window * context;
-    std::vector<int32_t> one(begin, begin + context);
-    if (!first.empty()) one.front() = first.front();
-    return one;
-  }
-};
-
-void check(const EvaluateOptions& options, const Model& model) {
-  constexpr int min = 4;  // half a window has a token to predict, and one before it
-  int max = model.explain().context;
-  if (options.context < min || options.context > max)
-    throw Error("evaluate", "window size is out of range", fmt::format("{} tokens", options.context),
-                fmt::format("{} to {}", min, max), "load the model with a longer context");
-  if (options.windows < 0)
-    throw Error("evaluate", "cannot score that many windows", std::to_string(options.windows), "0 or more");
-}
-
 /// Two models can be compared if every text has the same ids in both.
-void check_same_vocabulary(const Model& model, const Windows& windows, const Model& base, std::string_view text) {
+void check_same_vocabulary(const Model& model, const engine::Windows& windows, const Model& base,
+                           std::string_view text) {
   if (base.info().vocab != model.info().vocab)
     throw Error("evaluate", "the models have different vocabularies",
                 fmt::format("{} and {} tokens", model.info().vocab, base.info().vocab),
@@ -159,10 +126,10 @@ class Pair {
 }  // namespace
 
 Evaluation evaluate(const Model& model, std::string_view text, const EvaluateOptions& options, const Model* base) {
-  check(options, model);
-  Windows windows(model, text, options);
+  engine::check_windows(options, model);
+  engine::Windows windows(model, text, options);
   if (base) {
-    check(options, *base);
+    engine::check_windows(options, *base);
     check_same_vocabulary(model, windows, *base, text);
   }
   Pair pair(model, base);

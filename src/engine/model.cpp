@@ -82,7 +82,9 @@ PlanInfo describe(const plan::Plan& plan, const plan::Choices& choices, const st
     s.role = step.name;
     s.name = step.layer < 0 ? step.name : fmt::format("layer {} {}", step.layer, step.name);
     s.shape = plan::shape_text(plan, step);
-    for (const plan::Slice& slice : plan::slices_of(step.op)) s.formats.push_back(plan[slice].format->name);
+    for (const plan::Slice& slice : plan::slices_of(step.op))
+      s.tensors.push_back(plan[slice].name), s.formats.push_back(plan[slice].format->name);
+    if (const auto input = plan::multiplied_by(step.op)) s.input_cols = plan[input].cols;
     s.classes = choice.classes;
     s.strategy = choice.strategy;
     s.layout = choice.layout;

@@ -94,7 +94,7 @@ std::optional<int32_t> Session::append_greedy(int32_t token) {
   State& s = *state_;
   s.check(std::span(&token, 1), s.size(), 0);
   std::optional<int32_t> best;
-  if (s.watch.step_seconds.empty()) best = s.run_greedy(token);
+  if (s.watch.step_seconds.empty() && !s.watch.inputs) best = s.run_greedy(token);
   if (!best) append(std::span(&token, 1));
   return best;
 }
@@ -197,6 +197,14 @@ void Session::time_steps(std::span<double> seconds) {
     throw Error("engine", "times do not fit the plan", std::to_string(seconds.size()),
                 fmt::format("{}, one for each step, or none", steps));
   state_->watch.step_seconds = seconds;
+}
+
+void Session::observe_inputs(std::function<void(const StepInputs&)> observe) {
+  state_->watch.inputs = nullptr;
+  if (observe)
+    state_->watch.inputs = [observe = std::move(observe)](const plan::Inputs& in) {
+      observe({in.step, in.cols, in.values});
+    };
 }
 
 void Session::set_stop(std::function<bool()> stop) { state_->watch.stop = std::move(stop); }

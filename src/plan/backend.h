@@ -75,12 +75,22 @@ class StateStore {
   virtual std::optional<Overflow> overflow(std::span<const int32_t> pages, int positions) const = 0;
 };
 
+/// What a step multiplies its matrices by.
+struct Inputs {
+  size_t step = 0;                ///< of the plan
+  int64_t cols = 0;               ///< elements of a row
+  std::span<const float> values;  ///< (rows, cols), normed where the step has a norm; valid during the call
+};
+
 /// What goes on beside a run.
 struct Watch {
   std::span<double> step_seconds =
       {};  ///< empty, or one for each step of the plan, to which the time of the step is added
   std::function<bool()> stop =
       {};  ///< asked between steps, as often as the device lets it; true: the run is left unfinished
+  /// Called, on the thread that runs the batch, with the inputs of every step that multiplies by matrices, before its
+  /// outputs are complete; must not throw. A program that cannot hand them out refuses the run.
+  std::function<void(const Inputs&)> inputs = {};
 };
 
 /// The most probable next token of one output row.

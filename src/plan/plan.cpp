@@ -42,6 +42,12 @@ Id<Value> written_by(const Op& op) {
   return to ? to : first;  // an op without one works in place
 }
 
+Id<Value> multiplied_by(const Op& op) {
+  return std::visit(Overloaded{[](const Linear& o) { return o.from; }, [](const GatedLinear& o) { return o.from; },
+                               [](const auto&) { return Id<Value>(); }},
+                    op);
+}
+
 uint64_t file_bytes(const Plan& plan, const Slice& slice) {
   return capped_product(slice.rows, plan[slice].format->row_bytes(narrow<uint64_t>(slice.cols)));
 }

@@ -100,6 +100,8 @@ struct Plan {
 std::vector<Slice> slices_of(const Op& op);
 /// The value that a step writes rows of: the first one, where it writes several; all have the same kind of rows.
 Id<Value> written_by(const Op& op);
+/// The value that a step multiplies its matrices by; absent where it does not.
+Id<Value> multiplied_by(const Op& op);
 /// Bytes of a slice in the file.
 uint64_t file_bytes(const Plan& plan, const Slice& slice);
 /// Shape of a step in words: "576 -> 576+192+192".

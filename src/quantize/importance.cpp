@@ -1,18 +1,23 @@
 #include "quantize/importance.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/checked.h"
+#include "container/gguf_writer.h"
 #include "foundry/geometry.h"
 
-namespace ingot::quantize {
+namespace ingot {
 
+namespace quantize {
 namespace {
 
 constexpr std::string_view sums_end = ".in_sum2", counts_end = ".counts";
+constexpr const char *texts_key = "imatrix.datasets", *windows_key = "imatrix.chunk_count",
+                     *context_key = "imatrix.chunk_size";
+constexpr uint64_t alignment = 32;
 
-std::vector<float> floats_of(const container::Gguf& file, const container::Tensor& t) {
+std::vector<double> numbers_of(const container::Gguf& file, const container::Tensor& t) {
   const quant::Format* f = quant::find_format("ggml", t.type);
   if (f->kind != quant::ValueKind::floating)
     throw Error("quantize", file.path() + ": " + t.name + " is " + f->name, "", "floats");
@@ -22,35 +27,78 @@ std::vector<float> floats_of(const container::Gguf& file, const container::Tenso
     if (!(v >= 0) || !std::isfinite(v))
       throw Error("quantize", file.path() + ": " + t.name + " has a number that no sum of squares is",
                   std::to_string(v), "finite, not negative", "make the file again");
-  return values;
+  return {values.begin(), values.end()};
 }
+
+struct FloatTensor {
+  container::NewTensor entry;
+  std::vector<float> values;
+  FloatTensor(std::string name, std::vector<uint64_t> shape, const std::vector<double>& of) : values(of.size()) {
+    std::ranges::transform(of, values.begin(), [](double v) { return static_cast<float>(v); });
+    entry = {std::move(name), quant::find_format("f32")->id, std::move(shape),
+             capped_product(values.size(), sizeof(float))};
+  }
+};
 
 }  // namespace
 
+Means means_of(const Importance& importance) {
+  Means all;
+  for (const auto& [name, m] : importance.matrices) {
+    const size_t experts = m.counts.size(), cols = m.sums.size() / experts;
+    std::vector<float>& means = all[name];
+    for (size_t e = 0; e < experts; e++)
+      for (size_t i = 0; i < cols; i++)
+        means.push_back(m.counts[e] > 0 ? static_cast<float>(m.sums[e * cols + i] / m.counts[e]) : 1);
+  }
+  return all;
+}
+
+}  // namespace quantize
+
 Importance read_importance(const std::string& path) {
+  using namespace quantize;
   const container::Gguf file = container::Gguf::open(path, foundry::geometry_of);
   Importance all;
   for (const container::Tensor& t : file.tensors()) {
     if (!std::string_view(t.name).ends_with(sums_end)) continue;
     const std::string name = t.name.substr(0, t.name.size() - sums_end.size());
     const container::Tensor* counts = file.find_tensor(name + std::string(counts_end));
-    std::vector<float> means = floats_of(file, t);
     const uint64_t experts = t.elements / t.shape[0];
     if (!counts || counts->elements != experts)
       throw Error("quantize", path + ": " + t.name + " has no count for each expert", "",
                   std::to_string(experts) + " numbers in " + name + std::string(counts_end));
-    const std::vector<float> n = floats_of(file, *counts);
-    for (uint64_t e = 0; e < experts; e++)
-      for (uint64_t i = 0; i < t.shape[0]; i++) {
-        float& mean = means[e * t.shape[0] + i];
-        mean = n[e] > 0 ? mean / n[e] : 1;  // nothing is known of an expert that no token took
-      }
-    all.emplace(name, std::move(means));
+    all.matrices.emplace(name, MatrixImportance{numbers_of(file, t), numbers_of(file, *counts)});
   }
-  if (all.empty())
+  if (all.matrices.empty())
     throw Error("quantize", path + " has no importances", "a file without tensors named NAME.in_sum2",
-                "what the imatrix tool of llama.cpp writes as GGUF");
+                "what `ingot imatrix` or the imatrix tool of llama.cpp writes as GGUF");
+  if (file.find(texts_key))
+    for (std::string_view text : file.strings_at(texts_key)) all.texts.emplace_back(text);
+  all.windows = file.find_unsigned(windows_key).value_or(0);
+  all.context = narrow<int>(file.find_unsigned(context_key, INT32_MAX).value_or(0));
   return all;
 }
 
-}  // namespace ingot::quantize
+void write_importance(const std::string& path, const Importance& importance) {
+  using namespace quantize;
+  using container::NewValue;
+  if (importance.matrices.empty()) throw Error("quantize", "there are no importances to write", "", "some, of a model");
+  const std::vector<NewValue> metadata = {NewValue::of("general.type", "imatrix"),
+                                          NewValue::of(texts_key, importance.texts),
+                                          NewValue::of(windows_key, narrow<uint32_t>(importance.windows)),
+                                          NewValue::of(context_key, narrow<uint32_t>(importance.context))};
+  std::vector<FloatTensor> tensors;
+  for (const auto& [name, m] : importance.matrices) {
+    const uint64_t experts = m.counts.size();
+    tensors.emplace_back(name + std::string(sums_end), std::vector<uint64_t>{m.sums.size() / experts, experts}, m.sums);
+    tensors.emplace_back(name + std::string(counts_end), std::vector<uint64_t>{1, experts}, m.counts);
+  }
+  std::vector<container::NewTensor> table;
+  for (const FloatTensor& t : tensors) table.push_back(t.entry);
+  container::GgufWriter writer(path, metadata, table, alignment);
+  for (const FloatTensor& t : tensors) writer.write(std::as_bytes(std::span(t.values)));
+  writer.commit();
+}
+
+}  // namespace ingot

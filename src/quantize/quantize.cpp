@@ -52,7 +52,7 @@ class Job {
  public:
   Job(const std::string& model, const QuantizeOptions& options)
       : options_(options), file_(container::Gguf::open(model, foundry::geometry_of)), recipe_(recipe_of(options)) {
-    if (!options.importance.empty()) importance_ = read_importance(options.importance);
+    if (!options.importance.empty()) importance_ = means_of(read_importance(options.importance));
     facts_ = facts_of(file_);
     facts_.has_importance = !importance_.empty();
     for (const Tensor& t : file_.tensors()) steps_.push_back(step_of(t));
@@ -215,7 +215,7 @@ class Job {
   const QuantizeOptions& options_;
   container::Gguf file_;
   Recipe recipe_;
-  Importance importance_;
+  Means importance_;
   ModelFacts facts_;
   std::vector<Step> steps_;
   std::vector<container::NewValue> metadata_;

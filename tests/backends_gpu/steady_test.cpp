@@ -138,6 +138,9 @@ TEST_F(Steady, BatchesAndSpansThatDoNotFitAreRefused) {
   add(0, 0, 1, 1);
   EXPECT_THROW(program.run(all(), std::span(logits).first(3), {}), Error);
   EXPECT_THROW(program.choose(all(), {}), Error);
+  EXPECT_THROW(program.run(all(), std::span(logits).first(size_t(all().outputs() * random_plan.plan.vocab())),
+                           {.inputs = [](const plan::Inputs&) {}}),
+               Error);
   batch[0].position = context;
   EXPECT_THROW(run(), Error);
   EXPECT_EQ(counts.runs, 0);

@@ -100,6 +100,7 @@ bool CpuProgram::run(const plan::Batch& batch, std::span<float> logits, const pl
   std::lock_guard lock(mutex_);
   plan::check(plan_, batch, states_.pages());
   take(batch, logits);
+  observer_ = watch.inputs ? &watch.inputs : nullptr;
   // Steps before `end` are run. A worker that is stopped says so before a barrier, with the step after it, so all leave
   // at the same one.
   std::atomic<size_t> end = steps_.size();

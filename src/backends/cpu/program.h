@@ -87,6 +87,7 @@ class CpuProgram : public plan::Program {
     bool gathered;  // row i of a step is that of output i
   };
   Activations prepare_rows(const InputRows& input, const PreparedStep& step, Worker& worker);
+  void observe_inputs(const PreparedStep& step, const Workspace& of, int64_t rows, int64_t cols, Worker& worker) const;
   void prepare_row(const float* x, int64_t cols, const std::optional<plan::Norm>& norm, const PreparedStep& step,
                    Workspace& to, int64_t slot) const;
   void multiply(const Part& part, int64_t row, int rows, const Activations& x, int64_t first, int n, float* y) const;
@@ -117,8 +118,9 @@ class CpuProgram : public plan::Program {
   // The current batch.
   std::span<const int32_t> tokens_;
   int64_t rows_ = 0, outputs_ = 0;
-  std::vector<RowPosition> row_positions_;  // (max_rows)
-  std::vector<int32_t> output_rows_;        // (max_outputs) the row of each output
+  const std::function<void(const plan::Inputs&)>* observer_ = nullptr;  // null: nobody looks
+  std::vector<RowPosition> row_positions_;                              // (max_rows)
+  std::vector<int32_t> output_rows_;                                    // (max_outputs) the row of each output
 };
 
 }  // namespace ingot::cpu

@@ -44,11 +44,22 @@ Activations CpuProgram::prepare_rows(const InputRows& input, const PreparedStep&
   if (n == 1) {
     Workspace& own = own_[worker.index].input;
     prepare_row(row(0), cols, input.norm, step, own, 0);
+    observe_inputs(step, own, 1, cols, worker);
     return own.view();
   }
   for (int64_t i = worker.begin(n); i < worker.end(n); i++) prepare_row(row(i), cols, input.norm, step, shared_, i);
   worker.barrier();
+  observe_inputs(step, shared_, n, cols, worker);
   return shared_.view();
+}
+
+// While one worker does this, the others compute; the barrier after the step keeps the inputs until all are done.
+void CpuProgram::observe_inputs(const PreparedStep& step, const Workspace& of, int64_t rows, int64_t cols,
+                                Worker& worker) const {
+  if (!observer_ || worker.index != 0) return;
+  (*observer_)({.step = static_cast<size_t>(step.step - plan_.steps.data()),
+                .cols = cols,
+                .values = {of.values.data(), static_cast<size_t>(rows * cols)}});
 }
 
 void CpuProgram::prepare_row(const float* x, int64_t cols, const std::optional<plan::Norm>& norm,
@@ -57,7 +68,7 @@ void CpuProgram::prepare_row(const float* x, int64_t cols, const std::optional<p
   if (norm) {
     isa_.ops->norm({x, numbers(*norm).data(), narrow<int>(cols), norm->epsilon, normed});
     x = normed;
-  } else if (step.values) {
+  } else if (step.values || observer_) {
     std::copy_n(x, cols, normed);
   }
   if (step.codes)

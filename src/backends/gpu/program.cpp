@@ -122,6 +122,9 @@ bool GpuProgram::run(const plan::Batch& batch, std::span<float> logits, const pl
   if (!std::cmp_equal(logits.size(), capped_product(batch.outputs(), plan_.vocab())))
     throw Error("gpu", "logits do not fit the batch", fmt::format("{} numbers", logits.size()),
                 fmt::format("{} rows of {}", batch.outputs(), plan_.vocab()));
+  if (watch.inputs)
+    throw Error("gpu", "the inputs of matrices stay on the device", "", "a device that hands them out",
+                "load the model for the processor (--device cpu)");
   if (watch.stop && watch.stop()) return false;
   SharedDevice::Use use = device_.use();
   const Parts parts = parts_of(inputs_->set(*use, batch, store_), false);
