@@ -21,6 +21,7 @@ void add_inspect(CommandLine& line, Action& chosen);
 void add_explain(CommandLine& line, Action& chosen);
 void add_kernels(CommandLine& line, Action& chosen);
 void add_imatrix(CommandLine& line, Action& chosen);
+void add_compare(CommandLine& line, Action& chosen);
 void add_quantize(CommandLine& line, Action& chosen);
 void add_formats(CommandLine& line, Action& chosen);
 void add_tokenize(CommandLine& line, Action& chosen);

@@ -22,6 +22,13 @@ struct QuantizeOptions {
   std::function<bool()> stop;                 ///< true: give up, with an Error; asked between pieces
 };
 
+/// Where a tensor is in a model: "blk.3.ffn_down.weight" is "ffn_down" of layer 3.
+struct TensorPlace {
+  int layer = -1;    ///< −1: outside the layers
+  std::string kind;  ///< the name without its layer and without ".weight"
+};
+TensorPlace place_of_tensor(std::string_view name);
+
 /// What becomes of a tensor.
 struct QuantizedTensor {
   std::string name;

@@ -5,7 +5,7 @@
 #include <charconv>
 
 #include "base/wildcard.h"
-#include "ingot/error.h"
+#include "ingot/quantize.h"
 #include "quant/format.h"
 
 namespace ingot::quantize {
@@ -49,10 +49,7 @@ bool is_embedding(std::string_view name) {
 
 bool fits_name(const std::string& pattern, std::string_view name, const ModelFacts& model) {
   if (pattern == "head") return name == "output.weight" || (!model.has_output && is_embedding(name));
-  std::string_view piece = name;
-  layer_of(name, &piece);
-  if (piece.ends_with(".weight")) piece.remove_suffix(7);
-  return matches(pattern, name) || matches(pattern, piece);
+  return matches(pattern, name) || matches(pattern, place_of_tensor(name).kind);
 }
 
 // Whether a condition holds; nothing where no such condition is known.
@@ -145,10 +142,13 @@ void Recipe::append(const Recipe& later) {
   if (later.file_type_) file_type_ = later.file_type_;
 }
 
+bool Recipe::keeps(const TensorFacts& t) const {
+  return t.shape.size() < 2 || !t.name.ends_with("weight") ||
+         std::ranges::any_of(kept_, [&](const std::string& pattern) { return matches(pattern, t.name); });
+}
+
 std::optional<std::string> Recipe::format_of(const TensorFacts& t, const ModelFacts& m) const {
-  if (t.shape.size() < 2 || !t.name.ends_with("weight")) return std::nullopt;
-  for (const std::string& pattern : kept_)
-    if (matches(pattern, t.name)) return std::nullopt;
+  if (keeps(t)) return std::nullopt;
   std::optional<std::string> format;
   for (const Rule& r : rules_) {
     const bool named = std::ranges::any_of(r.names, [&](const auto& n) { return fits_name(n, t.name, m); });
@@ -164,3 +164,14 @@ std::string Recipe::fallback_of(std::string_view format) const {
 }
 
 }  // namespace ingot::quantize
+
+namespace ingot {
+
+TensorPlace place_of_tensor(std::string_view name) {
+  std::string_view piece = name;
+  const auto layer = quantize::layer_of(name, &piece);
+  if (piece.ends_with(".weight")) piece.remove_suffix(7);
+  return {layer && *layer <= INT32_MAX ? static_cast<int>(*layer) : -1, std::string(piece)};
+}
+
+}  // namespace ingot

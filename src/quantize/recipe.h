@@ -47,6 +47,8 @@ class Recipe {
 
   /// The format's name; nothing: the tensor is kept.
   std::optional<std::string> format_of(const TensorFacts& tensor, const ModelFacts& model) const;
+  /// Whether the tensor is one that stays as it is whatever the rules say: not a matrix, or listed under `keep`.
+  bool keeps(const TensorFacts& tensor) const;
   /// The format that follows `format` where rows do not divide; "" if there is none.
   std::string fallback_of(std::string_view format) const;
   std::optional<uint32_t> file_type() const { return file_type_; }

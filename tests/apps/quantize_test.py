@@ -33,6 +33,12 @@ def run(*words, status=0):
     return json.loads(done.stdout) if "--json" in words else done.stdout + done.stderr
 
 
+def compare(*words):
+    done = subprocess.run([INGOT, "compare", *map(str, words), "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 class Quantize(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -75,6 +81,17 @@ class Quantize(unittest.TestCase):
         self.assertIn("no such recipe or format", run(model, out, "--to", "q4_9", status=1))
         self.assertIn("q4_k_m", run("--list"))
         run(model, "--to", "q4_0", status=2)
+
+    def test_a_comparison_names_the_worst(self):
+        model, out = self.path / "model.gguf", self.path / "out.gguf"
+        mixes.write_model(model, mixes.MODELS["llama-gqa"])
+        run(model, out, "--to", "q4_k_m")
+        compared = compare(model, out)
+        self.assertLess(compared["bits"], 6)
+        self.assertEqual({t["error"] for t in compared["tensors"]}, {0})  # it has zeros alone
+        table = subprocess.run([INGOT, "compare", model, out], capture_output=True, text=True, check=True).stdout
+        self.assertIn("28 x ffn_down", table)
+        self.assertIn("bits per weight", table)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,83 @@
+#include "quantize/errors.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include "backends/cpu/layout.h"
+#include "base/checked.h"
+#include "quant/encoding.h"
+
+namespace ingot::quantize {
+
+namespace {
+
+// The error of a format varies little from row to row: with these, two samples of a matrix differ by about a percent.
+constexpr uint64_t sample_weights = uint64_t{1} << 16, min_sample_rows = 32;
+
+}  // namespace
+
+Squares squares_of(const float* x, const float* y, const float* importance, uint64_t cols) {
+  Squares s;
+  for (uint64_t i = 0; i < cols; i++) {
+    const double w = importance ? importance[i] : 1, off = double(x[i]) - y[i];
+    s.error += w * off * off, s.size += w * x[i] * x[i];
+  }
+  return s;
+}
+
+std::vector<uint64_t> sample_of(const container::Tensor& tensor) {
+  const uint64_t cols = tensor.shape[0], rows = tensor.elements / cols;
+  const uint64_t n = std::min(rows, std::max(min_sample_rows, sample_weights / cols));
+  std::vector<uint64_t> sample(n);
+  for (uint64_t i = 0; i < n; i++) sample[i] = capped_product(i, rows) / n;
+  return sample;
+}
+
+std::vector<Choice> measure(const container::Tensor& tensor, const std::vector<float>* importance,
+                            std::span<const quant::Format* const> formats, cpu::Pool& pool) {
+  const cpu::Isa& isa = cpu::find_isa("");
+  const quant::Format& from = *quant::find_format("ggml", tensor.type);
+  const uint64_t cols = tensor.shape[0], rows = tensor.elements / cols, from_row = from.row_bytes(cols);
+  const std::vector<uint64_t> sample = sample_of(tensor);
+  std::vector<Choice> choices;
+  uint64_t max_row = 0;
+  for (const quant::Format* f : formats) {
+    quant::Encoding::of(*f);  // made here: the search below must not throw
+    choices.push_back({f, capped_product(f->row_bytes(cols), rows), 0});
+    max_row = std::max(max_row, f->row_bytes(cols));
+  }
+  std::vector<Squares> found(capped_product(sample.size(), formats.size()));  // [format][row of the sample]
+  std::atomic<size_t> next{0};
+  struct Buffers {
+    std::vector<float> x, y;
+    std::vector<std::byte> encoded;
+  };
+  std::vector<Buffers> buffers(static_cast<size_t>(pool.threads()));
+  for (Buffers& b : buffers) b.x.resize(cols), b.y.resize(cols), b.encoded.resize(max_row);
+  pool.run([&](cpu::Worker& worker) {
+    Buffers& own = buffers[static_cast<size_t>(worker.index)];
+    for (size_t i; (i = next.fetch_add(1)) < found.size();) {
+      const quant::Format& to = *formats[i / sample.size()];
+      const uint64_t row = sample[i % sample.size()];
+      const float* w = importance ? importance->data() + row / tensor.shape[1] * cols : nullptr;
+      u8* block = reinterpret_cast<u8*>(own.encoded.data());
+      cpu::kernels_of(from, isa).decode_row(reinterpret_cast<const u8*>(tensor.data + row * from_row),
+                                            static_cast<i64>(cols), own.x.data());
+      isa.ops->encode({&quant::Encoding::of(to).form(), own.x.data(), w, static_cast<i64>(cols) / to.block, block});
+      cpu::kernels_of(to, isa).decode_row(block, static_cast<i64>(cols), own.y.data());
+      found[i] = squares_of(own.x.data(), own.y.data(), w, cols);
+    }
+  });
+  for (size_t f = 0; f < choices.size(); f++) {
+    Squares all;
+    for (size_t r = 0; r < sample.size(); r++) all += found[f * sample.size() + r];
+    if (!std::isfinite(all.size))
+      throw Error("quantize", tensor.name + " has a weight that is not finite", "", "finite weights",
+                  "take a sound copy of the model");
+    choices[f].error = &from == choices[f].format ? 0 : all.relative();
+  }
+  return choices;
+}
+
+}  // namespace ingot::quantize
