@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -110,6 +112,15 @@ std::vector<int> split_whole_numbers(const std::string& list) {
   std::vector<int> values;
   for (std::string_view part : split_commas(list)) values.push_back(static_cast<int>(parse_whole(part).value()));
   return values;
+}
+
+std::vector<std::string> split_names(const std::string& list) {
+  std::vector<std::string> names;
+  for (std::string_view part : split_commas(list)) {
+    std::string& name = names.emplace_back(part);
+    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  }
+  return names;
 }
 
 Check not_empty() {

@@ -26,6 +26,8 @@ Check real_number(double low, double high, bool above_low = false);
 /// "1,2,4": one or more whole numbers with commas between them.
 Check whole_numbers(int64_t low, int64_t high);
 std::vector<int> split_whole_numbers(const std::string& list);
+/// "NAME,NAME", in lower case.
+std::vector<std::string> split_names(const std::string& list);
 
 /// Refuses an option that is given, but as an empty text: it is a mistake (an unset variable of a shell), and not as if
 /// it were absent.

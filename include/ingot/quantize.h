@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,12 +13,14 @@
 namespace ingot {
 
 struct QuantizeOptions {
-  std::string to;                 ///< a recipe that comes with the program, or a format
-  std::string recipe;             ///< rules that overrule it (docs/quantize.md), or ""
-  std::string importance;         ///< path of a file of importances (as llama.cpp writes them), or ""
-  int threads = 0;                ///< 0: as many as this process can keep busy. The bytes do not depend on it
-  bool pure = false;              ///< `to` is a format, for every tensor that is encoded
-  bool allow_requantize = false;  ///< weights that are quantized already may be encoded again
+  std::string to;                    ///< a recipe that comes with the program, or a format; "" with a budget
+  double budget = 0;                 ///< bits per weight of all matrices that are encoded; 0: `to` says the formats
+  std::vector<std::string> formats;  ///< that a budget may choose from, in lower case; none: all that can be encoded
+  std::string recipe;                ///< rules that overrule it (docs/quantize.md), or ""
+  std::string importance;            ///< path of a file of importances (as llama.cpp writes them), or ""
+  int threads = 0;                   ///< 0: as many as this process can keep busy. The bytes do not depend on it
+  bool pure = false;                 ///< `to` is a format, for every tensor that is encoded
+  bool allow_requantize = false;     ///< weights that are quantized already may be encoded again
   std::function<void(double done)> progress;  ///< 0…1, by weights; called on the caller's thread
   std::function<bool()> stop;                 ///< true: give up, with an Error; asked between pieces
 };
@@ -29,6 +32,19 @@ struct TensorPlace {
 };
 TensorPlace place_of_tensor(std::string_view name);
 
+/// A format that a tensor could get.
+struct FormatTrial {
+  std::string format;
+  double bits = 0;   ///< per weight
+  double error = 0;  ///< relative RMS, of a sample of rows, weighted by importances where there are some
+};
+
+/// How a budget was spent.
+struct BudgetReport {
+  double asked = 0, spent = 0;  ///< bits per weight of the matrices that are encoded
+  double saving = 0;            ///< of the last step up: relative mean square that it saved, per MB (10^6 bytes)
+};
+
 /// What becomes of a tensor.
 struct QuantizedTensor {
   std::string name;
@@ -37,17 +53,24 @@ struct QuantizedTensor {
   uint64_t from_bytes, to_bytes;
   bool has_importance;
   std::string note;  ///< why it is not the format that the recipe asked for, or ""
+  /// With a budget: formats of which none was worse in both bits and error, from the fewest bits on, and which of them
+  /// was chosen; none for tensors that a rule gave a format.
+  std::vector<FormatTrial> trials;
+  size_t chosen = 0;
 };
 
 struct Quantization {
   std::vector<QuantizedTensor> tensors;
   uint64_t from_bytes = 0, to_bytes = 0;  ///< of the files
   double bits_per_weight = 0;             ///< of all tensors
+  std::optional<BudgetReport> budget;
   double seconds = 0;
 };
 
-/// What `write_quantized` would do. Errors: `model` is no model file; an unknown recipe or format; weights that are
-/// quantized already, without allow_requantize; importances that do not fit the model.
+/// What `write_quantized` would do. With a budget this reads weights: every tensor gets the format with which the sum
+/// over all kinds of tensors of their mean relative square error is least, as measured on a sample of rows. Errors:
+/// `model` is not a model file; an unknown recipe or format; weights that are quantized already, without
+/// allow_requantize; importances that do not fit the model; a budget that not even the smallest formats keep.
 Quantization plan_quantization(const std::string& model, const QuantizeOptions& options);
 
 /// Writes `model` in other formats to the file `to`, which appears when it is whole and on the disk, and is not touched

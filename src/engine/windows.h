@@ -1,5 +1,5 @@
-// A text cut into windows of as many tokens as a model is to see at once: what perplexities and importances are measured
-// on.
+// A text cut into windows of as many tokens as a model is to see at once: perplexities and importances are measured on
+// these.
 #pragma once
 #include <cstdint>
 #include <string_view>

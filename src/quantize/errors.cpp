@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <iterator>
 
 #include "backends/cpu/layout.h"
 #include "base/checked.h"
@@ -14,6 +15,16 @@ namespace {
 
 // The error of a format varies little from row to row: with these, two samples of a matrix differ by about a percent.
 constexpr uint64_t sample_weights = uint64_t{1} << 16, min_sample_rows = 32;
+
+/// The median of what is not 0; 1 where there is nothing.
+double median_of(const std::vector<float>* importance) {
+  std::vector<float> sorted;
+  if (importance) std::ranges::copy_if(*importance, std::back_inserter(sorted), [](float w) { return w > 0; });
+  if (sorted.empty()) return 1;
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::ranges::nth_element(sorted, middle);
+  return *middle;
+}
 
 }  // namespace
 
@@ -44,10 +55,11 @@ std::vector<Choice> measure(const container::Tensor& tensor, const std::vector<f
   uint64_t max_row = 0;
   for (const quant::Format* f : formats) {
     quant::Encoding::of(*f);  // made here: the search below must not throw
-    choices.push_back({f, capped_product(f->row_bytes(cols), rows), 0});
+    choices.push_back({f, capped_product(f->row_bytes(cols), rows), 0, 0});
     max_row = std::max(max_row, f->row_bytes(cols));
   }
   std::vector<Squares> found(capped_product(sample.size(), formats.size()));  // [format][row of the sample]
+  std::vector<double> sizes(sample.size());                                   // Σ x² of each row
   std::atomic<size_t> next{0};
   struct Buffers {
     std::vector<float> x, y;
@@ -67,15 +79,20 @@ std::vector<Choice> measure(const container::Tensor& tensor, const std::vector<f
       isa.ops->encode({&quant::Encoding::of(to).form(), own.x.data(), w, static_cast<i64>(cols) / to.block, block});
       cpu::kernels_of(to, isa).decode_row(block, static_cast<i64>(cols), own.y.data());
       found[i] = squares_of(own.x.data(), own.y.data(), w, cols);
+      if (i < sample.size()) sizes[i] = squares_of(own.x.data(), own.x.data(), nullptr, cols).size;
     }
   });
+  double size = 0;
+  for (double of_row : sizes) size += of_row;
+  const double typical = median_of(importance) * size;
   for (size_t f = 0; f < choices.size(); f++) {
     Squares all;
     for (size_t r = 0; r < sample.size(); r++) all += found[f * sample.size() + r];
     if (!std::isfinite(all.size))
       throw Error("quantize", tensor.name + " has a weight that is not finite", "", "finite weights",
                   "take a sound copy of the model");
-    choices[f].error = &from == choices[f].format ? 0 : all.relative();
+    if (&from == choices[f].format) continue;  // nothing changes
+    choices[f].error = all.relative(), choices[f].cost = typical > 0 ? all.error / typical : 0;
   }
   return choices;
 }

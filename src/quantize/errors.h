@@ -20,18 +20,22 @@ struct Squares {
 /// Of `cols` weights; `importance`: (cols), or null for ones. The order of the sums is that of the weights.
 Squares squares_of(const float* x, const float* y, const float* importance, uint64_t cols);
 
-/// One way to write a tensor: its bytes, and the relative mean square of what that changes.
+/// One way to write a tensor.
 struct Choice {
   const quant::Format* format = nullptr;
   uint64_t bytes = 0;
-  double error = 0;
+  double error = 0;  ///< relative mean square of what it changes: Σ w (x − y)² / Σ w x²
+  double cost = 0;   ///< the same over the median of w times Σ x²
 };
 
 /// Rows of a tensor that stand for all of it: so many that there are about `sample_weights` weights, evenly spaced.
 std::vector<uint64_t> sample_of(const container::Tensor& tensor);
 
 /// What each of `formats`, whose blocks divide the rows, makes of the sample. `importance`: (experts, cols), or null.
-/// The result does not depend on the number of threads. Errors: a weight that is not finite.
+/// Models have a few inputs that are hundreds of times as large as the others and hardly vary; these make up most of
+/// Σ w x², and of the output that is the same for every token. `cost` sets the error against the output of the others,
+/// so that matrices can be compared. The result does not depend on the number of threads. Errors: a weight that is not
+/// finite.
 std::vector<Choice> measure(const container::Tensor& tensor, const std::vector<float>* importance,
                             std::span<const quant::Format* const> formats, cpu::Pool& pool);
 

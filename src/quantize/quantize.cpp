@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
+#include <map>
 
 #include "backends/cpu/layout.h"
 #include "backends/cpu/machine.h"
@@ -18,6 +20,7 @@
 #include "foundry/geometry.h"
 #include "quant/encoding.h"
 #include "quant/format.h"
+#include "quantize/budget.h"
 #include "quantize/importance.h"
 #include "quantize/recipe.h"
 
@@ -46,16 +49,22 @@ struct Step {
   const Format *from, *to;
   const std::vector<float>* importance;  // null: none
   std::string note;
+  std::vector<Choice> choices = {};  // on the hull; none: the format was not left to the budget
+  size_t chosen = 0;                 // of them
 };
 
 class Job {
  public:
   Job(const std::string& model, const QuantizeOptions& options)
-      : options_(options), file_(container::Gguf::open(model, foundry::geometry_of)), recipe_(recipe_of(options)) {
+      : options_(options),
+        file_(container::Gguf::open(model, foundry::geometry_of)),
+        recipe_(recipe_of(options)),
+        pool_(options.threads > 0 ? options.threads : cpu::usable_cores()) {
     if (!options.importance.empty()) importance_ = means_of(read_importance(options.importance));
     facts_ = facts_of(file_);
     facts_.has_importance = !importance_.empty();
-    for (const Tensor& t : file_.tensors()) steps_.push_back(step_of(t));
+    for (const Tensor& t : file_.tensors()) steps_.push_back(step_of(t)), all_ = capped_sum(all_, t.elements);
+    if (options.budget > 0) spend_budget();
     for (const auto& [key, value] : file_.metadata())
       if (key != file_type_key && key != version_key && !key.starts_with("split.") &&
           (options.importance.empty() || !key.starts_with(importance_keys)))
@@ -73,11 +82,12 @@ class Job {
     uint64_t bytes = 0, weights = 0;
     for (const Step& s : steps_) {
       q.tensors.push_back({s.tensor->name, s.tensor->shape, s.from->name, s.to->name, s.tensor->bytes, bytes_of(s),
-                           s.importance != nullptr, s.note});
+                           s.importance != nullptr, s.note, trials_of(s), s.chosen});
       bytes = capped_sum(bytes, bytes_of(s)), weights = capped_sum(weights, s.tensor->elements);
     }
     q.from_bytes = file_.bytes(), q.to_bytes = container::GgufWriter::size_of(metadata_, tensors_, alignment_);
-    q.bits_per_weight = weights ? 8 * static_cast<double>(bytes) / static_cast<double>(weights) : 0;
+    q.bits_per_weight = bits_of(bytes, weights);
+    q.budget = budget_;
     return q;
   }
 
@@ -85,24 +95,29 @@ class Job {
     if (same_file(file_.path(), to))
       throw Error("quantize", "the result would replace the model that it is made of", to, "another file");
     container::GgufWriter writer(to, metadata_, tensors_, alignment_);
-    cpu::Pool pool(options_.threads > 0 ? options_.threads : cpu::usable_cores());
-    uint64_t all = 0;
-    for (const Step& s : steps_) all = capped_sum(all, s.tensor->elements);
     for (const Step& s : steps_) {
       if (s.from == s.to)
         copy(s, writer);
       else
-        encode(s, writer, pool, all);
+        encode(s, writer);
       done_ += s.tensor->elements;
-      tell(0, all);
+      tell(0);
       file_.release(*s.tensor);
     }
     writer.commit();
   }
 
  private:
+  static double bits_of(uint64_t bytes, uint64_t weights) {
+    return weights ? 8 * static_cast<double>(bytes) / static_cast<double>(weights) : 0;
+  }
+
   static Recipe recipe_of(const QuantizeOptions& options) {
     Recipe recipe = *Recipe::named("every");
+    if (options.budget > 0) {
+      if (!options.recipe.empty()) recipe.append(Recipe(options.recipe, "the recipe given"));
+      return recipe;
+    }
     auto chosen = options.pure ? std::nullopt : Recipe::named(options.to);
     if (!chosen && !quant::find_format(options.to))
       throw Error("quantize", "there is no such recipe or format", options.to,
@@ -137,10 +152,17 @@ class Job {
     Step s = {&t, quant::find_format("ggml", t.type), nullptr, nullptr, ""};
     s.to = s.from;
     const auto wanted = recipe_.format_of({t.name, t.shape}, facts_);
-    if (!wanted) return s;
+    const bool open = !wanted && options_.budget > 0 && !recipe_.keeps({t.name, t.shape});
+    if (!wanted && !open) return s;
     constexpr std::string_view ending = "weight";  // of every tensor that a recipe gives a format
     if (s.from->has_tensor_scale && file_.find_tensor(t.name.substr(0, t.name.size() - ending.size()) + "scale")) {
       s.note = "kept: it has a scale of its own";
+      return s;
+    }
+    if (open) {
+      s.to = nullptr;
+      check_source(t, *s.from);
+      s.importance = importance_of(t);
       return s;
     }
     s.to = quant::find_format(*wanted);
@@ -154,22 +176,100 @@ class Job {
       s.to = quant::find_format(next);
     }
     if (s.from == s.to) return s;
-    if (s.from->kind != quant::ValueKind::floating && !options_.allow_requantize)
-      throw Error("quantize", t.name + " is quantized already", s.from->name, "floats",
-                  "take the model that it was made of, or allow it (--allow-requantize): some quality is lost twice");
-    if (const auto found = importance_.find(t.name); found != importance_.end()) {
-      const uint64_t experts = t.elements / t.shape[0] / t.shape[1], size = found->second.size();
-      if (size != t.shape[0] * experts)
-        throw Error("quantize", "the importance of " + t.name + " is of another model",
-                    std::to_string(size) + " numbers", std::to_string(t.shape[0] * experts));
-      s.importance = &found->second;
-    }
+    check_source(t, *s.from);
+    s.importance = importance_of(t);
     return s;
   }
 
-  void tell(uint64_t more, uint64_t all) const {
+  void check_source(const Tensor& t, const Format& from) const {
+    if (from.kind != quant::ValueKind::floating && !options_.allow_requantize)
+      throw Error("quantize", t.name + " is quantized already", from.name, "floats",
+                  "take the model that it was made of, or allow it (--allow-requantize): some quality is lost twice");
+  }
+
+  /// Null: there is none.
+  const std::vector<float>* importance_of(const Tensor& t) const {
+    const auto found = importance_.find(t.name);
+    if (found == importance_.end()) return nullptr;
+    const uint64_t experts = t.elements / t.shape[0] / t.shape[1], size = found->second.size();
+    if (size != t.shape[0] * experts)
+      throw Error("quantize", "the importance of " + t.name + " is of another model", std::to_string(size) + " numbers",
+                  std::to_string(t.shape[0] * experts));
+    return &found->second;
+  }
+
+  /// Formats that a budget may choose from: those asked for, or all that can be encoded.
+  std::vector<const Format*> candidates() const {
+    std::vector<const Format*> list;
+    for (const Format& f : quant::formats()) {
+      if (f.space != std::string_view("ggml")) continue;
+      if (!options_.formats.empty() && std::ranges::find(options_.formats, f.name) == options_.formats.end()) continue;
+      try {
+        quant::Encoding::of(f);
+        list.push_back(&f);
+      } catch (const Error&) {
+        if (!options_.formats.empty()) throw;
+      }
+    }
+    return list;
+  }
+
+  /// Gives formats to the tensors that no rule has given one.
+  void spend_budget() {
+    for (const std::string& name : options_.formats)
+      if (!quant::find_format(name))
+        throw Error("quantize", "there is no such format", name, "one that `ingot formats` lists");
+    const std::vector<const Format*> all = candidates();
+    uint64_t weights = 0, given = 0;
+    std::map<std::string, int> alike;  // open tensors of each kind
+    for (const Step& s : steps_)
+      if (!s.to) alike[place_of_tensor(s.tensor->name).kind]++;
+    std::vector<std::vector<Choice>> hulls;
+    std::vector<Step*> open;
+    for (Step& s : steps_) {
+      tell(0);
+      done_ += s.tensor->elements;
+      if (s.to != s.from) weights = capped_sum(weights, s.tensor->elements);
+      if (s.to && s.to != s.from) given = capped_sum(given, bytes_of(s));
+      if (s.to) continue;
+      std::vector<const Format*> fitting;
+      for (const Format* f : all)
+        if (s.tensor->shape[0] % static_cast<uint64_t>(f->block) == 0 || f == s.from) fitting.push_back(f);
+      if (fitting.empty())
+        throw Error("quantize", "no format fits the rows of " + s.tensor->name,
+                    std::to_string(s.tensor->shape[0]) + " weights", "one more of --formats");
+      s.choices = hull_of(measure(*s.tensor, s.importance, fitting, pool_));
+      // The matrices of one kind together change as much of what a model says as the one that gives the logits.
+      for (Choice& c : s.choices) c.cost /= alike[place_of_tensor(s.tensor->name).kind];
+      file_.release(*s.tensor);
+      hulls.push_back(s.choices), open.push_back(&s);
+    }
+    const double bytes = options_.budget / 8 * static_cast<double>(weights) - static_cast<double>(given);
+    const Spending spent = spend(hulls, static_cast<uint64_t>(std::clamp(bytes, 0.0, double(max_size))));
+    if (static_cast<double>(spent.bytes) > bytes)
+      throw Error("quantize", "the budget is less than the smallest formats take",
+                  std::to_string(options_.budget) + " bits per weight",
+                  std::to_string(bits_of(capped_sum(spent.bytes, given), weights)) + " or more");
+    for (size_t i = 0; i < open.size(); i++)
+      open[i]->chosen = spent.chosen[i], open[i]->to = open[i]->choices[spent.chosen[i]].format;
+    budget_ = {.asked = options_.budget,
+               .spent = bits_of(capped_sum(spent.bytes, given), weights),
+               .saving = spent.saving * 1e6};
+    measured_ = std::exchange(done_, 0);
+  }
+
+  static std::vector<FormatTrial> trials_of(const Step& s) {
+    std::vector<FormatTrial> trials;
+    for (const Choice& c : s.choices)
+      trials.push_back({c.format->name, bits_of(c.bytes, s.tensor->elements), std::sqrt(c.error)});
+    return trials;
+  }
+
+  // Of a budget the first half is measuring.
+  void tell(uint64_t more) const {
     if (options_.stop && options_.stop()) throw Error("quantize", "stopped", "", "", "nothing was written");
-    if (options_.progress && all) options_.progress(static_cast<double>(done_ + more) / static_cast<double>(all));
+    const double passes = options_.budget > 0 ? 2 : 1, done = static_cast<double>(measured_ + done_ + more);
+    if (options_.progress && all_) options_.progress(done / static_cast<double>(all_) / passes);
   }
 
   void copy(const Step& s, container::GgufWriter& writer) const {
@@ -178,7 +278,7 @@ class Job {
       writer.write({s.tensor->data + at, std::min(piece, s.tensor->bytes - at)});
   }
 
-  void encode(const Step& s, container::GgufWriter& writer, cpu::Pool& pool, uint64_t all) const {
+  void encode(const Step& s, container::GgufWriter& writer) {
     const cpu::Isa& isa = cpu::find_isa("");
     const cpu::FormatKernels& source = cpu::kernels_of(*s.from, isa);
     const quant::Encoding& encoding = quant::Encoding::of(*s.to);
@@ -187,11 +287,11 @@ class Job {
     const uint64_t from_row = s.from->row_bytes(cols), to_row = s.to->row_bytes(cols),
                    rows_at_once = std::clamp<uint64_t>(piece_weights / cols, 1, rows);
     std::vector<std::byte> to(capped_product(rows_at_once, to_row));
-    std::vector<std::vector<float>> lines(static_cast<size_t>(pool.threads()), std::vector<float>(cols));
+    std::vector<std::vector<float>> lines(static_cast<size_t>(pool_.threads()), std::vector<float>(cols));
     for (uint64_t first = 0; first < rows; first += rows_at_once) {
       const uint64_t n = std::min(rows_at_once, rows - first);
       std::atomic<uint64_t> next{0}, non_finite{UINT64_MAX};
-      pool.run([&](cpu::Worker& worker) {
+      pool_.run([&](cpu::Worker& worker) {
         float* line = lines[static_cast<size_t>(worker.index)].data();
         for (uint64_t r; (r = next.fetch_add(1)) < n;) {
           const uint64_t row = first + r;
@@ -208,7 +308,7 @@ class Job {
         throw Error("quantize", t.name + " has a weight that is not finite", "row " + std::to_string(non_finite),
                     "finite weights", "take a sound copy of the model");
       writer.write(std::span(to).first(n * to_row));
-      tell((first + n) * cols, all);
+      tell((first + n) * cols);
     }
   }
 
@@ -220,7 +320,9 @@ class Job {
   std::vector<Step> steps_;
   std::vector<container::NewValue> metadata_;
   std::vector<container::NewTensor> tensors_;
-  uint64_t alignment_, done_ = 0;
+  cpu::Pool pool_;
+  std::optional<BudgetReport> budget_;
+  uint64_t alignment_, all_ = 0, done_ = 0, measured_ = 0;  // weights: of the file, of this pass, of the one before
 };
 
 }  // namespace

@@ -82,6 +82,39 @@ class Quantize(unittest.TestCase):
         self.assertIn("q4_k_m", run("--list"))
         run(model, "--to", "q4_0", status=2)
 
+    def test_a_budget_is_spent_and_the_errors_are_those_of_the_file(self):
+        model, out = self.path / "model.gguf", self.path / "out.gguf"
+        random = np.random.default_rng(2)
+        weights = {f"blk.{n}.{name}.weight": random.normal(0, 1, (rows, 512)).astype(np.float32) for n in range(2) for name, rows in (("ffn_up", 48), ("attn_v", 16))}
+        writer = gguf.GGUFWriter(model, "llama")
+        writer.add_block_count(2)
+        for name, values in weights.items():
+            writer.add_tensor(name, values)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        words = (model, out, "--budget", "4.3", "--formats", "q2_k,q3_k,Q4_K,q5_k,q6_k")
+        made = run(*words, "--json")
+        self.assertEqual(made["budget"]["asked"], 4.3)
+        self.assertTrue(4.1 < made["budget"]["spent"] <= 4.3, made["budget"])
+        self.assertEqual({t["name"]: t["to"] for t in made["tensors"]}, {t["name"]: t["to"] for t in run(*words, "--dry-run", "--json")["tensors"]})
+        compared = compare(model, out)
+        for tensor, planned, measured in zip(gguf.GGUFReader(out).tensors, made["tensors"], compared["tensors"], strict=True):
+            x = weights[tensor.name]
+            off = gguf.quants.dequantize(tensor.data, tensor.tensor_type) - x
+            error = np.sqrt((off.astype(np.float64) ** 2).sum() / (x.astype(np.float64) ** 2).sum())
+            (trial,) = (t for t in planned["trials"] if t["format"] == planned["to"])
+            self.assertAlmostEqual(trial["error"], error, 6)
+            self.assertAlmostEqual(measured["error"], error, 6)
+            self.assertEqual((measured["base_format"], measured["format"]), ("f32", planned["to"]))
+        text = run(*words, "--dry-run")
+        self.assertIn("2 x ffn_up", text)
+        self.assertRegex(text, r"4\.\d+ of 4\.3 bits per weight")
+        self.assertIn("--to excludes --budget", run(*words, "--to", "q4_0", status=2))
+        self.assertIn("got '0'", run(model, out, "--budget", "0", status=2))
+        self.assertIn("less than the smallest formats take", run(model, out, "--budget", "1", "--formats", "q4_0", status=1))
+
     def test_a_comparison_names_the_worst(self):
         model, out = self.path / "model.gguf", self.path / "out.gguf"
         mixes.write_model(model, mixes.MODELS["llama-gqa"])
