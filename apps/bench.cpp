@@ -16,6 +16,7 @@
 #include "interrupt.h"
 #include "json_output.h"
 #include "output.h"
+#include "speed.h"
 #include "table.h"
 #include "terminal.h"
 
@@ -53,25 +54,8 @@ struct Row {
   }
 };
 
-/// Tokens per second of `work` on a session that holds `held` tokens: one run to warm up, then `repetitions`, sorted.
-template <typename Work>
-std::vector<double> rates(Session& session, int held, int n_tokens, int repetitions, Work&& work) {
-  std::vector<double> rates;
-  for (int i = 0; i <= repetitions; i++) {
-    session.truncate(held);
-    auto start = std::chrono::steady_clock::now();
-    work();
-    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (i > 0) rates.push_back(n_tokens / seconds);
-  }
-  std::sort(rates.begin(), rates.end());
-  return rates;
-}
-
-Row make_row(const std::string& test, const PlanInfo& plan, const std::vector<double>& sorted) {
-  size_t n = sorted.size();
-  double median = n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-  return {test, plan.threads, median, sorted.front(), sorted.back(), plan.weight_bytes_per_token, 0, std::nullopt, {}};
+Row make_row(const std::string& test, const PlanInfo& plan, const Rates& rates) {
+  return {test, plan.threads, rates.median, rates.min, rates.max, plan.weight_bytes_per_token, 0, std::nullopt, {}};
 }
 
 /// One more run of `work`, with what each sort of step took of it; `outside`: what no step took.
@@ -117,20 +101,18 @@ void measure(const Bench& bench, int threads, std::vector<Row>& rows) {
   session.append(tokens.first(bench.depth));
   for (int n : prompts) {
     if (n == 0) continue;
-    auto work = [&] { session.append(tokens.subspan(bench.depth, n)); };
-    rows.push_back(
-        make_row(fmt::format("pp{}{}", n, depth), plan, rates(session, bench.depth, n, bench.repetitions, work)));
+    auto work = read_prompt(session, tokens.subspan(bench.depth, n));
+    rows.push_back(make_row(fmt::format("pp{}{}", n, depth), plan,
+                            measure_rates(session, bench.depth, n, bench.repetitions, work)));
     if (bench.profile) rows.back().profile = profile(session, bench.depth, n, plan, work);
   }
   session.truncate(bench.depth);
   session.append(tokens.subspan(bench.depth, 1));
   for (int n : answers) {
     if (n == 0) continue;
-    auto work = [&] {
-      for (int i = 1; i <= n; i++) session.append_greedy(tokens[bench.depth + i]);
-    };
-    Row row =
-        make_row(fmt::format("tg{}{}", n, depth), plan, rates(session, bench.depth + 1, n, bench.repetitions, work));
+    auto work = write_answer(session, tokens.subspan(bench.depth + 1, n));
+    Row row = make_row(fmt::format("tg{}{}", n, depth), plan,
+                       measure_rates(session, bench.depth + 1, n, bench.repetitions, work));
     row.weight_rate = row.median * double(row.weight_bytes_per_token);
     if (bench.profile) row.profile = profile(session, bench.depth + 1, n, plan, work);
     rows.push_back(row);
@@ -163,10 +145,9 @@ void measure_streams(const Bench& bench, int threads, std::vector<Row>& rows) {
       const double rate = stream_rate(model, n_streams, n_prompt, n_answer);
       if (i > 0) rates.push_back(rate);  // the first warms up
     }
-    std::ranges::sort(rates);
     rows.push_back(make_row(
         n_answer == 0 ? fmt::format("pp{}x{}", n_prompt, n_streams) : fmt::format("tg{}x{}", n_answer, n_streams), plan,
-        rates));
+        rates_of(std::move(rates))));
     if (n_answer > 0) rows.back().weight_rate = rows.back().median / n_streams * double(plan.weight_bytes_per_token);
   };
   for (int n_streams : streams)

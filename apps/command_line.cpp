@@ -76,7 +76,8 @@ struct Adding {
 
   template <class T> CLI::Option* operator()(T* value) const { return app.add_option(names, *value, what); }
   CLI::Option* operator()(std::vector<std::string>* values) const {
-    return app.add_option(names, *values, what)->allow_extra_args(false);
+    CLI::Option* option = app.add_option(names, *values, what);
+    return names.starts_with('-') ? option->allow_extra_args(false) : option;  // arguments may be several
   }
   // CLI11 would take an empty text for none.
   CLI::Option* operator()(std::optional<std::string>* value) const {

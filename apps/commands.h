@@ -23,6 +23,7 @@ void add_kernels(CommandLine& line, Action& chosen);
 void add_imatrix(CommandLine& line, Action& chosen);
 void add_compare(CommandLine& line, Action& chosen);
 void add_quantize(CommandLine& line, Action& chosen);
+void add_judge(CommandLine& line, Action& chosen);
 void add_formats(CommandLine& line, Action& chosen);
 void add_tokenize(CommandLine& line, Action& chosen);
 void add_template(CommandLine& line, Action& chosen);

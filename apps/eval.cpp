@@ -6,6 +6,7 @@
 
 #include "command_line.h"
 #include "commands.h"
+#include "evaluation_output.h"
 #include "files.h"
 #include "flags.h"
 #include "interrupt.h"
@@ -27,8 +28,6 @@ struct Eval {
 
 double tokens_per_s(const Evaluation& e) { return double(e.windows) * e.context / e.seconds; }
 
-std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
-
 std::string report(const Evaluation& e) {
   std::string text = fmt::format("perplexity         {:.4f} ± {:.4f}\n", e.perplexity, e.perplexity_error);
   if (e.against) {
@@ -38,7 +37,11 @@ std::string report(const Evaluation& e) {
     text += fmt::format("KL divergence      {:.6f} ± {:.6f} nat\n", d.mean, d.mean_error);
     text += fmt::format("  median {:.6f}   90 % {:.6f}   99 % {:.6f}   99.9 % {:.6f}   max {:.6f}\n", d.median, d.p90,
                         d.p99, d.p999, d.max);
-    text += fmt::format("same top token     {} ± {}\n", percent(d.same_top), percent(d.same_top_error));
+    for (const ConfidenceBand& b : d.by_confidence)
+      if (b.tokens > 0)
+        text += fmt::format("  base's best has {:<12} {:.6f} ± {:.6f} nat, {} tokens\n", band_text(b), b.mean,
+                            b.mean_error, b.tokens);
+    text += fmt::format("same top token     {} ± {}\n", share_text(d.same_top), share_text(d.same_top_error));
   }
   return text;
 }
@@ -52,22 +55,7 @@ Json to_json(const Evaluation& e, bool interrupted) {
                {"scored_tokens", e.scored},
                {"interrupted", interrupted},
                {"tokens_per_s", tokens_per_s(e)}};
-  if (!e.against) return json;
-  const Divergence& d = *e.against;
-  json.add("against", {{"perplexity", d.base_perplexity},
-                       {"perplexity_error", d.base_perplexity_error},
-                       {"log_ratio", d.log_ratio},
-                       {"log_ratio_error", d.log_ratio_error},
-                       {"kl",
-                        {{"mean", d.mean},
-                         {"mean_error", d.mean_error},
-                         {"median", d.median},
-                         {"p90", d.p90},
-                         {"p99", d.p99},
-                         {"p99_9", d.p999},
-                         {"max", d.max}}},
-                       {"same_top", d.same_top},
-                       {"same_top_error", d.same_top_error}});
+  if (e.against) json.add("against", apps::to_json(*e.against));
   return json;
 }
 
@@ -141,8 +129,9 @@ evaluated (exit status 130).
 
 --json: {perplexity, perplexity_error, nll, context, windows, scored_tokens, interrupted, tokens_per_s}, with
 --against also against: {perplexity, perplexity_error, log_ratio, log_ratio_error, kl: {mean, mean_error,
-median, p90, p99, p99_9, max}, same_top, same_top_error}; log_ratio: ln of the ratio of the two perplexities;
-same_top: share of tokens with the same most probable next token.
+median, p90, p99, p99_9, max}, same_top, same_top_error, by_confidence: [{from, to, tokens, kl_mean, kl_mean_error,
+same_top}]}; log_ratio: ln of the ratio of the two perplexities; same_top: share of tokens with the same most probable
+next token; by_confidence: where the probability of the base's most probable token is from `from` to `to`.
 
 Examples:
   ingot eval model.gguf --text book.txt

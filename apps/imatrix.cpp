@@ -1,4 +1,4 @@
-// ingot imatrix: how much each input of a model's matrices counts, measured over a text, for `ingot quantize --imatrix`.
+// ingot imatrix: how much each input of a model's matrices counts, measured over a text, for `ingot quantize`.
 #include "ingot/importance.h"
 
 #include <fmt/format.h>

@@ -57,7 +57,7 @@ int command(int argc, char** argv) {
   CommandLine line("ingot", "Runs quantized language models, and shows how.", version());
   Action chosen;
   for (auto add : {add_run, add_chat, add_bench, add_eval, add_inspect, add_explain, add_kernels, add_imatrix,
-                   add_quantize, add_compare, add_formats, add_tokenize, add_template, add_doctor})
+                   add_quantize, add_compare, add_judge, add_formats, add_tokenize, add_template, add_doctor})
     add(line, chosen);
   line.add_flag_everywhere("--no-color", refuse_color, "Disable colour");
   line.footer(examples);

@@ -506,6 +506,15 @@ struct EvaluateOptions {
       stop;  ///< asked before each window but the first; true: the result is that of the windows so far
 };
 
+/// Tokens of which the base is about as sure: the probability of its most probable next token is in [from, to), or 1 in
+/// the last band.
+struct ConfidenceBand {
+  double from = 0, to = 0;
+  int64_t tokens = 0;
+  double mean = 0, mean_error = 0;  ///< divergence
+  double same_top = 0;
+};
+
 /// How far a model's next-token distributions are from those of a base model, over the scored tokens of the same text.
 /// The divergence of one token is Kullback and Leibler's D(base ‖ model) = Σ p_base · (ln p_base − ln p_model), in
 /// nats.
@@ -515,7 +524,8 @@ struct Divergence {
          log_ratio_error = 0;  ///< ln(perplexity / base_perplexity); tokens are paired, so its error is the smaller one
   double mean = 0, mean_error = 0;
   double median = 0, p90 = 0, p99 = 0, p999 = 0, max = 0;  ///< quantiles, interpolated between neighbours
-  double same_top = 0, same_top_error = 0;  ///< share of tokens whose most probable next token is the same
+  double same_top = 0, same_top_error = 0;    ///< share of tokens whose most probable next token is the same
+  std::vector<ConfidenceBand> by_confidence;  ///< where the base is unsure, where it has a favourite, where it is sure
 };
 
 /// How well a model predicts a text. Errors are standard errors: deviation over √(scored − 1); 0 where only one token

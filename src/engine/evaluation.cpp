@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <vector>
 
 #include "engine/softmax.h"
@@ -35,10 +36,14 @@ double quantile(const std::vector<float>& sorted, double share) {
   return sorted[below] + (at - static_cast<double>(below)) * (double(sorted[above]) - sorted[below]);
 }
 
+constexpr double band_borders[] = {0, 0.5, 0.9, 1};
+constexpr size_t bands = std::size(band_borders) - 1;
+
 /// The statistics of the tokens scored so far.
 struct Scores {
   Mean nll, base_nll, nll_difference, divergence, same_top;
   std::vector<float> divergences;  // one per scored token
+  Mean band_divergence[bands], band_same_top[bands];
 
   void add(std::span<const float> logits, int32_t next) { nll.add(-engine::softmax(logits).logprob(logits[next])); }
 
@@ -52,6 +57,9 @@ struct Scores {
     double d = engine::divergence(base, other, logits, own);
     divergence.add(d);
     divergences.push_back(static_cast<float>(d));
+    size_t band = bands - 1;
+    for (const double best = 1 / other.total; band > 0 && best < band_borders[band];) band--;
+    band_divergence[band].add(d), band_same_top[band].add(own.best == other.best);
   }
 
   Divergence against() {
@@ -64,6 +72,9 @@ struct Scores {
     d.median = quantile(divergences, 0.5), d.p90 = quantile(divergences, 0.9), d.p99 = quantile(divergences, 0.99);
     d.p999 = quantile(divergences, 0.999), d.max = quantile(divergences, 1);
     d.same_top = same_top.value(), d.same_top_error = same_top.error();
+    for (size_t b = 0; b < bands; b++)
+      d.by_confidence.push_back({band_borders[b], band_borders[b + 1], band_divergence[b].n, band_divergence[b].value(),
+                                 band_divergence[b].error(), band_same_top[b].value()});
     return d;
   }
 };

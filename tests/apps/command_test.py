@@ -13,7 +13,7 @@ import unittest
 
 from harness import BINARY, Command, MODEL, ROOT, ingot, main, on_terminal
 
-COMMANDS = ["run", "chat", "bench", "eval", "inspect", "explain", "imatrix", "quantize", "compare", "formats", "tokenize", "template", "doctor"]
+COMMANDS = ["run", "chat", "bench", "eval", "inspect", "explain", "imatrix", "quantize", "compare", "judge", "formats", "tokenize", "template", "doctor"]
 
 
 class WithoutModel(Command):

@@ -126,7 +126,8 @@ TEST_F(Evaluating, FollowsTheDefinition) {
   ASSERT_GE(windows, 2);
   ASSERT_NE(ids.size() % context, 0u);  // some tokens fill no window
   std::vector<double> nll, divergences;
-  double base_nll = 0, squares = 0, sum = 0;
+  double base_nll = 0, squares = 0, sum = 0, of_band[3] = {};
+  int in_band[3] = {};
   int same = 0;
   for (int64_t w = 0; w < windows; w++) {
     auto window = std::span(ids).subspan(w * context, context);
@@ -136,6 +137,9 @@ TEST_F(Evaluating, FollowsTheDefinition) {
       nll.push_back(-plain_logprobs(rows[i])[next]);
       base_nll -= plain_logprobs(base_rows[i])[next];
       divergences.push_back(plain_divergence(base_rows[i], rows[i]));
+      const double best = std::exp(std::ranges::max(plain_logprobs(base_rows[i])));
+      const int band = best < 0.5 ? 0 : best < 0.9 ? 1 : 2;
+      in_band[band]++, of_band[band] += divergences.back();
       same += std::ranges::max_element(rows[i]) - rows[i].begin() ==
               std::ranges::max_element(base_rows[i]) - base_rows[i].begin();
     }
@@ -167,6 +171,12 @@ TEST_F(Evaluating, FollowsTheDefinition) {
   EXPECT_NEAR(d.base_perplexity, std::exp(base_nll / n), 1e-5 * std::exp(base_nll / n));
   EXPECT_NEAR(d.log_ratio, std::log(made.perplexity / d.base_perplexity), 1e-9);
   EXPECT_NEAR(d.same_top, same / n, 1e-12);
+  ASSERT_EQ(d.by_confidence.size(), 3u);
+  EXPECT_TRUE(in_band[0] > 0 && in_band[1] > 0);
+  for (int b : {0, 1, 2}) {
+    EXPECT_EQ(d.by_confidence[b].tokens, in_band[b]);
+    EXPECT_NEAR(d.by_confidence[b].mean * in_band[b], of_band[b], 1e-5);
+  }
 
   Evaluation alone = evaluate(model, text, options());
   EXPECT_EQ(alone.nll, made.nll);
