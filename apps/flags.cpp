@@ -87,9 +87,6 @@ Check whole_numbers(int64_t low, int64_t high) {
   };
 }
 
-namespace {
-
-/// "6000000000", "500M", "6G".
 std::optional<uint64_t> parse_bytes(std::string_view text) {
   uint64_t unit = 1;
   if (text.ends_with('M')) unit = 1000'000;
@@ -105,8 +102,6 @@ std::string check_bytes(const std::string& text) {
              ? ""
              : fmt::format("got '{}'; expected bytes, or a number with M or G (10^6 or 10^9 bytes), such as 6G", text);
 }
-
-}  // namespace
 
 std::vector<int> split_whole_numbers(const std::string& list) {
   std::vector<int> values;

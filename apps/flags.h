@@ -29,6 +29,10 @@ std::vector<int> split_whole_numbers(const std::string& list);
 /// "NAME,NAME", in lower case.
 std::vector<std::string> split_names(const std::string& list);
 
+/// "6000000000", "500M", "6G": bytes.
+std::optional<uint64_t> parse_bytes(std::string_view text);
+std::string check_bytes(const std::string& text);
+
 /// Refuses an option that is given, but as an empty text: it is a mistake (an unset variable of a shell), and not as if
 /// it were absent.
 Check not_empty();

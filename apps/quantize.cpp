@@ -55,6 +55,7 @@ Json to_json(const Quantization& q) {
   Json json = {{"from_bytes", q.from_bytes},
                {"to_bytes", q.to_bytes},
                {"bits_per_weight", q.bits_per_weight},
+               {"files", q.files},
                {"seconds", q.seconds}};
   if (q.budget)
     json.add("budget",
@@ -126,8 +127,9 @@ std::string report(const Quantize& asked, const Quantization& q) {
       if (!t.note.empty()) notes[t.note + ": " + t.to]++;
     for (const auto& [note, count] : notes) text += fmt::format("{} x {}\n", count, note);
   }
-  return text + fmt::format("{} -> {}, {:.4g} bits per weight\n", megabytes(q.from_bytes), megabytes(q.to_bytes),
-                            q.bits_per_weight);
+  const std::string files = q.files.size() > 1 ? fmt::format(" in {} files", q.files.size()) : "";
+  return text + fmt::format("{} -> {}{}, {:.4g} bits per weight\n", megabytes(q.from_bytes), megabytes(q.to_bytes),
+                            files, q.bits_per_weight);
 }
 
 int perform_quantize(Quantize asked) {
@@ -203,6 +205,12 @@ void add_quantize(CommandLine& line, Action& chosen) {
   command->add_option("-t,--threads", &asked->options.threads, "Threads (default: all that this process may use)")
       ->check(whole_number(0, max_threads))
       ->type_name("N");
+  command
+      ->add_option(
+          "--split", [asked](const std::string& text) { asked->options.max_part_bytes = *parse_bytes(text); },
+          "Maximum size of a file, such as 2G; a larger model becomes NAME-00001-of-0000N.gguf and so on")
+      ->check(check_bytes)
+      ->type_name("BYTES");
   command->add_flag("--allow-requantize", asked->options.allow_requantize, "Encode quantized weights again");
   command->add_flag("--dry-run", asked->dry_run, "Say what would be written, and write nothing");
   command->add_flag("--tensors", asked->tensors, "One line per tensor");
@@ -217,7 +225,7 @@ squared errors, relative to the weights' squares and averaged over the layers, i
 of --recipe come first. The table says which formats were chosen, their error, and what it would be one step of the
 trade-off down or up.
 
---json: {from_bytes, to_bytes, bits_per_weight, seconds, tensors: [{name, shape, from, to, from_bytes, to_bytes,
+--json: {from_bytes, to_bytes, bits_per_weight, files, seconds, tensors: [{name, shape, from, to, from_bytes, to_bytes,
 importance, note}]}, with --budget also budget: {asked, spent, last_saving_per_mb}, and for each tensor trials:
 [{format, bits, error}], from which it was chosen.
 

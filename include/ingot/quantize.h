@@ -19,6 +19,7 @@ struct QuantizeOptions {
   std::string recipe;                ///< rules that overrule it (docs/quantize.md), or ""
   std::string importance;            ///< path of a file of importances (as llama.cpp writes them), or ""
   int threads = 0;                   ///< 0: as many as this process can keep busy. The bytes do not depend on it
+  uint64_t max_part_bytes = 0;       ///< of a file; a larger model becomes several, cut between tensors. 0: one file
   bool pure = false;                 ///< `to` is a format, for every tensor that is encoded
   bool allow_requantize = false;     ///< weights that are quantized already may be encoded again
   std::function<void(double done)> progress;  ///< 0…1, by weights; called on the caller's thread
@@ -62,6 +63,7 @@ struct QuantizedTensor {
 struct Quantization {
   std::vector<QuantizedTensor> tensors;
   uint64_t from_bytes = 0, to_bytes = 0;  ///< of the files
+  std::vector<std::string> files;         ///< that were written, in order; of a plan, endings of their names
   double bits_per_weight = 0;             ///< of all tensors
   std::optional<BudgetReport> budget;
   double seconds = 0;
@@ -74,8 +76,9 @@ struct Quantization {
 Quantization plan_quantization(const std::string& model, const QuantizeOptions& options);
 
 /// Writes `model` in other formats to the file `to`, which appears when it is whole and on the disk, and is not touched
-/// otherwise. Memory: pieces of tensors, besides the importances. Errors: as above; a weight that is not finite; `to`
-/// cannot be written, or is `model`.
+/// otherwise. Where it is larger than max_part_bytes and `to` is NAME.gguf, it becomes NAME-00001-of-0000N.gguf and so
+/// on, which take their names together at the end. Memory: pieces of tensors, besides the importances. Errors: as
+/// above; a weight that is not finite; a file cannot be written, or is one of `model`.
 Quantization write_quantized(const std::string& model, const std::string& to, const QuantizeOptions& options);
 
 /// Names of the recipes that come with the program, and a line about each.

@@ -13,6 +13,7 @@ namespace ingot::container {
 
 struct Gguf::State {
   std::string path;
+  std::vector<std::string> part_paths;
   std::vector<Mapping> files;  ///< one per part; empty when parsed from memory
   uint64_t bytes = 0;
   Part first;                          ///< its tensors have moved to `tensors`
@@ -27,6 +28,7 @@ struct Gguf::State {
       tensors.push_back(std::move(tensor));
     }
     part.tensors = {};
+    part_paths.push_back(part.path);
     bytes += part_bytes;
     if (index == 0) first = std::move(part);
   }
@@ -121,6 +123,7 @@ Gguf::~Gguf() = default;
 uint32_t Gguf::version() const { return state_->first.version; }
 uint64_t Gguf::bytes() const { return state_->bytes; }
 const std::string& Gguf::path() const { return state_->path; }
+std::vector<std::string> Gguf::paths() const { return state_->part_paths; }
 const std::vector<std::pair<std::string_view, Value>>& Gguf::metadata() const { return state_->first.metadata; }
 const std::vector<Tensor>& Gguf::tensors() const { return state_->tensors; }
 

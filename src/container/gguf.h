@@ -67,6 +67,7 @@ class Gguf {
   uint32_t version() const;
   uint64_t bytes() const;  ///< all parts together
   const std::string& path() const;
+  std::vector<std::string> paths() const;  ///< of all parts
   /// Metadata of the first part in file order, keys unique. Keys, like all string views here, point into the mapped
   /// file.
   const std::vector<std::pair<std::string_view, Value>>& metadata() const;

@@ -53,13 +53,17 @@ std::string head_of(const std::vector<NewValue>& metadata, const std::vector<New
   return head;
 }
 
-}  // namespace
-
-NewValue NewValue::of(std::string_view key, uint32_t value) {
-  NewValue v{std::string(key), Type::u32, Type::u32, 1, ""};
+template <class T> NewValue number(std::string_view key, Type type, T value) {
+  NewValue v{std::string(key), type, type, 1, ""};
   append(v.bytes, value);
   return v;
 }
+
+}  // namespace
+
+NewValue NewValue::of(std::string_view key, uint16_t value) { return number(key, Type::u16, value); }
+NewValue NewValue::of(std::string_view key, uint32_t value) { return number(key, Type::u32, value); }
+NewValue NewValue::of(std::string_view key, int32_t value) { return number(key, Type::i32, value); }
 NewValue NewValue::of(std::string_view key, std::string_view text) {
   NewValue v{std::string(key), Type::string, Type::string, 1, ""};
   append_text(v.bytes, text);

@@ -19,7 +19,9 @@ struct NewValue {
   uint64_t count;      ///< elements of an array, 1 otherwise
   std::string bytes;   ///< little endian; strings behind their 64-bit length
 
+  static NewValue of(std::string_view key, uint16_t value);
   static NewValue of(std::string_view key, uint32_t value);
+  static NewValue of(std::string_view key, int32_t value);
   static NewValue of(std::string_view key, std::string_view text);
   static NewValue of(std::string_view key, const std::vector<std::string>& texts);
   /// As another file has it.

@@ -16,7 +16,7 @@
 #include "base/checked.h"
 #include "base/finite.h"
 #include "container/gguf.h"
-#include "container/gguf_writer.h"
+#include "container/split_writer.h"
 #include "foundry/geometry.h"
 #include "quant/encoding.h"
 #include "quant/format.h"
@@ -77,7 +77,8 @@ class Job {
     alignment_ = file_.find_unsigned("general.alignment").value_or(32);
   }
 
-  Quantization report() const {
+  /// `to`: the name of what was written, or "".
+  Quantization report(const std::string& to) const {
     Quantization q;
     uint64_t bytes = 0, weights = 0;
     for (const Step& s : steps_) {
@@ -85,16 +86,25 @@ class Job {
                            s.importance != nullptr, s.note, trials_of(s), s.chosen});
       bytes = capped_sum(bytes, bytes_of(s)), weights = capped_sum(weights, s.tensor->elements);
     }
-    q.from_bytes = file_.bytes(), q.to_bytes = container::GgufWriter::size_of(metadata_, tensors_, alignment_);
+    q.from_bytes = file_.bytes();
+    for (const container::NewPart& part :
+         container::parts_of(to, metadata_, tensors_, alignment_, options_.max_part_bytes)) {
+      if (!part.path.empty()) q.files.push_back(part.path);
+      q.to_bytes = capped_sum(q.to_bytes, part.bytes);
+    }
     q.bits_per_weight = bits_of(bytes, weights);
     q.budget = budget_;
     return q;
   }
 
   void write(const std::string& to) {
-    if (same_file(file_.path(), to))
-      throw Error("quantize", "the result would replace the model that it is made of", to, "another file");
-    container::GgufWriter writer(to, metadata_, tensors_, alignment_);
+    const std::vector<container::NewPart> parts =
+        container::parts_of(to, metadata_, tensors_, alignment_, options_.max_part_bytes);
+    for (const container::NewPart& part : parts)
+      for (const std::string& source : file_.paths())
+        if (same_file(source, part.path))
+          throw Error("quantize", "the result would replace the model that it is made of", part.path, "another file");
+    container::SplitWriter writer(parts, alignment_);
     for (const Step& s : steps_) {
       if (s.from == s.to)
         copy(s, writer);
@@ -272,13 +282,13 @@ class Job {
     if (options_.progress && all_) options_.progress(done / static_cast<double>(all_) / passes);
   }
 
-  void copy(const Step& s, container::GgufWriter& writer) const {
+  void copy(const Step& s, container::SplitWriter& writer) const {
     const uint64_t piece = uint64_t{16} << 20;
     for (uint64_t at = 0; at < s.tensor->bytes; at += piece)
       writer.write({s.tensor->data + at, std::min(piece, s.tensor->bytes - at)});
   }
 
-  void encode(const Step& s, container::GgufWriter& writer) {
+  void encode(const Step& s, container::SplitWriter& writer) {
     const cpu::Isa& isa = cpu::find_isa("");
     const cpu::FormatKernels& source = cpu::kernels_of(*s.from, isa);
     const quant::Encoding& encoding = quant::Encoding::of(*s.to);
@@ -329,14 +339,14 @@ class Job {
 }  // namespace quantize
 
 Quantization plan_quantization(const std::string& model, const QuantizeOptions& options) {
-  return quantize::Job(model, options).report();
+  return quantize::Job(model, options).report("");
 }
 
 Quantization write_quantized(const std::string& model, const std::string& to, const QuantizeOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   quantize::Job job(model, options);
   job.write(to);
-  Quantization q = job.report();
+  Quantization q = job.report(to);
   q.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return q;
 }

@@ -115,6 +115,35 @@ class Quantize(unittest.TestCase):
         self.assertIn("got '0'", run(model, out, "--budget", "0", status=2))
         self.assertIn("less than the smallest formats take", run(model, out, "--budget", "1", "--formats", "q4_0", status=1))
 
+    def test_a_model_in_parts(self):
+        model, whole, out = self.path / "model.gguf", self.path / "whole.gguf", self.path / "out.gguf"
+        mixes.write_model(model, mixes.MODELS["llama-gqa"])
+        run(model, whole, "--to", "q8_0")
+        made = run(model, out, "--to", "q8_0", "--split", "10M", "--json")
+        parts = sorted(self.path.glob("out-*.gguf"))
+        self.assertEqual([str(p) for p in parts], made["files"])
+        self.assertEqual([p.name for p in parts], [f"out-{n:05}-of-{len(parts):05}.gguf" for n in range(1, len(parts) + 1)])
+        self.assertGreater(len(parts), 2)
+        self.assertFalse(out.exists())
+        self.assertEqual(sum(p.stat().st_size for p in parts), made["to_bytes"])
+        tensors = []
+        for n, part in enumerate(parts):
+            self.assertLessEqual(part.stat().st_size, 10_000_000)
+            reader = gguf.GGUFReader(part)
+            tensors += reader.tensors
+            self.assertEqual(reader.fields["split.no"].contents(), n)
+            self.assertEqual(reader.fields["split.no"].types[0], gguf.GGUFValueType.UINT16)
+            self.assertEqual(reader.fields["split.count"].contents(), len(parts))
+            self.assertEqual(reader.fields["split.count"].types[0], gguf.GGUFValueType.UINT16)
+            self.assertEqual(reader.fields["split.tensors.count"].types[0], gguf.GGUFValueType.INT32)
+        self.assertEqual([t.name for t in tensors], [t.name for t in gguf.GGUFReader(whole).tensors])
+        self.assertEqual({t["error"] for t in compare(whole, parts[1])["tensors"]}, {0})
+        # Parts are a model like any other, and are not overwritten by what is made of them.
+        run(parts[0], self.path / "again.gguf", "--to", "q8_0")
+        self.assertEqual((self.path / "again.gguf").read_bytes(), whole.read_bytes())
+        self.assertIn("expected another file", run(parts[0], parts[1], "--to", "q8_0", status=1))
+        self.assertIn("got '2K'", run(model, out, "--to", "q4_0", "--split", "2K", status=2))
+
     def test_a_comparison_names_the_worst(self):
         model, out = self.path / "model.gguf", self.path / "out.gguf"
         mixes.write_model(model, mixes.MODELS["llama-gqa"])
