@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
+#include "backends/gpu/parameters.h"
 #include "plans.h"
 
 namespace ingot::gpu {
@@ -54,6 +57,18 @@ TEST(Calls, CodesAndWideHeadsAreStoredBefore) {
 }
 
 // No group of attention needs more memory than every device has.
+template <int head_size> void expect_bytes_of_structs() {
+  EXPECT_EQ(sizeof(AttendSinglesShared<head_size>), static_cast<size_t>(attend_stored_shared_bytes(head_size)));
+  EXPECT_EQ(sizeof(AttendManyShared<head_size>), static_cast<size_t>(attend_many_shared_bytes(head_size)));
+  if constexpr (head_size <= attend_whole_head)
+    EXPECT_EQ(sizeof(AttendOneShared<head_size>), static_cast<size_t>(attend_one_room_bytes(head_size)));
+}
+TEST(Calls, AttentionAsksForTheMemoryThatItsKernelsUse) {
+  [&]<int... n>(std::integer_sequence<int, n...>) {
+    (expect_bytes_of_structs<32 * (n + 1)>(), ...);
+  }(std::make_integer_sequence<int, attend_max_head_size / 32>());
+}
+
 TEST(Calls, AttentionFitsTheMemoryOfAGroup) {
   for (int head_size = 32; head_size <= 512; head_size += 32)
     for (const char* kept : {"f16", "q8_0"}) {

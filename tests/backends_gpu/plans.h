@@ -136,8 +136,8 @@ struct RandomPlan {
   }
 };
 
-/// Every kernel by which any plan runs a format, each once, on a device of which `target` says what it is: its matrices,
-/// and keys and values that are kept in it.
+/// Every kernel by which any plan runs a format, each once, on a device of which `target` says what it is: its
+/// matrices, and keys and values that are kept in it.
 inline std::vector<Entry> entries_of(const quant::Format& format, const Target& target) {
   constexpr int rows = 8192;  // enough for every pass of gemm
   std::vector<Entry> all;

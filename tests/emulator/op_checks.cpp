@@ -549,8 +549,8 @@ bool keeps_states(const quant::Format& f) {
   return gpu::tiles_of(f).halves || (f.encode && gpu::tiles_of(f).scale_bytes);
 }
 
-// Of whole blocks of a format. As halves: those that check_ops leaves out. `brief`: few, of which the wide one has codes
-// in two planes.
+// Of whole blocks of a format. As halves: those that check_ops leaves out. `brief`: few, of which the wide one has
+// codes in two planes.
 std::vector<Heads> heads_kept_as(const quant::Format& format, bool brief) {
   if (brief) return {{4, 2, 64, &format}, {1, 1, 288, quant::find_format("q5_0")}};
   const bool halves = gpu::tiles_of(format).halves;

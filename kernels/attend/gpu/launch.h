@@ -9,8 +9,8 @@
 //                  takes a run for some of the query heads of a kv_head, and leaves its sums; the last run's group
 //                  stores key and value. Items: rows · splits · kv_heads · parts, each a group's where there is one
 //                  row, and shared out among the groups where there may be more
-//   attend_stored  the same rows where keys are codes, or heads wide: rope_store first, which a group that takes part
-//                  of a head's elements, or blocks, could not do by itself
+//   attend_stored  the same rows where keys are codes, or heads wide: rope_store has run first: a
+//                  group that holds only part of a head cannot rotate or encode its key
 //   attend_merge   the same rows: the runs' sums, in order, as floats and as codes; ⌈width / threads⌉ groups per row
 //   attend_many    sequences with several rows, rope_store first; a group takes attend_rows(head_size) of the rows of
 //                  one kv_head, a row a query head of a token, heads that share the kv_head side by side. kv_heads
@@ -28,8 +28,8 @@ enum {
   attend_max_heads = 16,       // query heads of a group of attend_one: the rows of a tile
   attend_short = 4096,         // positions below are in runs of a page
   attend_medium = 32768,       // those below in runs of attend_medium_run, those behind of attend_long_run
-  attend_medium_run = 512,
-  attend_long_run = 2048,
+  attend_medium_run = 256,
+  attend_long_run = 1024,
   attend_short_runs = attend_short / 64,
   attend_medium_runs = (attend_medium - attend_short) / attend_medium_run
 };
@@ -56,7 +56,7 @@ struct AttendLaunch {
   DEVICE float* totals;       // (singles, heads, splits) Σ exp(score − max)
   DEVICE float* out;          // as query
   DeviceActivations codes;    // of out, from attend_merge; codes null: not written
-  i64 keys_at, values_at;     // of this state in a page, in halves of 2 bytes
+  i64 keys_at, values_at;     // of this state in a page, in units of 2 bytes
   i32 kv_heads, heads_per_kv_head, head_size;
   i32 rows;                   // maximum: what the launch was recorded for
   i32 splits;                 // runs per row that there is space for
@@ -70,6 +70,8 @@ fn attend_heads_at_once(int heads_per_kv_head) -> int {
   int parts = (heads_per_kv_head + attend_max_heads - 1) / attend_max_heads;
   return (heads_per_kv_head + parts - 1) / parts;
 }
+static_assert((int)rope_max_head_size >= (int)attend_max_head_size, "rope_store has room for every head");
+
 // The query of `attend` is that of `rope`, which is not rotated in place.
 struct AttendOneLaunch {
   AttendLaunch attend;

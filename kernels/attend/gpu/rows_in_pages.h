@@ -1,6 +1,6 @@
 // Strategy of GPUs for rows that are alone in their sequence, where a thread group cannot make the row's key by itself:
 // rope_store has rotated the queries and stored key and value. Otherwise as split_over_cache.h, with the products of
-// attend_many, so the bits are the same.
+// attend_many, so that a row has the bits that attend_many gives it.
 #pragma once
 #include "attend/gpu/runs_of_rows.h"
 #include "attend/gpu/stored.h"

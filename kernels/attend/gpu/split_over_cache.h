@@ -207,7 +207,7 @@ struct attend_merge {
     if (i < width) {
       i64 from = ((i64)single * p.kv_heads * p.heads_per_kv_head + i / p.head_size) * p.splits;
       softmax_sums all = {lowest_float(), 0};
-      UNROLL(4)
+      UNROLL(16)
       for (int r = 0; r < runs; r++) {
         merge_factors f = merge_run(all, softmax_sums{p.max[from + r], p.totals[from + r]});
         y = fma(p.sums[(from + r) * p.head_size + i % p.head_size], f.run, y * f.before);

@@ -20,7 +20,7 @@ struct RopeLaunch {
   DEVICE const float* key_norm;    // (head_size) weights, or null
   DEVICE const float* cosines;     // (positions, dims / 2) of the rope's angles, magnitude included
   DEVICE const float* sines;       // (positions, dims / 2)
-  i64 keys_at, values_at;          // of this state in a page, in halves
+  i64 keys_at, values_at;          // of this state in a page, in units of 2 bytes
   i32 heads, kv_heads, head_size;
   i32 dims;                          // elements rotated, even, at most head_size; the rest stays
   i32 halves;                        // 1: pairs (i, i + dims/2);  0: pairs (2i, 2i + 1)

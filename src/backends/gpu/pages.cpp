@@ -16,8 +16,8 @@ namespace {
 
 constexpr uint64_t half_bytes = sizeof(uint16_t), max_slab_bytes = uint64_t{64} << 20;
 constexpr int tile_positions = 32;
-constexpr float max_half = 65504;
-constexpr uint64_t word_bytes = 4;  // of a row's codes, side by side
+constexpr float rounds_to_infinity = 65520;  // as a half
+constexpr uint64_t word_bytes = 4;           // of a row's codes, side by side
 
 // Keys, or values, of one kv_head in a page.
 uint64_t part_bytes(const quant::Format* format, int size) {
@@ -206,7 +206,7 @@ std::optional<plan::Overflow> PageStore::overflow(std::span<const int32_t> pages
     const int codes = 1 << format_->code_bits, zero = -format_->accessors.value(0);
     const float largest =
         format_->accessors.scale_number.value(bits) * static_cast<float>(std::min(zero, codes - 1 - zero));
-    return std::isnan(largest) ? 0x7e00 : largest > max_half ? 0x7c00 : 0;
+    return std::isnan(largest) ? 0x7e00 : largest >= rounds_to_infinity ? 0x7c00 : 0;
   };
   for (int first = 0; first < positions; first += plan::page_positions) {
     const uint64_t count = static_cast<uint64_t>(std::min(positions - first, plan::page_positions));
@@ -224,9 +224,10 @@ std::optional<plan::Overflow> PageStore::overflow(std::span<const int32_t> pages
     const plan::HalvesSeen& here = seen[static_cast<size_t>(layer)];
     if (here.finite()) continue;
     if (!here.overflow()) return std::nullopt;
-    return plan::Overflow{layer, here.range,
-                          "this device multiplies them as such, however they are kept: the processor takes larger ones "
-                          "with a --kv of codes (--device cpu)"};
+    return plan::Overflow{
+        layer, format_ ? "magnitudes up to 65504, the range of the 16-bit floats they are multiplied as" : here.range,
+        "this device multiplies keys and values as 16-bit floats, also with --kv; the processor takes "
+        "larger ones with a --kv of codes (--device cpu)"};
   }
   return std::nullopt;
 }

@@ -17,7 +17,7 @@ bool keeps(const quant::Format& format, const plan::Plan& plan);
 
 /// Bytes of a page.
 uint64_t page_bytes(const plan::Plan& plan);
-/// Where the keys and the values of a state begin in a page, in halves.
+/// Where the keys and the values of a state begin in a page, in units of 2 bytes.
 struct OffsetsInPage {
   int64_t keys = 0, values = 0;
 };
