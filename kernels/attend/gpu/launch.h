@@ -1,5 +1,5 @@
-// What launches of attention are given on a GPU (the op: params.h). Keys and values lie in pages of 64 positions, as f16
-// or as codes (batch/gpu/states.h). head_size is a multiple of 32, at most 512.
+// What launches of attention are given on a GPU (the op: params.h). Keys and values lie in pages of 64 positions, as
+// f16 or as codes (batch/gpu/states.h). head_size is a multiple of 32, at most 512.
 //
 // Positions are cut into runs at fixed places (attend_run_begin). A run is an online softmax over its pages, by itself;
 // runs are merged in order (order.h). All kernels add so, by the same products on the matrix unit, so a row's bits
@@ -9,7 +9,7 @@
 //                  takes a run for some of the query heads of a kv_head, and leaves its sums; the last run's group
 //                  stores key and value. Items: rows · splits · kv_heads · parts, each a group's where there is one
 //                  row, and shared out among the groups where there may be more
-//   attend_stored  the same rows where keys are codes, or heads wide: rope_store has run first: a
+//   attend_stored  the same rows where keys are codes, or heads wide: rope_store has run first, as a
 //                  group that holds only part of a head cannot rotate or encode its key
 //   attend_merge   the same rows: the runs' sums, in order, as floats and as codes; ⌈width / threads⌉ groups per row
 //   attend_many    sequences with several rows, rope_store first; a group takes attend_rows(head_size) of the rows of

@@ -182,8 +182,8 @@ template <class Shared, int head_size, int splits> struct attend_page {
 
   // A page enters the run. `Stage::keys<first>(stage, shared, me)`, and `values` likewise: those of the page's
   // positions first … first + keys − 1, from where they are to shared.cached; zeros where nothing is seen by any row.
-  // Of wide heads `queries<size>` and `keys_of_part<size, first>` bring elements from `element` on of the queries, and of
-  // the keys of keys_of_part positions. All threads call it.
+  // Of wide heads `queries<size>` and `keys_of_part<size, first>` bring elements from `element` on of the queries, and
+  // of the keys of keys_of_part positions. All threads call it.
   template <class Stage> fn add(SHARED Shared& shared, THREAD Stage& stage, int position, Thread me, THREAD Rows& rows)
       -> void {
     frag_acc score[key_tiles];

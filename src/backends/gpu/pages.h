@@ -1,6 +1,6 @@
-// Keys and values on a GPU, in pages of 64 positions. Pages are parts of slabs, which are allocated when their pages are
-// first used. A page has for every state the keys, then the values, of one kv_head after another: as f16, (64, size),
-// or as codes of a format, in tiles of its resident layout with positions as rows, (64 / 32, size / block).
+// Keys and values on a GPU, in pages of 64 positions. Pages are parts of slabs, which are allocated when their pages
+// are first used. A page has for every state the keys, then the values, of one kv_head after another: as f16,
+// (64, size), or as codes of a format, in tiles of its resident layout with positions as rows, (64 / 32, size / block).
 #pragma once
 #include <atomic>
 #include <memory>
