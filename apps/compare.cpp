@@ -111,7 +111,7 @@ square is multiplied by the importance of its input. The first table has tensors
 second those with the largest errors.
 
 --json: {base_bits, bits, only_base, only_other, tensors: [{name, shape, base_format, format, base_bits, bits, error,
-weighted_error}]}; error is null where a weight is not finite, weighted_error where there is no importance.
+weighted_error}]}; error is null where it or a weight is not finite, weighted_error where there is no importance.
 
 Examples:
   ingot compare model-f16.gguf model-q4.gguf

@@ -44,6 +44,7 @@ std::string formats_text(const std::map<std::string, int>& formats) {
 }
 
 std::string percent_text(double share) {
+  if (std::isinf(share)) return "infinite";
   if (!std::isfinite(share)) return "not finite";
   const double percent = 100 * share;
   return percent == 0 || percent >= 0.095 ? fmt::format("{:.2f} %", percent) : fmt::format("{:.2g} %", percent);

@@ -26,7 +26,7 @@ Styled error_table(const std::vector<KindErrors>& kinds);
 
 /// "12 x THIS, 3 x THAT"; of one format its name alone.
 std::string formats_text(const std::map<std::string, int>& formats);
-/// "7.05 %", "0.0021 %"; NaN: "not finite".
+/// "7.05 %", "0.0021 %"; infinity: "infinite"; NaN: "not finite".
 std::string percent_text(double share);
 
 }  // namespace ingot::apps

@@ -23,7 +23,7 @@ struct TensorComparison {
   std::vector<uint64_t> shape;
   std::string base_format, format;
   double base_bits = 0, bits = 0;  ///< per weight
-  double error = 0;                ///< √(Σ (base − other)² / Σ base²); NaN: a weight is not finite
+  double error = 0;  ///< √(Σ (base − other)² / Σ base²); NaN: a weight is not finite; infinite: Σ base² is 0
   std::optional<double>
       weighted;  ///< the same with every term multiplied by its input's importance, where there is one
   uint64_t weights = 0;

@@ -1,6 +1,9 @@
 // How far the weights of one file are from those of another.
 #include "ingot/compare.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -21,17 +24,28 @@ namespace {
 using container::Gguf;
 using container::Tensor;
 
-/// A row of a tensor, decoded.
+/// A row of a tensor, decoded, times the scale of the whole tensor where the file has one.
 class RowReader {
  public:
-  explicit RowReader(const Tensor& tensor)
+  /// Errors: a scale that is not one number.
+  RowReader(const Gguf& file, const Tensor& tensor)
       : tensor_(tensor),
         format_(*quant::find_format("ggml", tensor.type)),
-        kernels_(cpu::kernels_of(format_, cpu::find_isa(""))) {}
+        kernels_(cpu::kernels_of(format_, cpu::find_isa(""))) {
+    const Tensor* scale = find_scale(file, tensor);
+    if (!scale) return;
+    const quant::Format& f = *quant::find_format("ggml", scale->type);
+    if (scale->elements != 1 || f.block != 1)
+      throw Error("compare", file.path() + ": " + scale->name + " is not one number",
+                  fmt::format("{} of {}", scale->elements, f.name), "one float", "take a sound copy of the model");
+    f.decode(scale->data, &scale_, 1);
+  }
   void read(uint64_t row, float* to) const {
     const uint64_t cols = tensor_.shape[0];
     const std::byte* from = tensor_.data + row * format_.row_bytes(cols);
     kernels_.decode_row(reinterpret_cast<const u8*>(from), static_cast<i64>(cols), to);
+    if (scale_ != 1)
+      for (uint64_t i = 0; i < cols; i++) to[i] *= scale_;
   }
   const quant::Format& format() const { return format_; }
 
@@ -39,6 +53,7 @@ class RowReader {
   const Tensor& tensor_;
   const quant::Format& format_;
   const cpu::FormatKernels& kernels_;
+  float scale_ = 1;
 };
 
 struct BothSquares {
@@ -46,11 +61,10 @@ struct BothSquares {
 };
 
 /// Rows are shared by the threads and summed in their order.
-BothSquares squares_between(const Tensor& base, const Tensor& other, const std::vector<float>* importance,
-                            cpu::Pool& pool) {
+BothSquares squares_between(const Tensor& base, const RowReader& from, const RowReader& to,
+                            const std::vector<float>* importance, cpu::Pool& pool) {
   const uint64_t cols = base.shape[0], rows = base.elements / cols;
   const uint64_t rows_of_expert = base.shape.size() > 1 ? base.shape[1] : 1;
-  const RowReader from(base), to(other);
   std::vector<BothSquares> found(rows);
   std::vector<std::vector<float>> lines(capped_product(pool.threads(), 2), std::vector<float>(cols));
   std::atomic<uint64_t> next{0};
@@ -94,18 +108,19 @@ Comparison compare_models(const std::string& base, const std::string& other, con
       continue;
     }
     if (u->shape != t.shape)
-      throw Error("compare", t.name + " has another shape in " + other, std::to_string(u->elements) + " weights",
-                  std::to_string(t.elements), "compare two files of one model");
+      throw Error("compare", t.name + " has another shape in " + other, fmt::format("{}", fmt::join(u->shape, " x ")),
+                  fmt::format("{}", fmt::join(t.shape, " x ")), "compare two files of one model");
     const auto found = means.find(t.name);
     const std::vector<float>* importance = found == means.end() ? nullptr : &found->second;
     const uint64_t experts = t.shape.size() > 1 ? t.elements / t.shape[0] / t.shape[1] : t.elements / t.shape[0];
     if (importance && importance->size() != capped_product(t.shape[0], experts))
       throw Error("compare", "the importance of " + t.name + " is of another model",
                   std::to_string(importance->size()) + " numbers", std::to_string(capped_product(t.shape[0], experts)));
-    const BothSquares squares = squares_between(t, *u, importance, pool);
+    const RowReader base_rows(from, t), rows(to, *u);
+    const BothSquares squares = squares_between(t, base_rows, rows, importance, pool);
     TensorComparison c;
     c.name = t.name, c.shape = t.shape, c.weights = t.elements;
-    c.base_format = RowReader(t).format().name, c.format = RowReader(*u).format().name;
+    c.base_format = base_rows.format().name, c.format = rows.format().name;
     c.base_bits = bits_per_weight(t.bytes, t.elements), c.bits = bits_per_weight(u->bytes, u->elements);
     c.error = root(squares.plain);
     if (importance) c.weighted = root(squares.weighted);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <iterator>
+#include <string_view>
 
 #include "backends/cpu/layout.h"
 #include "base/checked.h"
@@ -35,6 +36,12 @@ Squares squares_of(const float* x, const float* y, const float* importance, uint
     s.error += w * off * off, s.size += w * x[i] * x[i];
   }
   return s;
+}
+
+const container::Tensor* find_scale(const container::Gguf& file, const container::Tensor& tensor) {
+  constexpr std::string_view ending = ".weight";
+  if (!quant::find_format("ggml", tensor.type)->has_tensor_scale || !tensor.name.ends_with(ending)) return nullptr;
+  return file.find_tensor(tensor.name.substr(0, tensor.name.size() - ending.size()) + ".scale");
 }
 
 std::vector<uint64_t> sample_of(const container::Tensor& tensor) {

@@ -1,5 +1,6 @@
 // How far weights are from what another format makes of them.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -14,8 +15,8 @@ namespace ingot::quantize {
 struct Squares {
   double error = 0, size = 0;
   Squares& operator+=(const Squares& more) { return error += more.error, size += more.size, *this; }
-  /// Relative mean square.
-  double relative() const { return size > 0 ? error / size : 0; }
+  /// Relative mean square; infinite where there is an error but nothing that it is relative to.
+  double relative() const { return size > 0 ? error / size : error > 0 ? INFINITY : 0; }
 };
 /// Of `cols` weights; `importance`: (cols), or null for ones. The order of the sums is that of the weights.
 Squares squares_of(const float* x, const float* y, const float* importance, uint64_t cols);
@@ -27,6 +28,9 @@ struct Choice {
   double error = 0;  ///< relative mean square of what it changes: Σ w (x − y)² / Σ w x²
   double cost = 0;   ///< the same over the median of w times Σ x²
 };
+
+/// The scale of the whole tensor, which its name says is `tensor`'s; null: there is none, or its format has none.
+const container::Tensor* find_scale(const container::Gguf& file, const container::Tensor& tensor);
 
 /// Rows of a tensor that stand for all of it: so many that there are about `sample_weights` weights, evenly spaced.
 std::vector<uint64_t> sample_of(const container::Tensor& tensor);

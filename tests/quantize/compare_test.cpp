@@ -73,6 +73,39 @@ TEST_F(Compare, ErrorsAreThoseOfTheDefinition) {
   }
 }
 
+TEST_F(Compare, AnErrorOfNothingIsInfinite) {
+  const std::vector<float> ones = matrix_;
+  matrix_.assign(matrix_.size(), 0);
+  write(base_, {256, 20});
+  EXPECT_EQ(compare_models(base_, base_).tensors[1].error, 0);
+  matrix_ = ones;
+  write(other_, {256, 20});
+  EXPECT_EQ(compare_models(base_, other_).tensors[1].error, INFINITY);
+}
+
+TEST_F(Compare, MultipliesByTheScaleOfATensor) {
+  QuantizeOptions o;
+  o.to = "nvfp4", o.pure = true;
+  write_quantized(base_, other_, o);
+  const double error = compare_models(base_, other_).tensors[1].error;
+  const container::Gguf file = container::Gguf::open(other_, foundry::geometry_of);
+  const container::Tensor& t = *file.find_tensor("blk.0.ffn_up.weight");
+  ASSERT_TRUE(quant::find_format("nvfp4")->has_tensor_scale);
+  auto rewrite = [&](const std::vector<float>& scale) {
+    test::GgufBuilder scaled;
+    scaled.kv("general.architecture", "llama");
+    scaled.tensor(t.name, t.shape, uint32_t(t.type), std::string(reinterpret_cast<const char*>(t.data), t.bytes));
+    scaled.tensor("blk.0.ffn_up.scale", {scale.size()}, 0, test::bytes_of(scale));
+    scaled.write(imatrix_);
+  };
+  for (float& v : matrix_) v *= 4;
+  write(base_, {256, 20});
+  rewrite({4});
+  EXPECT_NEAR(compare_models(base_, imatrix_).tensors[0].error, error, 1e-9);
+  rewrite({4, 4});
+  EXPECT_THROW(compare_models(base_, imatrix_), Error);
+}
+
 TEST_F(Compare, SaysWhatOneFileLacks) {
   write(other_, {256, 20}, "blk.0.ffn_down.weight");
   const Comparison c = compare_models(base_, other_);
@@ -83,7 +116,12 @@ TEST_F(Compare, SaysWhatOneFileLacks) {
 
 TEST_F(Compare, RefusesOtherShapesAndSaysWhatIsNotFinite) {
   write(other_, {128, 40});
-  EXPECT_THROW(compare_models(base_, other_), Error);
+  try {
+    compare_models(base_, other_);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("got 128 x 40; expected 256 x 20"), std::string::npos) << e.what();
+  }
   matrix_[700] = NAN;
   write(other_, {256, 20});
   EXPECT_TRUE(std::isnan(compare_models(base_, other_).tensors[1].error));
