@@ -31,6 +31,12 @@ struct Descriptor {
 
 std::string reason(int error) { return std::system_category().message(error); }
 
+/// Makes names durable; not every file system supports it.
+void sync_folder_of(const std::string& path) {
+  Descriptor folder{open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (folder.number >= 0) fsync(folder.number);
+}
+
 // Files to remove when a signal ends the process. Any beyond this number are left behind.
 std::array<std::atomic<const char*>, 8> temporary{};
 static_assert(std::atomic<const char*>::is_always_lock_free, "a signal handler may take no lock");
@@ -133,13 +139,24 @@ void NewFile::write(std::span<const std::byte> bytes) {
   }
 }
 
-void NewFile::commit() {
+void NewFile::commit() { sync(), take_name(); }
+
+void NewFile::sync() {
   if (fsync(file_) != 0) fail(errno);
   if (int file = std::exchange(file_, -1); close(file) != 0) fail(errno);
+}
+
+void NewFile::remove_previous() {
+  if (unlink(target_.c_str()) == 0)
+    sync_folder_of(target_);
+  else if (errno != ENOENT)
+    fail(errno);
+}
+
+void NewFile::take_name() {
   if (rename(written_->path().c_str(), target_.c_str()) != 0) fail(errno);
   written_->keep();  // a signal before this point finds no file of that name
-  Descriptor folder{open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (folder.number >= 0) fsync(folder.number);  // makes the name durable; not every file system supports it
+  sync_folder_of(target_);
 }
 
 }  // namespace ingot

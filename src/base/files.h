@@ -56,8 +56,14 @@ class NewFile {
   /// Errors: the bytes cannot be written (disk full).
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-  /// Errors: as `write`; `path` is then unchanged.
+  /// `sync`, then `take_name`.
   void commit();
+  /// Puts all bytes on the disk; none can be written after it. Errors: as `write`; `path` is then unchanged.
+  void sync();
+  /// Removes what `path` was before, where there is anything. Errors: it cannot be removed.
+  void remove_previous();
+  /// After `sync`: the file is called `path`. Errors: it cannot be; `path` is then unchanged.
+  void take_name();
 
  private:
   [[noreturn]] void fail(int error) const;

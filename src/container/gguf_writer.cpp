@@ -108,9 +108,11 @@ void GgufWriter::finish_tensors() {
   }
 }
 
-void GgufWriter::commit() {
+void GgufWriter::commit() { sync(), take_name(); }
+
+void GgufWriter::sync() {
   if (current_ != tensors_.size()) throw Error("container", "a tensor is written with fewer bytes than it has");
-  file_.commit();
+  file_.sync();
 }
 
 }  // namespace ingot::container

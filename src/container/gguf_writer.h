@@ -49,6 +49,10 @@ class GgufWriter {
   void write(std::span<const std::byte> bytes);
   /// After the last byte of the last tensor. Errors: as `write`; the path is then unchanged.
   void commit();
+  /// The two halves of `commit`, and what may come between them: as NewFile has them.
+  void sync();
+  void remove_previous() { file_.remove_previous(); }
+  void take_name() { file_.take_name(); }
 
  private:
   void finish_tensors();

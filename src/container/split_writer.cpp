@@ -76,7 +76,10 @@ void SplitWriter::write(std::span<const std::byte> bytes) {
 }
 
 void SplitWriter::commit() {
-  for (size_t i = writers_.size(); i-- > 0;) writers_[i]->commit();
+  for (const auto& writer : writers_) writer->sync();
+  // Without its first part a model is none: files of an older one beside new ones are not read as if they belonged.
+  if (writers_.size() > 1) writers_[0]->remove_previous();
+  for (size_t i = writers_.size(); i-- > 0;) writers_[i]->take_name();
 }
 
 }  // namespace ingot::container

@@ -1,4 +1,4 @@
-// A model written as one file or as several, which take their names together when all of them are whole. The first has
+// A model written as one file or as several, which take their names when all of them are whole. The first has
 // the metadata; names and keys are those of llama.cpp, so that either program reads the other's.
 #pragma once
 #include <cstdint>
@@ -31,7 +31,9 @@ class SplitWriter {
   SplitWriter(const std::vector<NewPart>& parts, uint64_t alignment);
   /// The next bytes of the tensors, in the order of the parts; a piece ends no later than its tensor.
   void write(std::span<const std::byte> bytes);
-  /// Gives all files their names, the first one last. Errors: as GgufWriter; after one, some may have theirs.
+  /// When all files are on the disk, they get their names one after another, the first one last; where there are several,
+  /// an older first one is removed before. What ends this between two names leaves no first part, so that nothing reads
+  /// a mixture. Errors: as GgufWriter; names are unchanged unless one of them cannot be given.
   void commit();
 
  private:

@@ -96,6 +96,21 @@ TEST(SplitWriter, ATensorThatIsTooLargeHasAPartOfItsOwn) {
   model.expect_in(parts[4].path);
 }
 
+TEST(SplitWriter, PartsOfTwoModelsAreNeverReadAsOne) {
+  const Written model;
+  const test::Folder folder;
+  const std::vector<NewPart> parts = model.write(folder / "m.gguf", 2600);
+  ASSERT_GT(parts.size(), 2u);
+  SplitWriter writer(parts, alignment);
+  for (const auto& tensor : model.bytes) writer.write(tensor);
+  std::filesystem::remove(parts[1].path);
+  std::filesystem::create_directory(parts[1].path);  // which no file can replace
+  EXPECT_THROW(writer.commit(), Error);
+  EXPECT_FALSE(std::filesystem::exists(parts[0].path));
+  EXPECT_TRUE(std::filesystem::exists(parts[2].path));
+  EXPECT_THROW(Gguf::open(parts[2].path, test::geometry), Error);
+}
+
 TEST(SplitWriter, NothingTakesItsNameBeforeAllIsWhole) {
   const Written model;
   const test::Folder folder;
