@@ -185,17 +185,18 @@ class Jury {
   }
 
   static void take_quantization(Verdict& v, const Quantization& q) {
-    uint64_t bytes = 0, weights = 0;
+    uint64_t bytes = 0, weights = 0, encoded = 0;
     for (const QuantizedTensor& t : q.tensors) {
-      if (t.from == t.to) continue;
+      if (!t.is_given) continue;
       v.formats[t.to]++;
       uint64_t n = 1;
       for (uint64_t size : t.shape) n = capped_product(n, size);
       bytes += t.to_bytes, weights += n;
+      if (t.from != t.to) encoded += n;
     }
     v.file_bytes = q.to_bytes, v.bits = q.bits_per_weight;
     v.matrix_bits = weights ? 8 * double(bytes) / double(weights) : 0;
-    v.encode_weights_per_s = double(weights) / std::max(q.seconds, 1e-9);
+    v.encode_weights_per_s = double(encoded) / std::max(q.seconds, 1e-9);
   }
 
   void take_errors(Verdict& v, const std::string& path) {

@@ -28,10 +28,10 @@ struct Speeds {
 struct Verdict {
   std::string name;
   uint64_t file_bytes = 0, memory_bytes = 0;  // memory: of the weights as they are run
-  double bits = 0, matrix_bits = 0;           // per weight: of the file, and of the matrices that were encoded
+  double bits = 0, matrix_bits = 0;           // per weight: of the file, and of the matrices that got a format
   double error = 0;                           // root of the mean over tensors of squared relative errors
   std::optional<double> weighted;             // likewise, where there are importances
-  std::map<std::string, int> formats;         // of matrices that were encoded
+  std::map<std::string, int> formats;         // of matrices that got one
   std::vector<KindErrors> kinds;
   std::map<int, double> layers;  // as `error`, or `weighted` where there is one
   double encode_weights_per_s = 0;

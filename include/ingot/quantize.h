@@ -14,7 +14,7 @@ namespace ingot {
 
 struct QuantizeOptions {
   std::string to;                    ///< a recipe that comes with the program, or a format; "" with a budget
-  double budget = 0;                 ///< bits per weight of all matrices that are encoded; 0: `to` says the formats
+  double budget = 0;                 ///< bits per weight of all matrices that it or a rule gives a format; 0: see `to`
   std::vector<std::string> formats;  ///< that a budget may choose from, in lower case; none: all that can be encoded
   std::string recipe;                ///< rules that overrule it (docs/quantize.md), or ""
   std::string importance;            ///< path of a file of importances (as llama.cpp writes them), or ""
@@ -42,7 +42,7 @@ struct FormatTrial {
 
 /// How a budget was spent.
 struct BudgetReport {
-  double asked = 0, spent = 0;  ///< bits per weight of the matrices that are encoded
+  double asked = 0, spent = 0;  ///< bits per weight of the matrices that it or a rule gave a format
   double saving = 0;            ///< of the last step up: relative mean square that it saved, per MB (10^6 bytes)
 };
 
@@ -53,6 +53,7 @@ struct QuantizedTensor {
   std::string from, to;  ///< formats; equal: it is copied
   uint64_t from_bytes, to_bytes;
   bool has_importance;
+  bool is_given;     ///< the recipe or the budget says its format, which may be the one that it had
   std::string note;  ///< why it is not the format that the recipe asked for, or ""
   /// With a budget: formats of which none was worse in both bits and error, from the fewest bits on, and which of them
   /// was chosen; none for tensors that a rule gave a format.
@@ -77,7 +78,8 @@ Quantization plan_quantization(const std::string& model, const QuantizeOptions& 
 
 /// Writes `model` in other formats to the file `to`, which appears when it is whole and on the disk, and is not touched
 /// otherwise. Where it is larger than max_part_bytes and `to` is NAME.gguf, it becomes NAME-00001-of-0000N.gguf and so
-/// on, which take their names together at the end. Memory: pieces of tensors, besides the importances. Errors: as
+/// on, which take their names one after another when all are on the disk, the first part last; an older first part is
+/// removed before, so that parts of two models are never read as one. Memory: pieces of tensors, besides the importances. Errors: as
 /// above; a weight that is not finite; a file cannot be written, or is one of `model`.
 Quantization write_quantized(const std::string& model, const std::string& to, const QuantizeOptions& options);
 

@@ -49,6 +49,7 @@ struct Step {
   const Format *from, *to;
   const std::vector<float>* importance;  // null: none
   std::string note;
+  bool is_given = false;             // a rule or the budget says its format, which may be the one that it has
   std::vector<Choice> choices = {};  // on the hull; none: the format was not left to the budget
   size_t chosen = 0;                 // of them
 };
@@ -83,7 +84,7 @@ class Job {
     uint64_t bytes = 0, weights = 0;
     for (const Step& s : steps_) {
       q.tensors.push_back({s.tensor->name, s.tensor->shape, s.from->name, s.to->name, s.tensor->bytes, bytes_of(s),
-                           s.importance != nullptr, s.note, trials_of(s), s.chosen});
+                           s.importance != nullptr, s.is_given, s.note, trials_of(s), s.chosen});
       bytes = capped_sum(bytes, bytes_of(s)), weights = capped_sum(weights, s.tensor->elements);
     }
     q.from_bytes = file_.bytes();
@@ -164,11 +165,11 @@ class Job {
     const auto wanted = recipe_.format_of({t.name, t.shape}, facts_);
     const bool open = !wanted && options_.budget > 0 && !recipe_.keeps({t.name, t.shape});
     if (!wanted && !open) return s;
-    constexpr std::string_view ending = "weight";  // of every tensor that a recipe gives a format
-    if (s.from->has_tensor_scale && file_.find_tensor(t.name.substr(0, t.name.size() - ending.size()) + "scale")) {
+    if (find_scale(file_, t)) {
       s.note = "kept: it has a scale of its own";
       return s;
     }
+    s.is_given = true;
     if (open) {
       s.to = nullptr;
       check_source(t, *s.from);
@@ -239,8 +240,8 @@ class Job {
     for (Step& s : steps_) {
       tell(0);
       done_ += s.tensor->elements;
-      if (s.to != s.from) weights = capped_sum(weights, s.tensor->elements);
-      if (s.to && s.to != s.from) given = capped_sum(given, bytes_of(s));
+      if (s.is_given) weights = capped_sum(weights, s.tensor->elements);
+      if (s.is_given && s.to) given = capped_sum(given, bytes_of(s));
       if (s.to) continue;
       std::vector<const Format*> fitting;
       for (const Format* f : all)

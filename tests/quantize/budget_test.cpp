@@ -170,6 +170,23 @@ TEST_F(BudgetModel, KeepsToTheFormatsAndRulesGiven) {
   EXPECT_THROW(plan_quantization(path_, o), Error) << "no row of 96 fits";
 }
 
+TEST_F(BudgetModel, CountsWhatARuleLeavesAsItIs) {
+  QuantizeOptions half;
+  half.to = "f16", half.pure = true;
+  write_quantized(path_, out_, half);
+  QuantizeOptions o = bits(8);
+  o.recipe = "token_embd = f16";
+  const Quantization q = plan_quantization(out_, o);
+  double bytes = 0, weights = 0;
+  for (const QuantizedTensor& t : q.tensors) {
+    EXPECT_EQ(t.is_given, t.shape.size() > 1) << t.name;
+    if (t.is_given) bytes += double(t.to_bytes), weights += double(t.shape[0] * t.shape[1]);
+  }
+  EXPECT_EQ(q.tensors[0].to, q.tensors[0].from);
+  EXPECT_NEAR(q.budget->spent, 8 * bytes / weights, 1e-9);
+  EXPECT_LE(8 * bytes / weights, 8);
+}
+
 TEST_F(BudgetModel, WhatIsQuantizedAlreadyMayStay) {
   QuantizeOptions o;
   o.to = "q4_0";
