@@ -51,8 +51,10 @@ Json to_json(const Comparison& c) {
 Styled tensor_table(const Comparison& c, bool all) {
   std::vector<const TensorComparison*> list;
   for (const TensorComparison& t : c.tensors) list.push_back(&t);
-  auto size = [](const TensorComparison* t) {
-    return std::isnan(t->error) ? INFINITY : t->weighted.value_or(t->error);
+  // Weighted errors and plain ones are not compared with each other.
+  const bool weighted = std::ranges::all_of(list, [](auto* t) { return !differs(*t) || t->weighted; });
+  auto size = [&](const TensorComparison* t) {
+    return std::isnan(t->error) ? INFINITY : weighted ? t->weighted.value_or(t->error) : t->error;
   };
   if (!all) {
     std::ranges::stable_sort(list, [&](auto* a, auto* b) { return size(a) > size(b); });
@@ -97,7 +99,7 @@ void add_compare(CommandLine& line, Action& chosen) {
   Command* command = line.add_command("compare", "Compare two files of one model, tensor by tensor");
   command->add_option("BASE", &asked->base, "GGUF file, best the unquantized one")->required();
   command->add_option("OTHER", &asked->other, "GGUF file of the same model")->required();
-  command->add_option("--imatrix", &asked->options.importance, "Also weigh errors by these importances, a GGUF file")
+  command->add_option("--imatrix", &asked->options.importance, "Also weight errors by these importances, a GGUF file")
       ->check(not_empty())
       ->type_name("FILE");
   command->add_option("-t,--threads", &asked->options.threads, "Threads (default: all that this process may use)")
@@ -108,7 +110,7 @@ void add_compare(CommandLine& line, Action& chosen) {
   command->footer(
       R"(The error of a tensor is the root of the squared differences over the squares of the base's weights. weighted: every
 square is multiplied by the importance of its input. The first table has tensors by kind, of all layers together; the
-second those with the largest errors.
+second those with the largest errors, weighted where every tensor has such an error.
 
 --json: {base_bits, bits, only_base, only_other, tensors: [{name, shape, base_format, format, base_bits, bits, error,
 weighted_error}]}; error is null where it or a weight is not finite, weighted_error where there is no importance.

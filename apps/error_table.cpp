@@ -13,25 +13,26 @@ namespace ingot::apps {
 
 std::vector<KindErrors> errors_by_kind(const Comparison& comparison) {
   struct Sums {
-    double bits = 0, weights = 0, squares = 0, weighted = 0;
-    int with_importance = 0;
+    double bits = 0, weights = 0;
+    RootMeanSquare plain, weighted;
   };
   std::vector<KindErrors> kinds;
   std::map<std::string, Sums> sums;
   for (const TensorComparison& t : comparison.tensors) {
-    if (t.error == 0 && t.format == t.base_format) continue;
+    if (!differs(t)) continue;
     const std::string name = place_of_tensor(t.name).kind;
     auto at = std::ranges::find(kinds, name, &KindErrors::kind);
     KindErrors& kind = at != kinds.end() ? *at : kinds.emplace_back(KindErrors{name, 0, {}, 0, 0, {}});
     kind.tensors++, kind.formats[t.format]++;
     Sums& s = sums[name];
-    s.bits += t.bits * double(t.weights), s.weights += double(t.weights), s.squares += t.error * t.error;
-    if (t.weighted) s.weighted += *t.weighted * *t.weighted, s.with_importance++;
+    s.bits += t.bits * double(t.weights), s.weights += double(t.weights);
+    s.plain.add(t.error);
+    if (t.weighted) s.weighted.add(*t.weighted);
   }
   for (KindErrors& kind : kinds) {
     const Sums& s = sums[kind.kind];
-    kind.bits = s.bits / s.weights, kind.error = std::sqrt(s.squares / kind.tensors);
-    if (s.with_importance == kind.tensors) kind.weighted = std::sqrt(s.weighted / kind.tensors);
+    kind.bits = s.bits / s.weights, kind.error = s.plain.root();
+    if (s.weighted.n == kind.tensors) kind.weighted = s.weighted.root();
   }
   return kinds;
 }

@@ -1,5 +1,6 @@
 // Errors of weights by kind of tensor: those of all layers together. For `ingot compare` and `ingot judge`.
 #pragma once
+#include <cmath>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,6 +20,17 @@ struct KindErrors {
   double error = 0;                    ///< root of the mean of the tensors' squared errors
   std::optional<double> weighted;      ///< likewise, where all have one
 };
+/// Root of the mean of squares.
+struct RootMeanSquare {
+  double squares = 0;
+  int n = 0;
+  void add(double x) { squares += x * x, n++; }
+  double root() const { return n ? std::sqrt(squares / n) : 0; }
+};
+
+/// Do its weights differ, or its formats?
+inline bool differs(const TensorComparison& t) { return t.error != 0 || t.format != t.base_format; }
+
 /// Of tensors whose weights differ, or whose formats do; in the order of the file.
 std::vector<KindErrors> errors_by_kind(const Comparison& comparison);
 

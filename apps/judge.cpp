@@ -1,4 +1,4 @@
-// ingot judge: what formats make of a model. For each of them the model is quantized into a temporary file, compared
+// ingot judge: what quantization formats do to a model. For each of them the model is quantized into a temporary file, compared
 // with the reference weight by weight and answer by answer, timed, and removed.
 #include <fmt/format.h>
 #include <stdlib.h>
@@ -40,13 +40,16 @@ struct Judge {
 
 /// An empty file in `folder` (""; where the system keeps temporary files) for a model of this name.
 std::string temporary_path(std::string folder) {
+  auto fail = [](const std::string& where, const std::string& reason) {
+    throw Error("judge", "cannot write a temporary file in " + where, reason,
+                "a folder with room for a quantized model", "choose another one (--work)");
+  };
   std::error_code error;
   if (folder.empty()) folder = std::filesystem::temp_directory_path(error).string();
+  if (error) fail("the system's folder for them", error.message());
   std::string path = folder + "/ingot_judge_XXXXXX";
-  const int file = error ? -1 : mkstemp(path.data());
-  if (file < 0)
-    throw Error("judge", "cannot write a temporary file in " + folder, std::system_category().message(errno),
-                "a folder with room for a quantized model", "choose another one (--work)");
+  const int file = mkstemp(path.data()), reason = errno;
+  if (file < 0) fail(folder, std::system_category().message(reason));
   close(file);
   return path;
 }
@@ -68,10 +71,10 @@ class Jury {
  public:
   explicit Jury(const Judge& asked) : asked_(asked), text_(read_text(asked.text)), load_(asked.load) {
     load_.context = std::max(asked.options.context, std::max(asked.prompt, asked.answer + 1));
-    // A format or folder that is not there is found before hours are spent on what is.
+    // A missing format or folder is found before hours are spent on the others.
     const TemporaryFile file(temporary_path(asked.work));
     for (const std::string& format : asked.formats)
-      if (!parse_real(format)) plan_quantization(asked.model, quantize_options(asked, format));
+      if (const QuantizeOptions o = quantize_options(asked, format); o.budget == 0) plan_quantization(asked.model, o);
   }
 
   Judgement judge() {
@@ -81,10 +84,14 @@ class Jury {
     double bandwidth = asked_.repetitions > 0 ? read_bandwidth(plan.threads, plan.device) : 0;
     all_.evaluation = evaluated(base, nullptr);
     if (!watch_.noted()) take_noise_floor(base);
-    all_.speeds = speeds_of(base);
+    if (!watch_.noted()) all_.speeds = speeds_of(base);
     for (const std::string& format : asked_.formats) {
       if (watch_.noted()) break;
-      if (auto verdict = verdict_of(format, base)) all_.verdicts.push_back(std::move(*verdict));
+      try {
+        if (auto verdict = verdict_of(format, base)) all_.verdicts.push_back(std::move(*verdict));
+      } catch (const Error& e) {  // the other formats' verdicts stand; "stopped" is no failure
+        if (!watch_.noted()) all_.failures.push_back({format, e.what()});
+      }
     }
     all_.interrupted = watch_.noted();
     // The better of a probe before and one after: what else the machine does can only make a probe too low.
@@ -135,13 +142,17 @@ class Jury {
     LoadOptions load = load_;
     for (const FormatInfo& f : formats()) {
       if (f.code_bits != 8 || f.value != "affine" || f.has_min || f.name == load_.kv) continue;
+      std::optional<Model> other;
       try {
         load.kv = f.name;
-        const Model other = load_model(asked_.model, load);
-        all_.evaluation.against = evaluated(other, &base).against;
-        all_.noise = f.name;
-        return;
-      } catch (const Error&) {}  // the device does not keep them so
+        other.emplace(load_model(asked_.model, load));
+      } catch (const Error&) {
+        continue;  // the device does not keep them so
+      }
+      const Evaluation made = evaluated(*other, &base);
+      if (watch_.noted()) return;  // it is of fewer windows
+      all_.evaluation.against = made.against, all_.noise = f.name;
+      return;
     }
   }
 
@@ -171,6 +182,7 @@ class Jury {
     {
       ProgressBar bar("quantizing");
       options.progress = [&bar](double done) { bar.show(done); };
+      options.stop = [this] { return watch_.noted(); };
       take_quantization(v, write_quantized(asked_.model, file.path(), options));
     }
     if (watch_.noted()) return std::nullopt;
@@ -204,25 +216,26 @@ class Jury {
     options.importance = asked_.importance, options.threads = asked_.load.threads;
     ProgressBar bar("comparing");
     options.progress = [&bar](double done) { bar.show(done); };
+    options.stop = [this] { return watch_.noted(); };
     const Comparison c = compare_models(asked_.model, path, options);
     v.kinds = errors_by_kind(c);
-    struct Sum {
-      double squares = 0;
-      int n = 0;
-      void add(double x) { squares += x * x, n++; }
-      double root() const { return n ? std::sqrt(squares / n) : 0; }
-    } plain, weighted;
-    std::map<int, Sum> layers;
-    for (const TensorComparison& t : c.tensors) {
-      if (t.error == 0 && t.format == t.base_format) continue;
-      plain.add(t.error);
-      if (t.weighted) weighted.add(*t.weighted);
-      layers[place_of_tensor(t.name).layer].add(t.weighted.value_or(t.error));
+    struct Sums {
+      RootMeanSquare plain, weighted;
+      void add(const TensorComparison& t) {
+        plain.add(t.error);
+        if (t.weighted) weighted.add(*t.weighted);
+      }
+    } all;
+    std::map<int, Sums> layers;
+    for (const TensorComparison& t : c.tensors)
+      if (differs(t)) all.add(t), layers[place_of_tensor(t.name).layer].add(t);
+    v.error = all.plain.root(), v.matrices = all.plain.n, v.with_importance = all.weighted.n;
+    if (all.weighted.n > 0) v.weighted = all.weighted.root();
+    for (const auto& [layer, sums] : layers) {
+      if (layer < 0) continue;
+      v.layers[layer].error = sums.plain.root();
+      if (sums.weighted.n == sums.plain.n) v.layers[layer].weighted = sums.weighted.root();
     }
-    v.error = plain.root();
-    if (weighted.n > 0) v.weighted = weighted.root();
-    for (const auto& [layer, sum] : layers)
-      if (layer >= 0) v.layers[layer] = sum.root();
   }
 
   const Judge& asked_;
@@ -248,6 +261,7 @@ int perform_judge(const Judge& asked) {
   } else {
     answer(judgement_table(made));
     flush_answer();
+    for (const Failure& f : made.failures) note(Styled(Color::yellow, f.name + " could not be judged: " + f.message));
     if (const std::string text = quantized_text(made); !text.empty()) note(Styled(Color::yellow, text));
     note(Styled(Color::dim, fmt::format("* on the Pareto front of bits and KL. {}{} of {} tokens, {} scored{}{}",
                                         noise_text(made), count_text(made.evaluation.windows, "window"),
@@ -255,14 +269,14 @@ int perform_judge(const Judge& asked) {
                                         asked.report.empty() ? "" : "; report: " + asked.report + "/index.html",
                                         made.interrupted ? "; interrupted" : "")));
   }
-  return made.interrupted ? interrupted : success;
+  return made.interrupted ? interrupted : made.failures.empty() ? success : failure;
 }
 
 }  // namespace
 
 void add_judge(CommandLine& line, Action& chosen) {
   auto asked = std::make_shared<Judge>();
-  Command* command = line.add_command("judge", "Judge formats: what they make of a model");
+  Command* command = line.add_command("judge", "Judge formats: what quantization formats do to a model");
   command->add_option("FORMAT", &asked->formats, "A mix, a format, or bits per weight, as for `ingot quantize`")
       ->check(not_empty());
   Option* model = command->add_option("-m,--model", &asked->model, "Reference: GGUF file, best the unquantized one")
@@ -277,10 +291,10 @@ void add_judge(CommandLine& line, Action& chosen) {
     if (asked->formats.empty()) throw UsageError("expected one FORMAT or several");
     name_mapped_file(asked->model);
   });
-  command->add_option("--imatrix", &asked->importance, "Importances: formats are encoded and errors weighed by them")
+  command->add_option("--imatrix", &asked->importance, "Importances: formats are encoded and errors weighted by them")
       ->check(not_empty())
       ->type_name("FILE");
-  command->add_option("--report", &asked->report, "Folder for index.html, a page of its own, and judgement.json")
+  command->add_option("--report", &asked->report, "Folder for index.html, a self-contained page, and judgement.json")
       ->check(not_empty())
       ->type_name("DIR");
   command->add_option("--work", &asked->work, "Folder for quantized models, one at a time (default: the system's)")
@@ -314,17 +328,18 @@ void add_judge(CommandLine& line, Action& chosen) {
       R"(For each FORMAT the reference is quantized into a temporary file, which is compared, evaluated on the text beside the
 reference, timed and removed. A number is a budget of bits per weight.
 
-error: root of the mean over matrices of their squared relative errors; weighted: by importances. KL: divergence of
+error: root of the mean over matrices of their squared relative errors; weighted: by importances, of the matrices that
+have some. KL: divergence of
 the next-token distribution from the reference's, as for `ingot eval --against`, with the half width of its 95 %
 interval. The reference's own line is its noise floor: itself with an 8-bit KV cache. share: bytes of
-weights read per second while decoding, of what the memory delivers. encode: weights per second, with writing the
-file. memory: weights as they are run. A reference that is quantized itself is said to be so.
+weights read per second while decoding, of what the memory delivers. encode: million weights per second, with
+writing the file. memory: weights as they are run. A reference that is quantized itself is said to be so.
 
 --json: {reference: {model, parameters, bits_per_weight, file_bytes, memory_bytes, quantized, perplexity,
 perplexity_error, noise_format, noise_floor, speed}, text, context, windows, scored_tokens, imatrix, machine, isa, threads,
-interrupted, formats: [{name, bits_per_weight, bits_of_matrices, file_bytes, memory_bytes, formats, error,
-weighted_error, kinds, layers, perplexity, perplexity_error, against, encode_weights_per_s, speed, on_front}]};
-noise_floor and against: as `ingot eval --against --json` has them.
+interrupted, formats: [{name, bits_per_weight, bits_of_matrices, file_bytes, memory_bytes, formats, matrices,
+matrices_with_importance, error, weighted_error, kinds, layers, perplexity, perplexity_error, against, encode_weights_per_s, speed, on_front}],
+failures: [{name, error}]}; a format that fails does not end the others, but the status is 1. noise_floor and against: as `ingot eval --against --json` has them.
 
 Examples:
   ingot judge NAME NAME 4.5 --model model-f16.gguf --text book.txt --report report

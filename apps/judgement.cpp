@@ -13,14 +13,17 @@ namespace {
 
 constexpr double mega = 1e6;
 
-Json to_json(const Rates& r) { return {{"median", r.median}, {"min", r.min}, {"max", r.max}}; }
+Json to_json(const Rates& r) {
+  if (r.median <= 0) return {};  // not measured
+  return {{"median", r.median}, {"min", r.min}, {"max", r.max}};
+}
 
 Json to_json(const Speeds& s) {
   return {{"prompt_tokens_per_s", to_json(s.prompt)},
           {"answer_tokens_per_s", to_json(s.answer)},
           {"weight_bytes_per_token", s.weight_bytes_per_token},
-          {"read_bandwidth_gb_per_s", s.read_bandwidth / 1e9},
-          {"share_of_bandwidth", s.share()}};
+          {"read_bandwidth_gb_per_s", s.measured() ? Json(s.read_bandwidth / 1e9) : Json()},
+          {"share_of_bandwidth", s.measured() ? Json(s.share()) : Json()}};
 }
 
 Json to_json(const std::map<std::string, int>& formats) {
@@ -38,7 +41,8 @@ Json to_json(const Verdict& v) {
                      {"bits", k.bits},
                      {"error", k.error},
                      {"weighted_error", k.weighted}});
-  for (const auto& [layer, error] : v.layers) layers.push_back({{"layer", layer}, {"error", error}});
+  for (const auto& [layer, error] : v.layers)
+    layers.push_back({{"layer", layer}, {"error", error.error}, {"weighted_error", error.weighted}});
   const Evaluation& e = v.evaluation;
   return {{"name", v.name},
           {"bits_per_weight", v.bits},
@@ -46,6 +50,8 @@ Json to_json(const Verdict& v) {
           {"file_bytes", v.file_bytes},
           {"memory_bytes", v.memory_bytes},
           {"formats", to_json(v.formats)},
+          {"matrices", v.matrices},
+          {"matrices_with_importance", v.with_importance},
           {"error", v.error},
           {"weighted_error", v.weighted},
           {"kinds", kinds},
@@ -58,7 +64,7 @@ Json to_json(const Verdict& v) {
           {"on_front", v.on_front}};
 }
 
-std::string rate_text(double x) { return fmt::format("{:.{}f}", x, x < 100 ? 1 : 0); }
+std::string rate_text(double x) { return x <= 0 ? "" : fmt::format("{:.{}f}", x, x < 100 ? 1 : 0); }
 
 }  // namespace
 
@@ -86,8 +92,15 @@ std::string noise_text(const Judgement& j) {
   return "The reference's KL is its noise floor: itself with keys and values in " + j.noise + ". ";
 }
 
+std::string weighted_text(const Verdict& v) {
+  if (!v.weighted) return "";
+  const bool all = v.with_importance == v.matrices;
+  return percent_text(*v.weighted) + (all ? "" : fmt::format(" ({} of {})", v.with_importance, v.matrices));
+}
+
 Json to_json(const Judgement& j) {
-  Json verdicts = Json::array();
+  Json verdicts = Json::array(), failures = Json::array();
+  for (const Failure& f : j.failures) failures.push_back({{"name", f.name}, {"error", f.message}});
   for (const Verdict& v : j.verdicts) verdicts.push_back(to_json(v));
   const Evaluation& e = j.evaluation;
   Json reference = {{"model", j.model},
@@ -106,7 +119,7 @@ Json to_json(const Judgement& j) {
           {"scored_tokens", e.scored}, {"imatrix", j.importance},
           {"machine", j.machine},      {"isa", j.isa},
           {"threads", j.threads},      {"interrupted", j.interrupted},
-          {"formats", verdicts}};
+          {"formats", verdicts},       {"failures", failures}};
 }
 
 Styled judgement_table(const Judgement& j) {
@@ -116,7 +129,7 @@ Styled judgement_table(const Judgement& j) {
                {"error", true},
                {"weighted", true},
                {"perplexity", true},
-               {"KL, nat", true},
+               {"KL, nats", true},
                {"±95 %", true},
                {"median", true},
                {"99 %", true},
@@ -125,7 +138,7 @@ Styled judgement_table(const Judgement& j) {
                {"decode/s", true},
                {"share", true},
                {"prompt/s", true},
-               {"encode Mw/s", true},
+               {"encode, M weights/s", true},
                {"memory MB", true}});
   const Evaluation& e = j.evaluation;
   auto numbers = [](double x) { return fmt::format("{:.4f}", x); };
@@ -141,7 +154,7 @@ Styled judgement_table(const Judgement& j) {
   auto add = [&](std::vector<std::string> row, const std::optional<Divergence>& d, const Speeds& s,
                  const std::string& encode, uint64_t memory) {
     for (std::string& cell : divergence(d)) row.push_back(std::move(cell));
-    row.insert(row.end(), {rate_text(s.answer.median), fmt::format("{:.0f} %", 100 * s.share()),
+    row.insert(row.end(), {rate_text(s.answer.median), s.measured() ? fmt::format("{:.0f} %", 100 * s.share()) : "",
                            rate_text(s.prompt.median), encode, fmt::format("{:.1f}", double(memory) / mega)});
     table.add(std::move(row));
   };
@@ -150,8 +163,8 @@ Styled judgement_table(const Judgement& j) {
       e.against, j.speeds, "", j.memory_bytes);
   for (const Verdict& v : j.verdicts)
     add({v.name + (v.on_front ? " *" : ""), fmt::format("{:.3f}", v.bits),
-         fmt::format("{:.1f}", double(v.file_bytes) / mega), percent_text(v.error),
-         v.weighted ? percent_text(*v.weighted) : "", numbers(v.evaluation.perplexity)},
+         fmt::format("{:.1f}", double(v.file_bytes) / mega), percent_text(v.error), weighted_text(v),
+         numbers(v.evaluation.perplexity)},
         v.evaluation.against, v.speeds, fmt::format("{:.1f}", v.encode_weights_per_s / mega), v.memory_bytes);
   return table.text();
 }

@@ -42,24 +42,26 @@ std::string html_table(const Rows& rows) {
 }
 
 std::string mb(uint64_t bytes) { return fmt::format("{:.1f}", double(bytes) / 1e6); }
-std::string rate(const Rates& r) { return fmt::format("{:.1f} ({:.1f} to {:.1f})", r.median, r.min, r.max); }
+std::string rate(const Rates& r) {
+  return r.median <= 0 ? "" : fmt::format("{:.1f} ({:.1f} to {:.1f})", r.median, r.min, r.max);
+}
 
 Rows summary(const Judgement& j) {
   Rows rows = {
-      {"format", "bits", "file MB", "error", "weighted", "KL, nat", "same top", "perplexity", "decode/s", "prompt/s"}};
+      {"format", "bits", "file MB", "error", "weighted", "KL, nats", "same top", "perplexity", "decode/s", "prompt/s"}};
   auto divergence = [](const std::optional<Divergence>& d) {
     return d ? fmt::format("{:.5f} ± {:.5f}", d->mean, interval(d->mean_error)) : "";
   };
   auto top = [](const std::optional<Divergence>& d) { return d ? share_text(d->same_top) : ""; };
-  auto number = [](double x) { return fmt::format("{:.4g}", x); };
+  auto number = [](double x) { return x > 0 ? fmt::format("{:.4g}", x) : ""; };
   rows.push_back({"reference", fmt::format("{:.3f}", j.bits), mb(j.file_bytes), "", "",
                   divergence(j.evaluation.against), top(j.evaluation.against), number(j.evaluation.perplexity),
                   number(j.speeds.answer.median), number(j.speeds.prompt.median)});
   for (const Verdict& v : j.verdicts)
     rows.push_back({v.name + (v.on_front ? " *" : ""), fmt::format("{:.3f}", v.bits), mb(v.file_bytes),
-                    percent_text(v.error), v.weighted ? percent_text(*v.weighted) : "",
-                    divergence(v.evaluation.against), top(v.evaluation.against), number(v.evaluation.perplexity),
-                    number(v.speeds.answer.median), number(v.speeds.prompt.median)});
+                    percent_text(v.error), weighted_text(v), divergence(v.evaluation.against),
+                    top(v.evaluation.against), number(v.evaluation.perplexity), number(v.speeds.answer.median),
+                    number(v.speeds.prompt.median)});
   return rows;
 }
 
@@ -72,10 +74,9 @@ Rows divergences(const Judgement& j) {
     rows.push_back({name, n(d.mean) + " ± " + n(interval(d.mean_error)), n(d.median), n(d.p90), n(d.p99), n(d.p999),
                     n(d.max), share_text(d.same_top) + " ± " + share_text(interval(d.same_top_error))});
     for (const ConfidenceBand& b : d.by_confidence) {
-      if (b.tokens == 0) continue;
-      rows.back().push_back(n(b.mean) + " ± " + n(interval(b.mean_error)));
+      rows.back().push_back(b.tokens ? n(b.mean) + " ± " + n(interval(b.mean_error)) : "");
       if (rows[0].size() < rows.back().size())
-        rows[0].push_back(fmt::format("reference's best has {} ({})", band_text(b), b.tokens));
+        rows[0].push_back(fmt::format("reference's top token {} ({})", band_text(b), count_text(b.tokens, "token")));
     }
   };
   add("noise floor", j.evaluation.against);
@@ -106,10 +107,10 @@ Rows errors(const Judgement& j, bool weighted) {
 
 Rows speeds(const Judgement& j) {
   Rows rows = {{"format", "decode, tokens/s", "of the bandwidth", "prompt, tokens/s", "memory of weights, MB",
-                "encoded, M weights/s"}};
+                "encode, M weights/s"}};
   auto add = [&](const std::string& name, const Speeds& s, uint64_t memory, double encode) {
-    rows.push_back({name, rate(s.answer), fmt::format("{:.0f} %", 100 * s.share()), rate(s.prompt), mb(memory),
-                    encode > 0 ? fmt::format("{:.1f}", encode / 1e6) : ""});
+    rows.push_back({name, rate(s.answer), s.measured() ? fmt::format("{:.0f} %", 100 * s.share()) : "", rate(s.prompt),
+                    mb(memory), encode > 0 ? fmt::format("{:.1f}", encode / 1e6) : ""});
   };
   add("reference", j.speeds, j.memory_bytes, 0);
   for (const Verdict& v : j.verdicts) add(v.name, v.speeds, v.memory_bytes, v.encode_weights_per_s);
@@ -125,7 +126,7 @@ template <class Number> Plot against_bits(const Judgement& j, const char* title,
 
 std::string plots(const Judgement& j) {
   std::vector<Plot> list;
-  list.push_back(against_bits(j, "KL divergence, with its Pareto front", "nat",
+  list.push_back(against_bits(j, "KL divergence, with its Pareto front", "nats",
                               [](const Verdict& v) { return v.evaluation.against->mean; }));
   list.back().log_y = true;
   for (const Verdict& v : j.verdicts)
@@ -133,11 +134,16 @@ std::string plots(const Judgement& j) {
   std::ranges::sort(list.back().front);
   const bool weighted = std::ranges::all_of(j.verdicts, [](const Verdict& v) { return v.weighted.has_value(); });
   list.push_back(against_bits(j, weighted ? "Weighted error of weights" : "Error of weights", "%",
-                              [&](const Verdict& v) { return 100 * v.weighted.value_or(v.error); }));
+                              [&](const Verdict& v) { return 100 * (weighted ? *v.weighted : v.error); }));
   list.back().log_y = true;
-  list.push_back(against_bits(j, "Decoding", "tokens/s", [](const Verdict& v) { return v.speeds.answer.median; }));
-  list.push_back(against_bits(j, "Prompts", "tokens/s", [](const Verdict& v) { return v.speeds.prompt.median; }));
-  Plot layers{.title = weighted ? "Weighted error by layer" : "Error by layer",
+  if (std::ranges::all_of(j.verdicts, [](const Verdict& v) { return v.speeds.measured(); })) {
+    list.push_back(against_bits(j, "Decoding", "tokens/s", [](const Verdict& v) { return v.speeds.answer.median; }));
+    list.push_back(against_bits(j, "Prompts", "tokens/s", [](const Verdict& v) { return v.speeds.prompt.median; }));
+  }
+  const bool layers_weighted = std::ranges::all_of(j.verdicts, [](const Verdict& v) {
+    return std::ranges::all_of(v.layers, [](const auto& layer) { return layer.second.weighted.has_value(); });
+  });
+  Plot layers{.title = layers_weighted ? "Weighted error by layer" : "Error by layer",
               .x_title = "layer",
               .y_title = "%",
               .log_y = true,
@@ -146,7 +152,8 @@ std::string plots(const Judgement& j) {
               .front = {}};
   for (const Verdict& v : j.verdicts) {
     layers.series.push_back({v.name, {}});
-    for (const auto& [layer, error] : v.layers) layers.series.back().points.emplace_back(layer, 100 * error);
+    for (const auto& [layer, error] : v.layers)
+      layers.series.back().points.emplace_back(layer, 100 * (layers_weighted ? *error.weighted : error.error));
   }
   list.push_back(layers);
   std::string out = "<div class=\"plots\">";
@@ -174,11 +181,13 @@ std::string judgement_html(const Judgement& j) {
   if (const std::string text = quantized_text(j); !text.empty())
     out += "<p class=\"warning\">" + escaped(text) + "</p>\n";
   if (j.interrupted) out += "<p class=\"warning\">Interrupted: not every format was judged.</p>\n";
+  for (const Failure& f : j.failures)
+    out += "<p class=\"warning\">" + escaped(f.name + " could not be judged: " + f.message) + "</p>\n";
   out += html_table(summary(j));
   out += "<p><small>* on the Pareto front: no other has fewer bits and a smaller divergence. " +
          escaped(noise_text(j)) + "± is half a 95 % interval.</small></p>\n";
   if (!j.verdicts.empty()) out += plots(j);
-  out += "<h2>Divergence from the reference, in nat per token</h2>\n" + html_table(divergences(j));
+  out += "<h2>Divergence from the reference, in nats per token</h2>\n" + html_table(divergences(j));
   out += "<h2>Errors of weights by kind of matrix</h2>\n" + html_table(errors(j, false));
   if (!j.importance.empty()) out += html_table(errors(j, true));
   out += "<h2>Speed and memory</h2>\n" + html_table(speeds(j));

@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,7 +42,7 @@ def run(*words, status=0, **environment):
 
 
 class Page(html.parser.HTMLParser):
-    """Sees to it that every element is closed, and collects what it would load."""
+    """Checks that every element is closed, and collects what it would load."""
 
     def __init__(self, text):
         super().__init__()
@@ -96,6 +97,10 @@ class Judge(unittest.TestCase):
                 self.assertEqual(verdict[key], evaluated[key])
             self.assertEqual(verdict["against"], evaluated["against"])
             compared = [t for t in run("compare", self.model, out, "--imatrix", self.imatrix, "--json")["tensors"] if len(t["shape"]) > 1]
+            self.assertEqual((verdict["matrices"], verdict["matrices_with_importance"]), (len(compared), len(compared) - 1))
+            for layer in verdict["layers"]:
+                errors = [t["weighted_error"] for t in compared if t["name"].startswith(f"blk.{layer['layer']}.")]
+                self.assertAlmostEqual(layer["weighted_error"], math.sqrt(sum(e * e for e in errors) / len(errors)), 12)
             for key in ("error", "weighted_error"):
                 errors = [t[key] for t in compared if t[key] is not None]
                 self.assertAlmostEqual(verdict[key], math.sqrt(sum(e * e for e in errors) / len(errors)), 12)
@@ -126,6 +131,33 @@ class Judge(unittest.TestCase):
         self.assertRegex(text, r"5\.5 \* +5\.\d+ ")
         self.assertEqual(list(self.work.iterdir()), [])
 
+    def test_one_format_that_fails_leaves_the_verdicts_of_the_others(self):
+        report = self.path / "failing"
+        words = ("judge", "q4_0", "0.1", "q8_0", "--model", self.model, *self.words[:-1], 0, "--work", self.work, "--report", report)
+        made = run(*words, "--json", status=1)
+        self.assertEqual([f["name"] for f in made["formats"]], ["q4_0", "q8_0"])
+        (failed,) = made["failures"]
+        self.assertEqual(failed["name"], "0.1")
+        self.assertIn("less than the smallest formats take", failed["error"])
+        page = (report / "index.html").read_text()
+        self.assertIn("0.1 could not be judged", page)
+        self.assertEqual(len(re.findall("<svg", page)), 3)  # none of speeds, which were not measured
+        speed = made["formats"][0]["speed"]
+        self.assertEqual([speed[k] for k in ("prompt_tokens_per_s", "answer_tokens_per_s", "share_of_bandwidth")], [None] * 3)
+        self.assertEqual(list(self.work.iterdir()), [])
+
+    def test_an_interrupt_ends_quantizing(self):
+        words = [INGOT, "judge", *["q2_k"] * 50, "--model", self.model, *self.words[:-1], 0, "--work", self.work, "--json"]
+        process = subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, text=True)
+        while process.poll() is None and not list(self.work.glob("*.ingot-*")):
+            pass  # until a quantized model is being written
+        process.send_signal(signal.SIGINT)
+        made = json.loads(process.communicate()[0])
+        self.assertEqual(process.returncode, 130)
+        self.assertTrue(made["interrupted"] and len(made["formats"]) < 50)
+        self.assertEqual(made["failures"], [])
+        self.assertEqual(list(self.work.iterdir()), [])
+
     def test_what_cannot_be_is_refused_before_anything_is_measured(self):
         for words, status, said in (
             (("q4_9", "--model", self.model), 1, "no such recipe or format"),
@@ -135,6 +167,12 @@ class Judge(unittest.TestCase):
             (("q4_0", "--model", self.model, "--work", self.path / "none"), 1, "cannot write a temporary file"),
         ):
             self.assertIn(said, run("judge", *words, *self.words, status=status))
+        said = run("judge", "q4_0", "--model", self.model, *self.words, status=1, TMPDIR=str(self.path / "none"))
+        self.assertIn("cannot write a temporary file in the system's folder", said)
+        short = self.path / "short.txt"  # which measuring would refuse first
+        short.write_text("oak")
+        said = run("judge", "q4_0", "64", "--model", self.model, "--text", short, status=1)
+        self.assertIn("a budget is out of range", said)
         self.assertEqual(list(self.work.iterdir()), [])
         self.assertIn("--text is required", run("judge", "q4_0", "--model", self.model, status=2))
 
