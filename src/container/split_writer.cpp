@@ -23,13 +23,18 @@ std::vector<NewValue> split_keys(size_t index, size_t count, size_t tensors) {
           NewValue::of("split.tensors.count", narrow<int32_t>(tensors))};
 }
 
+NewValue alignment_key(uint64_t alignment) { return NewValue::of("general.alignment", narrow<uint32_t>(alignment)); }
+
 }  // namespace
 
 std::vector<NewPart> parts_of(const std::string& path, const std::vector<NewValue>& metadata,
                               const std::vector<NewTensor>& tensors, uint64_t alignment, uint64_t max_bytes) {
   std::vector<NewPart> parts(1);
   parts[0].metadata = metadata;
-  const uint64_t keys = GgufWriter::size_of(split_keys(0, 1, 0), {}, alignment);
+  // No part has more bytes than `size` says: with its keys, and where the table of tensors is padded at its end.
+  std::vector<NewValue> own = split_keys(0, 1, 0);
+  if (alignment != default_alignment) own.push_back(alignment_key(alignment));
+  const uint64_t keys = capped_sum(GgufWriter::size_of(own, {}, alignment), alignment);
   uint64_t size = capped_sum(GgufWriter::size_of(metadata, {}, alignment), keys);
   if (max_bytes == 0 || GgufWriter::size_of(metadata, tensors, alignment) <= max_bytes) {
     parts[0].tensors = tensors;
@@ -51,8 +56,7 @@ std::vector<NewPart> parts_of(const std::string& path, const std::vector<NewValu
     part.path = path;
     if (parts.size() > 1) {
       part.path = fmt::format("{}-{:05}-of-{:05}{}", name, i + 1, parts.size(), ending);
-      if (i > 0 && alignment != default_alignment)
-        part.metadata.push_back(NewValue::of("general.alignment", narrow<uint32_t>(alignment)));
+      if (i > 0 && alignment != default_alignment) part.metadata.push_back(alignment_key(alignment));
       for (NewValue& v : split_keys(i, parts.size(), tensors.size())) part.metadata.push_back(std::move(v));
     }
     part.bytes = GgufWriter::size_of(part.metadata, part.tensors, alignment);
