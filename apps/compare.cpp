@@ -88,6 +88,11 @@ int perform_compare(Compare asked) {
   answer(tensors);
   for (const std::string& name : made.only_base) answer("only in the base: " + name + "\n");
   for (const std::string& name : made.only_other) answer("only in the other: " + name + "\n");
+  if (!asked.options.importance.empty()) {
+    const auto matrices = std::ranges::count_if(made.tensors, differs);
+    const auto found = std::ranges::count_if(made.tensors, [](auto& t) { return differs(t) && t.weighted; });
+    answer(fmt::format("{} of {} tensors that differ have importances\n", found, matrices));
+  }
   answer(fmt::format("{:.4g} -> {:.4g} bits per weight\n", made.base_bits, made.bits));
   return success;
 }

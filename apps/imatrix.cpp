@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/checked.h"
 #include "command_line.h"
 #include "commands.h"
 #include "files.h"
@@ -54,6 +55,13 @@ Json to_json(const Importance& all) {
 }
 
 int perform_imatrix(const Imatrix& asked) {
+  // What cannot be read or written is found before the measurement, which takes long.
+  Importance merged;
+  for (const std::string& path : asked.merged) {
+    name_mapped_file(path);
+    merged.add(read_importance(path));
+  }
+  NewFile(asked.out, Access::everyone);  // not committed: it leaves nothing
   Importance all;
   if (!asked.text.empty()) {
     std::optional<Importance> made = measure(asked);
@@ -63,16 +71,13 @@ int perform_imatrix(const Imatrix& asked) {
     }
     all = std::move(*made);
   }
-  for (const std::string& path : asked.merged) {
-    name_mapped_file(path);
-    all.add(read_importance(path));
-  }
+  all.add(merged);
   write_importance(asked.out, all);
   if (asked.json)
     answer_json(to_json(all));
   else
-    answer(fmt::format("{} matrices, {} of {} tokens\n", all.matrices.size(),
-                       count_text(static_cast<int64_t>(all.windows), "window"), all.context));
+    answer(fmt::format("{} matrices, {}{}\n", all.matrices.size(), count_text(narrow<int64_t>(all.windows), "window"),
+                       all.context ? fmt::format(" of {} tokens", all.context) : ""));
   return success;
 }
 
@@ -111,11 +116,12 @@ void add_imatrix(CommandLine& line, Action& chosen) {
   });
   command->footer(
       R"(The text is split into windows (an incomplete last one is left out), each evaluated on its own. For every matrix the
-squares of each of its inputs are added up over all tokens. `ingot quantize --imatrix` weighs errors by them. OUT is a
+squares of each of its inputs are added up over all tokens. `ingot quantize --imatrix` weights errors by them. OUT is a
 GGUF file as llama.cpp's imatrix tool writes it, and either program reads the other's. Some hundred windows of
 text of the kind that the model will see are enough.
 
---json: {windows, context, texts, matrices: [{name, cols, counts}]}
+--json: {windows, context, texts, matrices: [{name, cols, counts}]}; context is 0 where files of several window sizes were
+merged.
 
 Examples:
   ingot imatrix model-f16.gguf --text book.txt -o model.imatrix.gguf

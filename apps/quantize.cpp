@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <memory>
+#include <system_error>
 #include <optional>
 
 #include "command_line.h"
@@ -58,8 +60,10 @@ Json to_json(const Quantization& q) {
                {"files", q.files},
                {"seconds", q.seconds}};
   if (q.budget)
-    json.add("budget",
-             {{"asked", q.budget->asked}, {"spent", q.budget->spent}, {"last_saving_per_mb", q.budget->saving}});
+    json.add("budget", {{"asked", q.budget->asked},
+                        {"spent", q.budget->spent},
+                        {"last_saving_per_mb", q.budget->saving},
+                        {"left_out_saving_per_mb", q.budget->saving_left_out}});
   json.add("tensors", std::move(tensors));
   return json;
 }
@@ -92,10 +96,11 @@ Styled budget_table(const Quantization& q) {
                fmt::format("{:.3f}", kind.bits / kind.weights), rms(kind.error, kind.tensors),
                rms(kind.error_fewer, kind.fewer), rms(kind.error_more, kind.more)});
   }
-  return table.text() + fmt::format(
-                            "{:.4f} of {:g} bits per weight; the last step up saved {:.2g} of squared error per MB, "
-                            "those left out save less\n",
-                            q.budget->spent, q.budget->asked, q.budget->saving);
+  const BudgetReport& b = *q.budget;
+  std::string text = fmt::format("{:.4f} of {:g} bits per weight", b.spent, b.asked);
+  if (b.saving > 0) text += fmt::format("; the last step up saved {:.2g} of the sum of errors per MB", b.saving);
+  if (b.saving_left_out > 0) text += fmt::format("; the best that did not fit would save {:.2g}", b.saving_left_out);
+  return table.text() + text + "\n";
 }
 
 /// "  error 3.1 %; OTHER 1.6 %": of a tensor, with the steps beside it.
@@ -128,6 +133,12 @@ std::string report(const Quantize& asked, const Quantization& q) {
     for (const auto& [note, count] : notes) text += fmt::format("{} x {}\n", count, note);
   }
   const std::string files = q.files.size() > 1 ? fmt::format(" in {} files", q.files.size()) : "";
+  if (!asked.options.importance.empty()) {
+    const auto bare = std::ranges::count_if(q.tensors, [](const QuantizedTensor& t) {
+      return t.is_given && (t.from != t.to || !t.trials.empty()) && !t.has_importance;
+    });
+    if (bare > 0) text += fmt::format("{} {} no importance\n", bare, bare == 1 ? "matrix has" : "matrices have");
+  }
   return text + fmt::format("{} -> {}{}, {:.4g} bits per weight\n", megabytes(q.from_bytes), megabytes(q.to_bytes),
                             files, q.bits_per_weight);
 }
@@ -162,6 +173,9 @@ int perform_quantize(Quantize asked) {
     answer((made.budget && !asked.tensors ? budget_table(made) : Styled("")) + report(asked, made));
   if (!asked.json && !asked.dry_run) {
     flush_answer();
+    std::error_code error;
+    if (made.files.size() > 1 && std::filesystem::exists(asked.out, error))
+      note(Styled(Color::yellow, asked.out + " is an older file, left as it is: the model is in parts"));
     note(Styled(Color::dim, fmt::format("{:.1f} s, {:.1f} MB/s", made.seconds,
                                         double(made.from_bytes) / 1e6 / std::max(made.seconds, 1e-9))));
   }
@@ -221,12 +235,12 @@ void add_quantize(CommandLine& line, Action& chosen) {
 threads does not change its bytes. Rows that a format's blocks do not divide get the recipe's next format, which is reported.
 
 --budget: all formats are tried on a sample of each matrix's rows. Every matrix gets the one with which the sum of
-squared errors, relative to the weights' squares and averaged over the layers, is least. --imatrix weighs errors; rules
+squared errors, relative to the weights' squares and averaged over the layers, is least. --imatrix weights errors; rules
 of --recipe come first. The table says which formats were chosen, their error, and what it would be one step of the
 trade-off down or up.
 
 --json: {from_bytes, to_bytes, bits_per_weight, files, seconds, tensors: [{name, shape, from, to, from_bytes, to_bytes,
-importance, note}]}, with --budget also budget: {asked, spent, last_saving_per_mb}, and for each tensor trials:
+importance, note}]}, with --budget also budget: {asked, spent, last_saving_per_mb, left_out_saving_per_mb}, and for each tensor trials:
 [{format, bits, error}], from which it was chosen.
 
 Examples:

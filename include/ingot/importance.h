@@ -22,7 +22,7 @@ struct Importance {
   std::map<std::string, MatrixImportance, std::less<>> matrices;  ///< by the name of the tensor
   std::vector<std::string> texts;                                 ///< what they were measured over, for people
   uint64_t windows = 0;
-  int context = 0;  ///< tokens of a window
+  int context = 0;  ///< tokens of a window; 0: windows differ
   /// Adds what was measured of the same model over another text. Errors: a matrix has another shape there.
   void add(const Importance& other);
 };
@@ -31,7 +31,7 @@ struct ImportanceOptions : EvaluateOptions {
   bool head = true;  ///< also of the matrix that gives the logits, which then are computed for every token
 };
 
-/// Runs `text` through `model` in windows, as `evaluate` does, and adds up the squares of every matrix' inputs for all
+/// Runs `text` through `model` in windows, as `evaluate` does, and adds up the squares of every matrix's inputs for all
 /// tokens of a window. `stop`: the result is that of the windows so far. Embeddings have none, unless they are the head
 /// too. Errors: as `evaluate`; a device that cannot hand out inputs; inputs that are not finite.
 Importance measure_importance(const Model& model, std::string_view text, const ImportanceOptions& options = {});
@@ -40,7 +40,8 @@ Importance measure_importance(const Model& model, std::string_view text, const I
 /// Errors: no such file; counts that do not fit; numbers that are negative or not finite.
 Importance read_importance(const std::string& path);
 
-/// Writes such a file, which appears when it is whole and on the disk. Errors: it cannot be written.
+/// Writes such a file, which appears when it is whole and on the disk. Errors: it cannot be written; sums that are not
+/// so many for each count; numbers that are negative or too large for a float.
 void write_importance(const std::string& path, const Importance& importance);
 
 }  // namespace ingot

@@ -43,7 +43,8 @@ struct FormatTrial {
 /// How a budget was spent.
 struct BudgetReport {
   double asked = 0, spent = 0;  ///< bits per weight of the matrices that it or a rule gave a format
-  double saving = 0;            ///< of the last step up: relative mean square that it saved, per MB (10^6 bytes)
+  double saving = 0;            ///< of the last step up: of what `plan_quantization` minimizes, per MB (10^6 bytes)
+  double saving_left_out = 0;   ///< likewise of the best step that did not fit; 0: all did
 };
 
 /// What becomes of a tensor.
@@ -55,7 +56,7 @@ struct QuantizedTensor {
   bool has_importance;
   bool is_given;     ///< the recipe or the budget says its format, which may be the one that it had
   std::string note;  ///< why it is not the format that the recipe asked for, or ""
-  /// With a budget: formats of which none was worse in both bits and error, from the fewest bits on, and which of them
+  /// With a budget: the formats on the lower convex hull of error over bits, from the fewest bits on, and which of them
   /// was chosen; none for tensors that a rule gave a format.
   std::vector<FormatTrial> trials;
   size_t chosen = 0;
@@ -70,10 +71,12 @@ struct Quantization {
   double seconds = 0;
 };
 
-/// What `write_quantized` would do. With a budget this reads weights: every tensor gets the format with which the sum
-/// over all kinds of tensors of their mean relative square error is least, as measured on a sample of rows. Errors:
+/// What `write_quantized` would do. With a budget this reads weights: formats are chosen so that the sum over all
+/// kinds of tensors of the mean of Σ w (x − y)² / (median(w) Σ x²) is least, w the importances or 1, as measured on a
+/// sample of rows. Errors:
 /// `model` is not a model file; an unknown recipe or format; weights that are quantized already, without
-/// allow_requantize; importances that do not fit the model; a budget that not even the smallest formats keep.
+/// allow_requantize; importances that do not fit the model; a budget that even the smallest formats exceed;
+/// formats without a budget, or `to` or `pure` with one; importances of which no matrix is in the model.
 Quantization plan_quantization(const std::string& model, const QuantizeOptions& options);
 
 /// Writes `model` in other formats to the file `to`, which appears when it is whole and on the disk, and is not touched

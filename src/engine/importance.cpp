@@ -73,8 +73,12 @@ void Importance::add(const Importance& other) {
     for (size_t i = 0; i < own.counts.size(); i++) own.counts[i] += more.counts[i];
   }
   texts.insert(texts.end(), other.texts.begin(), other.texts.end());
-  windows += other.windows;
-  if (context == 0) context = other.context;
+  if (other.windows == 0) return;
+  if (windows > 0 && context != other.context)
+    context = 0;
+  else
+    context = other.context;
+  windows = capped_sum(windows, other.windows);
 }
 
 }  // namespace ingot

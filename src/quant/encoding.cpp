@@ -276,4 +276,10 @@ const Encoding& Encoding::of(const Format& format) {
   return *e;
 }
 
+const Encoding* Encoding::find(const Format& format) {
+  try {
+    return &of(format);
+  } catch (const Error&) { return nullptr; }
+}
+
 }  // namespace ingot::quant

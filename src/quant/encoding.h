@@ -20,6 +20,9 @@ class Encoding {
   /// words.
   static const Encoding& of(const Format& format);
 
+  /// Null where `of` would throw: the format cannot be encoded.
+  static const Encoding* find(const Format& format);
+
   const EncodeForm& form() const { return form_; }
   Encoding(const Encoding&) = delete;
 

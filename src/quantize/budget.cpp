@@ -46,7 +46,10 @@ Spending spend(std::span<const std::vector<Choice>> hulls, uint64_t budget) {
     const std::vector<Choice>& hull = hulls[up.tensor];
     if (s.chosen[up.tensor] + 1 != up.to) continue;  // the step before it did not fit
     const uint64_t bytes = s.bytes + (hull[up.to].bytes - hull[up.to - 1].bytes);
-    if (bytes > budget) continue;
+    if (bytes > budget) {
+      s.left_out = std::max(s.left_out, up.saved);
+      continue;
+    }
     s.chosen[up.tensor] = up.to, s.bytes = bytes, s.saving = up.saved;
   }
   return s;

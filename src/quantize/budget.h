@@ -15,7 +15,8 @@ std::vector<Choice> hull_of(std::vector<Choice> choices);
 struct Spending {
   std::vector<size_t> chosen;  ///< of each tensor's hull
   uint64_t bytes = 0;
-  double saving = 0;  ///< cost that the last step up saved per byte; 0: there was none
+  double saving = 0;    ///< cost that the last step up saved per byte; 0: there was none
+  double left_out = 0;  ///< most cost per byte that a step which did not fit would have saved; 0: all did
 };
 
 /// Starts with the fewest bytes for each tensor and takes the steps that save most cost per byte as long as they fit.

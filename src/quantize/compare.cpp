@@ -95,6 +95,7 @@ Comparison compare_models(const std::string& base, const std::string& other, con
   using namespace quantize;
   const Gguf from = Gguf::open(base, foundry::geometry_of), to = Gguf::open(other, foundry::geometry_of);
   const Means means = options.importance.empty() ? Means() : means_of(read_importance(options.importance));
+  check_names(means, from);
   cpu::Pool pool(options.threads > 0 ? options.threads : cpu::usable_cores());
   Comparison made;
   uint64_t all = 0, done = 0, base_bytes = 0, bytes = 0;

@@ -1,6 +1,7 @@
 #include "quantize/importance.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 
 #include "base/checked.h"
@@ -25,7 +26,7 @@ std::vector<double> numbers_of(const container::Gguf& file, const container::Ten
   f->decode(t.data, values.data(), narrow<int64_t>(t.elements));
   for (float v : values)
     if (!(v >= 0) || !std::isfinite(v))
-      throw Error("quantize", file.path() + ": " + t.name + " has a number that no sum of squares is",
+      throw Error("quantize", file.path() + ": " + t.name + " has a value that cannot be a sum of squares",
                   std::to_string(v), "finite, not negative", "make the file again");
   return {values.begin(), values.end()};
 }
@@ -42,7 +43,30 @@ struct FloatTensor {
 
 }  // namespace
 
+void check(const Importance& importance) {
+  for (const auto& [name, m] : importance.matrices) {
+    if (m.counts.empty() || m.sums.empty() || m.sums.size() % m.counts.size() != 0)
+      throw Error("quantize", "the importance of " + name + " does not fit its counts",
+                  std::to_string(m.sums.size()) + " sums and " + std::to_string(m.counts.size()) + " counts",
+                  "equally many sums for each count");
+    for (const std::vector<double>* numbers : {&m.sums, &m.counts})
+      for (double v : *numbers)
+        if (!(v >= 0 && v <= FLT_MAX))
+          throw Error("quantize", "the importance of " + name + " has a value that cannot be a sum of squares",
+                      std::to_string(v), "not negative, and finite as a float");
+  }
+}
+
+void check_names(const Means& means, const container::Gguf& file) {
+  for (const auto& [name, values] : means)
+    if (file.find_tensor(name)) return;
+  if (!means.empty())
+    throw Error("quantize", "the importances are of another model", means.begin()->first + " and others",
+                "names of tensors of " + file.path(), "measure them with this model (ingot imatrix)");
+}
+
 Means means_of(const Importance& importance) {
+  check(importance);
   Means all;
   for (const auto& [name, m] : importance.matrices) {
     const size_t experts = m.counts.size(), cols = m.sums.size() / experts;
@@ -84,6 +108,7 @@ void write_importance(const std::string& path, const Importance& importance) {
   using namespace quantize;
   using container::NewValue;
   if (importance.matrices.empty()) throw Error("quantize", "there are no importances to write", "", "some, of a model");
+  check(importance);
   const std::vector<NewValue> metadata = {NewValue::of("general.type", "imatrix"),
                                           NewValue::of(texts_key, importance.texts),
                                           NewValue::of(windows_key, narrow<uint32_t>(importance.windows)),

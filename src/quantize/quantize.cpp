@@ -56,12 +56,15 @@ struct Step {
 
 class Job {
  public:
-  Job(const std::string& model, const QuantizeOptions& options)
+  /// `writes`: `write` comes after it, and progress counts it.
+  Job(const std::string& model, const QuantizeOptions& options, bool writes)
       : options_(options),
+        passes_((options.budget > 0 ? 1 : 0) + (writes ? 1 : 0)),
         file_(container::Gguf::open(model, foundry::geometry_of)),
         recipe_(recipe_of(options)),
         pool_(options.threads > 0 ? options.threads : cpu::usable_cores()) {
     if (!options.importance.empty()) importance_ = means_of(read_importance(options.importance));
+    check_names(importance_, file_);
     facts_ = facts_of(file_);
     facts_.has_importance = !importance_.empty();
     for (const Tensor& t : file_.tensors()) steps_.push_back(step_of(t)), all_ = capped_sum(all_, t.elements);
@@ -125,6 +128,11 @@ class Job {
 
   static Recipe recipe_of(const QuantizeOptions& options) {
     Recipe recipe = *Recipe::named("every");
+    if (options.budget > 0 && (!options.to.empty() || options.pure))
+      throw Error("quantize", "a budget chooses the formats itself", options.to.empty() ? "pure" : options.to,
+                  "a budget, or a recipe or format");
+    if (!(options.budget > 0) && !options.formats.empty())
+      throw Error("quantize", "formats to choose from are given without a budget", options.formats[0], "a budget");
     if (options.budget > 0) {
       if (!options.recipe.empty()) recipe.append(Recipe(options.recipe, "the recipe given"));
       return recipe;
@@ -183,7 +191,8 @@ class Job {
       if (next.empty() || ++fallbacks > quant::formats().size())  // those of a recipe may lead in a circle
         throw Error("quantize", "no format fits the rows of " + t.name, std::to_string(t.shape[0]) + " weights",
                     "a recipe with a fallback");
-      s.note = std::string("rows of ") + std::to_string(t.shape[0]) + " are no whole number of " + *wanted + " blocks";
+      s.note =
+          std::string("rows of ") + std::to_string(t.shape[0]) + " are not a whole number of " + *wanted + " blocks";
       s.to = quant::find_format(next);
     }
     if (s.from == s.to) return s;
@@ -215,14 +224,24 @@ class Job {
     for (const Format& f : quant::formats()) {
       if (f.space != std::string_view("ggml")) continue;
       if (!options_.formats.empty() && std::ranges::find(options_.formats, f.name) == options_.formats.end()) continue;
-      try {
-        quant::Encoding::of(f);
-        list.push_back(&f);
-      } catch (const Error&) {
-        if (!options_.formats.empty()) throw;
-      }
+      if (!options_.formats.empty()) quant::Encoding::of(f);  // says why it cannot be encoded
+      if (quant::Encoding::find(f)) list.push_back(&f);
     }
     return list;
+  }
+
+  /// Sets the choices of a tensor. `alike`: how many tensors of each kind are left to the budget.
+  void try_formats(Step& s, const std::vector<const Format*>& all, const std::map<std::string, int>& alike) {
+    std::vector<const Format*> fitting;
+    for (const Format* f : all)
+      if (s.tensor->shape[0] % static_cast<uint64_t>(f->block) == 0 || f == s.from) fitting.push_back(f);
+    if (fitting.empty())
+      throw Error("quantize", "no format fits the rows of " + s.tensor->name,
+                  std::to_string(s.tensor->shape[0]) + " weights", "one more of --formats");
+    s.choices = hull_of(measure(*s.tensor, s.importance, fitting, pool_));
+    // The matrices of one kind together change as much of what a model says as the one that gives the logits.
+    for (Choice& c : s.choices) c.cost /= alike.at(place_of_tensor(s.tensor->name).kind);
+    file_.release(*s.tensor);
   }
 
   /// Gives formats to the tensors that no rule has given one.
@@ -238,21 +257,12 @@ class Job {
     std::vector<std::vector<Choice>> hulls;
     std::vector<Step*> open;
     for (Step& s : steps_) {
-      tell(0);
-      done_ += s.tensor->elements;
       if (s.is_given) weights = capped_sum(weights, s.tensor->elements);
       if (s.is_given && s.to) given = capped_sum(given, bytes_of(s));
-      if (s.to) continue;
-      std::vector<const Format*> fitting;
-      for (const Format* f : all)
-        if (s.tensor->shape[0] % static_cast<uint64_t>(f->block) == 0 || f == s.from) fitting.push_back(f);
-      if (fitting.empty())
-        throw Error("quantize", "no format fits the rows of " + s.tensor->name,
-                    std::to_string(s.tensor->shape[0]) + " weights", "one more of --formats");
-      s.choices = hull_of(measure(*s.tensor, s.importance, fitting, pool_));
-      // The matrices of one kind together change as much of what a model says as the one that gives the logits.
-      for (Choice& c : s.choices) c.cost /= alike[place_of_tensor(s.tensor->name).kind];
-      file_.release(*s.tensor);
+      if (!s.to) try_formats(s, all, alike);
+      done_ += s.tensor->elements;
+      tell(0);
+      if (s.choices.empty()) continue;
       hulls.push_back(s.choices), open.push_back(&s);
     }
     const double bytes = options_.budget / 8 * static_cast<double>(weights) - static_cast<double>(given);
@@ -265,7 +275,8 @@ class Job {
       open[i]->chosen = spent.chosen[i], open[i]->to = open[i]->choices[spent.chosen[i]].format;
     budget_ = {.asked = options_.budget,
                .spent = bits_of(capped_sum(spent.bytes, given), weights),
-               .saving = spent.saving * 1e6};
+               .saving = spent.saving * 1e6,
+               .saving_left_out = spent.left_out * 1e6};
     measured_ = std::exchange(done_, 0);
   }
 
@@ -276,11 +287,11 @@ class Job {
     return trials;
   }
 
-  // Of a budget the first half is measuring.
+  // Of a budget the first pass is measuring.
   void tell(uint64_t more) const {
     if (options_.stop && options_.stop()) throw Error("quantize", "stopped", "", "", "nothing was written");
-    const double passes = options_.budget > 0 ? 2 : 1, done = static_cast<double>(measured_ + done_ + more);
-    if (options_.progress && all_) options_.progress(done / static_cast<double>(all_) / passes);
+    const double done = static_cast<double>(measured_ + done_ + more);
+    if (options_.progress && all_) options_.progress(done / static_cast<double>(all_) / passes_);
   }
 
   void copy(const Step& s, container::SplitWriter& writer) const {
@@ -324,6 +335,7 @@ class Job {
   }
 
   const QuantizeOptions& options_;
+  int passes_;  // over the weights
   container::Gguf file_;
   Recipe recipe_;
   Means importance_;
@@ -340,12 +352,12 @@ class Job {
 }  // namespace quantize
 
 Quantization plan_quantization(const std::string& model, const QuantizeOptions& options) {
-  return quantize::Job(model, options).report("");
+  return quantize::Job(model, options, false).report("");
 }
 
 Quantization write_quantized(const std::string& model, const std::string& to, const QuantizeOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  quantize::Job job(model, options);
+  quantize::Job job(model, options, true);
   job.write(to);
   Quantization q = job.report(to);
   q.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -4,7 +4,7 @@
 //   # comment
 //   NAME|NAME… [CONDITION…] = FORMAT     a name is the tensor's, whole or without "blk.N." and ".weight"; * is any text
 //   keep NAME…                           tensors that stay as they are
-//   fallback FORMAT NEXT                 for rows that are no whole number of FORMAT's blocks; FORMAT may be *
+//   fallback FORMAT NEXT                 for rows that are not a whole number of FORMAT's blocks; FORMAT may be *
 //   file_type N                          what general.file_type says
 //
 // `head` is the name of what the last layer's output is multiplied by: output.weight, or the embedding where that is

@@ -29,7 +29,7 @@ WINDOW, WINDOWS = 24, 2
 SHAPE = dict(
     arch="llama", seed=31, layers=2, hidden=96, heads=3, kv_heads=1, head=32, ffn=160, tied=False, weights="F32", formats=dict(),
 )  # fmt: skip
-MAX_OFF = 3e-5  # of the mean of a matrix' sums: what float32 leaves of float64 after two layers
+MAX_OFF = 3e-5  # of the mean of a matrix's sums: what float32 leaves of float64 after two layers
 
 
 def run(*words, status=0):
@@ -156,7 +156,11 @@ class Imatrix(unittest.TestCase):
         self.assertEqual(after[name + ".counts"].tolist(), [[WINDOW * WINDOWS + 10]])
         self.assertEqual(after["blk.0.ffn_up_exps.weight.in_sum2"].tolist(), experts.tolist())
         self.assertEqual(after["blk.0.ffn_up_exps.weight.counts"].tolist(), [[4], [0], [2]])
-        planned = run("quantize", self.model, "--to", "q4_0", "--imatrix", both, "--dry-run", "--json")
+        merged = run("imatrix", "--merge", self.out, "--merge", other, "-o", both)
+        self.assertIn(f"{WINDOWS + 3} windows\n", merged)  # of several sizes
+        words = ("quantize", self.model, "--to", "q4_0", "--imatrix", both, "--dry-run")
+        self.assertIn("1 matrix has no importance", run(*words))  # the embedding
+        planned = run(*words, "--json")
         self.assertTrue(all(t["importance"] for t in planned["tensors"] if t["name"].startswith("blk.") and len(t["shape"]) > 1))
 
     def test_what_cannot_be_is_refused(self):
@@ -166,6 +170,16 @@ class Imatrix(unittest.TestCase):
         self.assertIn("of different models", run("imatrix", "--merge", self.out, "--merge", other, "-o", both, status=1))
         self.assertFalse(both.exists())
         self.assertIn("has no importances", run("imatrix", "--merge", self.model, "-o", both, status=1))
+        short = self.path / "short.txt"  # which measuring would refuse
+        short.write_text("oak")
+        early = ("imatrix", self.model, "--text", short)
+        self.assertIn("cannot write", run(*early, "-o", self.path / "none" / "out.gguf", status=1))
+        self.assertIn("has no importances", run(*early, "--merge", self.model, "-o", both, status=1))
+        self.assertFalse(both.exists())
+        none = self.path / "none.gguf"
+        write_imatrix(none, {"elsewhere.weight": ([np.ones(64)], [10])})
+        for words in (("quantize", self.model, both, "--to", "q4_0"), ("compare", self.model, self.model)):
+            self.assertIn("the importances are of another model", run(*words, "--imatrix", none, status=1))
         self.assertIn("expected --text", run("imatrix", self.model, "-o", both, status=2))
         self.assertIn("a model", run("imatrix", "--text", self.text, "-o", both, status=2))
         self.assertIn("--out is required", run("imatrix", self.model, "--text", self.text, status=2))

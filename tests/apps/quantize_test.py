@@ -110,7 +110,7 @@ class Quantize(unittest.TestCase):
             self.assertEqual((measured["base_format"], measured["format"]), ("f32", planned["to"]))
         text = run(*words, "--dry-run")
         self.assertIn("2 x ffn_up", text)
-        self.assertRegex(text, r"4\.\d+ of 4\.3 bits per weight")
+        self.assertRegex(text, r"4\.\d+ of 4\.3 bits per weight; the last step up saved [\d.]+ .*; the best that did not fit would save [\d.]+\n")
         self.assertIn("--to excludes --budget", run(*words, "--to", "q4_0", status=2))
         self.assertIn("got '0'", run(model, out, "--budget", "0", status=2))
         self.assertIn("less than the smallest formats take", run(model, out, "--budget", "1", "--formats", "q4_0", status=1))
@@ -119,6 +119,9 @@ class Quantize(unittest.TestCase):
         model, whole, out = self.path / "model.gguf", self.path / "whole.gguf", self.path / "out.gguf"
         mixes.write_model(model, mixes.MODELS["llama-gqa"])
         run(model, whole, "--to", "q8_0")
+        out.write_bytes(b"older")
+        self.assertIn("is an older file, left as it is", run(model, out, "--to", "q8_0", "--split", "10M"))
+        out.unlink()
         made = run(model, out, "--to", "q8_0", "--split", "10M", "--json")
         parts = sorted(self.path.glob("out-*.gguf"))
         self.assertEqual([str(p) for p in parts], made["files"])

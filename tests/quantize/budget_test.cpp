@@ -78,6 +78,8 @@ TEST(Budget, IsSpentWithinAStepOfTheBest) {
   const std::vector<std::vector<Choice>> one = {{{nullptr, 10, 0, 1}, {nullptr, 20, 0, 0.5}}};
   EXPECT_EQ(quantize::spend(one, 9).bytes, 10u) << "more than there is";
   EXPECT_EQ(quantize::spend(one, 19).chosen[0], 0u);
+  EXPECT_EQ(quantize::spend(one, 19).left_out, 0.05);
+  EXPECT_EQ(quantize::spend(one, 20).left_out, 0);
   EXPECT_EQ(quantize::spend(one, 20).chosen[0], 1u);
 }
 
@@ -131,6 +133,16 @@ TEST_F(BudgetModel, ChoosesWithinTheBudget) {
   EXPECT_GT(q.tensors[3].trials[q.tensors[3].chosen].bits, q.tensors[2].trials[q.tensors[2].chosen].bits);
 }
 
+TEST_F(BudgetModel, ProgressEndsAtOne) {
+  for (bool writes : {false, true}) {
+    double last = 0;
+    QuantizeOptions o = bits(4.5);
+    o.progress = [&](double done) { last = done; };
+    writes ? write_quantized(path_, out_, o) : plan_quantization(path_, o);
+    EXPECT_EQ(last, 1);
+  }
+}
+
 TEST_F(BudgetModel, ThreadsDoNotChangeTheChoice) {
   const Quantization one = write_quantized(path_, out_, bits(3.5));
   for (int threads : {2, 5}) {
@@ -164,7 +176,13 @@ TEST_F(BudgetModel, KeepsToTheFormatsAndRulesGiven) {
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find("less than the smallest formats take"), std::string::npos) << e.what();
   }
-  o.budget = 8, o.formats = {"q4_9"};
+  o = bits(8), o.to = "q4_0";
+  EXPECT_THROW(plan_quantization(path_, o), Error) << "a format and a budget";
+  o = bits(8), o.pure = true;
+  EXPECT_THROW(plan_quantization(path_, o), Error);
+  o = bits(0), o.to = "q4_0";
+  EXPECT_THROW(plan_quantization(path_, o), Error) << "formats without a budget";
+  o = bits(8), o.formats = {"q4_9"};
   EXPECT_THROW(plan_quantization(path_, o), Error);
   o.formats = {"q4_k"};
   EXPECT_THROW(plan_quantization(path_, o), Error) << "no row of 96 fits";

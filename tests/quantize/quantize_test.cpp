@@ -13,6 +13,7 @@
 #include "container/gguf.h"
 #include "container/gguf_writer.h"
 #include "foundry/geometry.h"
+#include "ingot/importance.h"
 #include "quant/format.h"
 #include "support/gguf_builder.h"
 
@@ -205,6 +206,18 @@ TEST_F(Quantize, ReadsAndUsesImportances) {
   small.write(importance);
   EXPECT_THROW(plan_quantization(model_, o), Error) << "of another model";
   unlink(importance.c_str());
+}
+
+TEST(ImportanceFile, RefusesWhatCannotBeRead) {
+  const std::string path = testing::TempDir() + "importance" + std::to_string(getpid()) + ".gguf";
+  for (const MatrixImportance& m :
+       {MatrixImportance{{1, 2}, {}}, MatrixImportance{{}, {1}}, MatrixImportance{{1, 2, 3}, {1, 1}},
+        MatrixImportance{{1e39}, {1}}, MatrixImportance{{-1}, {1}}, MatrixImportance{{1}, {NAN}}}) {
+    Importance importance;
+    importance.matrices["a"] = m;
+    EXPECT_THROW(write_importance(path, importance), Error);
+  }
+  EXPECT_NE(access(path.c_str(), F_OK), 0);
 }
 
 TEST(GgufWriter, RefusesTensorsOfOtherSizes) {
