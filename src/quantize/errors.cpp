@@ -17,6 +17,14 @@ namespace {
 // The error of a format varies little from row to row: with these, two samples of a matrix differ by about a percent.
 constexpr uint64_t sample_weights = uint64_t{1} << 16, min_sample_rows = 32;
 
+/// A number that looks random (splitmix64: Steele, Lea and Flood 2014).
+uint64_t mixed(uint64_t x) {
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
 /// The median of what is not 0; 1 where there is nothing.
 double median_of(const std::vector<float>* importance) {
   std::vector<float> sorted;
@@ -48,7 +56,10 @@ std::vector<uint64_t> sample_of(const container::Tensor& tensor) {
   const uint64_t cols = tensor.shape[0], rows = tensor.elements / cols;
   const uint64_t n = std::min(rows, std::max(min_sample_rows, sample_weights / cols));
   std::vector<uint64_t> sample(n);
-  for (uint64_t i = 0; i < n; i++) sample[i] = capped_product(i, rows) / n;
+  for (uint64_t i = 0; i < n; i++) {
+    const uint64_t first = capped_product(i, rows) / n, end = capped_product(i + 1, rows) / n;
+    sample[i] = first + mixed(i) % (end - first);
+  }
   return sample;
 }
 

@@ -32,7 +32,8 @@ struct Choice {
 /// The scale of the whole tensor, which its name says is `tensor`'s; null: there is none, or its format has none.
 const container::Tensor* find_scale(const container::Gguf& file, const container::Tensor& tensor);
 
-/// Rows of a tensor that stand for all of it: so many that there are about `sample_weights` weights, evenly spaced.
+/// Rows of a tensor that stand for all of it: so many that there are about `sample_weights` weights. One from each of
+/// equally long runs, which looks random but is the same each time: even steps would hit the same row of every head.
 std::vector<uint64_t> sample_of(const container::Tensor& tensor);
 
 /// What each of `formats`, whose blocks divide the rows, makes of the sample. `importance`: (experts, cols), or null.

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <random>
+#include <set>
 
 #include "container/gguf.h"
 #include "foundry/geometry.h"
@@ -38,6 +39,23 @@ TEST(Budget, TheHullIsConvex) {
         const double share = double(c.bytes - hull[i - 1].bytes) / double(hull[i].bytes - hull[i - 1].bytes);
         EXPECT_GE(c.cost, hull[i - 1].cost + share * (hull[i].cost - hull[i - 1].cost) - 1e-12);
       }
+  }
+}
+
+TEST(Budget, TheSampleIsNotInStepWithHeads) {
+  container::Tensor t;
+  for (uint64_t rows : {1u, 31u, 33u, 64u * 128u, 9999u}) {
+    t.shape = {4096, rows}, t.elements = 4096 * rows;
+    const std::vector<uint64_t> sample = quantize::sample_of(t);
+    const uint64_t n = sample.size();
+    EXPECT_EQ(n, std::min<uint64_t>(rows, 32));
+    std::set<uint64_t> of_head;  // rows of a head of 64
+    for (uint64_t i = 0; i < n; i++) {
+      EXPECT_GE(sample[i], i * rows / n);
+      EXPECT_LT(sample[i], (i + 1) * rows / n);
+      of_head.insert(sample[i] % 64);
+    }
+    if (rows > 64) { EXPECT_GT(of_head.size(), 15u) << rows; }
   }
 }
 
