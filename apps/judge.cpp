@@ -1,5 +1,5 @@
-// ingot judge: what quantization formats do to a model. For each of them the model is quantized into a temporary file, compared
-// with the reference weight by weight and answer by answer, timed, and removed.
+// ingot judge: what quantization formats do to a model. For each of them the model is quantized into a temporary file,
+// compared with the reference weight by weight and answer by answer, timed, and removed.
 #include <fmt/format.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -73,17 +73,16 @@ struct Quantization {
 
 /// What `write_quantized` would do. With a budget this reads weights: formats are chosen so that the sum over all
 /// kinds of tensors of the mean of Σ w (x − y)² / (median(w) Σ x²) is least, w the importances or 1, as measured on a
-/// sample of rows. Errors:
-/// `model` is not a model file; an unknown recipe or format; weights that are quantized already, without
-/// allow_requantize; importances that do not fit the model; a budget that even the smallest formats exceed;
-/// formats without a budget, or `to` or `pure` with one; importances of which no matrix is in the model.
+/// sample of rows. Errors: `model` is not a model file; an unknown recipe or format; weights that are quantized already,
+/// without allow_requantize; importances that do not fit the model, or of which no matrix is in it; a budget that even
+/// the smallest formats exceed; formats without a budget, or `to` or `pure` with one.
 Quantization plan_quantization(const std::string& model, const QuantizeOptions& options);
 
 /// Writes `model` in other formats to the file `to`, which appears when it is whole and on the disk, and is not touched
 /// otherwise. Where it is larger than max_part_bytes and `to` is NAME.gguf, it becomes NAME-00001-of-0000N.gguf and so
 /// on, which take their names one after another when all are on the disk, the first part last; an older first part is
-/// removed before, so that parts of two models are never read as one. Memory: pieces of tensors, besides the importances. Errors: as
-/// above; a weight that is not finite; a file cannot be written, or is one of `model`.
+/// removed before, so that parts of two models are never read as one. Memory: pieces of tensors, besides the
+/// importances. Errors: as above; a weight that is not finite; a file cannot be written, or is one of `model`.
 Quantization write_quantized(const std::string& model, const std::string& to, const QuantizeOptions& options);
 
 /// Names of the recipes that come with the program, and a line about each.

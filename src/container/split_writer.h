@@ -31,9 +31,9 @@ class SplitWriter {
   SplitWriter(const std::vector<NewPart>& parts, uint64_t alignment);
   /// The next bytes of the tensors, in the order of the parts; a piece ends no later than its tensor.
   void write(std::span<const std::byte> bytes);
-  /// When all files are on the disk, they get their names one after another, the first one last; where there are several,
-  /// an older first one is removed before. What ends this between two names leaves no first part, so that nothing reads
-  /// a mixture. Errors: as GgufWriter; names are unchanged unless one of them cannot be given.
+  /// When all files are on the disk, they get their names one after another, the first one last; where there are
+  /// several, an older first one is removed before. What ends this between two names leaves no first part, so that
+  /// nothing reads a mixture. Errors: as GgufWriter; names are unchanged unless one of them cannot be given.
   void commit();
 
  private:
