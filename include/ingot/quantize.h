@@ -73,9 +73,9 @@ struct Quantization {
 
 /// What `write_quantized` would do. With a budget this reads weights: formats are chosen so that the sum over all
 /// kinds of tensors of the mean of Σ w (x − y)² / (median(w) Σ x²) is least, w the importances or 1, as measured on a
-/// sample of rows. Errors: `model` is not a model file; an unknown recipe or format; weights that are quantized already,
-/// without allow_requantize; importances that do not fit the model, or of which no matrix is in it; a budget that even
-/// the smallest formats exceed; formats without a budget, or `to` or `pure` with one.
+/// sample of rows. Errors: `model` is not a model file; an unknown recipe or format; weights that are quantized
+/// already, without allow_requantize; importances that do not fit the model, or of which no matrix is in it; a budget
+/// that even the smallest formats exceed; formats without a budget, or `to` or `pure` with one.
 Quantization plan_quantization(const std::string& model, const QuantizeOptions& options);
 
 /// Writes `model` in other formats to the file `to`, which appears when it is whole and on the disk, and is not touched
