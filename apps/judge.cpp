@@ -19,6 +19,7 @@
 #include "commands.h"
 #include "files.h"
 #include "flags.h"
+#include "ingot/importance.h"
 #include "ingot/quantize.h"
 #include "interrupt.h"
 #include "judgement.h"
@@ -73,6 +74,7 @@ class Jury {
     load_.context = std::max(asked.options.context, std::max(asked.prompt, asked.answer + 1));
     // A missing format or folder is found before hours are spent on the others.
     const TemporaryFile file(temporary_path(asked.work));
+    if (!asked.importance.empty()) read_importance(asked.importance);
     for (const std::string& format : asked.formats)
       if (const QuantizeOptions o = quantize_options(asked, format); o.budget == 0) plan_quantization(asked.model, o);
   }

@@ -173,6 +173,8 @@ class Judge(unittest.TestCase):
         short.write_text("oak")
         said = run("judge", "q4_0", "64", "--model", self.model, "--text", short, status=1)
         self.assertIn("a budget is out of range", said)
+        said = run("judge", "4.5", "--model", self.model, "--text", short, "--imatrix", self.model, status=1)
+        self.assertIn("has no importances", said)
         self.assertEqual(list(self.work.iterdir()), [])
         self.assertIn("--text is required", run("judge", "q4_0", "--model", self.model, status=2))
 
