@@ -60,8 +60,9 @@ TEST(Calls, CodesAndWideHeadsAreStoredBefore) {
 template <int head_size> void expect_bytes_of_structs() {
   EXPECT_EQ(sizeof(AttendSinglesShared<head_size>), static_cast<size_t>(attend_stored_shared_bytes(head_size)));
   EXPECT_EQ(sizeof(AttendManyShared<head_size>), static_cast<size_t>(attend_many_shared_bytes(head_size)));
-  if constexpr (head_size <= attend_whole_head)
+  if constexpr (head_size <= attend_whole_head) {
     EXPECT_EQ(sizeof(AttendOneShared<head_size>), static_cast<size_t>(attend_one_room_bytes(head_size)));
+  }
 }
 TEST(Calls, AttentionAsksForTheMemoryThatItsKernelsUse) {
   [&]<int... n>(std::integer_sequence<int, n...>) {
