@@ -38,7 +38,7 @@ void sync_folder_of(const std::string& path) {
 }
 
 // Files to remove when a signal ends the process. Any beyond this number are left behind.
-std::array<std::atomic<const char*>, 8> temporary{};
+std::array<std::atomic<const char*>, 512> temporary{};  // more than the parts of a model that may be open
 static_assert(std::atomic<const char*>::is_always_lock_free, "a signal handler may take no lock");
 
 }  // namespace
