@@ -449,7 +449,7 @@ void check_one_by_one(Kernels& kernels, const Heads& h, int position, int count,
     for (int head = 0; head < h.kv_heads; head++)
       findings.expect(alone.key(0, head, position + i).same_bits(together.key(0, head, position + i)) &&
                           alone.value(0, head, position + i).same_bits(together.value(0, head, position + i)),
-                      "attend_one: another key or value than rope_store's");
+                      "a row alone: another key or value than rope_store's");
   }
 }
 
@@ -595,8 +595,10 @@ std::vector<Entry> states_entries(const quant::Format& format, bool brief) {
 }
 
 void check_states(Kernels& kernels, const quant::Format& format, bool brief, Findings& findings) {
-  for (const Heads& h : heads_kept_as(format, brief))
-    brief ? check_states_briefly(kernels, h, findings) : check_states(kernels, h, findings);
+  const std::vector<Heads> all = heads_kept_as(format, brief);
+  for (const Heads& h : all) brief ? check_states_briefly(kernels, h, findings) : check_states(kernels, h, findings);
+  if (brief) return;
+  for (const Heads& h : {all.front(), all.back()}) check_one_by_one(kernels, h, 4606, 3, 0, findings);
 }
 
 std::vector<Subject> states_to_check(const std::string& which) {
