@@ -101,15 +101,7 @@ void add_eval(CommandLine& line, Action& chosen) {
   eval->against = command->add_option("--against", &eval->base, "Base model to compare with, token by token")
                       ->check(not_empty())
                       ->type_name("BASE");
-  command->add_option("-c,--ctx,--ctx-size", &eval->options.context, "Window size in tokens")
-      ->check(whole_number(4, max_int))
-      ->type_name("N")
-      ->show_default();
-  command
-      ->add_option("--windows", &eval->options.windows,
-                   "Maximum number of windows to score; 0: the whole text (default 0)")
-      ->check(whole_number(0, max_int))
-      ->type_name("N");
+  add_windows(*command, eval->options);
   add_threads(*command, eval->load);
   command->add_flag("--json", eval->json, "One JSON object");
   add_machine(*command, eval->load);

@@ -215,6 +215,16 @@ void add_strict(Command& command, LoadOptions& options) {
                    "Refuse to run a plan with a step that has no fast kernel");
 }
 
+void add_windows(Command& command, EvaluateOptions& options) {
+  command.add_option("-c,--ctx,--ctx-size", &options.context, "Window size in tokens")
+      ->check(whole_number(4, max_int))
+      ->type_name("N")
+      ->show_default();
+  command.add_option("--windows", &options.windows, "Maximum number of windows; 0: the whole text (default 0)")
+      ->check(whole_number(0, max_int))
+      ->type_name("N");
+}
+
 namespace {
 
 void note_warnings(const std::string& path, const Tokenizer& tokenizer) {

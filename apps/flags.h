@@ -56,6 +56,8 @@ void add_pre_tokenizer(Command& command, std::string& pre);
 void add_threads(Command& command, LoadOptions& options);
 void add_context(Command& command, LoadOptions& options);
 void add_strict(Command& command, LoadOptions& options);
+/// -c and --windows: how a text is cut.
+void add_windows(Command& command, EvaluateOptions& options);
 
 /// No more threads than can compute at the same time.
 void limit_threads(LoadOptions& options);

@@ -96,13 +96,7 @@ void add_imatrix(CommandLine& line, Action& chosen) {
   command->add_option("--merge", &asked->merged, "Add what an earlier file has of the same model; may be repeated")
       ->check(not_empty())
       ->type_name("FILE");
-  command->add_option("-c,--ctx,--ctx-size", &asked->options.context, "Window size in tokens")
-      ->check(whole_number(4, max_int))
-      ->type_name("N")
-      ->show_default();
-  command->add_option("--windows", &asked->options.windows, "Maximum number of windows; 0: the whole text (default 0)")
-      ->check(whole_number(0, max_int))
-      ->type_name("N");
+  add_windows(*command, asked->options);
   command->add_flag("--no-head", asked->no_head, "Leave out the matrix that gives the logits: faster");
   add_threads(*command, asked->load);
   command->add_flag("--json", asked->json, "One JSON object");

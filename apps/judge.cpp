@@ -303,13 +303,7 @@ void add_judge(CommandLine& line, Action& chosen) {
       ->check(not_empty())
       ->type_name("DIR");
   command->add_flag("--pure", asked->pure, "A name means the format, for every matrix, and not the mix of that name");
-  command->add_option("-c,--ctx,--ctx-size", &asked->options.context, "Window size in tokens")
-      ->check(whole_number(4, max_int))
-      ->type_name("N")
-      ->show_default();
-  command->add_option("--windows", &asked->options.windows, "Maximum number of windows; 0: the whole text (default 0)")
-      ->check(whole_number(0, max_int))
-      ->type_name("N");
+  add_windows(*command, asked->options);
   command->add_option("-p,--n-prompt", &asked->prompt, "Tokens of the prompts that are timed")
       ->check(whole_number(1, 1 << 20))
       ->type_name("N")

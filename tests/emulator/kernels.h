@@ -97,8 +97,9 @@ struct Findings {
 std::vector<gpu::Entry> matrix_entries(const quant::Format& format, bool copies_overlap);
 void check_matrices(Kernels& kernels, const quant::Format& format, Findings& findings);
 
-/// Those that choose tokens; a part of check_ops.
+/// Parts of check_ops: those that choose tokens, and those that take rows as they are.
 void check_samples(Kernels& kernels, Findings& findings);
+void check_rows(Kernels& kernels, Findings& findings);
 /// The kernels that know no format.
 std::vector<gpu::Entry> op_entries();
 void check_ops(Kernels& kernels, Findings& findings);
